@@ -1,0 +1,25 @@
+/*
+ * proc_kind.h - the kinds of processes a node consists of
+ *
+ * The number of a kind is stored in process slots. What the supervisor does with each kind is a row
+ * of postmaster/process_kinds.h.
+ *
+ * pure
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_IPC_PROC_KIND_H
+#define OTTLA_IPC_PROC_KIND_H
+
+typedef enum ProcKind {
+    PROC_SUPERVISOR,
+    PROC_BACKEND,
+    PROC_CONTROLLER,
+    PROC_CHECKPOINTER,
+    PROC_RETENTION,
+    PROC_STARTUP,
+    PROC_KIND_COUNT
+} ProcKind;
+
+#define PROC_WORKERS_MAX 128 /* worker processes of a node: worker slots behind the backend slots */
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * conn_int.h - one connection: socket, frames, requests in order
+ *
+ * A backend has exactly one, my_conn. Its parts: frame.c finds frames (pure), pending.c keeps the
+ * order of requests (pure), outq.c sends, conn.c moves bytes between them.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_BACKEND_CONN_INT_H
+#define OTTLA_BACKEND_CONN_INT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ottla/backend/backend_main.h"
+#include "ottla/ipc/listeners.h"
+#include "request_int.h"
+
+#define CONN_PRINCIPAL_MAX 256
+
+/* What handlers may know of the connection they serve. */
+struct Conn {
+    int fd;
+    int listener;             /* index into node_listeners: whose endpoints Metadata answers */
+    const Listener *endpoint; /* its row */
+    char peer[BACKEND_PEER_MAX];
+    char principal[CONN_PRINCIPAL_MAX]; /* "User:ANONYMOUS" */
+    char software_name[64];   /* of ApiVersions 3+; "" unknown */
+    char software_version[64];
+};
+
+extern Conn *my_conn;
+
+/* Serves the connection until it ends. */
+void conn_serve(const BackendStart *start);
+
+#endif

@@ -39,8 +39,8 @@ typedef enum PmEventType {
     PM_EV_FAST,              /* SIGINT */
     PM_EV_IMMEDIATE,         /* SIGQUIT */
     PM_EV_RELOAD,            /* SIGHUP */
-    PM_EV_CONNECTED,         /* a backend was forked */
-    PM_EV_DEATH,             /* a child was reaped: kind, instance, how */
+    PM_EV_CONNECTED,         /* a backend was forked; only fed while accepting (PM_RUN) */
+    PM_EV_DEATH,             /* a live child was reaped: kind, instance, death */
     PM_EV_LAUNCH_FAILED,     /* fork of a worker failed: kind, instance */
     PM_EV_TICK,              /* a deadline may have passed */
     PM_EV_TYPE_COUNT
@@ -119,11 +119,14 @@ typedef struct PmConfig {
     int64_t backend_timeout_ms;        /* patience with backends in a fast stop, then SIGKILL */
     bool restart_after_crash;          /* restart.after.crash */
     bool send_abort;                   /* send.abort.for.crash: SIGABRT instead of SIGQUIT */
+    int crash_cycles_max;              /* so many cycles in PM_CRASH_WINDOW_MS end the node */
 } PmConfig;
 
-#define PM_CRASH_CYCLES_MAX 5               /* so many within the window end the node */
+#define PM_CRASH_CYCLES_MAX 5 /* default and upper bound of crash_cycles_max */
 #define PM_CRASH_WINDOW_MS  (10 * 60 * 1000)
-#define PM_QUIT_PATIENCE_MS 5000            /* SIGQUIT to SIGKILL */
+#define PM_QUIT_PATIENCE_MS 5000             /* SIGQUIT to SIGKILL */
+#define PM_WORKER_PATIENCE_MS 60000          /* orderly stop of the workers */
+#define PM_CHECKPOINT_PATIENCE_MS (9 * 60 * 1000) /* final checkpoint; below TimeoutStopSec */
 #define PM_WORKER_BACKOFF_MIN_MS 1000
 #define PM_WORKER_BACKOFF_MAX_MS 60000
 #define PM_WORKER_HEALTHY_MS (10 * 60 * 1000)
@@ -138,9 +141,7 @@ typedef struct PmMachine {
     int64_t crash_at_ms[PM_CRASH_CYCLES_MAX]; /* latest cycles, oldest first */
     int crash_count;         /* used entries of crash_at_ms */
     bool ever_active;        /* READY was given */
-    bool killed;             /* SIGKILL was sent in this phase */
-    bool unclean;            /* somebody died while stopping: no exit 0 */
-    bool stop_after_crash;   /* a stop was asked for during a crash cycle */
+    bool unclean;            /* something went wrong while stopping: no exit 0 */
 } PmMachine;
 
 /* Sets the machine to PM_INIT. */
@@ -148,24 +149,23 @@ void pm_init(PmMachine *pm, const PmConfig *config);
 
 /*
  * Takes one event; fills actions (never NULL; overwritten) with what must be done now, in order.
- * Every (state, event) pair is legal; one without effect gives no action.
+ * Every (state, event) pair is legal but for deaths of children that do not live and connections
+ * while none are accepted; one without effect gives no action.
  */
 void pm_step(PmMachine *pm, const PmEvent *event, PmActions *actions);
 
 /* When PM_EV_TICK is due at the latest; INT64_MAX: never. */
 int64_t pm_next_deadline(const PmMachine *pm);
 
-/*
- * What the end of a process means. exited: left by exit(code); else died by signal code. panicked:
- * its panic slot holds a text. expected_kill: the supervisor itself sent it SIGKILL or SIGQUIT.
- */
+/* How a process ended: by exit(code), or by signal `code`; panicked: its panic slot holds a text. */
 typedef struct PmExit {
     ProcKind kind;
     bool exited;
     int code;
     bool panicked;
-    bool expected_kill;
 } PmExit;
+
+/* What that end means (design.md 4, shell-and-service.md 9.1). */
 PmDeath pm_classify_exit(const PmExit *how);
 
 /* Promises the machine keeps after every step; asserts. */

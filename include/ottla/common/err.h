@@ -30,7 +30,7 @@ void err_prefix(ErrInfo *err, const char *format, ...) __attribute__((format(pri
 /* The Kafka error code (KERR_*) that a client is told for a negative OT_E_* (0 for 0). */
 int16_t err_to_kafka(int code);
 
-/* Name of an OT_E_* code ("OT_E_STORAGE"), and its standard text; never NULL. */
+/* Name of an OT_E_* code without the prefix ("STORAGE"), and its standard text; never NULL. */
 const char *err_name(int code);
 const char *err_text(int code);
 

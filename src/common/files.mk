@@ -1,0 +1,10 @@
+# files.mk - what make needs to know about src/common; see the head of GNUmakefile
+SRCS_common := arena.c assert.c err.c view.c
+GEN_HDRS_common := errlist.h
+GEN_SRCS_common := errlist_table.c
+LIBS_common := -lisal -llz4 -lzstd -lz -lsnappy -lm
+
+$(eval $(call gen,errlist,$(GEN)/ottla/common/errlist.h $(GEN)/ottla/common/errlist_table.c,\
+    src/common/errlist.txt src/tools/gen_errors.pl src/tools/lib/Ottla/Tools.pm,\
+    mkdir -p $(GEN)/ottla/common; perl src/tools/gen_errors.pl src/common/errlist.txt \
+    $(GEN)/ottla/common/errlist.h $(GEN)/ottla/common/errlist_table.c))

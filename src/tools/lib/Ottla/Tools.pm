@@ -1,0 +1,60 @@
+# Ottla::Tools - what the generators and tidy.pl share
+#
+# SPDX-License-Identifier: Apache-2.0
+package Ottla::Tools;
+use strict;
+use warnings;
+use Exporter qw(import);
+our @EXPORT_OK = qw(read_layers write_if_changed read_file c_string);
+
+sub read_file {
+    my ($path) = @_;
+    open my $fh, '<', $path or die "$path: $!\n";
+    local $/;
+    my $text = <$fh>;
+    close $fh;
+    return $text;
+}
+
+# Writes path only when its content would change, through a rename. True when written.
+sub write_if_changed {
+    my ($path, $text) = @_;
+    return 0 if -f $path && read_file($path) eq $text;
+    open my $fh, '>', "$path.new$$" or die "$path: $!\n";
+    print $fh $text or die "$path: $!\n";
+    close $fh or die "$path: $!\n";
+    rename "$path.new$$", $path or die "$path: $!\n";
+    return 1;
+}
+
+# The layer table of src/README.md: (names, lowest first), {name => {name below => 1}} with all that
+# lies below, directly or not.
+sub read_layers {
+    my ($readme) = @_;
+    my ($table) = read_file($readme) =~ /^<!-- layers\b[^\n]*\n(.*?)^-->/ms
+        or die "$readme: no layer table\n";
+    my (@order, %below);
+    for my $line (split /\n/, $table) {
+        next if $line =~ /^\s*(#.*)?$/;
+        $line =~ /^(\w+):\s*([\w ]*)$/ or die "$readme: not a layer: $line\n";
+        my ($name, @direct) = ($1, split ' ', $2);
+        $below{$name} = {};
+        for my $d (@direct) {
+            die "$readme: $name stands on $d, which comes later\n" if !$below{$d};
+            $below{$name}{$_} = 1 for $d, keys %{$below{$d}};
+        }
+        push @order, $name;
+    }
+    return (\@order, \%below);
+}
+
+# A C string literal with these bytes.
+sub c_string {
+    my ($s) = @_;
+    $s =~ s/([\\"])/\\$1/g;
+    $s =~ s/\n/\\n/g;
+    $s =~ s/([^\x20-\x7e])/sprintf '\\%03o', ord $1/ge;
+    return "\"$s\"";
+}
+
+1;

@@ -1,0 +1,29 @@
+/*
+ * crashpoint.h - places where a test lets the process die by SIGKILL
+ *
+ * crashpoint("plog.append.written") marks an instant between two steps of a sequence that must
+ * survive the death of its process. Compiled only where OT_SLOW_ASSERTS is defined; elsewhere it is
+ * nothing. A test arms one by name in the process that shall die (crashpoint_arm, or the
+ * environment variable OTTLA_CRASHPOINT=name[:n], the n-th passage).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_COMMON_CRASHPOINT_H
+#define OTTLA_COMMON_CRASHPOINT_H
+
+#ifdef OT_SLOW_ASSERTS
+#define crashpoint(name) crashpoint_pass(name)
+#else
+#define crashpoint(name) ((void)0)
+#endif
+
+/* Dies here by SIGKILL when this name is armed and its count has come down to it. */
+void crashpoint_pass(const char *name);
+
+/* Arms one name for this process (and those it forks); nth 1: at the next passage. NULL disarms. */
+void crashpoint_arm(const char *name, int nth);
+
+/* Instead of dying, calls this (tests that count or stop); NULL: die. */
+extern void (*crashpoint_hook)(const char *name);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * replica.h - one partition's replicas: the only write path for clients
+ *
+ * replica_append checks leadership and ISR, takes the append lock, appends, lets partition.c decide
+ * what moves, and wakes who waits, after unlocking.
+ *
+ * Runs in: backend, coordinator.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_REPLICA_REPLICA_H
+#define OTTLA_REPLICA_REPLICA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ottla/common/err.h"
+#include "ottla/storage/plog.h"
+
+typedef struct ReplicaAppendArgs {
+    BatchVerdict *batch; /* from batch_validate; patched in place */
+    PlogOrigin origin;
+    int16_t acks;        /* -1, 0, 1 */
+} ReplicaAppendArgs;
+
+typedef struct ReplicaAppendResult {
+    PlogAppendResult log;
+    int32_t leader_epoch;
+    bool committed; /* HW is past the batch already: an acks=-1 request may be answered */
+} ReplicaAppendResult;
+
+/*
+ * Appends for a client (log.md 4.1 j, k, v, w). Blocks for at most PLOG_LOCK_WAIT_MS plus one write.
+ * OT_E_UNKNOWN_TOPIC_OR_PARTITION, OT_E_NOT_LEADER, OT_E_STORAGE, OT_E_NOT_ENOUGH_REPLICAS,
+ * OT_E_REQUEST_TIMED_OUT and those of plog_append. For those for which Kafka tells the real log start
+ * (observed.md 1) ret->log.log_start_offset is filled, else -1.
+ */
+int replica_append(PartitionRef ref, const ReplicaAppendArgs *args, ReplicaAppendResult *ret,
+                   ErrInfo *err);
+
+/*
+ * acks=-1: is everything up to last_offset committed? 0 and *ret_done; OT_E_NOT_LEADER,
+ * OT_E_UNKNOWN_TOPIC_OR_PARTITION, OT_E_NOT_ENOUGH_REPLICAS_AFTER_APPEND end the wait (13.3).
+ */
+int replica_check_committed(PartitionRef ref, int64_t last_offset, int32_t leader_epoch,
+                            bool *ret_done, ErrInfo *err);
+
+/*
+ * DeleteRecords on the leader (14.3) without the checks of topic policy; offset -1: HW.
+ * *ret_low_watermark is the new log start.
+ */
+int replica_delete_records(PartitionRef ref, int64_t offset, int64_t *ret_low_watermark,
+                           ErrInfo *err);
+
+/*
+ * Leadership and epoch fencing of a request (12.1): current_epoch -1: not given.
+ * OT_E_NOT_LEADER, OT_E_FENCED_LEADER_EPOCH, OT_E_UNKNOWN_LEADER_EPOCH,
+ * OT_E_UNKNOWN_TOPIC_OR_PARTITION, OT_E_STORAGE.
+ */
+int replica_check_leader(PartitionRef ref, int32_t current_epoch, ErrInfo *err);
+
+/* Wakes all who wait on the partition (deleted, leadership changed); controller process. */
+void replica_wake_all(PartitionSlot *slot);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * fd_cache.h - the process's open partition files, bounded, least recently used goes first
+ *
+ * Private to each process. An entry is found by (slot, slot generation, segment base, kind) and valid
+ * while the slot's file_generation is the one it was opened under. An entry that is pinned (a slice is
+ * queued for sendfile) is never closed; when stale it is closed at its release.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_STORAGE_FD_CACHE_H
+#define OTTLA_STORAGE_FD_CACHE_H
+
+#include <stdint.h>
+
+#include "ottla/common/err.h"
+#include "ottla/storage/partition_slot.h"
+
+typedef enum SegmentFile {
+    SEGMENT_LOG,
+    SEGMENT_INDEX,
+    SEGMENT_TIMEINDEX,
+    SEGMENT_TXNINDEX,
+    SEGMENT_SNAPSHOT,
+    SEGMENT_FILE_COUNT
+} SegmentFile;
+
+/*
+ * max_open  descriptors kept at most; 0: a quarter of RLIMIT_NOFILE, at most 32,768
+ * Called once per process before the first use; a forked child starts with an empty cache of its own
+ * and closes what it inherited (fd_cache_reset).
+ */
+void fd_cache_init(int max_open);
+
+/* Closes everything that is not pinned. */
+void fd_cache_reset(void);
+
+/*
+ * Closes descriptors of partitions whose files changed since (deleted segments, deleted topics), so
+ * that an idle process does not keep disk space. Cheap when nothing changed anywhere: one shared word.
+ * Every process calls it whenever it wakes up.
+ */
+void fd_cache_sweep(void);
+
+/* Somebody's files vanished: raises the word that fd_cache_sweep compares. */
+void fd_cache_announce(void);
+
+/* Open descriptors in the cache, for tests and statistics. */
+int fd_cache_count(void);
+
+#endif

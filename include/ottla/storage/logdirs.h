@@ -1,0 +1,98 @@
+/*
+ * logdirs.h - the log directories of the node (log.dirs): their descriptors, locks and state
+ *
+ * The private half (paths, descriptors) is opened by the supervisor before the first fork and
+ * inherited; the shared half (region log_dirs) says whether a directory is usable, what must be
+ * checkpointed, and serialises the rare changes of folder names.
+ *
+ * Runs in: supervisor (open, clean marker), everybody (read).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_STORAGE_LOGDIRS_H
+#define OTTLA_STORAGE_LOGDIRS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ottla/common/err.h"
+#include "ottla/common/view.h"
+
+#define LOGDIRS_MAX 16 /* entries of log.dirs; each costs a checkpointer process */
+
+/*
+ * Adds a directory that exists; opens the descriptor that folder operations and syncfs use.
+ * Called by the supervisor (and by tests) before the region is made. Returns its index.
+ * OT_E_IO: cannot be opened; OT_E_TOO_MANY: more than LOGDIRS_MAX.
+ */
+int logdir_add(const char *path, Uuid directory_id, ErrInfo *err);
+
+/* Forgets all directories and closes their descriptors (tests). */
+void logdirs_clear(void);
+
+int logdir_count(void);
+const char *logdir_path(int dir);
+int logdir_fd(int dir); /* O_DIRECTORY|O_CLOEXEC */
+Uuid logdir_uuid(int dir);
+
+/* Index of the directory with this directory.id, or -1. */
+int logdir_find_uuid(Uuid directory_id);
+
+/* ---- the clean-shutdown marker (log.md 9.2, 9.3) ------------------------------------------- */
+
+/*
+ * Start: reports whether `.kafka_cleanshutdown` is there and removes it (file and folder are
+ * flushed). Supervisor, before anything is loaded. Also returns the broker epoch it holds (-1: none).
+ */
+int logdir_take_clean_marker(int dir, bool *ret_clean, int64_t *ret_broker_epoch, ErrInfo *err);
+
+/* Stop: writes the marker; the last thing a checkpointer does, after everything is flushed. */
+int logdir_write_clean_marker(int dir, int64_t broker_epoch, ErrInfo *err);
+
+/* ---- shared state ----------------------------------------------------------------------------- */
+
+/*
+ * True: the directory was closed in order and its logs open without a scan. Set by the supervisor
+ * after the region is made (false again after a crash cycle), read by whoever opens a log.
+ */
+void logdir_set_clean(int dir, bool clean);
+bool logdir_is_clean(int dir);
+
+/* Offline: EIO or EROFS on write, or a failed flush. Appends get OT_E_STORAGE until restart. */
+void logdir_set_offline(int dir);
+bool logdir_is_offline(int dir);
+
+/* Appends refused because the disk is full (statistic). */
+void logdir_count_full(int dir);
+uint64_t logdir_full_count(int dir);
+
+/*
+ * The mutex that serialises creating and renaming partition folders of one directory, so that
+ * "is this folder still that topic's?" and the rename after it are one step. Rank: inside an append
+ * lock. OT_E_TIMEOUT after 10 s.
+ */
+int logdir_names_lock(int dir, ErrInfo *err);
+void logdir_names_unlock(int dir);
+
+/*
+ * Bytes appended in this directory since the region was made; the checkpointer compares it with
+ * its last value (checkpoint after 256 MiB). Appenders add, nobody else writes.
+ */
+void logdir_add_bytes(int dir, int64_t bytes);
+int64_t logdir_bytes(int dir);
+
+/*
+ * Dirty list: partitions whose log, start offset or producers changed since their last checkpoint.
+ * Push: append lock held. Take: checkpointer of the directory; calls cb for each and empties the
+ * list. ret_overflow true: entries may be missing (a pusher died), look at every slot.
+ */
+void logdir_push_dirty(int dir, int32_t slot);
+void logdir_set_dirty_overflow(int dir);
+int32_t logdir_take_dirty(int dir, bool *ret_overflow);
+
+/* Region log_dirs. */
+struct ShmLimits;
+size_t log_dirs_shm_size(const struct ShmLimits *limits);
+void log_dirs_shm_init(void *base, const struct ShmLimits *limits);
+
+#endif

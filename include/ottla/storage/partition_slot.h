@@ -1,0 +1,233 @@
+/*
+ * partition_slot.h - the partition table: one slot of shared memory per hosted partition
+ *
+ * A slot holds identity, settings, leader epoch, the append lock, the published tuple, the roots of
+ * the segment list and of the producer state, and the head of the wait list. Who may change what:
+ *
+ *   identity, settings, leader epoch, role   controller process (pslot_alloc, pslot_set_*, pslot_retire)
+ *   tuple, roots, everything else            holder of the append lock
+ *   state                                    see PslotState
+ *
+ * Crash rule: a backend that dies with the append lock held leaves a whole published tuple; the next
+ * owner repairs from it (plog_lock). Death of the controller rebuilds the region.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_STORAGE_PARTITION_SLOT_H
+#define OTTLA_STORAGE_PARTITION_SLOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ottla/common/err.h"
+#include "ottla/common/topic_settings.h"
+#include "ottla/common/view.h"
+#include "ottla/ipc/atomics.h"
+#include "ottla/ipc/plock.h"
+#include "ottla/ipc/waitlist.h"
+
+#define TOPIC_NAME_MAX 249 /* bytes of a topic name (log.md 5.1) */
+#define PSLOT_NONE     (-1)
+
+/* How a slot is named across time: valid while the slot's generation is this one. */
+typedef struct PartitionRef {
+    int32_t slot; /* PSLOT_NONE: no partition */
+    uint32_t generation;
+} PartitionRef;
+
+#define PARTITION_REF_NONE ((PartitionRef){PSLOT_NONE, 0})
+
+typedef enum PslotState {
+    PSLOT_FREE,     /* controller: to UNOPENED (pslot_alloc) */
+    PSLOT_UNOPENED, /* append lock: to OPEN or FAILED (plog_open_locked) */
+    PSLOT_OPEN,
+    PSLOT_FAILED,   /* cannot be opened, or a file of it failed: 56 until restart */
+    PSLOT_DELETING, /* controller (pslot_retire); retention: to FREE once the folder is renamed */
+    PSLOT_STATE_COUNT
+} PslotState;
+
+/*
+ * What readers of a log need, published as a whole (design.md 4 "The tuple"). Offsets are log
+ * offsets, *_pos are byte positions in the segment named beside them.
+ *
+ *   T1  log_start <= lso <= high_watermark <= log_end (lso < log_start only inside a transaction
+ *       that DeleteRecords cut, as in Kafka)
+ *   T2  the bytes [0, active_size) of the active segment are whole batches, all offsets < log_end
+ *   T3  index_count entries of the offset index exist: index_flushed in the file, the rest in the
+ *       hot chunk; the same for the time index
+ *   T4  the inactive segments are seg_count entries from the chunk seg_head, entry seg_first on
+ */
+typedef struct PlogTuple {
+    int64_t log_end;        /* LEO: the next offset to assign */
+    int64_t high_watermark;
+    int64_t first_unstable; /* first offset of the earliest open transaction; -1: none */
+    int64_t log_start;
+    int64_t durable;        /* everything below is on disk; also the recovery point */
+
+    int64_t active_base;    /* base offset of the active segment */
+    int64_t max_timestamp;  /* largest of the active segment; -1: none */
+    int64_t max_timestamp_offset; /* last offset of the batch that holds it */
+    int64_t first_timestamp; /* maxTimestamp of its first batch; -1: none (6.7) */
+    int64_t created_ms;     /* wall clock of its creation or loading */
+    int64_t last_time_entry; /* timestamp of the last time index entry; -1: none */
+    int32_t active_size;    /* published bytes of its .log */
+    int32_t hw_pos;         /* position of high_watermark in the active segment; -1: not known */
+    int32_t index_count;
+    int32_t index_flushed;
+    int32_t time_count;
+    int32_t time_flushed;
+    int32_t txn_index_size; /* bytes of its .txnindex; 0: no file */
+    int32_t bytes_since_index;
+    int32_t jitter_ms;      /* of this segment (6.7) */
+
+    int32_t last_epoch;       /* latest entry of the leader-epoch file; -1: none */
+    int64_t last_epoch_start;
+
+    uint32_t seg_head; /* first chunk of inactive segments; 0: none */
+    uint32_t seg_tail;
+    uint32_t hot_chunk; /* recent index entries; 0: none */
+    int32_t seg_first;  /* entries of seg_head that are gone */
+    int32_t seg_count;
+    uint32_t pad;
+} PlogTuple;
+
+/* Role of this node for the partition, as the metadata says. */
+typedef enum PslotRole {
+    PSLOT_ROLE_NONE, /* hosted, no leader known */
+    PSLOT_ROLE_LEADER,
+    PSLOT_ROLE_FOLLOWER,
+} PslotRole;
+
+/* Written by the controller process as one 64-bit word each where readers need them together. */
+typedef struct PartitionSlot {
+    /* --- first cache lines: what every append and fetch touches --- */
+    AtomicU32 generation; /* odd or even, no matter; changes at alloc and retire */
+    AtomicU32 state;      /* PslotState */
+    AtomicU64 tuple_word; /* publication counter; lowest bit says which copy is valid */
+    AtomicU64 leadership; /* leader epoch << 32 | isr size << 16 | replica count << 8 | role */
+    AtomicU64 settings;   /* index of the settings record << 32 | serial */
+    AtomicU32 file_generation; /* changes when files vanished or were renamed: cached fds are stale */
+    AtomicU32 list_generation; /* changes when chunks were recycled: list readers start again */
+    PLock append_lock;
+    WaitList waiters;
+    PlogTuple tuple[2];
+
+    /* --- append lock holder --- */
+    int64_t producer_end;   /* producer state covers [log start, producer_end): stored last */
+    uint32_t producer_root; /* pool entry; 0: none */
+    uint32_t producer_count;
+    AtomicU32 producer_mutating; /* != 0: links may be half changed: rebuild by a scan */
+    AtomicU32 opening;           /* a process is inside plog_open_locked (informational) */
+    AtomicU32 dirty;             /* on the dirty list of its log directory */
+    int32_t dirty_next;
+    int64_t snapshot_offset; /* end offset of the newest producer snapshot file; -1: none */
+    int64_t checkpointed;    /* recovery point that the checkpoint file holds */
+
+    /* --- identity and what the checkpoint files said; controller process --- */
+    Uuid topic_id;
+    int32_t partition;
+    int32_t log_dir;
+    int64_t start_recovery_point;
+    int64_t start_log_start;
+    int64_t start_high_watermark;
+    AtomicU64 bytes_appended; /* statistics */
+    uint8_t topic_len;
+    bool has_folder; /* append lock: the partition's folder exists */
+    char topic[TOPIC_NAME_MAX + 1];
+} PartitionSlot;
+
+_Static_assert(sizeof(PartitionSlot) <= 1024, "design.md 10: a hot partition costs at most 1 KiB");
+
+/* ---- region partition_table ---------------------------------------------------------------- */
+
+struct ShmLimits;
+size_t partition_table_shm_size(const struct ShmLimits *limits);
+void partition_table_shm_init(void *base, const struct ShmLimits *limits);
+
+/* Slots of the table, used or not. */
+int32_t pslot_table_size(void);
+
+/* One above the highest index ever given out: the bound of every walk over all partitions. */
+int32_t pslot_high(void);
+
+/* The slot at an index in [0, pslot_table_size()). */
+PartitionSlot *pslot_at(int32_t index);
+int32_t pslot_index(const PartitionSlot *slot);
+
+/* The slot, or NULL when the reference is stale (deleted, or never valid). */
+PartitionSlot *pslot_find(PartitionRef ref);
+PartitionRef pslot_ref(const PartitionSlot *slot);
+bool pslot_is_current(PartitionRef ref);
+
+static inline PslotState
+pslot_state(const PartitionSlot *slot)
+{
+    return (PslotState)atomic_u32_load(&slot->state);
+}
+
+/* ---- controller process ------------------------------------------------------------------------ */
+
+typedef struct PslotIdentity {
+    StrView topic; /* <= TOPIC_NAME_MAX */
+    Uuid topic_id;
+    int32_t partition;
+    int32_t log_dir;            /* index of logdirs.h */
+    int64_t recovery_point;     /* from the checkpoint files; 0 for a new partition */
+    int64_t log_start_offset;
+    int64_t high_watermark;
+    uint64_t settings;          /* of topic_settings_new */
+} PslotIdentity;
+
+/*
+ * Takes a free slot and makes it UNOPENED with this identity, leader epoch -1 and no role. The
+ * controller calls pslot_set_leadership before it publishes the image that names the slot.
+ * OT_E_TOO_MANY: max.partitions reached. OT_E_INVALID: name too long, unknown log dir.
+ */
+int pslot_alloc(const PslotIdentity *id, PartitionRef *ret, ErrInfo *err);
+
+typedef struct PslotLeadership {
+    int32_t leader_epoch;
+    PslotRole role;
+    uint8_t replica_count;
+    uint16_t isr_count;
+} PslotLeadership;
+
+void pslot_set_leadership(PartitionSlot *slot, PslotLeadership leadership);
+PslotLeadership pslot_leadership(const PartitionSlot *slot);
+
+/*
+ * The partition is deleted: references become stale at once, waiters are woken by the caller
+ * (rescan). The retention worker renames the folder and frees the slot.
+ */
+void pslot_retire(PartitionSlot *slot);
+
+/* ---- settings records (region topic_settings) ---------------------------------------------- */
+
+size_t topic_settings_shm_size(const struct ShmLimits *limits);
+void topic_settings_shm_init(void *base, const struct ShmLimits *limits);
+
+/*
+ * Controller process: stores a record that all partitions of a topic share and returns its handle
+ * (0: no record free). A change makes a new record, moves the topic's slots to it, frees the old one.
+ */
+uint64_t topic_settings_new(const TopicSettings *settings);
+void pslot_set_settings(PartitionSlot *slot, uint64_t handle);
+void topic_settings_free(uint64_t handle);
+
+/* Copies the settings in force; anybody, no lock. */
+void pslot_settings(const PartitionSlot *slot, TopicSettings *ret);
+
+/* ---- the tuple ------------------------------------------------------------------------------------ */
+
+/* Copies the published tuple; never waits. Returns the publication counter it belongs to. */
+uint64_t pslot_read_tuple(const PartitionSlot *slot, PlogTuple *ret);
+
+/* Append lock holder: the copy to fill (starts as a copy of the published one), then publication. */
+PlogTuple *pslot_tuple_begin(PartitionSlot *slot);
+void pslot_tuple_publish(PartitionSlot *slot);
+
+/* The published tuple itself; only for the append lock holder. */
+const PlogTuple *pslot_tuple_locked(const PartitionSlot *slot);
+
+#endif

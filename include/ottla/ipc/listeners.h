@@ -61,11 +61,14 @@ typedef struct ListenerSettings {
     const char *controller_names;     /* controller.listener.names */
     const char *inter_broker_name;    /* inter.broker.listener.name */
     const char *unix_path;            /* path of the Unix socket; NULL or "": none */
-    uint16_t port;                    /* -p; 0: as listed. Replaces the port of a default listener */
+    const char *hostname;             /* advertised for a listener without host (":9092") */
+    uint16_t port;                    /* -p: port of the first broker listener; 0: as listed */
 } ListenerSettings;
 
 /*
- * Fills the table from the settings. Pure: resolves nothing, opens nothing (fd_count 0).
+ * Fills the table from the settings: broker listeners in their order, then controller listeners,
+ * then the Unix socket. Pure: resolves nothing, opens nothing (fd_count 0). A controller listener that
+ * is not listed stands at localhost, one port above the first (it is named in VotersRecord).
  * OT_E_CONFIG with a text that names setting and value: unknown protocol, name twice, port twice, a
  * listener on every address without an advertised one, no broker listener, too many.
  */

@@ -108,7 +108,7 @@ static Chunk *
 add_chunk(Arena *arena, size_t least)
 {
     size_t size = least > arena->chunk_bytes ? least : arena->chunk_bytes;
-    size_t room = arena->cap_bytes == 0                      ? SIZE_MAX
+    size_t room = arena->cap_bytes == 0                   ? SIZE_MAX
                   : arena->cap_bytes > arena->taken_bytes ? arena->cap_bytes - arena->taken_bytes
                                                           : 0;
     Chunk *chunk;

@@ -1,5 +1,6 @@
 # files.mk - what make needs to know about src/common; see the head of GNUmakefile
-SRCS_common := arena.c assert.c err.c view.c
+SRCS_common := arena.c assert.c clock.c crc32c.c err.c hash.c log.c net.c random.c strbuf.c text.c vfs.c \
+    vfs_faulty.c view.c
 GEN_HDRS_common := errlist.h
 GEN_SRCS_common := errlist_table.c
 LIBS_common := -lisal -llz4 -lzstd -lz -lsnappy -lm

@@ -16,7 +16,7 @@ extern void (*ot_panic_hook)(const char *text);
 /* Writes the text and aborts. Safe to call anywhere but in a signal handler. */
 _Noreturn void ot_panic_at(const char *file, int line, const char *func, const char *what);
 
-#define ot_assert(cond)                                                                            \
+#define ot_assert(cond) \
     ((__builtin_expect(!(cond), 0)) ? ot_panic_at(__FILE__, __LINE__, __func__, #cond) : (void)0)
 
 #define ot_unreachable() ot_panic_at(__FILE__, __LINE__, __func__, "unreachable")

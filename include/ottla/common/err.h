@@ -17,8 +17,7 @@ typedef struct ErrInfo {
 } ErrInfo;
 
 /* Sets code and text (cut when too long); returns code, so that "return err_set(...)" works. err may be NULL. */
-int err_set(ErrInfo *err, int code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+int err_set(ErrInfo *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* As err_set; appends ": strerror(errno_value)". */
 int err_set_errno(ErrInfo *err, int code, int errno_value, const char *format, ...)

@@ -1,0 +1,133 @@
+/*
+ * log.h - one line per event, for journalctl and for people
+ *
+ * A line reads "component: what happened: why; key=value ..." behind the prefix that
+ * log.line.prefix describes ("2025-03-01 12:00:00.123 UTC [4711] backend INFO:  "). Library code
+ * returns errors and stays silent; process code logs and decides (style.md 6, 17).
+ *
+ * Each line leaves in one write(), so lines of several processes never mix. Nothing is allocated.
+ * Control bytes in the text become \xNN; names from outside go through log_escape() first. Record
+ * contents and secrets never appear.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_COMMON_LOG_H
+#define OTTLA_COMMON_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ottla/common/view.h"
+
+/* In the order of the threshold. */
+typedef enum LogLevel {
+    LL_DEBUG5,
+    LL_DEBUG4,
+    LL_DEBUG3,
+    LL_DEBUG2,
+    LL_DEBUG1,
+    LL_INFO,    /* what clients cause; rate-limited per kind */
+    LL_NOTICE,  /* leader, ISR and role changes: fixed phrases that tests may wait for */
+    LL_WARNING, /* unusual, the node copes */
+    LL_ERROR,   /* somebody must act */
+    LL_LOG,     /* for the operator: start, stop, reload */
+    LL_FATAL,   /* this process ends */
+    LL_PANIC,   /* all processes end or start anew */
+    LL_COUNT
+} LogLevel;
+
+#define LOG_LINE_MAX 2048 /* bytes of one line; longer ones are cut and end in "..." */
+
+/* One line. The format has no line feed at its end, no full stop, and starts in lower case. */
+void log_msg(LogLevel level, const char *component, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The continuation lines of a message; each member may be NULL. */
+typedef struct LogMore {
+    const char *detail;
+    const char *hint;
+    const char *context;
+} LogMore;
+
+/* As log_msg with continuation lines, all in one write(). */
+void log_more(LogLevel level, const char *component, const LogMore *more, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Would log_msg write this level for this component? For messages that cost something to build. */
+bool log_enabled(LogLevel level, const char *component);
+
+/* One kind of message and how often it came; static per call site, zero at first. */
+typedef struct LogRate {
+    int64_t window_start_us;
+    uint32_t count;   /* in this window */
+    uint32_t dropped; /* since the last line that was written */
+} LogRate;
+
+#define LOG_RATE_PER_SECOND 10
+
+/*
+ * May a message of this kind be written at now_us? At most per_second in a second.
+ * ret_dropped: how many were held back since the last allowed one (0 when refused).
+ */
+bool log_rate_allow(LogRate *rate, int64_t now_us, uint32_t per_second, uint32_t *ret_dropped);
+
+/* As log_msg, at most per_second lines of this kind a second; says how many were left out. */
+void log_limited(LogRate *rate, uint32_t per_second, LogLevel level, const char *component,
+                 const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/*
+ * Outside bytes made printable: ASCII as it is, '"' and '\' behind a backslash, others \xNN; cut with
+ * "..." when it does not fit. Null gives "null". Returns buffer; size is at least 8.
+ */
+const char *log_escape(StrView text, char *buffer, size_t size);
+
+/*
+ * Who this process is; the strings are kept by pointer and stay valid until they are replaced. Set
+ * after fork. Members that do not apply are NULL or -1.
+ */
+typedef struct LogIdentity {
+    const char *instance;
+    const char *kind; /* "supervisor", "backend" */
+    int32_t node_id;  /* -1: not known */
+    /* Only in backends: */
+    const char *session; /* hex start time and pid */
+    const char *client_address;
+    const char *client_host;
+    const char *principal;
+    const char *client_id;
+    const char *listener;
+} LogIdentity;
+
+void log_set_identity(const LogIdentity *identity);
+
+/* Where lines go and how they look; the line_prefix is kept by pointer. */
+typedef struct LogStyle {
+    int fd;                  /* 2 by default */
+    bool priority_prefix;    /* "<6>" first, as systemd wants it from stderr */
+    const char *line_prefix; /* LOG_PREFIX_DEFAULT; NULL: none */
+} LogStyle;
+
+#define LOG_PREFIX_DEFAULT "%m [%p] %k "
+#define LOG_PREFIX_JOURNAL "%k " /* the journal has its own time and pid */
+
+void log_set_style(const LogStyle *style);
+
+/* The style for log.destination=auto: that of the journal when stderr is a journal stream. */
+LogStyle log_style_auto(const char *line_prefix, bool priority_prefix);
+
+/* Lines below the threshold are not written (LL_INFO at start). */
+void log_set_threshold(LogLevel level);
+
+/*
+ * Threshold of one component, over the general one; LL_COUNT takes it back. False: the name is longer
+ * than 31 bytes or LOG_CATEGORIES_MAX names have one.
+ */
+#define LOG_CATEGORIES_MAX 16
+bool log_set_category(const char *component, LogLevel level);
+
+/* "WARNING"; and back, in any case ("debug" is LL_DEBUG1). False: no such level. */
+const char *log_level_name(LogLevel level);
+bool log_level_from_name(StrView name, LogLevel *ret);
+
+#endif

@@ -1,0 +1,465 @@
+/*
+ * log.c - one line per event
+ *
+ * Runs in: every process. Never: allocates, waits for anything but the write itself.
+ * Invariants:
+ *   L1  all lines of one message leave in one write(), whole lines only
+ *   L2  no byte below 0x20 but the line feeds at line ends and the tab of continuation lines
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ottla/common/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ottla/common/assert.h"
+#include "ottla/common/clock.h"
+#include "ottla/common/text.h"
+
+typedef struct LevelRow {
+    const char *name;
+    char priority; /* of syslog and the journal */
+} LevelRow;
+
+static const LevelRow levels[LL_COUNT] = {
+    [LL_DEBUG5] = {"DEBUG5", '7'}, [LL_DEBUG4] = {"DEBUG4", '7'},   [LL_DEBUG3] = {"DEBUG3", '7'},
+    [LL_DEBUG2] = {"DEBUG2", '7'}, [LL_DEBUG1] = {"DEBUG1", '7'},   [LL_INFO] = {"INFO", '6'},
+    [LL_NOTICE] = {"NOTICE", '5'}, [LL_WARNING] = {"WARNING", '4'}, [LL_ERROR] = {"ERROR", '3'},
+    [LL_LOG] = {"LOG", '5'},       [LL_FATAL] = {"FATAL", '3'},     [LL_PANIC] = {"PANIC", '2'},
+};
+
+typedef struct Category {
+    char name[32];
+    LogLevel level; /* LL_COUNT: row not in use */
+} Category;
+
+/* Private to the process; children inherit them by fork. */
+static LogIdentity identity = {.node_id = -1};
+static LogStyle style = {.fd = STDERR_FILENO, .line_prefix = LOG_PREFIX_DEFAULT};
+static LogLevel threshold = LL_INFO;
+static Category categories[LOG_CATEGORIES_MAX];
+static int category_count;
+static uint64_t line_number;
+
+/* Bytes of the message under construction; end is one behind the last usable byte. */
+typedef struct Out {
+    char *at;
+    char *end;
+} Out;
+
+static void
+put_char(Out *out, char c)
+{
+    if (out->at < out->end)
+        *out->at++ = c;
+}
+
+static void
+put_text(Out *out, const char *text)
+{
+    while (*text != '\0')
+        put_char(out, *text++);
+}
+
+/* Bytes for a line [L2]: control bytes as \xNN. */
+static void
+put_clean(Out *out, const char *text)
+{
+    static const char hex[] = "0123456789abcdef";
+
+    for (; *text != '\0'; text++) {
+        uint8_t c = (uint8_t)*text;
+
+        if (c >= 0x20 && c != 0x7f) {
+            put_char(out, *text);
+        } else {
+            put_char(out, '\\');
+            put_char(out, 'x');
+            put_char(out, hex[c >> 4]);
+            put_char(out, hex[c & 15]);
+        }
+    }
+}
+
+const char *
+log_level_name(LogLevel level)
+{
+    return levels[level].name;
+}
+
+bool
+log_level_from_name(StrView name, LogLevel *ret)
+{
+    if (text_equal_nocase(name, STRVIEW("debug"))) {
+        *ret = LL_DEBUG1;
+        return true;
+    }
+    if (text_equal_nocase(name, STRVIEW("warn"))) {
+        *ret = LL_WARNING;
+        return true;
+    }
+    for (int i = 0; i < LL_COUNT; i++) {
+        if (text_equal_nocase(name, strview_from(levels[i].name))) {
+            *ret = (LogLevel)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+log_set_identity(const LogIdentity *new_identity)
+{
+    identity = *new_identity;
+}
+
+void
+log_set_style(const LogStyle *new_style)
+{
+    style = *new_style;
+}
+
+LogStyle
+log_style_auto(const char *line_prefix, bool priority_prefix)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    LogStyle result = {STDERR_FILENO, priority_prefix, line_prefix};
+    char here[64];
+    struct stat st;
+
+    if (stream == NULL || fstat(STDERR_FILENO, &st) != 0)
+        return result;
+    snprintf(here, sizeof here, "%" PRIu64 ":%" PRIu64, (uint64_t)st.st_dev, (uint64_t)st.st_ino);
+    if (strcmp(here, stream) == 0) {
+        result.priority_prefix = true;
+        result.line_prefix = LOG_PREFIX_JOURNAL;
+    }
+    return result;
+}
+
+void
+log_set_threshold(LogLevel level)
+{
+    ot_assert(level < LL_COUNT);
+    threshold = level;
+}
+
+bool
+log_set_category(const char *component, LogLevel level)
+{
+    int free_row = -1;
+
+    if (strlen(component) >= sizeof categories[0].name)
+        return false;
+    for (int i = 0; i < category_count; i++) {
+        if (strcmp(categories[i].name, component) == 0) {
+            categories[i].level = level;
+            return true;
+        }
+        if (categories[i].level == LL_COUNT)
+            free_row = i;
+    }
+    if (level == LL_COUNT)
+        return true;
+    if (free_row < 0 && category_count == LOG_CATEGORIES_MAX)
+        return false;
+    if (free_row < 0)
+        free_row = category_count++;
+    snprintf(categories[free_row].name, sizeof categories[0].name, "%s", component);
+    categories[free_row].level = level;
+    return true;
+}
+
+bool
+log_enabled(LogLevel level, const char *component)
+{
+    for (int i = 0; i < category_count; i++) {
+        if (categories[i].level != LL_COUNT && strcmp(categories[i].name, component) == 0)
+            return level >= categories[i].level;
+    }
+    return level >= threshold;
+}
+
+/* One escape of the line prefix as text, into buffer when it has to be made. */
+static const char *
+prefix_value(char escape, const char *component, char *buffer, size_t size)
+{
+    const char *text = "";
+
+    buffer[0] = '\0';
+    switch (escape) {
+    case 'm':
+        clock_format(clock_wall_ms(), buffer);
+        return buffer;
+    case 't':
+        clock_format(clock_wall_ms(), buffer);
+        memcpy(buffer + 19, " UTC", 5); /* without the milliseconds */
+        return buffer;
+    case 'n':
+        snprintf(buffer, size, "%" PRId64 ".%03d", clock_wall_ms() / 1000,
+                 (int)(clock_wall_ms() % 1000));
+        return buffer;
+    case 'p':
+        snprintf(buffer, size, "%d", (int)getpid());
+        return buffer;
+    case 'N':
+        snprintf(buffer, size, "%" PRId32, identity.node_id);
+        return buffer;
+    case 'l':
+        snprintf(buffer, size, "%" PRIu64, line_number);
+        return buffer;
+    case 'k':
+        text = identity.kind;
+        break;
+    case 'i':
+        text = identity.instance;
+        break;
+    case 'c':
+        text = identity.session;
+        break;
+    case 'h':
+        text = identity.client_host;
+        break;
+    case 'r':
+        text = identity.client_address;
+        break;
+    case 'u':
+        text = identity.principal;
+        break;
+    case 'a':
+        text = identity.client_id;
+        break;
+    case 'L':
+        text = identity.listener;
+        break;
+    case 'C':
+        text = component;
+        break;
+    case '%':
+        return "%";
+    default:
+        break;
+    }
+    return text == NULL ? "" : text;
+}
+
+/* The prefix with its escapes; "%-10u" and "%10u" pad. */
+static void
+put_prefix(Out *out, const char *component)
+{
+    const char *at = style.line_prefix == NULL ? "" : style.line_prefix;
+
+    for (; *at != '\0'; at++) {
+        char buffer[64];
+        const char *value;
+        bool left = false;
+        size_t width = 0, len;
+
+        if (*at != '%' || at[1] == '\0') {
+            put_char(out, *at);
+            continue;
+        }
+        at++;
+        if (*at == '-') {
+            left = true;
+            at++;
+        }
+        for (; *at >= '0' && *at <= '9' && width < 100; at++)
+            width = width * 10 + (size_t)(*at - '0');
+        if (*at == '\0')
+            return;
+        if (*at == 'q') {
+            if (identity.session == NULL)
+                return;
+            continue;
+        }
+        value = prefix_value(*at, component, buffer, sizeof buffer);
+        len = strlen(value);
+        for (size_t i = len; !left && i < width; i++)
+            put_char(out, ' ');
+        put_clean(out, value);
+        for (size_t i = len; left && i < width; i++)
+            put_char(out, ' ');
+    }
+}
+
+/* One line into out. tag is "INFO" or "DETAIL". */
+static void
+put_line(Out *out, LogLevel level, const char *component, const char *tag, const char *text)
+{
+    Out line = {out->at, out->end};
+
+    /* Room for the cut mark and the line feed stays, whatever the text is. */
+    if (line.end - line.at > LOG_LINE_MAX)
+        line.end = line.at + LOG_LINE_MAX;
+    if (line.end - line.at < 64)
+        return;
+    line.end -= 4;
+    if (style.priority_prefix) {
+        put_char(&line, '<');
+        put_char(&line, levels[level].priority);
+        put_char(&line, '>');
+    }
+    put_prefix(&line, component);
+    put_text(&line, tag);
+    put_text(&line, ":  ");
+    if (tag == levels[level].name) {
+        put_clean(&line, component);
+        put_text(&line, ": ");
+    }
+    put_clean(&line, text);
+    if (line.at == line.end) {
+        line.end += 3;
+        put_text(&line, "...");
+    }
+    *line.at++ = '\n';
+    out->at = line.at;
+}
+
+static void
+write_message(LogLevel level, const char *component, const LogMore *more, const char *text)
+{
+    char bytes[4 * LOG_LINE_MAX];
+    Out out = {bytes, bytes + sizeof bytes};
+    const char *at = bytes;
+    int saved_errno = errno;
+
+    line_number++;
+    put_line(&out, level, component, levels[level].name, text);
+    if (more != NULL && more->detail != NULL)
+        put_line(&out, level, component, "DETAIL", more->detail);
+    if (more != NULL && more->hint != NULL)
+        put_line(&out, level, component, "HINT", more->hint);
+    if (more != NULL && more->context != NULL)
+        put_line(&out, level, component, "CONTEXT", more->context);
+    /* A pipe may take a part; anything else means that nobody can be told. */
+    while (at < out.at) {
+        ssize_t sent = write(style.fd, at, (size_t)(out.at - at));
+
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent <= 0)
+            break;
+        at += sent;
+    }
+    errno = saved_errno;
+}
+
+static void write_formatted(LogLevel level, const char *component, const LogMore *more,
+                            const char *format, va_list args) __attribute__((format(printf, 4, 0)));
+
+static void
+write_formatted(LogLevel level, const char *component, const LogMore *more, const char *format,
+                va_list args)
+{
+    char text[LOG_LINE_MAX];
+
+    if (vsnprintf(text, sizeof text, format, args) < 0)
+        return;
+    write_message(level, component, more, text);
+}
+
+void
+log_msg(LogLevel level, const char *component, const char *format, ...)
+{
+    va_list args;
+
+    if (!log_enabled(level, component))
+        return;
+    va_start(args, format);
+    write_formatted(level, component, NULL, format, args);
+    va_end(args);
+}
+
+void
+log_more(LogLevel level, const char *component, const LogMore *more, const char *format, ...)
+{
+    va_list args;
+
+    if (!log_enabled(level, component))
+        return;
+    va_start(args, format);
+    write_formatted(level, component, more, format, args);
+    va_end(args);
+}
+
+bool
+log_rate_allow(LogRate *rate, int64_t now_us, uint32_t per_second, uint32_t *ret_dropped)
+{
+    *ret_dropped = 0;
+    if (rate->count == 0 || now_us - rate->window_start_us >= 1000000 ||
+        now_us < rate->window_start_us) {
+        rate->window_start_us = now_us;
+        rate->count = 0;
+    }
+    if (rate->count >= per_second) {
+        if (rate->dropped < UINT32_MAX)
+            rate->dropped++;
+        return false;
+    }
+    rate->count++;
+    *ret_dropped = rate->dropped;
+    rate->dropped = 0;
+    return true;
+}
+
+void
+log_limited(LogRate *rate, uint32_t per_second, LogLevel level, const char *component,
+            const char *format, ...)
+{
+    uint32_t dropped;
+    va_list args;
+
+    if (!log_enabled(level, component) ||
+        !log_rate_allow(rate, clock_mono_us(), per_second, &dropped))
+        return;
+    va_start(args, format);
+    if (dropped == 0) {
+        write_formatted(level, component, NULL, format, args);
+    } else {
+        char detail[64];
+        LogMore more = {.detail = detail};
+
+        snprintf(detail, sizeof detail, "left out %" PRIu32 " more of this kind", dropped);
+        write_formatted(level, component, &more, format, args);
+    }
+    va_end(args);
+}
+
+const char *
+log_escape(StrView text, char *buffer, size_t size)
+{
+    char *at = buffer, *end = buffer + size - 4; /* room for "..." and the zero */
+
+    ot_assert(size >= 8);
+    if (text.ptr == NULL) {
+        memcpy(buffer, "null", 5);
+        return buffer;
+    }
+    for (int32_t i = 0; i < text.len; i++) {
+        uint8_t c = (uint8_t)text.ptr[i];
+        char piece[8];
+        size_t len;
+
+        if (c >= 0x20 && c < 0x7f)
+            len =
+                (size_t)snprintf(piece, sizeof piece, "%s%c", c == '"' || c == '\\' ? "\\" : "", c);
+        else
+            len = (size_t)snprintf(piece, sizeof piece, "\\x%02x", c);
+        if (len > (size_t)(end - at)) {
+            memcpy(at, "...", 4);
+            return buffer;
+        }
+        memcpy(at, piece, len);
+        at += len;
+    }
+    *at = '\0';
+    return buffer;
+}

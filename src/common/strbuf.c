@@ -1,0 +1,251 @@
+/*
+ * strbuf.c - text that grows
+ *
+ * Runs in: every process. Never: logs.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ottla/common/strbuf.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ottla/common/assert.h"
+
+static char nothing[1] = "";
+
+void
+strbuf_init(StrBuf *buf, size_t max_len, Arena *arena)
+{
+    ot_assert(max_len < SIZE_MAX / 4);
+    *buf = (StrBuf){.ptr = nothing, .max_len = max_len, .arena = arena};
+}
+
+void
+strbuf_release(StrBuf *buf)
+{
+    if (buf->arena == NULL && buf->size > 0)
+        free(buf->ptr);
+    strbuf_init(buf, buf->max_len, buf->arena);
+}
+
+void
+strbuf_clear(StrBuf *buf)
+{
+    buf->len = 0;
+    buf->failed = false;
+    if (buf->size > 0)
+        buf->ptr[0] = '\0';
+}
+
+/* Room for more bytes and the zero; false sets failed. */
+static bool
+make_room(StrBuf *buf, size_t more)
+{
+    size_t size;
+    char *bigger;
+
+    if (buf->failed)
+        return false;
+    if (more > buf->max_len - buf->len) {
+        buf->failed = true;
+        return false;
+    }
+    if (buf->size - buf->len > more)
+        return true;
+    size = buf->size * 2 > 64 ? buf->size * 2 : 64;
+    if (size < buf->len + more + 1)
+        size = buf->len + more + 1;
+    if (size > buf->max_len + 1)
+        size = buf->max_len + 1;
+    if (buf->arena != NULL)
+        bigger = arena_alloc(buf->arena, size);
+    else
+        bigger = realloc(buf->size > 0 ? buf->ptr : NULL, size);
+    if (bigger == NULL) {
+        buf->failed = true;
+        return false;
+    }
+    if (buf->arena != NULL || buf->size == 0)
+        memcpy(bigger, buf->ptr, buf->len + 1);
+    buf->ptr = bigger;
+    buf->size = size;
+    return true;
+}
+
+void
+strbuf_add(StrBuf *buf, const void *bytes, size_t len)
+{
+    if (len == 0 || !make_room(buf, len))
+        return;
+    memcpy(buf->ptr + buf->len, bytes, len);
+    buf->len += len;
+    buf->ptr[buf->len] = '\0';
+}
+
+void
+strbuf_add_char(StrBuf *buf, char c)
+{
+    strbuf_add(buf, &c, 1);
+}
+
+void
+strbuf_add_cstr(StrBuf *buf, const char *text)
+{
+    strbuf_add(buf, text, strlen(text));
+}
+
+void
+strbuf_add_view(StrBuf *buf, StrView text)
+{
+    ot_assert(text.len >= 0);
+    strbuf_add(buf, text.ptr, (size_t)text.len);
+}
+
+void
+strbuf_vprintf(StrBuf *buf, const char *format, va_list args)
+{
+    va_list again;
+    int len;
+
+    va_copy(again, args);
+    len = vsnprintf(NULL, 0, format, args);
+    if (len < 0)
+        buf->failed = true;
+    if (len > 0 && make_room(buf, (size_t)len)) {
+        len = vsnprintf(buf->ptr + buf->len, (size_t)len + 1, format, again);
+        ot_assert(len >= 0);
+        buf->len += (size_t)len;
+    }
+    va_end(again);
+}
+
+void
+strbuf_printf(StrBuf *buf, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    strbuf_vprintf(buf, format, args);
+    va_end(args);
+}
+
+/* Length of the UTF-8 sequence at p (1 to 4), 0 when it is none: overlong forms and surrogates are none. */
+static size_t
+utf8_len(const uint8_t *p, size_t left)
+{
+    size_t len = p[0] < 0x80   ? 1
+                 : p[0] < 0xc2 ? 0
+                 : p[0] < 0xe0 ? 2
+                 : p[0] < 0xf0 ? 3
+                 : p[0] < 0xf5 ? 4
+                               : 0;
+
+    if (len == 0 || len > left)
+        return 0;
+    for (size_t i = 1; i < len; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0) ||
+        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] >= 0x90))
+        return 0;
+    return len;
+}
+
+/* The part of a JSON string for one sequence of len bytes. */
+static void
+add_json_char(StrBuf *buf, const uint8_t *p, size_t len)
+{
+    if (p[0] == '"' || p[0] == '\\') {
+        strbuf_add_char(buf, '\\');
+        strbuf_add(buf, p, 1);
+    } else if (p[0] == '\n') {
+        strbuf_add_cstr(buf, "\\n");
+    } else if (p[0] == '\r') {
+        strbuf_add_cstr(buf, "\\r");
+    } else if (p[0] == '\t') {
+        strbuf_add_cstr(buf, "\\t");
+    } else if (p[0] < 0x20 || p[0] == 0x7f) {
+        strbuf_printf(buf, "\\u%04x", p[0]);
+    } else {
+        strbuf_add(buf, p, len);
+    }
+}
+
+void
+strbuf_add_json(StrBuf *buf, StrView text)
+{
+    const uint8_t *p = (const uint8_t *)text.ptr;
+    size_t left = (size_t)text.len;
+
+    if (text.ptr == NULL) {
+        strbuf_add_cstr(buf, "null");
+        return;
+    }
+    strbuf_add_char(buf, '"');
+    while (left > 0 && !buf->failed) {
+        size_t len = utf8_len(p, left);
+
+        if (len == 0) {
+            strbuf_add_cstr(buf, "\\ufffd");
+            len = 1;
+        } else {
+            add_json_char(buf, p, len);
+        }
+        p += len;
+        left -= len;
+    }
+    strbuf_add_char(buf, '"');
+}
+
+static const char hex_digits[] = "0123456789abcdef";
+
+void
+strbuf_add_hex(StrBuf *buf, BytesView bytes)
+{
+    for (int32_t i = 0; i < bytes.len && !buf->failed; i++) {
+        char pair[2] = {hex_digits[bytes.ptr[i] >> 4], hex_digits[bytes.ptr[i] & 15]};
+
+        strbuf_add(buf, pair, sizeof pair);
+    }
+}
+
+void
+strbuf_add_escaped(StrBuf *buf, StrView text)
+{
+    for (int32_t i = 0; i < text.len && !buf->failed; i++) {
+        uint8_t c = (uint8_t)text.ptr[i];
+
+        if (c == '"' || c == '\\')
+            strbuf_add_char(buf, '\\');
+        if (c >= 0x20 && c < 0x7f)
+            strbuf_add_char(buf, (char)c);
+        else
+            strbuf_printf(buf, "\\x%02x", c);
+    }
+}
+
+void
+strbuf_truncate(StrBuf *buf, size_t len)
+{
+    ot_assert(len <= buf->len);
+    buf->len = len;
+    if (buf->size > 0)
+        buf->ptr[len] = '\0';
+}
+
+bool
+strbuf_failed(const StrBuf *buf)
+{
+    return buf->failed;
+}
+
+StrView
+strbuf_view(const StrBuf *buf)
+{
+    ot_assert(buf->len <= INT32_MAX);
+    return (StrView){buf->ptr, (int32_t)buf->len};
+}

@@ -1,0 +1,65 @@
+/*
+ * shared_page.h - atomic words between the supervisor and everybody
+ *
+ * The only shared memory beside state words of slots that the supervisor reads: single words, each
+ * with one meaning, so that no child can damage it by dying.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_IPC_SHARED_PAGE_H
+#define OTTLA_IPC_SHARED_PAGE_H
+
+#include "ottla/ipc/atomics.h"
+#include "ottla/ipc/region.h"
+
+typedef enum ShutdownMode {
+    SHUTDOWN_NONE,
+    SHUTDOWN_SMART,
+    SHUTDOWN_FAST,
+    SHUTDOWN_IMMEDIATE,
+} ShutdownMode;
+
+typedef struct SharedPage {
+    /* Supervisor writes. */
+    alignas(CACHE_LINE_BYTES) AtomicU32 rescan_epoch; /* raised after each abnormal death */
+    AtomicU32 reload_generation;                      /* raised when the settings were read anew */
+    AtomicU32 shutdown_mode;                          /* ShutdownMode */
+    AtomicU32 clean_start;                            /* 1: every log dir had its clean marker */
+    AtomicU32 crash_cycles;                           /* since the node was started */
+    AtomicU32 node_state;                             /* PmState of postmaster/pm_state.h */
+    AtomicU32 backends;                               /* living ones */
+    AtomicI64 started_ms;                             /* wall clock of this region's birth */
+    AtomicI64 stats_reset_ms;
+    AtomicI64 log_commit_serial;
+
+    /* Controller writes. */
+    alignas(CACHE_LINE_BYTES) AtomicU32 controller_active; /* 1: image published, decides */
+    AtomicI32 controller_epoch;
+    AtomicI64 metadata_offset; /* last applied and published */
+
+    /* Startup workers write. */
+    alignas(CACHE_LINE_BYTES) AtomicU32 recovery_total; /* partitions to be opened */
+    AtomicU32 recovery_done;
+
+    /* Backends take from it by CAS what a large request needs (queued.max.request.bytes). */
+    alignas(CACHE_LINE_BYTES) AtomicI64 request_bytes_taken;
+
+    /* Checkpointers: durable commits so far, one word per log dir. */
+    alignas(CACHE_LINE_BYTES) AtomicU64 commit_serial[64];
+} SharedPage;
+
+static_assert(sizeof(SharedPage) <= REGION_PAGE, "one page");
+
+/* The page; valid after region_map, the same address in every process. */
+extern SharedPage *shared_page;
+
+size_t shared_page_shm_size(const ShmLimits *limits);
+void shared_page_shm_init(void *base, const ShmLimits *limits);
+
+/*
+ * Supervisor, after an abnormal death was stored in the slot: every process re-checks what it waits
+ * for when it runs next. The caller then signals (LATCH_SIGNAL) every child of its private table.
+ */
+void shared_page_raise_rescan(void);
+
+#endif

@@ -1,7 +1,6 @@
 # files.mk - what make needs to know about src/protocol; see the head of GNUmakefile
-SRCS_protocol := apis.c frame.c messages.c wire.c
-SRCS_protocol += $(patsubst src/protocol/%,%,$(wildcard $(addprefix src/protocol/,\
-    batch.c batch_builder.c batch_validate.c json.c record.c)))
+SRCS_protocol := apis.c frame.c json.c messages.c wire.c
+SRCS_protocol += $(patsubst src/protocol/%,%,$(wildcard src/protocol/batch*.c src/protocol/record*.c))
 
 # One header and one C file for each table of messages/.
 PROTOCOL_TABLES := $(sort $(wildcard src/protocol/messages/*.txt))

@@ -78,8 +78,8 @@ message_min_bytes(const MessageDesc *desc, const StructDesc *body, int16_t versi
     return sum;
 }
 
-static size_t
-element_bytes(const FieldDesc *f)
+size_t
+message_element_bytes(const FieldDesc *f)
 {
     static const size_t sizes[WIRE_TYPE_COUNT] = {
         [WIRE_BOOL] = sizeof(bool),       [WIRE_INT8] = 1,
@@ -109,7 +109,7 @@ collect_ratios(const MessageDesc *desc, const StructDesc *body, int16_t version,
             size_t least = f->type == WIRE_STRUCT ? message_min_bytes(desc, f->sub, version)
                                                   : value_min_bytes(f->type, false, flexible);
             least += f->pointer ? 1 : 0;
-            double ratio = (double)element_bytes(f) / (double)(least == 0 ? 1 : least);
+            double ratio = (double)message_element_bytes(f) / (double)(least == 0 ? 1 : least);
             if (worst[level] < ratio)
                 worst[level] = ratio;
         }

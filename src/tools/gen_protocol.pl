@@ -184,7 +184,7 @@ sub function {
     my $text = join "\n", @body;
     my @pre;
     push @pre, "const bool flexible = version >= $msg->{flex};" if $text =~ /\bflexible\b/;
-    my @void = map { "(void)$_;" } grep { my $p = $_; "@pre $text" !~ /\b$p\b/ } @$params;
+    my @void = map { "(void)$_;" } grep { my $p = $_; "@pre $text" !~ /(?<![>"])\b$p\b/ } @$params;
     return join("\n", $head, '{', indent(1, @pre, @void, @body), '}', '', '');
 }
 

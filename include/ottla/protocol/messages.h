@@ -112,6 +112,9 @@ message_has_version(const MessageDesc *desc, int16_t version)
     return version >= desc->versions.lo && version <= desc->versions.hi;
 }
 
+/* sizeof a value of the field, or of one element of its array. */
+size_t message_element_bytes(const FieldDesc *f);
+
 /* Fewest bytes that a struct takes in a version, its section of tagged fields included. */
 size_t message_min_bytes(const MessageDesc *desc, const StructDesc *body, int16_t version);
 

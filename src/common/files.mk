@@ -1,5 +1,5 @@
 # files.mk - what make needs to know about src/common; see the head of GNUmakefile
-SRCS_common := arena.c assert.c clock.c crc32c.c err.c hash.c log.c net.c random.c strbuf.c text.c vfs.c \
+SRCS_common := arena.c assert.c clock.c compress.c compress_encode.c crashpoint.c crc32c.c err.c hash.c log.c net.c random.c strbuf.c text.c vfs.c \
     vfs_faulty.c view.c
 GEN_HDRS_common := errlist.h
 GEN_SRCS_common := errlist_table.c

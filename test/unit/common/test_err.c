@@ -41,7 +41,7 @@ internal_codes_map_to_kafka(void **state)
     (void)state;
     assert_int_equal(err_to_kafka(OT_E_STORAGE), KERR_KAFKA_STORAGE_ERROR);
     assert_int_equal(err_to_kafka(OT_E_NO_SPACE), KERR_KAFKA_STORAGE_ERROR);
-    assert_int_equal(err_to_kafka(OT_E_BAD_COMPRESSION), KERR_INVALID_RECORD);
+    assert_int_equal(err_to_kafka(OT_E_EMPTY_COMPRESSION), KERR_INVALID_RECORD);
     assert_string_equal(err_name(OT_E_STORAGE), "STORAGE");
     assert_int_equal(err_to_kafka(-12345), KERR_UNKNOWN_SERVER_ERROR);
     assert_int_equal(err_to_kafka(7), KERR_UNKNOWN_SERVER_ERROR);

@@ -1,0 +1,81 @@
+/*
+ * datadir.h - the data directory and the log directories: whose they are, locked, formatted
+ *
+ * Runs in: supervisor, before the first fork. Fills node_info and the table of log directories.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_POSTMASTER_DATADIR_H
+#define OTTLA_POSTMASTER_DATADIR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ottla/common/err.h"
+
+/* What the settings and the command line say; strings may be NULL (not set). */
+typedef struct DatadirSettings {
+    const char *data_dir;        /* -D */
+    const char *log_dirs;        /* log.dirs or log.dir; NULL: DIR/log */
+    const char *metadata_dir;    /* metadata.log.dir; NULL: the first of log_dirs, else DIR/meta */
+    const char *cluster_id;      /* cluster.id; NULL: that of the directory, or a new one */
+    int32_t node_id;             /* -1: that of the directory, or 1 */
+    bool auto_format;            /* an unformatted directory is formatted as a single node */
+} DatadirSettings;
+
+#define DATADIR_PLACES_MAX 17 /* LOGDIRS_MAX and the metadata directory */
+
+/* One directory that holds a meta.properties. */
+typedef struct DatadirPlace {
+    char path[1024];
+    bool is_log;      /* listed in log.dirs */
+    bool is_metadata; /* holds the metadata log */
+    int lock_fd;      /* .lock, inherited by every child on purpose */
+} DatadirPlace;
+
+typedef struct Datadir {
+    char path[1024]; /* absolute */
+    DatadirPlace places[DATADIR_PLACES_MAX];
+    int place_count;
+    int pid_fd; /* ottlad.pid, locked; -1: not written */
+} Datadir;
+
+/*
+ * Works out the paths and, before privileges are dropped, makes directories that are missing and
+ * gives missing or empty ones to uid and gid (-1: leaves them). Fills ret and node_info's paths.
+ * OT_E_CONFIG: a path is too long, too many log.dirs. OT_E_NOT_FOUND: missing and not to be made.
+ */
+int datadir_prepare(const DatadirSettings *settings, int uid, int gid, Datadir *ret, ErrInfo *err);
+
+/*
+ * Takes the locks, checks owner and mode, formats or verifies, registers the log directories,
+ * takes their clean markers. When it fails, everything is closed again.
+ *
+ * OT_E_BUSY: a lock is held (text names the holder). OT_E_PERMISSION: owner, mode or access.
+ * OT_E_CONFIG: not formatted and not to be, ids that contradict the settings or one another.
+ */
+int datadir_open(Datadir *dir, const DatadirSettings *settings, ErrInfo *err);
+
+/* What the pid file says beside the pid; strings are copied into the file. */
+typedef struct PidFileInfo {
+    uint16_t port;
+    const char *socket_dir;     /* "" without a Unix socket */
+    const char *listen_address; /* first TCP listener's host; "" for every address */
+} PidFileInfo;
+
+/* Writes all lines of ottlad.pid with the status "starting". Needs datadir_open. */
+int datadir_write_pid_file(Datadir *dir, const PidFileInfo *info, ErrInfo *err);
+
+/* Rewrites the status line in place: "starting", "ready", "recovery", "stopping". */
+void datadir_set_status(Datadir *dir, const char *status);
+
+/* Removes the pid file; the locks go with the process. */
+void datadir_remove_pid_file(Datadir *dir);
+
+/*
+ * Tells the shared half of the log directories which were closed in order. Once, after the first
+ * region was made: after a crash cycle none is clean, which is how a new region begins.
+ */
+void datadir_publish_clean(void);
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * listen.h - opens the sockets of the listeners table, or takes those systemd passed
+ *
+ * Runs in: supervisor. Blocks for name resolution at start alone.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_POSTMASTER_LISTEN_H
+#define OTTLA_POSTMASTER_LISTEN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "ottla/common/err.h"
+#include "ottla/ipc/listeners.h"
+
+#define LISTEN_BACKLOG 4096 /* as in design.md 10; the kernel caps it by net.core.somaxconn */
+
+/* Below 0 or NULL: the system's choice. */
+typedef struct ListenOptions {
+    int backlog;            /* socket.listen.backlog.size */
+    int send_buffer;        /* socket.send.buffer.bytes */
+    int receive_buffer;     /* socket.receive.buffer.bytes */
+    const char *congestion; /* listener.congestion.control */
+    mode_t unix_mode;       /* unix.socket.permissions */
+} ListenOptions;
+
+/*
+ * Opens every broker listener (controller listeners stay closed while the node is alone) on every
+ * address of its host and fills descriptors and real ports. Sockets that systemd passed
+ * (LISTEN_FDS, named after listeners, LOCAL for the Unix socket) replace our own. When it fails
+ * everything is closed again.
+ *
+ * OT_E_EXISTS: a port is in use. OT_E_BUSY: another server holds the Unix socket. OT_E_CONFIG: a passed
+ * socket has an unknown name or is not listening. OT_E_NOT_FOUND: a host has no address.
+ */
+int listen_open(ListenerTable *table, const ListenOptions *options, ErrInfo *err);
+
+/* Closes all sockets; the supervisor also removes the Unix socket's file (not one of systemd's). */
+void listen_close(ListenerTable *table, bool remove_files);
+
+/* "localhost:9092" of the first TCP listener; "[local]PATH" when there is none. */
+void listen_first_address(const ListenerTable *table, char *ret, size_t size);
+
+#endif

@@ -13,3 +13,6 @@ $(eval $(call gen,protocol,\
     $(PROTOCOL_TABLES) src/tools/gen_protocol.pl src/tools/lib/Ottla/ProtocolTables.pm,\
     mkdir -p $(GEN)/ottla/protocol; \
     perl src/tools/gen_protocol.pl $(GEN)/ottla/protocol $(PROTOCOL_TABLES)))
+
+# Tests of batches read vectors whose contents stand beside them as JSON.
+LIBS_unit_protocol := -ljansson

@@ -12,6 +12,7 @@
 #ifndef OTTLA_PROTOCOL_BATCH_H
 #define OTTLA_PROTOCOL_BATCH_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,47 +20,47 @@
 
 #include "ottla/common/view.h"
 
-#define BATCH_HEADER_BYTES 61
+#define BATCH_HEADER_BYTES   61
 #define BATCH_OVERHEAD_BYTES 12 /* base offset and length, which the length does not count */
-#define BATCH_PREFIX_BYTES 17   /* alike in all formats: offset, length, leader epoch, magic */
-#define BATCH_LENGTH_MIN 14     /* least length field of any format ever (log.md 2.1) */
-#define BATCH_LENGTH_MIN_V2 (BATCH_HEADER_BYTES - BATCH_OVERHEAD_BYTES)
-#define BATCH_MAGIC 2
+#define BATCH_PREFIX_BYTES   17 /* alike in all formats: offset, length, leader epoch, magic */
+#define BATCH_LENGTH_MIN     14 /* least length field of any format ever (log.md 2.1) */
+#define BATCH_LENGTH_MIN_V2  (BATCH_HEADER_BYTES - BATCH_OVERHEAD_BYTES)
+#define BATCH_MAGIC          2
 
 /* Where the fields lie. */
-#define BATCH_AT_BASE_OFFSET 0
-#define BATCH_AT_LENGTH 8
-#define BATCH_AT_LEADER_EPOCH 12
-#define BATCH_AT_MAGIC 16
-#define BATCH_AT_CRC 17
-#define BATCH_AT_ATTRIBUTES 21 /* the checksum covers everything from here on */
+#define BATCH_AT_BASE_OFFSET       0
+#define BATCH_AT_LENGTH            8
+#define BATCH_AT_LEADER_EPOCH      12
+#define BATCH_AT_MAGIC             16
+#define BATCH_AT_CRC               17
+#define BATCH_AT_ATTRIBUTES        21 /* the checksum covers everything from here on */
 #define BATCH_AT_LAST_OFFSET_DELTA 23
-#define BATCH_AT_BASE_TIMESTAMP 27
-#define BATCH_AT_MAX_TIMESTAMP 35
-#define BATCH_AT_PRODUCER_ID 43
-#define BATCH_AT_PRODUCER_EPOCH 51
-#define BATCH_AT_BASE_SEQUENCE 53
-#define BATCH_AT_RECORD_COUNT 57
+#define BATCH_AT_BASE_TIMESTAMP    27
+#define BATCH_AT_MAX_TIMESTAMP     35
+#define BATCH_AT_PRODUCER_ID       43
+#define BATCH_AT_PRODUCER_EPOCH    51
+#define BATCH_AT_BASE_SEQUENCE     53
+#define BATCH_AT_RECORD_COUNT      57
 
 /* Attributes (log.md 2.2). */
-#define BATCH_ATTR_CODEC 0x07
-#define BATCH_ATTR_APPEND_TIME 0x08
-#define BATCH_ATTR_TRANSACTIONAL 0x10
-#define BATCH_ATTR_CONTROL 0x20
+#define BATCH_ATTR_CODEC          0x07
+#define BATCH_ATTR_APPEND_TIME    0x08
+#define BATCH_ATTR_TRANSACTIONAL  0x10
+#define BATCH_ATTR_CONTROL        0x20
 #define BATCH_ATTR_DELETE_HORIZON 0x40
 
 /* Codec ids as in the attributes; 5 to 7 do not exist. */
-#define BATCH_CODEC_NONE 0
-#define BATCH_CODEC_GZIP 1
+#define BATCH_CODEC_NONE   0
+#define BATCH_CODEC_GZIP   1
 #define BATCH_CODEC_SNAPPY 2
-#define BATCH_CODEC_LZ4 3
-#define BATCH_CODEC_ZSTD 4
-#define BATCH_CODEC_LAST BATCH_CODEC_ZSTD
+#define BATCH_CODEC_LZ4    3
+#define BATCH_CODEC_ZSTD   4
+#define BATCH_CODEC_LAST   BATCH_CODEC_ZSTD
 
-#define BATCH_NO_TIMESTAMP (-1)
-#define BATCH_NO_PRODUCER_ID (-1)
+#define BATCH_NO_TIMESTAMP      (-1)
+#define BATCH_NO_PRODUCER_ID    (-1)
 #define BATCH_NO_PRODUCER_EPOCH (-1)
-#define BATCH_NO_SEQUENCE (-1)
+#define BATCH_NO_SEQUENCE       (-1)
 
 /* Big-endian loads and stores, shared by the batch files. */
 static inline uint16_t
@@ -316,11 +317,11 @@ BatchScan batch_scan(BytesView bytes, int64_t region_left, int64_t *ret_size);
  */
 typedef struct Batch {
     uint8_t header[BATCH_HEADER_BYTES];
-    bool append_time;                 /* batch_assign() stores the append time */
-    BytesView payload;                /* everything after the header */
-    int64_t max_timestamp;            /* largest of the records, -1 if none has one */
-    int32_t max_timestamp_delta;      /* offset delta of the first record that has it */
-    uint32_t crc_shift;               /* private to batch_assign() */
+    bool append_time;            /* batch_assign() stores the append time */
+    BytesView payload;           /* everything after the header */
+    int64_t max_timestamp;       /* largest of the records, -1 if none has one */
+    int32_t max_timestamp_delta; /* offset delta of the first record that has it */
+    uint32_t crc_shift;          /* private to batch_assign() */
 } Batch;
 
 static inline int64_t

@@ -28,20 +28,20 @@ typedef struct BatchBuilderOptions {
     int32_t base_sequence;
     int64_t producer_id;
     int16_t producer_epoch;
-    int16_t attributes;   /* BATCH_ATTR_* with the codec in the low bits */
-    int32_t level;        /* of the codec; BATCH_LEVEL_DEFAULT */
+    int16_t attributes;     /* BATCH_ATTR_* with the codec in the low bits */
+    int32_t level;          /* of the codec; BATCH_LEVEL_DEFAULT */
     int64_t append_time_ms; /* maxTimestamp when BATCH_ATTR_APPEND_TIME is set */
-    int64_t max_bytes;    /* of the whole batch, before compression and after */
+    int64_t max_bytes;      /* of the whole batch, before compression and after */
 } BatchBuilderOptions;
 
 #define BATCH_LEVEL_DEFAULT INT32_MIN /* the codec's own default */
 
-#define BATCH_BUILDER_DEFAULTS                                                                     \
-    ((BatchBuilderOptions){.producer_id = BATCH_NO_PRODUCER_ID,                                    \
-                           .producer_epoch = BATCH_NO_PRODUCER_EPOCH,                              \
-                           .base_sequence = BATCH_NO_SEQUENCE,                                     \
-                           .level = BATCH_LEVEL_DEFAULT,                                           \
-                           .append_time_ms = BATCH_NO_TIMESTAMP,                                   \
+#define BATCH_BUILDER_DEFAULTS                                        \
+    ((BatchBuilderOptions){.producer_id = BATCH_NO_PRODUCER_ID,       \
+                           .producer_epoch = BATCH_NO_PRODUCER_EPOCH, \
+                           .base_sequence = BATCH_NO_SEQUENCE,        \
+                           .level = BATCH_LEVEL_DEFAULT,              \
+                           .append_time_ms = BATCH_NO_TIMESTAMP,      \
                            .max_bytes = INT32_MAX})
 
 /* One record to append; key and value null when ptr is NULL. */
@@ -57,7 +57,7 @@ typedef struct BatchRecord {
 /* NULL: no memory. The builder lives in the arena; nothing is to be freed. */
 BatchBuilder *batch_builder_new(const BatchBuilderOptions *options, Arena *arena);
 
-/* OT_E_TOO_LARGE: does not fit below max_bytes, nothing was added. OT_E_NOMEM. */
+/* OT_E_MESSAGE_TOO_LARGE: does not fit below max_bytes, nothing was added. OT_E_NO_MEMORY. */
 int batch_builder_add(BatchBuilder *builder, const BatchRecord *record, ErrInfo *err)
     __attribute__((warn_unused_result));
 
@@ -67,11 +67,14 @@ int64_t batch_builder_bytes_with(const BatchBuilder *builder, const BatchRecord 
 
 int32_t batch_builder_count(const BatchBuilder *builder);
 
+/* The offset delta that the next record gets when it leaves no gap. */
+int32_t batch_builder_next_delta(const BatchBuilder *builder);
+
 /*
  * Compress, fill in the header, compute the checksum. The builder cannot be used any more.
  * ret_bytes: the whole batch in one piece, in the arena. No records: a header-only batch with
  * lastOffsetDelta -1.
- * OT_E_TOO_LARGE, OT_E_NOMEM.
+ * OT_E_MESSAGE_TOO_LARGE, OT_E_NO_MEMORY.
  */
 int batch_builder_finish(BatchBuilder *builder, BytesView *ret_bytes, ErrInfo *err)
     __attribute__((warn_unused_result));

@@ -31,11 +31,11 @@
 
 /* Filled by produce_screen_add(); read freely. */
 typedef struct ProduceScreen {
-    int16_t code;              /* 0, or what every partition of the request answers */
-    const char *text;          /* errorMessage then; NULL: null */
-    bool transactional;        /* some first batch is: a transactional id is needed, else 53 */
-    bool producers_differ;     /* transactional batches of several (id, epoch): 49 everywhere */
-    int64_t producer_id;       /* of the first transactional batch, else -1 */
+    int16_t code;          /* 0, or what every partition of the request answers */
+    const char *text;      /* errorMessage then; NULL: null */
+    bool transactional;    /* some first batch is: a transactional id is needed, else 53 */
+    bool producers_differ; /* transactional batches of several (id, epoch): 49 everywhere */
+    int64_t producer_id;   /* of the first transactional batch, else -1 */
     int16_t producer_epoch;
 } ProduceScreen;
 
@@ -72,6 +72,9 @@ typedef struct BatchRules {
     int32_t level;                   /* of that codec, as its compression.*.level setting says */
 } BatchRules;
 
+/* Record errors listed for one batch; further ones count for the code but are not listed. */
+#define RECORD_ERRORS_MAX 4096
+
 typedef struct BatchRecordError {
     int32_t index;    /* of the record in the batch */
     const char *text; /* lives as long as the arena */
@@ -90,7 +93,7 @@ typedef struct BatchVerdict {
     bool real_log_start;      /* the error answer carries the log start offset, else -1 */
     const char *text;         /* errorMessage (Produce 8+); NULL: null */
     const char *reason;       /* why, for the log; never NULL when code != 0 */
-    int32_t error_count;      /* recordErrors (Produce 8+), at most LIMIT_RECORD_ERRORS */
+    int32_t error_count;      /* recordErrors (Produce 8+), at most RECORD_ERRORS_MAX */
     BatchRecordError *errors; /* in the arena */
     BatchOutcome outcome;     /* when code == 0 */
     Batch batch;              /* when code == 0; its payload points into records or the arena */

@@ -2,7 +2,7 @@
  * record.h - the records inside a batch: iterate, plain or compressed, in bounded memory
  *
  * Two ways to walk: record_iter_next() gives every field as a view and needs the record in one
- * piece (at most LIMIT_RECORD_BODY_BYTES); record_iter_skim() checks the structure and gives only
+ * piece (at most RECORD_BODY_MAX_BYTES); record_iter_skim() checks the structure and gives only
  * what offsets, timestamps and the key rule need, and never holds more than one piece of the
  * decoder, however large a record claims to be. Both check everything of log.md 2.3; bytes are
  * taken as hostile. Pure: no clock, no I/O.
@@ -20,15 +20,21 @@
 #include "ottla/common/view.h"
 
 /* Longest encodings. */
-#define RECORD_VARINT_MAX 5
+#define RECORD_VARINT_MAX  5
 #define RECORD_VARLONG_MAX 10
+
+/* Largest record that record_iter_next() gathers: above what message.max.bytes is ever set to. */
+#define RECORD_BODY_MAX_BYTES (128 << 20)
+
+/* Bytes that one compressed batch may become: the clients' own buffers count them in 31 bits. */
+#define BATCH_DECODED_MAX_BYTES INT32_MAX
 
 /* What a walk can end with, beside a record. */
 typedef enum RecordStatus {
-    RECORD_OK,       /* a record was given */
-    RECORD_END,      /* all counted records were given, and nothing is left behind them */
-    RECORD_INVALID,  /* bad structure, count that does not fit, bytes left over: Kafka's 87 */
-    RECORD_GARBLED,  /* decoder failed, or the length prefix itself is no varint: Kafka's -1 */
+    RECORD_OK,        /* a record was given */
+    RECORD_END,       /* all counted records were given, and nothing is left behind them */
+    RECORD_INVALID,   /* bad structure, count that does not fit, bytes left over: Kafka's 87 */
+    RECORD_GARBLED,   /* decoder failed, or the length prefix itself is no varint: Kafka's -1 */
     RECORD_TOO_LARGE, /* only record_iter_next(): body above the limit, or no memory for it */
     RECORD_STATUS_COUNT
 } RecordStatus;

@@ -65,7 +65,7 @@ typedef enum MboxStatus {
 /*
  * Begins a call. bytes must stay as they are until the call is over. arena: where the reply goes.
  * Never blocks: what does not fit now goes out at later polls. OT_E_LIMIT: MBOX_CALLS_MAX calls are
- * under way. OT_E_TOO_LARGE: above MBOX_MESSAGE_MAX.
+ * under way, or the message is above MBOX_MESSAGE_MAX.
  */
 int mbox_submit(MboxCall *call, MboxWorker worker, BytesView bytes, Arena *arena, ErrInfo *err)
     __attribute__((warn_unused_result));
@@ -105,8 +105,9 @@ void mbox_worker_close(MboxWorker worker);
 
 /*
  * The next whole request, copied into the arena; false: none is waiting. rescan: WOKE_RESCAN of
- * this turn: look at every cell. Also sends replies on that waited for room. OT_E_MEMORY becomes
- * false with the request left for the next turn: use a fresh arena each turn.
+ * this turn: look at every cell. Also sends replies on that waited for room. What does not fit the arena
+ * is kept for the next turn, then false: use a fresh arena each turn, with room for the largest
+ * request.
  */
 bool mbox_next(MboxWorker worker, Arena *arena, bool rescan, MboxRequest *ret);
 

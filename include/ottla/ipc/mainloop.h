@@ -11,8 +11,8 @@
  *     }
  *
  * mainloop_wait takes the latch back before it returns, so work published later wakes the next
- * wait. A signal handler is not used: signals are read as data here. SIGQUIT ends a child at once
- * with exit code 2.
+ * wait. No signal handler sets flags: signals are read as data here. SIGQUIT ends a child at once with
+ * exit code 2; in the supervisor (no slot) it is an interrupt like the others.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -45,6 +45,7 @@ typedef enum Interrupt {
     INTERRUPT_FINISH = 8,    /* SIGUSR2: final checkpoint */
     INTERRUPT_USR1 = 16,     /* SIGUSR1 */
     INTERRUPT_CHILD = 32,    /* SIGCHLD (supervisor) */
+    INTERRUPT_QUIT = 128,    /* SIGQUIT (supervisor) */
     INTERRUPT_ORPHANED = 64, /* the supervisor is gone: finish the critical section, exit 1 */
 } Interrupt;
 

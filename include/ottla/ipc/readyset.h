@@ -40,7 +40,10 @@ ready_size(int32_t bits)
     return (size + CACHE_LINE_BYTES - 1) & ~(size_t)(CACHE_LINE_BYTES - 1);
 }
 
-/* Sets a bit. True: it was not set before. */
+/*
+ * Sets a bit. True: it was not set before. What the bit announces was published before, and a full
+ * fence stands between (pairs with [Y2] in ready_next).
+ */
 bool ready_set(ReadySet *set, int32_t bit);
 
 /* A walk over what is ready; private to the taker. */

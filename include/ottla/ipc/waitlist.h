@@ -111,7 +111,7 @@ bool wait_is_registered(WaiterId waiter, int32_t node, uint32_t list_id);
 bool wait_stale_list(WaiterId waiter, uint32_t *ret_list_id);
 
 /* Append lock holder: takes all nodes nobody wants out of the list; frees nodes of the waiter that
- * a death left neither linked nor free. waiter -1: no such care. */
+ * a death left neither linked nor free: the caller's own waiter, or -1. */
 void wait_sweep_locked(WaitList *list, uint32_t list_id, WaiterId waiter);
 
 /* Nodes looked at since the process began: tests of cost. */

@@ -1,0 +1,218 @@
+/*
+ * mailbox.c - the cells of mailboxes: layout, filling, reading
+ *
+ * Runs in: backends (mailbox_client.c) and workers (mailbox_worker.c).
+ *
+ * Crash argument. A cell has one writer at a time, told by its word alone.
+ *   Backend killed while it fills a request: the word says EMPTY; its next owner stores its own
+ *     generation with EMPTY first (mbox_claim) and fills anew. Killed after FULL: the worker takes
+ *     the request and answers into nothing. Killed between FULL and bit: nobody sees it.
+ *   Slot reused while the worker copies: the word changes before the content (claim first), so the
+ *     worker's second look at the word discards the copy. Chunks of the dead may be taken by others
+ *     before the slot is reused: the worker looks at their owner words after copying.
+ *   Reply: the worker fills while the word says EMPTY and publishes by CAS from exactly that word; a
+ *     new owner has changed it by then, and the reply is dropped.
+ *   Worker killed: a crash cycle; nothing here survives it.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ottla/ipc/mailbox.h"
+
+#include <string.h>
+
+#include "bulk_int.h"
+#include "mailbox_int.h"
+#include "ottla/common/assert.h"
+
+/* Of one worker: head, ready set, request cells, reply cells; each part starts at a line. */
+typedef struct MailboxHead {
+    alignas(CACHE_LINE_BYTES) AtomicU64 owner;
+} MailboxHead;
+
+static char *base_of_all;
+static int32_t slot_limit; /* backends and workers: workers may ask each other, too */
+
+static size_t
+one_mailbox_bytes(int32_t slots)
+{
+    return sizeof(MailboxHead) + ready_size(slots) + 2 * (size_t)slots * sizeof(Cell);
+}
+
+size_t
+mailbox_shm_size(const ShmLimits *limits)
+{
+    ot_assert(limits->mailbox_workers >= MBOX_WORKER_COUNT);
+    return MBOX_WORKER_COUNT * one_mailbox_bytes(limits->backend_slots + limits->worker_slots);
+}
+
+void
+mailbox_shm_init(void *base, const ShmLimits *limits)
+{
+    base_of_all = base;
+    slot_limit = limits->backend_slots + limits->worker_slots;
+    ot_assert(slot_limit <= READY_BITS_MAX);
+}
+
+static char *
+mailbox_base(MboxWorker worker)
+{
+    ot_assert(worker < MBOX_WORKER_COUNT && base_of_all != NULL);
+    return base_of_all + (size_t)worker * one_mailbox_bytes(slot_limit);
+}
+
+AtomicU64 *
+mailbox_owner(MboxWorker worker)
+{
+    return &((MailboxHead *)(void *)mailbox_base(worker))->owner;
+}
+
+ReadySet *
+mailbox_ready(MboxWorker worker)
+{
+    return (ReadySet *)(void *)(mailbox_base(worker) + sizeof(MailboxHead));
+}
+
+Cell *
+cell_request(MboxWorker worker, int32_t slot)
+{
+    char *cells = mailbox_base(worker) + sizeof(MailboxHead) + ready_size(slot_limit);
+
+    ot_assert(slot >= 0 && slot < slot_limit);
+    return (Cell *)(void *)cells + slot;
+}
+
+Cell *
+cell_reply(MboxWorker worker, int32_t slot)
+{
+    return cell_request(worker, slot) + slot_limit;
+}
+
+void
+mbox_claim(int32_t slot, uint32_t generation)
+{
+    if (base_of_all == NULL)
+        return;
+    for (int w = 0; w < MBOX_WORKER_COUNT; w++) {
+        Cell *request = cell_request((MboxWorker)w, slot);
+        Cell *reply = cell_reply((MboxWorker)w, slot);
+
+        atomic_u64_store_seq(&request->word, cell_word(generation, 0, CELL_EMPTY));
+        atomic_u64_store_seq(&reply->word, cell_word(generation, 0, CELL_EMPTY));
+        atomic_u64_store_seq(&request->abandoned, (uint64_t)generation << 32);
+        atomic_u32_store_seq(&request->wake_on_empty, 0);
+        atomic_u32_store_seq(&reply->wake_on_empty, 0);
+    }
+}
+
+bool
+mbox_worker_is_open(MboxWorker worker)
+{
+    return slot_ref_alive(atomic_u64_load_seq(mailbox_owner(worker)));
+}
+
+/* Takes chunks for bytes; what it got may be fewer, none too. */
+static void
+take_chunks(size_t bytes, PieceChunks *held)
+{
+    size_t wanted = (bytes + BULK_CHUNK_BYTES - 1) / BULK_CHUNK_BYTES;
+
+    if (wanted > MBOX_PIECE_CHUNKS)
+        wanted = MBOX_PIECE_CHUNKS;
+    held->count = 0;
+    while (held->count < wanted) {
+        uint32_t chunk = bulk_alloc();
+
+        if (chunk == POOL_NONE)
+            break;
+        held->chunks[held->count++] = chunk;
+    }
+}
+
+CellStatus
+cell_fill(Cell *cell, Piece *piece, PieceChunks *held)
+{
+    const uint8_t *from = piece->message + piece->offset;
+    size_t left = piece->total - piece->offset;
+
+    ot_assert(held->count == 0);
+    if (left > MBOX_INLINE_BYTES)
+        take_chunks(left, held);
+    if (held->count == 0) {
+        uint64_t words[MBOX_INLINE_BYTES / 8] = {0};
+
+        piece->size = left < MBOX_INLINE_BYTES ? left : MBOX_INLINE_BYTES;
+        memcpy(words, from, piece->size);
+        shared_copy_in(cell->bytes, words, (piece->size + 7) & ~(size_t)7);
+    } else {
+        size_t room = (size_t)held->count * BULK_CHUNK_BYTES;
+        size_t done = 0;
+
+        piece->size = left < room ? left : room;
+        for (uint32_t i = 0; i < held->count; i++) {
+            size_t n =
+                piece->size - done < BULK_CHUNK_BYTES ? piece->size - done : BULK_CHUNK_BYTES;
+
+            memcpy(bulk_at(held->chunks[i]), from + done, n);
+            atomic_u32_store_relaxed(&cell->chunks[i], held->chunks[i]);
+            done += n;
+        }
+    }
+    atomic_u32_store_relaxed(&cell->offset, (uint32_t)piece->offset);
+    atomic_u32_store_relaxed(&cell->size, (uint32_t)piece->size);
+    atomic_u32_store_relaxed(&cell->total, (uint32_t)piece->total);
+    atomic_u32_store_relaxed(&cell->chunk_count, held->count);
+    return piece->offset + piece->size == piece->total ? CELL_FULL : CELL_MORE;
+}
+
+void
+cell_free_chunks(PieceChunks *held)
+{
+    for (uint32_t i = 0; i < held->count; i++)
+        bulk_free(held->chunks[i]);
+    held->count = 0;
+}
+
+bool
+cell_read_head(const Cell *cell, PieceHead *ret)
+{
+    ret->offset = atomic_u32_load_relaxed(&cell->offset);
+    ret->size = atomic_u32_load_relaxed(&cell->size);
+    ret->total = atomic_u32_load_relaxed(&cell->total);
+    ret->chunk_count = atomic_u32_load_relaxed(&cell->chunk_count);
+    if (ret->total > MBOX_MESSAGE_MAX || ret->offset > ret->total ||
+        ret->size > ret->total - ret->offset || ret->chunk_count > MBOX_PIECE_CHUNKS)
+        return false;
+    for (uint32_t i = 0; i < ret->chunk_count; i++)
+        ret->chunks[i] = atomic_u32_load_relaxed(&cell->chunks[i]);
+    if (ret->chunk_count == 0)
+        return ret->size <= MBOX_INLINE_BYTES;
+    return ret->size <= (size_t)ret->chunk_count * BULK_CHUNK_BYTES;
+}
+
+bool
+cell_read_bytes(const Cell *cell, const PieceHead *head, uint64_t writer, uint8_t *ret)
+{
+    size_t done = 0;
+
+    if (head->chunk_count == 0) {
+        uint64_t words[MBOX_INLINE_BYTES / 8];
+
+        shared_copy_out(words, cell->bytes, (head->size + 7) & ~(size_t)7);
+        memcpy(ret, words, head->size);
+        fence_acquire(); /* the caller looks at the word again */
+        return true;
+    }
+    for (uint32_t i = 0; i < head->chunk_count; i++) {
+        size_t n = head->size - done < BULK_CHUNK_BYTES ? head->size - done : BULK_CHUNK_BYTES;
+
+        if (!bulk_belongs_to(head->chunks[i], writer))
+            return false;
+        memcpy(ret + done, bulk_at(head->chunks[i]), n);
+        done += n;
+    }
+    fence_acquire();
+    for (uint32_t i = 0; i < head->chunk_count; i++)
+        if (!bulk_belongs_to(head->chunks[i], writer))
+            return false;
+    return true;
+}

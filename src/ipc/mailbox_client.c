@@ -1,0 +1,260 @@
+/*
+ * mailbox_client.c - the backend's side: calls under way, sent and collected piece by piece
+ *
+ * Runs in: backends, and workers that ask another worker.
+ * Never: blocks. What does not fit now goes out at a later poll, after the worker's wake-up.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <string.h>
+
+#include "mailbox_int.h"
+#include "ottla/common/assert.h"
+#include "ottla/ipc/counters.h"
+#include "ottla/ipc/latch.h"
+
+/* A call and what the caller need not know of it. */
+typedef struct Outstanding {
+    MboxCall *call; /* NULL: free entry */
+    uint64_t owner; /* the worker's process when the call began */
+    bool failed;    /* the reply had no room in the arena */
+    bool sent;      /* the last piece was handed over */
+} Outstanding;
+
+/* This process's, towards one worker. */
+typedef struct Direction {
+    PieceChunks held; /* of the piece in the request cell */
+    uint32_t sending; /* serial whose pieces are being sent; 0: none */
+} Direction;
+
+static Outstanding table[MBOX_CALLS_MAX];
+static Direction directions[MBOX_WORKER_COUNT];
+static uint32_t last_serial;
+static uint32_t owner_generation; /* whose these are: a forked child begins anew */
+
+/* Private memory came over by fork, the slot did not: forget the parent's calls. */
+static void
+begin_if_new(void)
+{
+    ot_assert(my_slot != NULL);
+    if (owner_generation == my_generation && my_generation != 0)
+        return;
+    memset(table, 0, sizeof table);
+    memset(directions, 0, sizeof directions);
+    last_serial = 0;
+    owner_generation = my_generation;
+}
+
+static Outstanding *
+find_call(MboxWorker worker, uint32_t serial)
+{
+    for (int i = 0; i < MBOX_CALLS_MAX; i++)
+        if (table[i].call != NULL && table[i].call->worker == worker &&
+            table[i].call->serial == serial)
+            return &table[i];
+    return NULL;
+}
+
+/* The oldest call that was not handed over wholly. */
+static Outstanding *
+next_to_send(MboxWorker worker)
+{
+    Outstanding *oldest = NULL;
+
+    for (int i = 0; i < MBOX_CALLS_MAX; i++) {
+        Outstanding *o = &table[i];
+
+        if (o->call == NULL || o->call->worker != worker || o->sent)
+            continue;
+        if (o->call->serial == directions[worker].sending)
+            return o; /* its other pieces first */
+        if (oldest == NULL || serial_at_or_before(o->call->serial, oldest->call->serial))
+            oldest = o;
+    }
+    return oldest;
+}
+
+static void
+ring_worker(MboxWorker worker)
+{
+    (void)ready_set(mailbox_ready(worker), my_slot_index);
+    latch_set(slot_ref_unpack(atomic_u64_load_seq(mailbox_owner(worker))));
+}
+
+/* Fills the request cell if it is empty and something waits. */
+static void
+send_on(MboxWorker worker)
+{
+    Direction *dir = &directions[worker];
+    Cell *cell = cell_request(worker, my_slot_index);
+    Outstanding *o = next_to_send(worker);
+    CellStatus status;
+    Piece piece;
+
+    if (cell_status(atomic_u64_load_seq(&cell->word)) != CELL_EMPTY) {
+        if (o == NULL)
+            return;
+        /* Asks to be woken; looks again, for the worker may have emptied it just before. */
+        atomic_u32_store_seq(&cell->wake_on_empty, 1);
+        if (cell_status(atomic_u64_load_seq(&cell->word)) != CELL_EMPTY)
+            return;
+    }
+    cell_free_chunks(&dir->held);
+    if (o == NULL)
+        return;
+    atomic_u32_store_seq(&cell->wake_on_empty, 0);
+    piece = (Piece){o->call->bytes, o->call->size, o->call->sent_bytes, 0};
+    status = cell_fill(cell, &piece, &dir->held);
+    o->call->sent_bytes += piece.size;
+    o->sent = status == CELL_FULL;
+    dir->sending = o->sent ? 0 : o->call->serial;
+    if (next_to_send(worker) != NULL)
+        atomic_u32_store_seq(&cell->wake_on_empty, 1);
+    atomic_u64_store_seq(&cell->word, cell_word(my_generation, o->call->serial, status));
+    ring_worker(worker);
+}
+
+/* Puts a piece of a reply where it belongs. */
+static void
+collect(const Cell *cell, uint64_t word, Outstanding *o, uint64_t writer)
+{
+    MboxCall *call = o->call;
+    PieceHead head;
+
+    ot_assert(cell_read_head(cell, &head)); /* the worker's promise; its death ends us all */
+    ot_assert(head.offset == call->reply_got);
+    if (head.offset == 0 && !o->failed) {
+        call->reply = arena_alloc(call->arena, head.total == 0 ? 1 : head.total);
+        call->reply_size = head.total;
+        o->failed = call->reply == NULL;
+    }
+    if (!o->failed && !cell_read_bytes(cell, &head, writer, call->reply + head.offset))
+        o->failed = true;
+    call->reply_got += head.size;
+    if (cell_status(word) == CELL_FULL) {
+        call->done = true;
+        call->no_memory = o->failed;
+    }
+}
+
+/* Takes what stands in the reply cell; more may follow while we are at it. */
+static void
+receive(MboxWorker worker)
+{
+    Cell *cell = cell_reply(worker, my_slot_index);
+
+    for (size_t pieces = 0; pieces <= MBOX_MESSAGE_MAX / MBOX_PIECE_MAX; pieces++) {
+        uint64_t word = atomic_u64_load_seq(&cell->word);
+        uint64_t writer = atomic_u64_load_seq(mailbox_owner(worker));
+        Outstanding *o;
+
+        if (cell_status(word) == CELL_EMPTY)
+            return;
+        ot_assert(cell_generation(word) == my_generation);
+        o = find_call(worker, cell_serial(word));
+        if (o != NULL && !o->call->done) /* else: of a call given up */
+            collect(cell, word, o, writer);
+        atomic_u64_store_seq(&cell->word, cell_word(my_generation, cell_serial(word), CELL_EMPTY));
+        if (cell_status(word) == CELL_MORE || atomic_u32_load_seq(&cell->wake_on_empty) != 0) {
+            atomic_u32_store_seq(&cell->wake_on_empty, 0);
+            ring_worker(worker);
+        }
+    }
+}
+
+int
+mbox_submit(MboxCall *call, MboxWorker worker, BytesView bytes, Arena *arena, ErrInfo *err)
+{
+    Outstanding *o = NULL;
+
+    begin_if_new();
+    ot_assert(worker < MBOX_WORKER_COUNT && call->serial == 0);
+    if (bytes.len > MBOX_MESSAGE_MAX)
+        return err_set(err, OT_E_LIMIT, "a request of %d bytes is too long for a worker",
+                       bytes.len);
+    for (int i = 0; i < MBOX_CALLS_MAX && o == NULL; i++)
+        if (table[i].call == NULL)
+            o = &table[i];
+    if (o == NULL)
+        return err_set(err, OT_E_LIMIT, "%d requests to workers are under way", MBOX_CALLS_MAX);
+    last_serial = (last_serial + 1) & MBOX_SERIAL_MASK;
+    if (last_serial == 0)
+        last_serial = 1;
+    *call = (MboxCall){
+        .worker = worker,
+        .serial = last_serial,
+        .bytes = bytes.ptr,
+        .size = (size_t)bytes.len,
+        .arena = arena,
+    };
+    *o = (Outstanding){.call = call, .owner = atomic_u64_load_seq(mailbox_owner(worker))};
+    stat_add(STAT_MAILBOX_REQUESTS, 1);
+    send_on(worker);
+    return 0;
+}
+
+/* The call is over: its entry is free, its pieces no longer wait to be sent. */
+static void
+forget(Outstanding *o)
+{
+    if (directions[o->call->worker].sending == o->call->serial)
+        directions[o->call->worker].sending = 0;
+    o->call->serial = 0;
+    o->call = NULL;
+}
+
+MboxStatus
+mbox_poll(MboxCall *call)
+{
+    MboxWorker worker = call->worker;
+    Outstanding *o;
+    MboxStatus status = MBOX_WAITING;
+    uint64_t owner;
+
+    begin_if_new();
+    o = find_call(worker, call->serial);
+    ot_assert(o != NULL && o->call == call);
+    receive(worker);
+    send_on(worker);
+    owner = atomic_u64_load_seq(mailbox_owner(worker));
+    if (call->done)
+        status = call->no_memory ? MBOX_NO_MEMORY : MBOX_DONE;
+    else if (owner == 0 || owner != o->owner || !slot_ref_alive(owner))
+        status = MBOX_NO_WORKER;
+    if (status != MBOX_WAITING)
+        forget(o);
+    return status;
+}
+
+/* The highest serial that no living call is at or below: what the worker may forget. */
+static void
+publish_abandoned(MboxWorker worker, uint32_t serial)
+{
+    Cell *cell = cell_request(worker, my_slot_index);
+    uint32_t limit = last_serial;
+
+    for (int i = 0; i < MBOX_CALLS_MAX; i++)
+        if (table[i].call != NULL && table[i].call->worker == worker &&
+            serial_at_or_before(table[i].call->serial, limit))
+            limit = (table[i].call->serial - 1) & MBOX_SERIAL_MASK;
+    if (serial_at_or_before(serial, limit)) {
+        atomic_u64_store_seq(&cell->abandoned, (uint64_t)my_generation << 32 | limit);
+        ring_worker(worker);
+    }
+}
+
+void
+mbox_cancel(MboxCall *call)
+{
+    uint32_t serial = call->serial;
+    Outstanding *o;
+
+    begin_if_new();
+    if (serial == 0)
+        return;
+    o = find_call(call->worker, serial);
+    ot_assert(o != NULL && o->call == call);
+    forget(o);
+    publish_abandoned(call->worker, serial);
+    stat_add(STAT_MAILBOX_DROPPED, 1);
+}

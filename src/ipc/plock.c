@@ -1,0 +1,136 @@
+/*
+ * plock.c - robust locks between processes
+ *
+ * Runs in: every process that changes a partition or a session.
+ * Never: by the supervisor.
+ *
+ * Crash argument: the kernel walks the robust list of a dying thread and marks what it held; the next
+ * taker gets EOWNERDEAD and with it the duty to repair. Dying during the repair hands on the same
+ * duty, for the mutex becomes consistent only by plock_consistent.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ottla/ipc/plock.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "ottla/common/assert.h"
+#include "ottla/ipc/slot.h"
+
+#ifdef __SANITIZE_THREAD__ /* it does not know pthread_mutex_clocklock */
+#include <sanitizer/tsan_interface.h>
+#define TELL_ACQUIRED(lock) __tsan_acquire(lock)
+#define TELL_RELEASE(lock)  __tsan_release(lock)
+#else
+#define TELL_ACQUIRED(lock) ((void)(lock))
+#define TELL_RELEASE(lock)  ((void)(lock))
+#endif
+
+#define HELD_MAX 8
+
+/* Of this thread: a process proper has one thread. */
+static _Thread_local const PLock *held[HELD_MAX];
+static _Thread_local int held_count;
+static _Thread_local int repairing; /* locks held without being consistent */
+
+void
+plock_init(PLock *lock, PLockRank rank)
+{
+    pthread_mutexattr_t attr;
+
+    ot_assert(rank > 0 && rank < PLOCK_RANK_COUNT);
+    ot_assert(pthread_mutexattr_init(&attr) == 0);
+    ot_assert(pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED) == 0);
+    ot_assert(pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST) == 0);
+    ot_assert(pthread_mutex_init(&lock->mutex, &attr) == 0);
+    ot_assert(pthread_mutexattr_destroy(&attr) == 0);
+    lock->rank = (uint32_t)rank;
+    lock->initialized = 1;
+}
+
+static void
+check_rank(const PLock *lock)
+{
+    ot_assert(lock->initialized == 1);
+    ot_assert(held_count < HELD_MAX);
+    for (int i = 0; i < held_count; i++)
+        ot_assert_slow(held[i]->rank < lock->rank);
+}
+
+/* Keeps books of a lock just taken; tells what the mutex said. */
+static PLockResult
+note_taken(const PLock *lock, int rc)
+{
+    ot_assert(rc == 0 || rc == EOWNERDEAD);
+    TELL_ACQUIRED(lock);
+    held[held_count++] = lock;
+    if (my_slot != NULL)
+        atomic_u32_store_relaxed(&my_slot->critical, (uint32_t)held_count);
+    if (rc == 0)
+        return PLOCK_OK;
+    repairing++;
+    return PLOCK_OWNER_DIED;
+}
+
+PLockResult
+plock_trylock(PLock *lock)
+{
+    int rc;
+
+    check_rank(lock);
+    rc = pthread_mutex_trylock(&lock->mutex);
+    return rc == EBUSY ? PLOCK_TIMEOUT : note_taken(lock, rc);
+}
+
+PLockResult
+plock_lock(PLock *lock, int64_t deadline_us, WaitEvent event)
+{
+    struct timespec until = {
+        .tv_sec = deadline_us / 1000000,
+        .tv_nsec = deadline_us % 1000000 * 1000,
+    };
+    WaitEvent before;
+    int rc;
+
+    check_rank(lock);
+    rc = pthread_mutex_trylock(&lock->mutex);
+    if (rc != EBUSY)
+        return note_taken(lock, rc);
+    before = slot_set_wait_event(event);
+    rc = pthread_mutex_clocklock(&lock->mutex, CLOCK_MONOTONIC, &until);
+    (void)slot_set_wait_event(before);
+    return rc == ETIMEDOUT ? PLOCK_TIMEOUT : note_taken(lock, rc);
+}
+
+void
+plock_consistent(PLock *lock)
+{
+    ot_assert(repairing > 0);
+    ot_assert(pthread_mutex_consistent(&lock->mutex) == 0);
+    repairing--;
+}
+
+void
+plock_unlock(PLock *lock)
+{
+    int i = held_count - 1;
+
+    while (i >= 0 && held[i] != lock)
+        i--;
+    ot_assert(i >= 0);
+    ot_assert(repairing == 0);
+    for (; i < held_count - 1; i++)
+        held[i] = held[i + 1];
+    held_count--;
+    if (my_slot != NULL)
+        atomic_u32_store_relaxed(&my_slot->critical, (uint32_t)held_count);
+    TELL_RELEASE(lock);
+    ot_assert(pthread_mutex_unlock(&lock->mutex) == 0);
+}
+
+int
+plock_held_count(void)
+{
+    return held_count;
+}

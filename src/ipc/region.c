@@ -1,0 +1,135 @@
+/*
+ * region.c - maps the shared region and carves it by a table
+ *
+ * Runs in: supervisor, before the first fork; tests.
+ * Never: touches memory that an init function does not touch.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ottla/ipc/region.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "ottla/common/assert.h"
+#include "ottla/ipc/atomics.h"
+#include "ottla/ipc/mailbox.h"
+#include "ottla/ipc/proc_kind.h"
+
+void
+shm_limits_default(ShmLimits *ret)
+{
+    *ret = (ShmLimits){
+        .max_partitions = 100000,
+        .backend_slots = 16384,
+        .worker_slots = PROC_WORKERS_MAX,
+        .mailbox_workers = MBOX_WORKER_COUNT,
+        .fetch_sessions = 1000,
+        .log_dirs = 1,
+        .producer_entries = 1000000,
+        .segment_entries = 4000000,
+        .image_bytes = (size_t)512 << 20,
+        .bulk_bytes = (size_t)256 << 20,
+        .settings_bytes = (size_t)8 << 20,
+    };
+}
+
+size_t
+region_round(size_t size)
+{
+    if (size > SIZE_MAX - CACHE_LINE_BYTES)
+        return SIZE_MAX;
+    return (size + CACHE_LINE_BYTES - 1) & ~(size_t)(CACHE_LINE_BYTES - 1);
+}
+
+/* Where the next row begins: large ones at a page, so that their untouched pages stay untouched. */
+static size_t
+row_start(size_t end, size_t size)
+{
+    size_t align = size >= REGION_PAGE ? REGION_PAGE : CACHE_LINE_BYTES;
+
+    return (end + align - 1) & ~(align - 1);
+}
+
+/* Lays the rows out one behind the other. False: more than REGION_BYTES_MAX. */
+static bool
+lay_out(const RegionRow *rows, int count, const ShmLimits *limits, Region *ret)
+{
+    size_t end = 0;
+
+    ret->rows = count;
+    for (int i = 0; i < count; i++) {
+        size_t size = rows[i].size(limits);
+
+        ret->row_size[i] = size;
+        ret->row_offset[i] = row_start(end, size);
+        if (size > REGION_BYTES_MAX || ret->row_offset[i] + size > REGION_BYTES_MAX) {
+            ret->size = SIZE_MAX;
+            return false;
+        }
+        end = ret->row_offset[i] + size;
+    }
+    ret->size = (end + REGION_PAGE - 1) & ~(size_t)(REGION_PAGE - 1);
+    if (ret->size == 0)
+        ret->size = REGION_PAGE;
+    return true;
+}
+
+/* The row that takes most: what the operator should look at first. */
+static int
+largest_row(const RegionRow *rows, int count, const ShmLimits *limits)
+{
+    int best = 0;
+    size_t best_size = 0;
+
+    for (int i = 0; i < count; i++) {
+        size_t size = rows[i].size(limits);
+
+        if (size > best_size) {
+            best = i;
+            best_size = size;
+        }
+    }
+    return best;
+}
+
+int
+region_map(const RegionRow *rows, int count, const ShmLimits *limits, Region *ret, ErrInfo *err)
+{
+    Region region = {0};
+
+    ot_assert(count > 0 && count <= REGION_ROWS_MAX);
+    if (!lay_out(rows, count, limits, &region)) {
+        const RegionRow *row = &rows[largest_row(rows, count, limits)];
+
+        return err_set(err, OT_E_CONFIG,
+                       "shared memory: above %zu MiB, most of it \"%s\" (%zu MiB): lower "
+                       "max.partitions, backend.slots or producer.state.entries",
+                       REGION_BYTES_MAX >> 20, row->name, row->size(limits) >> 20);
+    }
+    region.base = mmap(NULL, region.size, PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (region.base == MAP_FAILED) {
+        const RegionRow *row = &rows[largest_row(rows, count, limits)];
+
+        return err_set_errno(err, OT_E_CONFIG, errno,
+                             "shared memory: %zu MiB refused, most of it \"%s\" (%zu MiB): lower "
+                             "max.partitions or backend.slots",
+                             region.size >> 20, row->name, row->size(limits) >> 20);
+    }
+    *ret = region;
+    for (int i = 0; i < count; i++)
+        rows[i].init(region.row_size[i] == 0 ? NULL : (char *)region.base + region.row_offset[i],
+                     limits);
+    return 0;
+}
+
+void
+region_unmap(Region *region)
+{
+    if (region->base != NULL)
+        ot_assert(munmap(region->base, region->size) == 0);
+    *region = (Region){0};
+}

@@ -1,0 +1,291 @@
+/*
+ * slot.c - process slots: life, generation, and what a process shows of itself
+ *
+ * Runs in: every process; the supervisor calls slot_prepare, slot_mark_dead, slot_read_panic alone.
+ * Never: frees or sweeps what a dead process held; its generation has ended, that is all.
+ *
+ * Crash argument. State word: two writers, never at once: the supervisor before the fork and after
+ * the reaping, the child in between; single stores. Texts and activity: two copies (twocopy.h); a
+ * death in between leaves the record before. Counters: one addition. Panic text: written by the
+ * dying process, read after its death, always cut at its end. Everything else: single words of the
+ * owner that count only while the state word carries the owner's generation.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ottla/ipc/slot.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "ottla/common/assert.h"
+#include "ottla/common/clock.h"
+#include "ottla/ipc/mailbox.h"
+#include "ottla/ipc/waitlist.h"
+
+ProcSlot *my_slot;
+int32_t my_slot_index = SLOT_NONE;
+uint32_t my_generation;
+
+static ProcSlot *slots;
+static int32_t backend_slots;
+static int32_t all_slots;
+
+size_t
+proc_slot_shm_size(const ShmLimits *limits)
+{
+    return ((size_t)limits->backend_slots + (size_t)limits->worker_slots) * sizeof(ProcSlot);
+}
+
+void
+proc_slot_shm_init(void *base, const ShmLimits *limits)
+{
+    slots = base;
+    backend_slots = limits->backend_slots;
+    all_slots = limits->backend_slots + limits->worker_slots;
+    my_slot = NULL;
+    my_slot_index = SLOT_NONE;
+    my_generation = 0;
+}
+
+int32_t
+slot_backend_count(void)
+{
+    return backend_slots;
+}
+
+int32_t
+slot_count(void)
+{
+    return all_slots;
+}
+
+ProcSlot *
+slot_at(int32_t index)
+{
+    ot_assert(index >= 0 && index < all_slots);
+    return &slots[index];
+}
+
+static uint64_t
+state_word(uint32_t generation, SlotState state)
+{
+    return (uint64_t)generation << 8 | (uint64_t)state;
+}
+
+uint32_t
+slot_generation(int32_t index)
+{
+    return (uint32_t)(atomic_u64_load(&slot_at(index)->state) >> 8);
+}
+
+SlotState
+slot_state(int32_t index)
+{
+    return (SlotState)(atomic_u64_load(&slot_at(index)->state) & 0xff);
+}
+
+uint32_t
+slot_prepare(int32_t index)
+{
+    ProcSlot *slot = slot_at(index);
+    uint32_t generation = slot_generation(index) + 1;
+
+    ot_assert(slot_state(index) == SLOT_DEAD);
+    if (generation == 0) /* wrapped: 0 is nobody's */
+        generation = 1;
+    atomic_i32_store(&slot->pid, 0);
+    atomic_u64_store_seq(&slot->state, state_word(generation, SLOT_STARTING));
+    return generation;
+}
+
+void
+slot_mark_dead(int32_t index, uint32_t generation)
+{
+    atomic_u64_store_seq(&slot_at(index)->state, state_word(generation, SLOT_DEAD));
+}
+
+/* What the predecessor left. Nobody else writes these words while the slot is STARTING. */
+static void
+clear_leftovers(ProcSlot *slot)
+{
+    static const SlotActivity no_activity = {.api_key = -1};
+    static const SlotTitle no_title;
+
+    for (int i = 0; i < SLOT_HELP_CELLS; i++)
+        atomic_u64_store_relaxed(&slot->help[i], 0);
+    atomic_u32_store_relaxed(&slot->latch_sleeps, 0);
+    atomic_u64_store_relaxed(&slot->image_pin, 0);
+    atomic_i64_store_relaxed(&slot->image_pin_since_us, 0);
+    atomic_u32_store_relaxed(&slot->critical, 0);
+    atomic_u32_store_relaxed(&slot->wait_event, WAIT_EV_NONE);
+    atomic_u32_store_relaxed(&slot->activity_state, ACTIVITY_STARTING);
+    atomic_u32_store_relaxed(&slot->cancel_serial, 0);
+    atomic_i64_store_relaxed(&slot->progress_us, clock_mono_us());
+    atomic_i64_store_relaxed(&slot->waiting_since_us, 0);
+    for (int i = 0; i < SLOT_COUNT_COUNT; i++)
+        atomic_u64_store_relaxed(&slot->counters[i], 0);
+    if (twocopy_serial(&slot->activity_head) != 0)
+        twocopy_write(&slot->activity_head, slot->activity, &no_activity, sizeof no_activity);
+    if (twocopy_serial(&slot->title_head) != 0)
+        twocopy_write(&slot->title_head, slot->title, &no_title, sizeof no_title);
+    if (slot->panic[0] != '\0')
+        memset(slot->panic, 0, sizeof slot->panic);
+}
+
+void
+slot_claim(int32_t index, uint32_t generation, ProcKind kind, int32_t instance)
+{
+    ProcSlot *slot = slot_at(index);
+
+    ot_assert(slot_generation(index) == generation && slot_state(index) == SLOT_STARTING);
+    my_slot = slot;
+    my_slot_index = index;
+    my_generation = generation;
+    ot_panic_hook = slot_panic;
+    clear_leftovers(slot);
+    atomic_u32_store_relaxed(&slot->kind, (uint32_t)kind);
+    atomic_i32_store_relaxed(&slot->instance, instance);
+    atomic_i64_store_relaxed(&slot->started_ms, clock_wall_ms());
+    wait_claim(index, generation);
+    mbox_claim(index, generation);
+    atomic_u32_store_seq(&slot->latch_set, 1); /* the first wait looks at everything */
+    atomic_i32_store(&slot->pid, getpid());
+    atomic_u64_store_seq(&slot->state, state_word(generation, SLOT_RUNNING));
+}
+
+bool
+slot_is_alive(int32_t index, uint32_t generation)
+{
+    uint64_t word;
+
+    if (index < 0 || index >= all_slots)
+        return false;
+    word = atomic_u64_load_seq(&slots[index].state);
+    return (uint32_t)(word >> 8) == generation && (word & 0xff) != SLOT_DEAD;
+}
+
+uint64_t
+slot_ref_pack(SlotRef ref)
+{
+    if (ref.index < 0)
+        return 0;
+    return (uint64_t)((uint32_t)ref.index + 1) << 32 | ref.generation;
+}
+
+SlotRef
+slot_ref_unpack(uint64_t word)
+{
+    return (SlotRef){(int32_t)(uint32_t)(word >> 32) - 1, (uint32_t)word};
+}
+
+SlotRef
+slot_ref_self(void)
+{
+    return (SlotRef){my_slot_index, my_generation};
+}
+
+bool
+slot_ref_alive(uint64_t word)
+{
+    SlotRef ref = slot_ref_unpack(word);
+
+    return slot_is_alive(ref.index, ref.generation);
+}
+
+/* Copies printable ASCII, others as '?'; fills the rest with zeros. */
+static void
+copy_printable(char *dst, size_t size, const char *src, size_t len)
+{
+    size_t n = len < size - 1 ? len : size - 1;
+
+    for (size_t i = 0; i < n; i++)
+        dst[i] = src[i] >= ' ' && src[i] <= '~' ? src[i] : '?';
+    memset(dst + n, 0, size - n);
+}
+
+void
+slot_set_title(const char *text)
+{
+    alignas(8) SlotTitle title;
+
+    if (my_slot == NULL)
+        return;
+    copy_printable(title.text, sizeof title.text, text, strlen(text));
+    twocopy_write(&my_slot->title_head, my_slot->title, &title, sizeof title);
+}
+
+void
+slot_set_activity(const SlotActivity *activity)
+{
+    if (my_slot != NULL)
+        twocopy_write(&my_slot->activity_head, my_slot->activity, activity, sizeof *activity);
+}
+
+void
+slot_set_activity_state(ActivityState state)
+{
+    if (my_slot != NULL)
+        atomic_u32_store(&my_slot->activity_state, (uint32_t)state);
+}
+
+void
+slot_text_set(char dst[SLOT_TEXT_MAX], StrView text)
+{
+    copy_printable(dst, SLOT_TEXT_MAX, text.ptr, (size_t)text.len);
+}
+
+WaitEvent
+slot_set_wait_event(WaitEvent event)
+{
+    WaitEvent before;
+
+    if (my_slot == NULL)
+        return WAIT_EV_NONE;
+    before = (WaitEvent)atomic_u32_load_relaxed(&my_slot->wait_event);
+    atomic_u32_store_relaxed(&my_slot->wait_event, (uint32_t)event);
+    return before;
+}
+
+void
+slot_count_add(SlotCounter counter, uint64_t amount)
+{
+    ot_assert(counter < SLOT_COUNT_COUNT);
+    if (my_slot != NULL) /* one writer: no locked instruction needed */
+        atomic_u64_store_relaxed(&my_slot->counters[counter],
+                                 atomic_u64_load_relaxed(&my_slot->counters[counter]) + amount);
+}
+
+bool
+slot_read_activity(int32_t index, SlotActivity *ret)
+{
+    const ProcSlot *slot = slot_at(index);
+
+    return twocopy_read(&slot->activity_head, slot->activity, sizeof *ret, ret) != 0;
+}
+
+bool
+slot_read_title(int32_t index, char ret[SLOT_TITLE_MAX])
+{
+    const ProcSlot *slot = slot_at(index);
+    alignas(8) SlotTitle title;
+    uint64_t serial = twocopy_read(&slot->title_head, slot->title, sizeof title, &title);
+
+    memcpy(ret, title.text, SLOT_TITLE_MAX);
+    ret[SLOT_TITLE_MAX - 1] = '\0';
+    return serial != 0;
+}
+
+void
+slot_read_panic(int32_t index, char ret[SLOT_PANIC_MAX])
+{
+    memcpy(ret, slot_at(index)->panic, SLOT_PANIC_MAX);
+    ret[SLOT_PANIC_MAX - 1] = '\0';
+}
+
+void
+slot_panic(const char *text)
+{
+    if (my_slot == NULL)
+        return;
+    copy_printable(my_slot->panic, sizeof my_slot->panic, text, strlen(text));
+}

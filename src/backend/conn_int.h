@@ -12,11 +12,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backend/request_int.h"
 #include "ottla/backend/backend_main.h"
 #include "ottla/ipc/listeners.h"
-#include "request_int.h"
 
 #define CONN_PRINCIPAL_MAX 256
+#define CONN_REASON_MAX    192
 
 /* What handlers may know of the connection they serve. */
 struct Conn {
@@ -25,8 +26,9 @@ struct Conn {
     const Listener *endpoint; /* its row */
     char peer[BACKEND_PEER_MAX];
     char principal[CONN_PRINCIPAL_MAX]; /* "User:ANONYMOUS" */
-    char software_name[64];   /* of ApiVersions 3+; "" unknown */
+    char software_name[64];             /* of ApiVersions 3+; "" unknown */
     char software_version[64];
+    char close_reason[CONN_REASON_MAX]; /* why the connection ends; "": the client hung up */
 };
 
 extern Conn *my_conn;

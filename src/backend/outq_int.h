@@ -2,7 +2,7 @@
  * outq_int.h - bytes on their way to the client: pieces of memory and of files, in order
  *
  * An OutMsg is one answer: memory pieces (sent by one writev) and file slices (sent by sendfile).
- * It owns no memory: pieces point into the request's arena, which lives until the last byte is out.
+ * It owns nothing: memory and descriptors live until the request's release (request_int.h).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -15,36 +15,28 @@
 
 #include "ottla/common/arena.h"
 
-/* Called once when the piece's descriptor is no longer needed: sent, or the connection is gone. */
-typedef void (*OutRelease)(void *owner, int fd);
-
 typedef struct OutPiece {
     const uint8_t *mem; /* NULL: a file slice */
     size_t len;         /* bytes left */
-    int fd;
     int64_t pos;        /* in the file */
-    OutRelease release; /* NULL: the descriptor is held otherwise */
-    void *owner;
+    int fd;
 } OutPiece;
 
 /* One answer. Zero-initialized: empty. */
 typedef struct OutMsg {
-    Arena *arena;
     OutPiece *pieces;
-    int count;
-    int capacity;
-    int next;           /* first piece not wholly sent */
+    int32_t count;
+    int32_t capacity;
+    int32_t next;       /* first piece not wholly sent */
     int64_t bytes_left; /* of all pieces */
 } OutMsg;
 
-/* Adds memory at the end; it must live until the message is sent. OT_E_MEMORY: arena is full. */
-int outmsg_add_mem(OutMsg *msg, const void *mem, size_t len) __attribute__((warn_unused_result));
+/* Room for so many pieces, from the arena. OT_E_NO_MEMORY. */
+int outmsg_init(OutMsg *msg, int32_t capacity, Arena *arena) __attribute__((warn_unused_result));
 
-/* Adds len bytes of a file from pos. OT_E_MEMORY: arena is full; release was called. */
-int outmsg_add_file(OutMsg *msg, const OutPiece *slice) __attribute__((warn_unused_result));
-
-/* Gives back what the pieces not yet sent hold. */
-void outmsg_drop(OutMsg *msg);
+/* Adds bytes at the end; nothing when len is 0. There must be room. */
+void outmsg_add_mem(OutMsg *msg, const void *mem, size_t len);
+void outmsg_add_file(OutMsg *msg, int fd, int64_t pos, size_t len);
 
 typedef enum OutStatus {
     OUT_SENT,    /* everything is in the socket */
@@ -52,10 +44,16 @@ typedef enum OutStatus {
     OUT_BROKEN,  /* the client is gone, or a file could not be read: close the connection */
 } OutStatus;
 
+/* What one call of outmsg_send handed to the socket. */
+typedef struct OutCount {
+    int64_t bytes;
+    int64_t file_bytes; /* of these by sendfile */
+} OutCount;
+
 /*
  * Sends as much of the message as the socket (non-blocking) takes. more: another message follows at
- * once, so the last bytes may wait for it (MSG_MORE). ret_sent: bytes taken.
+ * once, so the last bytes may wait for it (MSG_MORE). Adds to *count.
  */
-OutStatus outmsg_send(OutMsg *msg, int sock, bool more, int64_t *ret_sent);
+OutStatus outmsg_send(OutMsg *msg, int sock, bool more, OutCount *count);
 
 #endif

@@ -1,99 +1,97 @@
 /*
- * request.c - the answer of a request: frame size, response header, body
+ * request.c - what handlers share: reading the body, encoding the answer
  *
- * Called by handlers. Never: sends (outq.c), decides.
+ * Runs in: backend. Never: sends (outq.c), decides.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "backend/request_int.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "backend/conn_int.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/err.h"
 
 #define RESPONSE_HEADER_MAX 9 /* frame size, correlation id, tagged fields */
-#define FRAME_PREFIX_BYTES  4 /* not counted by the frame size */
-
-static void
-put_int32(uint8_t *at, int32_t value)
-{
-    uint32_t v = (uint32_t)value;
-
-    at[0] = (uint8_t)(v >> 24);
-    at[1] = (uint8_t)(v >> 16);
-    at[2] = (uint8_t)(v >> 8);
-    at[3] = (uint8_t)v;
-}
-
-/* Writes the header; the frame size is body_bytes and what stands before it. Bytes written. */
-static size_t
-put_header(const Request *rq, uint8_t *at, int64_t body_bytes)
-{
-    size_t used = 8;
-
-    put_int32(at + 4, rq->correlation_id);
-    if (rq->flexible)
-        at[used++] = 0;
-    put_int32(at, (int32_t)(body_bytes + (int64_t)used - 4));
-    return used;
-}
-
-uint8_t *
-response_body(Request *rq, size_t body_bytes)
-{
-    uint8_t *mem;
-    size_t header;
-
-    if (body_bytes > INT32_MAX - RESPONSE_HEADER_MAX)
-        return NULL;
-    mem = arena_alloc(rq->arena, body_bytes + RESPONSE_HEADER_MAX);
-    if (mem == NULL)
-        return NULL;
-    header = put_header(rq, mem, (int64_t)body_bytes);
-    rq->out = (OutMsg){.arena = rq->arena};
-    if (outmsg_add_mem(&rq->out, mem, header + body_bytes) < 0)
-        return NULL;
-    return mem + header;
-}
-
-int
-response_begin(Request *rq)
-{
-    uint8_t *mem = arena_alloc(rq->arena, RESPONSE_HEADER_MAX);
-
-    if (mem == NULL)
-        return OT_E_MEMORY;
-    rq->out = (OutMsg){.arena = rq->arena};
-    return outmsg_add_mem(&rq->out, mem, put_header(rq, mem, 0));
-}
-
-int
-response_add_mem(Request *rq, const void *mem, size_t len)
-{
-    return outmsg_add_mem(&rq->out, mem, len);
-}
-
-int
-response_add_file(Request *rq, const OutPiece *slice)
-{
-    return outmsg_add_file(&rq->out, slice);
-}
 
 ReqResult
-response_end(Request *rq)
+request_close(Request *rq, const char *format, ...)
 {
-    ot_assert(rq->out.count > 0);
-    if (rq->out.bytes_left - FRAME_PREFIX_BYTES > INT32_MAX) {
-        response_discard(rq);
-        return REQ_CLOSE;
+    va_list ap;
+
+    va_start(ap, format);
+    vsnprintf(rq->conn->close_reason, sizeof rq->conn->close_reason, format, ap);
+    va_end(ap);
+    return REQ_CLOSE;
+}
+
+bool
+request_read(Request *rq, const MessageDesc *desc, void *ret)
+{
+    WireReader r;
+
+    wire_reader_init(&r, rq->body.ptr, (size_t)rq->body.len, rq->arena);
+    desc->read(&r, rq->head.api_version, ret);
+    if (r.err == 0)
+        return true;
+    (void)request_close(rq, "%s version %d: %s at %s, byte %zu", desc->name, rq->head.api_version,
+                        err_text(r.err), r.err_field != NULL ? r.err_field : "?", r.err_pos);
+    return false;
+}
+
+/* The pieces of an encoded frame: memory, with the slices of files between. */
+static ReqResult
+queue_frame(Request *rq, const FrameOut *frame)
+{
+    size_t done = 0;
+
+    if (outmsg_init(&rq->out, 2 * frame->slices_count + 1, rq->arena) < 0)
+        return request_close(rq, "no memory for the answer");
+    for (int32_t i = 0; i < frame->slices_count; i++) {
+        const WireSlice *slice = &frame->slices[i];
+
+        outmsg_add_mem(&rq->out, frame->buf + done, slice->buf_pos - done);
+        outmsg_add_file(&rq->out, slice->fd, slice->file_pos, (size_t)slice->len);
+        done = slice->buf_pos;
     }
-    /* the first piece is the header that response_begin made in our own arena */
-    put_int32((uint8_t *)(uintptr_t)rq->out.pieces[0].mem,
-              (int32_t)(rq->out.bytes_left - FRAME_PREFIX_BYTES));
+    outmsg_add_mem(&rq->out, frame->buf + done, frame->len - done);
     return REQ_DONE;
 }
 
-void
-response_discard(Request *rq)
+ReqResult
+request_respond_version(Request *rq, const MessageDesc *desc, const void *msg, int16_t version)
 {
-    outmsg_drop(&rq->out);
+    FrameBody body = {.desc = desc, .msg = msg, .version = version};
+    FrameOut frame;
+    ErrInfo err;
+
+    if (frame_encode_response(&rq->head, &body, &frame, rq->arena, &err) < 0)
+        return request_close(rq, "cannot answer: %s", err.text);
+    return queue_frame(rq, &frame);
+}
+
+ReqResult
+request_respond(Request *rq, const MessageDesc *desc, const void *msg)
+{
+    return request_respond_version(rq, desc, msg, rq->head.api_version);
+}
+
+ReqResult
+request_respond_body(Request *rq, BytesView body)
+{
+    uint8_t *head = arena_alloc(rq->arena, RESPONSE_HEADER_MAX);
+    size_t used = 8;
+
+    if (head == NULL || outmsg_init(&rq->out, 2, rq->arena) < 0)
+        return request_close(rq, "no memory for the answer");
+    if (frame_response_header_version(rq->head.api, rq->head.api_version) == 1)
+        head[used++] = 0; /* no tagged fields */
+    ot_assert(body.len <= INT32_MAX - RESPONSE_HEADER_MAX);
+    wire_store32(head, (uint32_t)body.len + (uint32_t)used - 4);
+    wire_store32(head + 4, (uint32_t)rq->head.correlation_id);
+    outmsg_add_mem(&rq->out, head, used);
+    outmsg_add_mem(&rq->out, body.ptr, (size_t)body.len);
+    return REQ_DONE;
 }

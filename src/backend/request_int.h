@@ -1,20 +1,22 @@
 /*
  * request_int.h - one request from its frame to its last byte sent: the contract of all handlers
  *
- * A handler is a row of dispatch.c: start (and finish, when it may wait). It parses rq->body into
- * rq->arena, acts, and answers by one of request_respond, or response_body/response_add_* calls.
+ * A handler is a row of dispatch.c: start, and finish when it may wait. It reads rq->body by
+ * request_read into rq->arena, acts, and answers by request_respond.
  *
  *   start   runs once, when all requests before it allow it (Produce beside Produce, others alone).
  *   finish  runs after each wake-up of the process's latch and when deadline_us has passed, as long
  *           as the request is REQ_PENDING. It looks at everything it waits for: a wake-up has no
- *           cause attached. rq->cancelled says that the wait was cancelled (SIGINT): answer as at
- *           the deadline.
- *   drop    runs instead of finish when the connection ended while the request was pending: take
- *           back interest nodes, cells and the like. May be NULL.
+ *           cause attached. rq->rescan: somebody died, trust no registration. rq->cancelled: the
+ *           wait ends (SIGINT, SIGTERM, hang-up of the client): answer as at the deadline.
+ *   drop    runs instead of finish when the connection ends while the request is pending: take back
+ *           interest nodes, calls and the like. May be NULL.
+ *   rq->release, when set, runs once when the request is over, however: its answer was sent, or the
+ *           connection ended. What pieces of the answer need (pinned files) is given back there.
  *
  * Waiting is done by returning REQ_PENDING only: never block, except for a partition's append lock
  * and a file. Between two calls no pin of the image may be held. Memory comes from rq->arena, which
- * lives until the last byte of the answer is in the socket.
+ * lives until the request is over.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -24,9 +26,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backend/outq_int.h"
 #include "ottla/common/arena.h"
 #include "ottla/common/view.h"
-#include "outq_int.h"
+#include "ottla/ipc/wait_events.h"
+#include "ottla/protocol/frame.h"
 
 typedef enum ReqResult {
     REQ_DONE,    /* the answer is complete */
@@ -47,46 +51,59 @@ typedef struct Handler {
 } Handler;
 
 struct Request {
-    /* Of the header; read-only for handlers. */
+    /* Of the frame; read-only for handlers. */
     const Handler *handler;
-    int16_t api_key;
-    int16_t version;
-    int32_t correlation_id;
-    StrView client_id; /* null reads as null */
-    BytesView body;    /* what follows the header; views into it live as long as the request */
-    bool flexible;     /* the response header carries tagged fields */
+    RequestHead head; /* api, api_version, correlation_id, client_id (may be null) */
+    BytesView body;   /* what follows the header; views into it live as long as the request */
 
     /* Set by the connection. */
-    Conn *conn;         /* listener, principal: conn_int.h */
-    Arena *arena;       /* capped: NULL from arena_alloc is answered by REQ_CLOSE */
+    Conn *conn;          /* listener, principal: conn_int.h */
+    Arena *arena;        /* capped: request_grow raises the cap */
     int64_t received_us; /* monotonic clock when the frame was complete */
     int64_t now_us;      /* monotonic clock of this call of start or finish */
-    bool cancelled;
+    bool rescan;         /* finish: look at everything anew */
+    bool cancelled;      /* finish: answer now */
 
-    /* Set by the handler while pending. */
-    int64_t deadline_us; /* INT64_MAX: none; finish is called at the deadline */
-    void *state;         /* the handler's own, from the arena */
+    /* Set by the handler. */
+    int64_t deadline_us;  /* while pending; INT64_MAX: none */
+    WaitEvent wait_event; /* while pending: what others see it waiting for */
+    void *state;          /* its own, from the arena */
+    void (*release)(Request *rq);
+    bool failed;          /* for statistics: the answer holds an error */
 
     OutMsg out; /* the answer */
 };
 
 /*
- * Reserves an answer body of exactly body_bytes in one piece, after frame size and response header.
- * The caller fills it wholly. NULL: the arena is full (then REQ_CLOSE).
+ * Reads the body by the codec of the request's version: ret is the struct of that message.
+ * False: malformed or too large for the arena; return REQ_CLOSE then (why was noted for the line).
+ * Bytes after the body are not looked at, as in Kafka.
  */
-uint8_t *response_body(Request *rq, size_t body_bytes) __attribute__((warn_unused_result));
+bool request_read(Request *rq, const MessageDesc *desc, void *ret)
+    __attribute__((warn_unused_result));
 
 /*
- * An answer of several pieces (Fetch): response_begin, then response_add_mem and response_add_file
- * in order, then response_end, which fills in the frame size. Memory pieces are not copied.
- * 0, or OT_E_MEMORY.
+ * Encodes the answer: &x_response_desc and its struct, in the version of the request. Records that
+ * are file slices leave by sendfile; their descriptors must stay open until rq->release.
+ * REQ_DONE, or REQ_CLOSE when it cannot be encoded.
  */
-int response_begin(Request *rq) __attribute__((warn_unused_result));
-int response_add_mem(Request *rq, const void *mem, size_t len) __attribute__((warn_unused_result));
-int response_add_file(Request *rq, const OutPiece *slice) __attribute__((warn_unused_result));
-ReqResult response_end(Request *rq);
+ReqResult request_respond(Request *rq, const MessageDesc *desc, const void *msg);
 
-/* Forgets an answer begun; pieces give back what they hold. */
-void response_discard(Request *rq);
+/* The same in another version (ApiVersions). */
+ReqResult request_respond_version(Request *rq, const MessageDesc *desc, const void *msg,
+                                  int16_t version);
+
+/* An answer body that is encoded already (of the controller), in memory that lives long enough. */
+ReqResult request_respond_body(Request *rq, BytesView body);
+
+/*
+ * Raises the arena's cap by bytes: for answers whose size does not follow from the request's
+ * (all topics, a reply of a worker). The caller knows a bound.
+ */
+void request_grow(Request *rq, size_t bytes);
+
+/* Notes why the connection will be closed, for the one line that says so. */
+ReqResult request_close(Request *rq, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

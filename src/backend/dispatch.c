@@ -1,0 +1,62 @@
+/*
+ * dispatch.c - from a frame to its handler: one row per API that is served
+ *
+ * Called by conn.c for each frame. Never: starts the handler (conn.c does, when its turn has come).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "backend/dispatch_int.h"
+
+#include "ottla/common/err.h"
+
+static const Handler handlers[] = {
+    {API_Produce, h_produce_start, h_produce_finish, h_produce_drop},
+    {API_Fetch, h_fetch_start, h_fetch_finish, h_fetch_drop},
+    {API_ListOffsets, h_list_offsets_start, NULL, NULL},
+    {API_Metadata, h_metadata_start, NULL, NULL},
+    {API_ApiVersions, h_api_versions_start, NULL, NULL},
+    {API_CreateTopics, forward_start, forward_finish, forward_drop},
+    {API_DeleteTopics, forward_start, forward_finish, forward_drop},
+    {API_DeleteRecords, h_delete_records_start, NULL, NULL},
+    {API_InitProducerId, h_init_producer_id_start, h_init_producer_id_finish,
+     h_init_producer_id_drop},
+    {API_OffsetForLeaderEpoch, h_offset_for_leader_epoch_start, NULL, NULL},
+    {API_CreatePartitions, forward_start, forward_finish, forward_drop},
+    {API_DescribeCluster, h_describe_cluster_start, NULL, NULL},
+    {API_DescribeProducers, h_describe_producers_start, NULL, NULL},
+    {API_GetTelemetrySubscriptions, h_telemetry_start, NULL, NULL},
+    {API_PushTelemetry, h_telemetry_start, NULL, NULL},
+    {API_DescribeTopicPartitions, h_describe_topic_partitions_start, NULL, NULL},
+};
+
+const Handler *
+dispatch_find(int16_t api_key)
+{
+    for (size_t i = 0; i < sizeof handlers / sizeof handlers[0]; i++)
+        if (handlers[i].api_key == api_key)
+            return &handlers[i];
+    return NULL;
+}
+
+int
+dispatch_request(Request *rq, BytesView frame, ErrInfo *err)
+{
+    RequestHead *head = &rq->head;
+    WireReader r;
+
+    wire_reader_init(&r, frame.ptr, (size_t)frame.len, NULL);
+    if (frame_read_head(&r, head) < 0) {
+        if (r.err == OT_E_INVALID_REQUEST)
+            return err_set(err, r.err, "no API has the key %d",
+                           frame.len < 2 ? -1 : (int16_t)wire_load16(frame.ptr));
+        return err_set(err, r.err, "request header is cut off at %s", r.err_field);
+    }
+    rq->body = (BytesView){r.pos, (int32_t)wire_left(&r)};
+    rq->handler = dispatch_find(head->api->key);
+    if (rq->handler == NULL || (head->api->where & API_ON_BROKER) == 0)
+        return err_set(err, OT_E_INVALID_REQUEST, "%s is not served", head->api->name);
+    if (!api_serves(head->api, head->api_version) && head->api->key != API_ApiVersions)
+        return err_set(err, OT_E_UNSUPPORTED_VERSION, "%s version %d is not served",
+                       head->api->name, head->api_version);
+    return 0;
+}

@@ -1,0 +1,188 @@
+/*
+ * fetch_wait.c - the interest of fetches that wait, and what came meanwhile (log.md 12.6)
+ *
+ * Runs in: backend.
+ * Order for waiting, everywhere: register, count, sleep (waitlist.h [W1]).
+ *
+ * A session keeps its nodes in its parts. Requests without a session (librdkafka, kafkajs) name the
+ * same partitions again and again: their nodes are kept by the connection in a private table, so that
+ * only differences to the last request touch the lists.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "fetch_int.h"
+
+#include "ottla/common/assert.h"
+#include "ottla/common/hash.h"
+
+#define SWEEPS_MAX 4 /* lists swept for one registration */
+
+uint64_t fetch_wait_looks;
+
+/* ---- the connection's nodes ----------------------------------------------------------------- */
+
+#define NODE_BUCKETS (2 * WAIT_NODES_PER_SLOT)
+
+typedef struct NodeRow {
+    uint32_t list_id; /* valid while node is set */
+    int32_t node;
+    uint32_t serial; /* of the request that named it last */
+} NodeRow;
+
+/* Open addressing; rows are dropped only by starting anew. */
+typedef struct NodeTable {
+    NodeRow rows[NODE_BUCKETS];
+    bool used[NODE_BUCKETS];
+    int32_t count;
+    int32_t named; /* by the current request */
+    uint32_t serial;
+} NodeTable;
+
+static NodeTable nodes;
+
+static NodeRow *
+node_row(uint32_t list_id)
+{
+    uint32_t at = (uint32_t)(hash_u64(list_id) % NODE_BUCKETS);
+    while (nodes.used[at] && nodes.rows[at].list_id != list_id) {
+        at = (at + 1) % NODE_BUCKETS;
+    }
+    if (!nodes.used[at]) {
+        if (nodes.count >= WAIT_NODES_PER_SLOT) {
+            return NULL;
+        }
+        nodes.used[at] = true;
+        nodes.rows[at] = (NodeRow){list_id, WAIT_NODE_NONE, 0};
+        nodes.count++;
+    }
+    return &nodes.rows[at];
+}
+
+void
+fetch_nodes_begin(void)
+{
+    nodes.serial++;
+    nodes.named = 0;
+}
+
+/* Rows that this request did not name: unregistered, and the table is built anew without them. */
+static void
+nodes_forget_others(uint32_t serial)
+{
+    NodeRow keep[WAIT_NODES_PER_SLOT];
+    int32_t count = 0;
+    for (int32_t i = 0; i < NODE_BUCKETS; i++) {
+        if (nodes.used[i] && nodes.rows[i].serial == serial) {
+            keep[count++] = nodes.rows[i];
+        } else if (nodes.used[i] && nodes.rows[i].node != WAIT_NODE_NONE) {
+            wait_unregister(my_slot_index, nodes.rows[i].node);
+        }
+        nodes.used[i] = false;
+    }
+    nodes.count = 0;
+    for (int32_t i = 0; i < count; i++) {
+        NodeRow *row = node_row(keep[i].list_id);
+        ot_assert(row != NULL);
+        *row = keep[i];
+    }
+}
+
+void
+fetch_nodes_end(void)
+{
+    if (nodes.named != nodes.count) {
+        nodes_forget_others(nodes.serial);
+    }
+}
+
+void
+fetch_nodes_drop(void)
+{
+    if (nodes.count > 0) {
+        nodes.serial++;
+        nodes_forget_others(nodes.serial);
+    }
+}
+
+/* ---- registering ---------------------------------------------------------------------------- */
+
+/* A list where unwanted nodes of ours still hang is swept, so that they become free. */
+static bool
+sweep_one(WaiterId waiter)
+{
+    uint32_t list_id;
+    PartitionSlot *slot;
+    if (!wait_stale_list(waiter, &list_id)) {
+        return false;
+    }
+    if (plog_lock(pslot_ref(pslot_at((int32_t)list_id)), &slot, NULL) != 0) {
+        return false;
+    }
+    wait_sweep_locked(&slot->waiters, list_id, waiter);
+    plog_unlock(slot);
+    return true;
+}
+
+static FetchInterest
+register_node(WaiterId waiter, const FetchPart *part, uint32_t mask_key[2], int32_t *io_node)
+{
+    PartitionSlot *slot = pslot_find(part->ref);
+    if (slot == NULL) {
+        return FETCH_GONE;
+    }
+    WaitInterest interest = {.list = &slot->waiters,
+                             .list_id = (uint32_t)part->ref.slot,
+                             .mask = mask_key[0],
+                             .key = mask_key[1]};
+    for (int sweeps = 0; wait_register(waiter, &interest, io_node) != 0; sweeps++) {
+        if (sweeps == SWEEPS_MAX || !sweep_one(waiter)) {
+            return FETCH_POLL;
+        }
+    }
+    return FETCH_REGISTERED;
+}
+
+static uint32_t
+interest_mask(PlogBound bound)
+{
+    return WAIT_ON_STATE | (bound == PLOG_BOUND_LEO ? WAIT_ON_LOG_END : WAIT_ON_HIGH_WATERMARK);
+}
+
+FetchInterest
+fetch_wait_register(WaiterId waiter, FetchPart *part, PlogBound bound, uint32_t key)
+{
+    return register_node(waiter, part, (uint32_t[2]){interest_mask(bound), key}, &part->node);
+}
+
+FetchInterest
+fetch_nodes_register(FetchPart *part, PlogBound bound, uint32_t key)
+{
+    NodeRow *row = part->ref.slot < 0 ? NULL : node_row((uint32_t)part->ref.slot);
+    if (row == NULL) {
+        return part->ref.slot < 0 ? FETCH_GONE : FETCH_POLL;
+    }
+    if (row->serial != nodes.serial) {
+        row->serial = nodes.serial;
+        nodes.named++;
+    }
+    return register_node(my_slot_index, part, (uint32_t[2]){interest_mask(bound), key},
+                         &row->node);
+}
+
+/* ---- counting ------------------------------------------------------------------------------- */
+
+bool
+fetch_wait_count(FetchPart *part, PlogBound bound, int64_t *io_total)
+{
+    PlogAvailable now;
+    fetch_wait_looks++;
+    const PartitionSlot *slot = pslot_find(part->ref);
+    if (slot == NULL || pslot_leadership(slot).role != PSLOT_ROLE_LEADER ||
+        plog_available(part->ref, &part->start, bound, &now, NULL) != 0) {
+        return true;
+    }
+    int64_t bytes = now.bytes < part->max_bytes ? now.bytes : part->max_bytes;
+    *io_total += bytes - part->ready_bytes;
+    part->ready_bytes = bytes;
+    return now.full || now.truncated;
+}

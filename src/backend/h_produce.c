@@ -1,0 +1,310 @@
+/*
+ * h_produce.c - Produce: validate, append, answer
+ *
+ * Runs in: backend. Spec: log.md 4, 13; observed.md 1.
+ * Order of one request: read, look at all first batches (screen), find the partitions, precheck each,
+ * then for each partition that is left validate and append. A partition that fails does not stop the
+ * others; a screen or precheck that fails the request stops all. A partition named twice: the last
+ * one counts.
+ * Never: holds a pin of the image while it appends.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "backend/produce_int.h"
+
+#include "backend/conn_int.h"
+#include "backend/dispatch_int.h"
+#include "backend/meta_int.h"
+#include "backend/names_int.h"
+#include "backend/settings_int.h"
+#include "ottla/common/clock.h"
+#include "ottla/common/err.h"
+#include "ottla/common/limits.h"
+#include "ottla/ipc/waitlist.h"
+#include "ottla/replica/partition.h"
+#include "ottla/replica/replica.h"
+
+/* Kafka's tools may write the internal topics under this client id. */
+#define ADMIN_CLIENT_ID "__admin_client"
+
+/* ---- what may be appended ------------------------------------------------------------------------- */
+
+static void
+find_partitions(ProduceWork *work)
+{
+    ImagePin pin = image_pin();
+
+    for (int32_t i = 0; i < work->count; i++) {
+        ProducePart *part = &work->parts[i];
+        bool found;
+
+        if (work->rq->head.api_version >= 13)
+            found = meta_find_by_id(pin.image, part->topic->topic_id, part->in->index, &part->meta);
+        else
+            found = meta_find(pin.image, part->topic->name, part->in->index, &part->meta);
+        if (found)
+            continue;
+        produce_fail(part, KERR_UNKNOWN_TOPIC_OR_PARTITION);
+        if (work->rq->head.api_version >= 13 &&
+            image_topic_by_id(pin.image, part->topic->topic_id) == NULL)
+            produce_fail(part, KERR_UNKNOWN_TOPIC_ID);
+    }
+    image_unpin(pin);
+}
+
+static BytesView
+records_of(const ProducePart *part)
+{
+    return (BytesView){part->in->records.ptr, part->in->records.len};
+}
+
+/* Looks at the first batches; true when the request goes on. */
+static bool
+screen(ProduceWork *work, const ProduceRequest *in)
+{
+    ProduceScreen seen;
+
+    produce_screen_init(&seen);
+    for (int32_t t = 0; t < in->topic_data_count; t++)
+        for (int32_t p = 0; p < in->topic_data[t].partition_data_count; p++) {
+            const RecordsView *records = &in->topic_data[t].partition_data[p].records;
+
+            produce_screen_add(&seen, (BytesView){records->ptr, records->len});
+        }
+    if (seen.code != 0)
+        produce_fail_all(work, seen.code, seen.text);
+    else if (seen.transactional && in->transactional_id.ptr == NULL)
+        produce_fail_all(work, KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, NULL);
+    else if (seen.producers_differ)
+        produce_fail_all(work, KERR_INVALID_PRODUCER_ID_MAPPING, NULL);
+    else
+        return true;
+    return false;
+}
+
+/* Steps c to k that need no lock; true when the request goes on. */
+static bool
+precheck(ProduceWork *work)
+{
+    bool admin = strview_equal(work->rq->head.client_id, STRVIEW(ADMIN_CLIENT_ID));
+
+    for (int32_t i = 0; i < work->count; i++) {
+        ProducePart *part = &work->parts[i];
+        BatchVerdict verdict = {0};
+
+        if (part->done)
+            continue;
+        batch_precheck(work->rq->head.api_version, records_of(part), &verdict);
+        if (verdict.failed_request) {
+            produce_fail_all(work, verdict.code, verdict.text);
+            return false;
+        }
+        if (verdict.code != 0)
+            produce_fail(part, verdict.code);
+    }
+    for (int32_t i = 0; i < work->count; i++) {
+        ProducePart *part = &work->parts[i];
+
+        if (part->done)
+            continue;
+        if (batch_is_transactional(part->in->records.ptr)) {
+            produce_fail(part, KERR_INVALID_TXN_STATE);
+            if (work->rq->head.api_version <= 10)
+                part->out->error_message = STRVIEW("Transactions are not served by this broker.");
+        } else if (work->acks != 0 && work->acks != 1 && work->acks != -1) {
+            produce_fail(part, KERR_INVALID_REQUIRED_ACKS);
+        } else if (name_is_internal_topic(part->topic->name) && !admin) {
+            produce_fail(part, KERR_INVALID_TOPIC_EXCEPTION);
+        } else if (part->meta.ref.slot == PSLOT_NONE) {
+            produce_fail(part, KERR_NOT_LEADER_OR_FOLLOWER);
+        }
+    }
+    return true;
+}
+
+/* ---- appending ------------------------------------------------------------------------------------- */
+
+static int64_t
+log_start_of(PartitionRef ref)
+{
+    PlogOffsets offsets;
+
+    return plog_offsets_peek(ref, &offsets) ? offsets.log_start_offset : -1;
+}
+
+static void
+refuse(ProduceWork *work, ProducePart *part, const BatchVerdict *verdict)
+{
+    produce_fail(part, verdict->code);
+    if (verdict->real_log_start)
+        part->out->log_start_offset = log_start_of(part->meta.ref);
+    if (verdict->text != NULL)
+        part->out->error_message = strview_from(verdict->text);
+    produce_record_errors(work, part, verdict);
+}
+
+static void
+append_one(ProduceWork *work, ProducePart *part, BatchVerdict *verdict)
+{
+    ReplicaAppendArgs args = {
+        .batch = &verdict->batch, .origin = PLOG_ORIGIN_CLIENT, .acks = work->acks};
+    ReplicaAppendResult res = {.log.log_start_offset = -1};
+    ErrInfo err;
+    int rc = replica_append(part->meta.ref, &args, &res, &err);
+
+    if (rc < 0) {
+        produce_fail(part, err_to_kafka(rc));
+        part->out->log_start_offset = res.log.log_start_offset;
+        return;
+    }
+    part->done = true;
+    part->out->base_offset = res.log.base_offset;
+    part->out->log_append_time_ms = res.log.log_append_time_ms;
+    part->out->log_start_offset = res.log.log_start_offset;
+    if (work->acks == -1 && !res.committed) {
+        part->waiting = true;
+        part->last_offset = res.log.last_offset;
+        part->leader_epoch = res.leader_epoch;
+        part->out->error_code = KERR_REQUEST_TIMED_OUT; /* until it is committed */
+    }
+}
+
+static void
+validate_and_append(ProduceWork *work, ProducePart *part)
+{
+    PartitionSlot *slot = pslot_find(part->meta.ref);
+    ArenaMark mark = arena_mark(work->rq->arena);
+    BatchVerdict verdict = {0};
+    TopicSettings topic;
+    BatchRules rules;
+
+    if (slot == NULL) {
+        produce_fail(part, KERR_UNKNOWN_TOPIC_OR_PARTITION);
+        return;
+    }
+    pslot_settings(slot, &topic);
+    produce_rules(&topic, clock_wall_ms(), &rules);
+    batch_validate(&rules, records_of(part), work->rq->arena, &verdict);
+    if (verdict.code != 0) {
+        refuse(work, part, &verdict);
+        return; /* record errors stay in the arena */
+    }
+    append_one(work, part, &verdict);
+    arena_release(work->rq->arena, mark);
+}
+
+/* ---- waiting for the high watermark -------------------------------------------------------------- */
+
+/* Registers with the partition; without a free node the deadline alone ends the wait. */
+static void
+watch(ProducePart *part)
+{
+    PartitionSlot *slot = pslot_find(part->meta.ref);
+    WaitInterest interest = {.list_id = (uint32_t)part->meta.ref.slot,
+                             .mask = WAIT_ON_HIGH_WATERMARK | WAIT_ON_STATE,
+                             .key = PRODUCE_WAIT_KEY};
+
+    if (slot == NULL)
+        return;
+    interest.list = &slot->waiters;
+    (void)wait_register(my_slot_index, &interest, &part->wait_node); /* the re-check follows */
+}
+
+/* Looks at the parts that wait; true when none does any more. */
+static bool
+check_committed(ProduceWork *work)
+{
+    bool all = true;
+
+    for (int32_t i = 0; i < work->count; i++) {
+        ProducePart *part = &work->parts[i];
+        bool committed = false;
+        ErrInfo err;
+        int rc;
+
+        if (!part->waiting)
+            continue;
+        watch(part);
+        rc = replica_check_committed(part->meta.ref, part->last_offset, part->leader_epoch,
+                                     &committed, &err);
+        if (rc == 0 && !committed) {
+            all = false;
+            continue;
+        }
+        part->waiting = false;
+        part->out->error_code = err_to_kafka(rc);
+    }
+    return all;
+}
+
+static void
+unwatch(ProduceWork *work)
+{
+    for (int32_t i = 0; i < work->count; i++)
+        if (work->parts[i].wait_node != WAIT_NODE_NONE)
+            wait_unregister(my_slot_index, work->parts[i].wait_node);
+}
+
+/* ---- the handler --------------------------------------------------------------------------------------- */
+
+static ReqResult
+answer(ProduceWork *work)
+{
+    Request *rq = work->rq;
+    const ProducePart *bad = NULL;
+
+    unwatch(work);
+    for (int32_t i = 0; i < work->count && bad == NULL; i++)
+        if (work->parts[i].out->error_code != 0)
+            bad = &work->parts[i];
+    rq->failed = bad != NULL;
+    if (work->acks == 0)
+        return bad == NULL
+                   ? REQ_SILENT
+                   : request_close(rq, "Produce with acks=0 failed: %s; partition=%d",
+                                   kerr_name(bad->out->error_code), bad->in->index);
+    produce_name_leaders(work);
+    return request_respond(rq, &produce_response_desc, &work->out);
+}
+
+ReqResult
+h_produce_start(Request *rq)
+{
+    ProduceRequest in;
+    ProduceWork *work;
+
+    if (!request_read(rq, &produce_request_desc, &in))
+        return REQ_CLOSE;
+    work = produce_work_new(rq, &in);
+    if (work == NULL)
+        return request_close(rq, "no memory for the partitions of a Produce request");
+    rq->state = work;
+    if (screen(work, &in)) {
+        find_partitions(work);
+        if (precheck(work))
+            for (int32_t i = 0; i < work->count; i++)
+                if (!work->parts[i].done)
+                    validate_and_append(work, &work->parts[i]);
+    }
+    if (work->acks != -1 || check_committed(work) || in.timeout_ms <= 0)
+        return answer(work);
+    rq->deadline_us = rq->now_us + (int64_t)in.timeout_ms * 1000;
+    rq->wait_event = WAIT_EV_PRODUCE_ACKS;
+    return REQ_PENDING;
+}
+
+ReqResult
+h_produce_finish(Request *rq)
+{
+    ProduceWork *work = rq->state;
+
+    if (!check_committed(work) && !rq->cancelled && rq->now_us < rq->deadline_us)
+        return REQ_PENDING;
+    return answer(work);
+}
+
+void
+h_produce_drop(Request *rq)
+{
+    unwatch(rq->state);
+}

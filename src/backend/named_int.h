@@ -1,0 +1,36 @@
+/*
+ * named_int.h - the partitions that a request names, each topic together: pure
+ *
+ * Several APIs take topics with partitions, in which a topic may come in several entries and a
+ * partition twice. Sorting them once shows both.
+ *
+ * pure
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_BACKEND_NAMED_INT_H
+#define OTTLA_BACKEND_NAMED_INT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ottla/common/view.h"
+
+typedef struct Named {
+    StrView topic; /* compared when the id is zero */
+    Uuid id;
+    int32_t partition;
+    int32_t serial;    /* place in the request */
+    const void *topic_in;
+    const void *in;    /* the partition in the request's struct */
+} Named;
+
+/* By topic, then partition, then place in the request. */
+void named_sort(Named *list, int32_t count);
+
+/* Do the i-th and the one after it name the same topic? False at the end of the list. */
+bool named_same_topic_next(const Named *list, int32_t i, int32_t count);
+
+/* The same partition? */
+bool named_repeated_next(const Named *list, int32_t i, int32_t count);
+
+#endif

@@ -19,9 +19,11 @@
 
 #include "datadir_int.h"
 #include "ottla/common/arena.h"
+#include "ottla/common/clock.h"
 #include "ottla/common/log.h"
 #include "ottla/common/random.h"
 #include "ottla/common/vfs.h"
+#include "ottla/controller/metadata_format.h"
 #include "ottla/ipc/node.h"
 #include "ottla/postmaster/meta_properties.h"
 #include "ottla/storage/logdirs.h"
@@ -284,6 +286,26 @@ lock_place(const Datadir *dir, DatadirPlace *place, ErrInfo *err)
 
 /* ---- identity ---- */
 
+/* What Kafka's format tool writes into a directory before its meta.properties. */
+static int
+format_place(const DatadirPlace *place, const DatadirSettings *settings,
+             const MetaProperties *props, ErrInfo *err)
+{
+    const MetadataVoter voter = {
+        .node_id = props->node_id,
+        .directory_id = props->directory_id,
+        .listener = settings->voter_listener,
+        .host = settings->voter_host,
+        .port = settings->voter_port,
+        .now_ms = clock_wall_ms(),
+    };
+    int rc = metadata_format_bootstrap(place->path, err);
+
+    if (rc == 0 && place->is_metadata)
+        rc = metadata_format_quorum(place->path, &voter, err);
+    return rc;
+}
+
 /*
  * Writes the meta.properties of all places, or of those in todo; that of the metadata directory
  * first: a log directory that has one while the metadata directory has none has lost its metadata.
@@ -316,7 +338,8 @@ refuse_not_empty(const DatadirPlace *place, ErrInfo *err)
 
 /* A new log directory of a formatted node, or the rest of a formatting that was killed. */
 static int
-complete_places(const Datadir *dir, MetaProperties *props, const bool *missing, ErrInfo *err)
+complete_places(const Datadir *dir, const DatadirSettings *settings, MetaProperties *props,
+                const bool *missing, ErrInfo *err)
 {
     const MetaProperties *known = NULL;
     int rc = 0;
@@ -339,7 +362,7 @@ complete_places(const Datadir *dir, MetaProperties *props, const bool *missing, 
         props[i].has_directory_id = true;
         rc = refuse_not_empty(&dir->places[i], err);
         if (rc == 0)
-            rc = format_place(&dir->places[i], &props[i], err);
+            rc = format_place(&dir->places[i], settings, &props[i], err);
         if (rc == 0)
             log_msg(LL_LOG, "datadir", "formatted %s for this node", dir->places[i].path);
     }
@@ -369,7 +392,7 @@ format_places(const Datadir *dir, const DatadirSettings *settings, MetaPropertie
         rc = refuse_not_empty(&dir->places[i], err);
     }
     for (int i = 0; rc == 0 && i < dir->place_count; i++)
-        rc = format_place(&dir->places[i], &props[i], err);
+        rc = format_place(&dir->places[i], settings, &props[i], err);
     if (rc == 0)
         rc = store_properties(dir, props, NULL, err);
     if (rc == 0)
@@ -451,7 +474,7 @@ load_identity(const Datadir *dir, const DatadirSettings *settings, ErrInfo *err)
         rc = err_set(err, OT_E_CONFIG, "%s is not formatted, and --no-auto-format is given",
                      unformatted);
     else if (formatted > 0)
-        rc = complete_places(dir, props, missing, err);
+        rc = complete_places(dir, settings, props, missing, err);
     else
         rc = format_places(dir, settings, props, err);
     node_info.freshly_formatted = formatted == 0;
@@ -514,6 +537,8 @@ datadir_open(Datadir *dir, const DatadirSettings *settings, ErrInfo *err)
         vfs_close(dir->places[i].lock_fd);
         dir->places[i].lock_fd = -1;
     }
+    if (dir->pid_fd >= 0)
+        datadir_remove_pid_file(dir);
     vfs_close(dir->pid_fd);
     dir->pid_fd = -1;
     logdirs_clear();

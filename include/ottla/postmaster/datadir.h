@@ -21,6 +21,9 @@ typedef struct DatadirSettings {
     const char *cluster_id;      /* cluster.id; NULL: that of the directory, or a new one */
     int32_t node_id;             /* -1: that of the directory, or 1 */
     bool auto_format;            /* an unformatted directory is formatted as a single node */
+    const char *voter_listener;  /* of the controller listener, for VotersRecord */
+    const char *voter_host;
+    uint16_t voter_port;
 } DatadirSettings;
 
 #define DATADIR_PLACES_MAX 17 /* LOGDIRS_MAX and the metadata directory */

@@ -1,5 +1,5 @@
 /*
- * postmaster.h - the supervisor: from the command line to the exit code
+ * postmaster.h - the supervisor: from settings to the exit code
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -7,7 +7,13 @@
 #define OTTLA_POSTMASTER_POSTMASTER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
+#include "ottla/ipc/listeners.h"
+#include "ottla/ipc/region.h"
+#include "ottla/postmaster/datadir.h"
+#include "ottla/postmaster/listen.h"
+#include "ottla/postmaster/pm_state.h"
 #include "ottla/postmaster/process_kinds.h"
 
 /* Exit codes of ottlad (shell-and-service.md 13). */
@@ -21,19 +27,43 @@ enum {
     EXIT_CODE_CONFIG = 78,
 };
 
-typedef struct PmOptions {
-    const char *data_dir;    /* -D */
-    const char *user;        /* --user; NULL: default rule of design.md 9 */
-    bool no_auto_format;     /* --no-auto-format */
-    int port;                /* -p; 0: of the settings */
-    const char *config_file; /* for the first log line; NULL: none */
-    const KindMains *mains;
-} PmOptions;
+/* What may change while connections are accepted. */
+typedef struct AcceptLimits {
+    int32_t max_connections; /* max.connections; never more than the slots */
+    int32_t max_per_address; /* max.connections.per.ip; INT32_MAX: no limit */
+} AcceptLimits;
+
+/* Everything the supervisor is told. Strings belong to the caller and stay valid. */
+typedef struct PmSettings {
+    DatadirSettings dir;
+    ListenerSettings listeners; /* unix_path is worked out from socket_dir */
+    ListenOptions listen;
+    ShmLimits limits;     /* log_dirs is worked out */
+    PmConfig machine;     /* worker_count is worked out */
+    AcceptLimits accept;
+    const char *instance;    /* NULL: last part of DIR */
+    const char *socket_dir;  /* of the Unix socket; NULL: DIR; "": no Unix socket */
+    const char *user;        /* --user */
+    const char *config_file; /* named in the first line; NULL: none */
+    int startup_workers;
+    bool update_titles;
+    /*
+     * SIGHUP: reads the configuration anew into *settings (accept, update_titles count). 0, or a code
+     * with a text when nothing was applied; has logged the rest itself. NULL: nothing to read.
+     */
+    int (*reload)(struct PmSettings *settings, ErrInfo *err);
+} PmSettings;
+
+/* Settings of a node without configuration in data_dir; the seam for tests. */
+void pm_settings_default(const char *data_dir, PmSettings *ret);
 
 /*
- * Runs the node in the foreground until it ends and gives the process's exit code. The settings are
- * parsed already (common/conf.h). Returns in the supervisor only: children leave by exit.
+ * Runs the node in the foreground until it ends and returns the exit code. mains: what the children
+ * run. Returns in the supervisor only: children leave by exit.
  */
-int postmaster_main(const PmOptions *options);
+int postmaster_run(PmSettings *settings, const KindMains *mains);
+
+/* The exit code for a start that failed with this OT_E_* code. */
+int postmaster_exit_code(int code);
 
 #endif

@@ -1,0 +1,62 @@
+/*
+ * postmaster_int.h - the supervisor's state, shared by postmaster.c, start.c and accept.c
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_POSTMASTER_POSTMASTER_INT_H
+#define OTTLA_POSTMASTER_POSTMASTER_INT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ottla/postmaster/children.h"
+#include "ottla/postmaster/postmaster.h"
+
+/* All private memory of the supervisor; one per process. */
+typedef struct Postmaster {
+    PmSettings *settings;
+    const KindMains *mains;
+    PmMachine machine;
+    Datadir dir;
+    Region region;
+    Children *children;
+    char unix_path[LISTENER_HOST_MAX];
+    char hostname[LISTENER_HOST_MAX];
+    char voter_listener[LISTENER_NAME_MAX];
+    char voter_host[LISTENER_HOST_MAX];
+
+    bool accepting;            /* listeners are watched */
+    bool tcp_paused;           /* at max.connections: TCP listeners are left alone */
+    int64_t accept_resume_us;  /* after a failure for want of resources; 0: not paused */
+
+    int64_t phase_us;          /* the present start or recovery began */
+    int64_t next_status_us;    /* STATUS is looked at */
+    int64_t next_watchdog_us;  /* INT64_MAX: none wanted */
+    int64_t watchdog_half_us;
+    int64_t watchdog_third_us;
+    int crash_cycles;
+
+    bool exiting;
+    int exit_code;
+} Postmaster;
+
+/* start.c: directories, sockets, region, table; 0 or a code. Ends with the machine in PM_INIT. */
+int postmaster_start(Postmaster *pm, ErrInfo *err);
+
+/* start.c: maps a region and says in it what the supervisor knows. */
+int postmaster_map_region(Postmaster *pm, ErrInfo *err);
+
+/* accept.c: watches the listeners, or leaves connections in their backlog. */
+void accept_on(Postmaster *pm);
+void accept_off(Postmaster *pm);
+
+/* accept.c: after a backend ended, limits changed or time passed: TCP may be accepted again. */
+void accept_review(Postmaster *pm, int64_t now_us);
+
+/* In a child: closes the sockets only the supervisor listens on. */
+void accept_close_inherited(void);
+
+/* postmaster.c: gives an event to the machine and performs what it answers. */
+void postmaster_feed(Postmaster *pm, const PmEvent *event);
+
+#endif

@@ -1,0 +1,254 @@
+/*
+ * start.c - from settings to a node that is ready to fork: user, directories, sockets, region
+ *
+ * Runs in: supervisor, before the first fork. The order is the contract: nothing of the node is
+ * opened before privileges are gone; locks come before sockets, so that a second start never
+ * removes the Unix socket of the first.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "ottla/common/clock.h"
+#include "ottla/common/log.h"
+#include "ottla/common/random.h"
+#include "ottla/common/version.h"
+#include "ottla/common/vfs.h"
+#include "ottla/ipc/latch.h"
+#include "ottla/ipc/mainloop.h"
+#include "ottla/ipc/node.h"
+#include "ottla/ipc/shared_page.h"
+#include "ottla/postmaster/launch.h"
+#include "ottla/postmaster/privileges.h"
+#include "ottla/storage/logdirs.h"
+#include "postmaster_int.h"
+#include "regions_int.h"
+
+#define DESCRIPTORS_BESIDE_SLOTS 1024 /* files of the supervisor and of one busy backend */
+#define UNIX_PATH_MAX            107  /* sun_path without its zero */
+#define CONTROLLER_PORT          9093 /* named in VotersRecord when the first listener has no port */
+
+void
+pm_settings_default(const char *data_dir, PmSettings *ret)
+{
+    *ret = (PmSettings){
+        .dir = {.data_dir = data_dir, .node_id = -1, .auto_format = true},
+        .listen = {.backlog = LISTEN_BACKLOG,
+                   .send_buffer = -1,
+                   .receive_buffer = -1,
+                   .unix_mode = 0777},
+        .machine = {.smart_timeout_ms = 30000,
+                    .backend_timeout_ms = 10000,
+                    .restart_after_crash = true,
+                    .crash_cycles_max = PM_CRASH_CYCLES_MAX},
+        .accept = {.max_connections = INT32_MAX, .max_per_address = INT32_MAX},
+        .startup_workers = 1,
+        .update_titles = true,
+    };
+    shm_limits_default(&ret->limits);
+}
+
+static void
+name_instance(const Postmaster *pm)
+{
+    const char *name = pm->settings->instance;
+    const char *slash = strrchr(pm->dir.path, '/');
+
+    if (name == NULL)
+        name = slash == NULL || slash[1] == '\0' ? "main" : slash + 1;
+    snprintf(node_info.instance, sizeof node_info.instance, "%.*s",
+             (int)sizeof node_info.instance - 1, name);
+}
+
+static void
+raise_descriptor_limit(const Postmaster *pm)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)pm->settings->limits.backend_slots + DESCRIPTORS_BESIDE_SLOTS;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        log_msg(LL_WARNING, "supervisor", "limit of open files not raised: %s", strerror(errno));
+    if (limit.rlim_max < wanted)
+        log_msg(LL_WARNING, "supervisor",
+                "limit of open files is low: %llu, wanted %llu (LimitNOFILE=, ulimit -n)",
+                (unsigned long long)limit.rlim_max, (unsigned long long)wanted);
+}
+
+static int
+open_directories(Postmaster *pm, ErrInfo *err)
+{
+    PmSettings *settings = pm->settings;
+    RunAs as;
+    int rc = privileges_choose(settings->user, settings->dir.data_dir, &as, err);
+
+    if (rc == 0)
+        rc = datadir_prepare(&settings->dir, as.change ? (int)as.uid : -1,
+                             as.change ? (int)as.gid : -1, &pm->dir, err);
+    if (rc == 0)
+        rc = privileges_drop(&as, err);
+    if (rc == 0) {
+        name_instance(pm);
+        rc = datadir_open(&pm->dir, &settings->dir, err);
+    }
+    return rc;
+}
+
+/* DIR/.s.ottla.PORT; a path that is too long for the kernel costs the Unix socket, not the start. */
+static const char *
+unix_socket_path(Postmaster *pm, const ListenerTable *table)
+{
+    const char *dir = pm->settings->socket_dir == NULL ? pm->dir.path : pm->settings->socket_dir;
+
+    if (*dir == '\0')
+        return NULL;
+    int len = snprintf(pm->unix_path, sizeof pm->unix_path, "%s/.s.ottla.%u", dir,
+                       table->rows[0].port);
+    if (len > UNIX_PATH_MAX) {
+        log_msg(LL_WARNING, "supervisor", "no Unix socket: %s/.s.ottla.%u is longer than %d bytes",
+                dir, table->rows[0].port, UNIX_PATH_MAX);
+        return NULL;
+    }
+    return pm->unix_path;
+}
+
+/* The table without the Unix socket, whose path needs the data directory; says who the voter is. */
+static int
+parse_listeners(Postmaster *pm, ErrInfo *err)
+{
+    ListenerSettings *wanted = &pm->settings->listeners;
+    DatadirSettings *dir = &pm->settings->dir;
+
+    if (gethostname(pm->hostname, sizeof pm->hostname - 1) == 0 && pm->hostname[0] != '\0')
+        wanted->hostname = pm->hostname;
+    wanted->unix_path = NULL;
+    int rc = listeners_parse(wanted, &node_listeners, err);
+    for (int i = 0; rc == 0 && i < node_listeners.count; i++) {
+        const Listener *row = &node_listeners.rows[i];
+        if (!row->is_controller || dir->voter_listener != NULL)
+            continue;
+        snprintf(pm->voter_listener, sizeof pm->voter_listener, "%s", row->name);
+        snprintf(pm->voter_host, sizeof pm->voter_host, "%s", row->advertised_host);
+        dir->voter_listener = pm->voter_listener;
+        dir->voter_host = pm->voter_host;
+        dir->voter_port = row->advertised_port != 0 ? row->advertised_port : CONTROLLER_PORT;
+    }
+    return rc;
+}
+
+static int
+open_sockets(Postmaster *pm, ErrInfo *err)
+{
+    pm->settings->listeners.unix_path = unix_socket_path(pm, &node_listeners);
+    int rc = listeners_parse(&pm->settings->listeners, &node_listeners, err);
+
+    if (rc == 0)
+        rc = listen_open(&node_listeners, &pm->settings->listen, err);
+    if (rc < 0)
+        return rc;
+    node_info.port = node_listeners.rows[0].port;
+    for (int i = 0; i < node_listeners.count; i++) {
+        Listener *row = &node_listeners.rows[i];
+        if (!row->is_controller)
+            continue;
+        if (row->port == 0)
+            row->port = (uint16_t)(node_info.port + 1);
+        if (row->advertised_port == 0)
+            row->advertised_port = row->port;
+        if (node_info.controller_port == 0)
+            node_info.controller_port = row->advertised_port;
+    }
+    return 0;
+}
+
+static int
+write_pid_file(Postmaster *pm, ErrInfo *err)
+{
+    const PidFileInfo info = {
+        .port = node_info.port,
+        .socket_dir = pm->unix_path[0] == '\0'           ? ""
+                      : pm->settings->socket_dir == NULL ? pm->dir.path
+                                                         : pm->settings->socket_dir,
+        .listen_address = node_listeners.rows[0].host,
+    };
+
+    return datadir_write_pid_file(&pm->dir, &info, err);
+}
+
+int
+postmaster_map_region(Postmaster *pm, ErrInfo *err)
+{
+    ShmLimits limits = pm->settings->limits;
+
+    limits.worker_slots = PROC_WORKERS_MAX;
+    limits.log_dirs = logdir_count();
+    int rc = regions_map(&limits, &pm->region, err);
+    if (rc < 0)
+        return rc;
+    node_info.incarnation_id = random_uuid();
+    atomic_i64_store(&shared_page->started_ms, clock_wall_ms());
+    atomic_i64_store(&shared_page->stats_reset_ms, clock_wall_ms());
+    atomic_u32_store(&shared_page->crash_cycles, (uint32_t)pm->crash_cycles);
+    atomic_u32_store(&shared_page->clean_start, pm->crash_cycles == 0 && node_info.clean_start);
+    if (pm->crash_cycles == 0)
+        datadir_publish_clean();
+    return 0;
+}
+
+static int
+make_table(Postmaster *pm, ErrInfo *err)
+{
+    PmConfig *config = &pm->settings->machine;
+
+    config->worker_count[PROC_CONTROLLER] = 1;
+    config->worker_count[PROC_CHECKPOINTER] = logdir_count();
+    config->worker_count[PROC_RETENTION] = 1;
+    config->worker_count[PROC_STARTUP] = pm->settings->startup_workers;
+    for (int kind = 0; kind < PROC_KIND_COUNT; kind++)
+        if (pm->mains->main[kind] == NULL)
+            config->worker_count[kind] = 0;
+    pm_init(&pm->machine, config);
+    pm->children = children_new(pm->settings->limits.backend_slots, PROC_WORKERS_MAX);
+    return pm->children == NULL ? err_set(err, OT_E_NO_MEMORY, "no memory for the table of children")
+                                : 0;
+}
+
+int
+postmaster_start(Postmaster *pm, ErrInfo *err)
+{
+    int rc;
+
+    node_info.supervisor_pid = getpid();
+    log_set_identity(&(LogIdentity){.instance = NULL, .kind = "supervisor", .node_id = -1});
+    log_msg(LL_LOG, "supervisor", "ottlad %s starting; pid=%d data_dir=%s config_file=%s",
+            OT_VERSION, (int)getpid(), pm->settings->dir.data_dir,
+            pm->settings->config_file == NULL ? "none" : pm->settings->config_file);
+    raise_descriptor_limit(pm);
+    latch_block_signals();
+    rc = parse_listeners(pm, err);
+    if (rc == 0)
+        rc = open_directories(pm, err);
+    if (rc == 0) {
+        log_set_identity(&(LogIdentity){.instance = node_info.instance,
+                                        .kind = "supervisor",
+                                        .node_id = node_info.node_id});
+        rc = open_sockets(pm, err);
+    }
+    if (rc == 0)
+        rc = write_pid_file(pm, err);
+    if (rc == 0)
+        rc = postmaster_map_region(pm, err);
+    if (rc == 0)
+        rc = make_table(pm, err);
+    if (rc == 0)
+        rc = launch_init(err);
+    if (rc == 0)
+        rc = mainloop_init(-1, err);
+    return rc;
+}

@@ -16,8 +16,8 @@
 #include "ottla/protocol/batch_validate.h"
 #include "ottla/protocol/record.h"
 
-#define NOW 1700000000000
-#define ARENA_CAP ((size_t)96 << 20)
+#define NOW           1700000000000
+#define ARENA_CAP     ((size_t)96 << 20)
 #define FULL_WALK_MAX 100000
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -5,9 +5,9 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "fetch_int.h"
+#include "backend/fetch_int.h"
 
-#include "backend/names_int.h"
+#include "backend/conn_int.h"
 #include "ottla/common/errlist.h"
 #include "ottla/ipc/node.h"
 
@@ -100,6 +100,32 @@ answer_fill(FetchResponse *response, const FetchAnswer *answer, const Request *r
     return true;
 }
 
+/* The endpoint of this node, which leads what it serves, if any partition tells of its leader. */
+static bool
+answer_leader(FetchResponse *response, const FetchAnswer *answer, const Request *rq)
+{
+    bool told = false;
+    for (int32_t i = 0; i < answer->count; i++) {
+        told |= answer->reads[i].answered &&
+                tells_leader(rq->head.api_version, answer->reads[i].error);
+    }
+    if (!told) {
+        return true;
+    }
+    const Listener *row = listeners_advertised_for(&node_listeners, rq->conn->listener);
+    FetchResponseNode *node = arena_calloc(rq->arena, 1, sizeof *node);
+    if (node == NULL) {
+        return false;
+    }
+    fetch_response_node_init(node);
+    node->node_id = node_info.node_id;
+    node->host = strview_from(row->advertised_host);
+    node->port = row->advertised_port;
+    response->node_endpoints = node;
+    response->node_endpoints_count = 1;
+    return true;
+}
+
 ReqResult
 fetch_answer_send(Request *rq, const FetchAnswer *answer)
 {
@@ -110,19 +136,8 @@ fetch_answer_send(Request *rq, const FetchAnswer *answer)
     if (!answer_fill(&response, answer, rq)) {
         return request_close(rq, "no memory for the answer to a fetch");
     }
-    for (int32_t i = 0; i < answer->count; i++) {
-        if (answer->reads[i].answered && tells_leader(rq->head.api_version, answer->reads[i].error)) {
-            FetchResponseNode *node = arena_calloc(rq->arena, 1, sizeof *node);
-            if (node == NULL) {
-                return request_close(rq, "no memory for the answer to a fetch");
-            }
-            fetch_response_node_init(node);
-            node->node_id = node_info.node_id;
-            names_endpoint(rq->conn, &node->host, &node->port);
-            response.node_endpoints = node;
-            response.node_endpoints_count = 1;
-            break;
-        }
+    if (!answer_leader(&response, answer, rq)) {
+        return request_close(rq, "no memory for the answer to a fetch");
     }
     return request_respond(rq, &fetch_response_desc, &response);
 }

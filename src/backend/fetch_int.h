@@ -14,10 +14,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "fetch_session_int.h"
-#include "fetch_set_int.h"
+#include "backend/fetch_session_int.h"
+#include "backend/fetch_set_int.h"
 #include "ottla/protocol/msg_fetch.h"
-#include "request_int.h"
+#include "backend/request_int.h"
 
 /* What one pass found out about one partition. */
 typedef struct FetchRead {

@@ -16,7 +16,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "fetch_session_int.h"
+#include "backend/fetch_session_int.h"
 
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"

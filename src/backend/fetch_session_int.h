@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "fetch_set_int.h"
+#include "backend/fetch_set_int.h"
 #include "ottla/ipc/plock.h"
 #include "ottla/ipc/region.h"
 #include "ottla/ipc/waitlist.h"

@@ -10,7 +10,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "fetch_set_int.h"
+#include "backend/fetch_set_int.h"
 
 #include <stdlib.h>
 

@@ -10,7 +10,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "fetch_int.h"
+#include "backend/fetch_int.h"
 
 #include "ottla/common/assert.h"
 #include "ottla/common/hash.h"

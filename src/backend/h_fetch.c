@@ -7,7 +7,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "fetch_int.h"
+#include "backend/fetch_int.h"
 
 #include "backend/dispatch_int.h"
 #include "ottla/common/assert.h"

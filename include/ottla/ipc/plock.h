@@ -19,8 +19,10 @@
 
 /* In the order in which they may be taken together. */
 typedef enum PLockRank {
-    PLOCK_RANK_FETCH_SESSION = 1,
+    PLOCK_RANK_FETCH_TABLE = 1,
+    PLOCK_RANK_FETCH_SESSION,
     PLOCK_RANK_APPEND, /* of a partition */
+    PLOCK_RANK_NAMES,  /* folder names of a log directory */
     PLOCK_RANK_COUNT
 } PLockRank;
 

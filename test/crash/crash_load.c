@@ -1,0 +1,657 @@
+/*
+ * crash_load.c - processes of a loaded node are killed; nothing acknowledged may be lost or doubled
+ *
+ *     crash_load PORT SUPERVISOR_PID backends|workers KILLS SEED
+ *
+ * Writers send one batch at a time, with acks=all, half of them idempotent, two to a partition, and
+ * send it again until it is acknowledged. Readers follow the partitions by long polls. The parent
+ * kills with SIGKILL: a random client's backend, or a random worker. It proves (design.md 2, promises
+ * 2 and 4; TAP on stdout):
+ *
+ *   - a killed backend breaks its own connection and no other
+ *   - every acknowledged record is there at the end
+ *   - records of idempotent writers are there once and in order
+ *   - readers saw every offset once, in order
+ *   - nobody ever waited WIRE_ANSWER_SECONDS for an answer
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ottla/common/errlist.h"
+#include "ottla/common/random.h"
+#include "ottla/ipc/atomics.h"
+#include "ottla/protocol/batch.h"
+#include "ottla/protocol/batch_builder.h"
+#include "ottla/protocol/msg_create_topics.h"
+#include "ottla/protocol/msg_fetch.h"
+#include "ottla/protocol/msg_init_producer_id.h"
+#include "ottla/protocol/msg_produce.h"
+#include "ottla/protocol/record.h"
+#include "wire_client.h"
+
+#define PARTITIONS    4
+#define WRITERS       8 /* two to a partition: an idempotent one and a plain one */
+#define READERS       4
+#define CLIENTS       (WRITERS + READERS)
+#define BATCH_RECORDS 5
+#define FETCH_BYTES   (1 << 20)
+#define SETTLE_MS     20000
+#define TOPIC         "crash-load"
+
+/* Of one client, in memory shared with the parent. */
+typedef struct ClientState {
+    AtomicU32 port;     /* of its connection; 0: none now */
+    AtomicU32 breaks;   /* connections that ended under it */
+    AtomicU32 expected; /* kills of its backend */
+    AtomicU32 failed;   /* it gave up: why is on stderr */
+    AtomicI64 done;     /* records acknowledged, or offsets read */
+    AtomicU32 resent;   /* batches sent again */
+} ClientState;
+
+typedef struct Shared {
+    AtomicU32 stop;
+    ClientState clients[CLIENTS];
+} Shared;
+
+static Shared *shared;
+static uint16_t server_port;
+static int tests_run, tests_failed;
+
+static void
+check(bool ok, const char *what)
+{
+    tests_run++;
+    tests_failed += !ok;
+    printf("%s %d - %s\n", ok ? "ok" : "not ok", tests_run, what);
+    fflush(stdout);
+}
+
+static int64_t
+now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void
+wait_ms(int ms)
+{
+    (void)poll(NULL, 0, ms);
+}
+
+static void
+client_fail(ClientState *me, const char *what, int64_t number)
+{
+    fprintf(stderr, "# client %d: %s %lld\n", (int)(me - shared->clients), what,
+            (long long)number);
+    atomic_u32_store(&me->failed, 1);
+    _exit(1);
+}
+
+/* Connects, again and again while the node restarts. False: the test is over. */
+static bool
+client_connect(WireClient *client, ClientState *me)
+{
+    int64_t deadline = now_ms() + SETTLE_MS;
+    while (!wire_client_connect(client)) {
+        if (atomic_u32_load(&shared->stop) != 0) {
+            return false;
+        }
+        if (now_ms() > deadline) {
+            client_fail(me, "cannot connect for ms:", SETTLE_MS);
+        }
+        wait_ms(10);
+    }
+    atomic_u32_store(&me->port, client->local_port);
+    return true;
+}
+
+/* The connection broke: counts it and connects anew. */
+static bool
+client_broke(WireClient *client, ClientState *me, WireResult result)
+{
+    if (result == WIRE_SILENCE) {
+        client_fail(me, "no answer in seconds:", WIRE_ANSWER_SECONDS);
+    }
+    atomic_u32_store(&me->port, 0);
+    atomic_u32_add(&me->breaks, 1);
+    return client_connect(client, me);
+}
+
+static bool
+is_transient(int16_t error)
+{
+    return error == KERR_COORDINATOR_LOAD_IN_PROGRESS || error == KERR_NOT_LEADER_OR_FOLLOWER ||
+           error == KERR_LEADER_NOT_AVAILABLE || error == KERR_REQUEST_TIMED_OUT ||
+           error == KERR_UNKNOWN_TOPIC_OR_PARTITION || error == KERR_COORDINATOR_NOT_AVAILABLE;
+}
+
+static bool
+writer_producer_id(WireClient *client, ClientState *me, int64_t *ret_id)
+{
+    InitProducerIdRequest request;
+    InitProducerIdResponse response;
+    init_producer_id_request_init(&request);
+    request.transactional_id = WIRE_NULL_STRING;
+    request.transaction_timeout_ms = 60000;
+    for (;;) {
+        WireResult result = wire_client_call(
+            client, &(WireCall){22, 4, &init_producer_id_request_desc, &request,
+                                &init_producer_id_response_desc, &response});
+        if (result != WIRE_OK) {
+            if (!client_broke(client, me, result)) {
+                return false;
+            }
+        } else if (response.error_code == 0) {
+            *ret_id = response.producer_id;
+            return true;
+        } else if (!is_transient(response.error_code)) {
+            client_fail(me, "no producer id, error", response.error_code);
+        }
+        wait_ms(5);
+    }
+}
+
+/* BATCH_RECORDS records "WRITER NUMBER" from number on. */
+static BytesView
+writer_batch(int writer, int64_t number, int64_t producer_id, Arena *arena)
+{
+    BatchBuilderOptions options = BATCH_BUILDER_DEFAULTS;
+    BytesView bytes = {0};
+    if (producer_id >= 0) {
+        options.producer_id = producer_id;
+        options.producer_epoch = 0;
+        options.base_sequence = (int32_t)(number & INT32_MAX);
+    }
+    BatchBuilder *builder = batch_builder_new(&options, arena);
+    for (int i = 0; i < BATCH_RECORDS; i++) {
+        char *text = arena_printf(arena, "%d %lld", writer, (long long)(number + i));
+        BatchRecord record = {.timestamp = 1000,
+                              .value = {(uint8_t *)text, (int32_t)strlen(text)}};
+        if (batch_builder_add(builder, &record, NULL) != 0) {
+            abort();
+        }
+    }
+    if (batch_builder_finish(builder, &bytes, NULL) != 0) {
+        abort();
+    }
+    return bytes;
+}
+
+static void
+writer_main(int writer)
+{
+    ClientState *me = &shared->clients[writer];
+    WireClient client;
+    Arena *arena = arena_new(1 << 14, 0);
+    int64_t producer_id = -1;
+    wire_client_init(&client, server_port);
+    if (!client_connect(&client, me) ||
+        (writer % 2 == 0 && !writer_producer_id(&client, me, &producer_id))) {
+        return;
+    }
+    int64_t number = 0;
+    while (atomic_u32_load(&shared->stop) == 0) {
+        arena_reset(arena);
+        BytesView batch = writer_batch(writer, number, producer_id, arena);
+        ProduceRequestPartition partition = {.index = writer / 2,
+                                             .records = records_in_memory(batch.ptr, batch.len)};
+        ProduceRequestTopic topic = {
+            .name = STRVIEW(TOPIC), .partition_data = &partition, .partition_data_count = 1};
+        ProduceRequest request = {.transactional_id = WIRE_NULL_STRING,
+                                  .acks = -1,
+                                  .timeout_ms = 10000,
+                                  .topic_data = &topic,
+                                  .topic_data_count = 1};
+        ProduceResponse response;
+        WireResult result =
+            wire_client_call(&client, &(WireCall){0, 9, &produce_request_desc, &request,
+                                                  &produce_response_desc, &response});
+        if (result != WIRE_OK) {
+            atomic_u32_add(&me->resent, 1);
+            if (!client_broke(&client, me, result)) {
+                return;
+            }
+            continue;
+        }
+        int16_t error = response.responses[0].partition_responses[0].error_code;
+        if (error == 0) {
+            number += BATCH_RECORDS;
+            atomic_i64_store(&me->done, number);
+        } else if (is_transient(error)) {
+            atomic_u32_add(&me->resent, 1);
+            wait_ms(5);
+        } else {
+            client_fail(me, "produce error", error);
+        }
+    }
+}
+
+/* Calls back for every record of a fetch answer; the offset after the last one, or -1: the callback refused. */
+typedef bool (*EachRecord)(const Record *record, void *arg);
+
+static int64_t
+walk_records(const RecordsView *records, int64_t from, EachRecord each, void *arg, Arena *arena)
+{
+    const uint8_t *at = records->ptr;
+    int32_t left = records->len;
+    int64_t next = from;
+    while (left >= BATCH_HEADER_BYTES) {
+        int32_t bytes = (int32_t)wire_load32(at + 8) + 12;
+        if (bytes > left) {
+            break;
+        }
+        RecordIter *iter = record_iter_open((BytesView){at, bytes}, arena);
+        Record record;
+        while (record_iter_next(iter, &record) == RECORD_OK) {
+            if (record.offset >= from) {
+                if (!each(&record, arg)) {
+                    return -1;
+                }
+                next = record.offset + 1;
+            }
+        }
+        record_iter_close(iter);
+        at += bytes;
+        left -= bytes;
+    }
+    return next;
+}
+
+/* One fetch of one partition from an offset on. */
+static WireResult
+fetch_once(WireClient *client, int32_t index, int64_t from, FetchResponsePartition *ret)
+{
+    FetchRequest request;
+    FetchResponse response;
+    FetchRequestPartition partition;
+    FetchRequestTopic topic;
+    fetch_request_init(&request);
+    fetch_request_partition_init(&partition);
+    fetch_request_topic_init(&topic);
+    partition.partition = index;
+    partition.fetch_offset = from;
+    partition.partition_max_bytes = FETCH_BYTES;
+    topic.topic = STRVIEW(TOPIC);
+    topic.partitions = &partition;
+    topic.partitions_count = 1;
+    request.max_wait_ms = 500;
+    request.min_bytes = 1;
+    request.max_bytes = FETCH_BYTES;
+    request.topics = &topic;
+    request.topics_count = 1;
+    WireResult result = wire_client_call(client, &(WireCall){1, 12, &fetch_request_desc, &request,
+                                                             &fetch_response_desc, &response});
+    if (result == WIRE_OK) {
+        *ret = response.responses[0].partitions[0];
+    }
+    return result;
+}
+
+static bool
+follows(const Record *record, void *arg)
+{
+    int64_t *next = arg;
+    return record->offset == (*next)++;
+}
+
+static void
+reader_main(int reader)
+{
+    ClientState *me = &shared->clients[WRITERS + reader];
+    WireClient client;
+    Arena *arena = arena_new(1 << 14, 0);
+    int64_t next = 0;
+    wire_client_init(&client, server_port);
+    if (!client_connect(&client, me)) {
+        return;
+    }
+    while (atomic_u32_load(&shared->stop) == 0) {
+        FetchResponsePartition got;
+        WireResult result = fetch_once(&client, reader % PARTITIONS, next, &got);
+        arena_reset(arena);
+        if (result != WIRE_OK) {
+            if (!client_broke(&client, me, result)) {
+                return;
+            }
+        } else if (got.error_code == 0) {
+            int64_t want = next;
+            if (walk_records(&got.records, next, follows, &want, arena) < 0) {
+                client_fail(me, "offsets do not follow one another after", next);
+            }
+            next = want;
+            atomic_i64_store(&me->done, next);
+        } else if (is_transient(got.error_code)) {
+            wait_ms(5);
+        } else {
+            client_fail(me, "fetch error", got.error_code);
+        }
+    }
+}
+
+/* ---- the parent ------------------------------------------------------------------------------ */
+
+static void
+topic_create(void)
+{
+    WireClient client;
+    CreateTopicsRequestTopic topic;
+    CreateTopicsRequest request;
+    CreateTopicsResponse response;
+    create_topics_request_topic_init(&topic);
+    create_topics_request_init(&request);
+    topic.name = STRVIEW(TOPIC);
+    topic.num_partitions = PARTITIONS;
+    topic.replication_factor = 1;
+    request.topics = &topic;
+    request.topics_count = 1;
+    request.timeout_ms = 10000;
+    wire_client_init(&client, server_port);
+    if (!wire_client_connect(&client) ||
+        wire_client_call(&client, &(WireCall){19, 7, &create_topics_request_desc, &request,
+                                              &create_topics_response_desc, &response}) !=
+            WIRE_OK ||
+        response.topics[0].error_code != 0) {
+        printf("Bail out! the topic cannot be created\n");
+        exit(1);
+    }
+    wire_client_close(&client);
+}
+
+/* The command line of a process, blanks for zero bytes; false: it is gone. */
+static bool
+process_title(const char *pid, char ret[512])
+{
+    char path[300];
+    snprintf(path, sizeof path, "/proc/%s/cmdline", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    ssize_t got = read(fd, ret, 511);
+    close(fd);
+    if (got <= 0) {
+        return false;
+    }
+    for (ssize_t i = 0; i < got; i++) {
+        ret[i] = ret[i] == '\0' ? ' ' : ret[i];
+    }
+    ret[got] = '\0';
+    return true;
+}
+
+static pid_t
+process_parent(const char *pid)
+{
+    char path[300], text[512];
+    int parent = 0;
+    snprintf(path, sizeof path, "/proc/%s/stat", pid);
+    FILE *f = fopen(path, "re");
+    if (f == NULL) {
+        return 0;
+    }
+    if (fgets(text, sizeof text, f) != NULL && strrchr(text, ')') != NULL) {
+        (void)sscanf(strrchr(text, ')') + 1, " %*c %d", &parent);
+    }
+    fclose(f);
+    return parent;
+}
+
+/* A child of the supervisor whose title contains a text; 0: none. With several, one at random. */
+static pid_t
+find_child(pid_t supervisor, const char *text, RandomSeq *seq)
+{
+    DIR *dir = opendir("/proc");
+    struct dirent *entry;
+    pid_t found = 0;
+    uint64_t seen = 0;
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        char title[512];
+        if (isdigit((unsigned char)entry->d_name[0]) &&
+            process_parent(entry->d_name) == supervisor && process_title(entry->d_name, title) &&
+            strstr(title, text) != NULL && random_seq_below(seq, ++seen) == 0) {
+            found = (pid_t)strtol(entry->d_name, NULL, 10);
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    return found;
+}
+
+/* Kills the backend of a random client. False: it had none just now. */
+static bool
+kill_backend(pid_t supervisor, RandomSeq *seq)
+{
+    ClientState *victim = &shared->clients[random_seq_below(seq, CLIENTS)];
+    uint32_t port = atomic_u32_load(&victim->port);
+    char text[32];
+    snprintf(text, sizeof text, ":%u ", port);
+    pid_t pid = port == 0 ? 0 : find_child(supervisor, text, seq);
+    if (pid == 0) {
+        return false;
+    }
+    atomic_u32_add(&victim->expected, 1);
+    if (kill(pid, SIGKILL) != 0) {
+        atomic_u32_add(&victim->expected, (uint32_t)-1);
+        return false;
+    }
+    int64_t deadline = now_ms() + SETTLE_MS;
+    while (atomic_u32_load(&victim->breaks) < atomic_u32_load(&victim->expected) &&
+           now_ms() < deadline) {
+        wait_ms(1);
+    }
+    return true;
+}
+
+static bool
+kill_worker(pid_t supervisor, RandomSeq *seq)
+{
+    static const char *const kinds[] = {": controller", ": checkpointer", ": retention"};
+    pid_t pid = find_child(supervisor, kinds[random_seq_below(seq, 3)], seq);
+    return pid != 0 && kill(pid, SIGKILL) == 0;
+}
+
+/* Progress of all writers together. */
+static int64_t
+total_done(void)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < WRITERS; i++) {
+        sum += atomic_i64_load(&shared->clients[i].done);
+    }
+    return sum;
+}
+
+static void
+kill_many(pid_t supervisor, bool backends, int kills, RandomSeq *seq)
+{
+    for (int done = 0; done < kills;) {
+        bool killed = backends ? kill_backend(supervisor, seq) : kill_worker(supervisor, seq);
+        done += killed;
+        if (killed && !backends) { /* the next one when work has gone on */
+            int64_t before = total_done(), deadline = now_ms() + SETTLE_MS;
+            while (total_done() < before + 20 * BATCH_RECORDS && now_ms() < deadline) {
+                wait_ms(10);
+            }
+        }
+        wait_ms((int)random_seq_below(seq, 10));
+        for (int i = 0; i < CLIENTS; i++) {
+            if (atomic_u32_load(&shared->clients[i].failed) != 0) {
+                return;
+            }
+        }
+    }
+}
+
+/* What the final reading found of each writer. */
+typedef struct Tally {
+    int64_t next[WRITERS];       /* idempotent: the number that must come */
+    int64_t doubled[WRITERS];
+    uint8_t *seen[WRITERS];      /* plain: times each number came */
+    int64_t seen_count[WRITERS];
+    bool out_of_order;
+} Tally;
+
+static bool
+tally_record(const Record *record, void *arg)
+{
+    Tally *tally = arg;
+    char text[64] = {0};
+    int writer;
+    long long number;
+    memcpy(text, record->value.ptr,
+           record->value.len < 63 ? (size_t)record->value.len : sizeof text - 1);
+    if (sscanf(text, "%d %lld", &writer, &number) != 2 || writer < 0 || writer >= WRITERS ||
+        number < 0) {
+        return false;
+    }
+    if (writer % 2 == 0) {
+        tally->out_of_order |= number != tally->next[writer]++;
+        return true;
+    }
+    if (number >= tally->seen_count[writer]) {
+        int64_t count = (number + 1) * 2;
+        tally->seen[writer] = realloc(tally->seen[writer], (size_t)count);
+        memset(tally->seen[writer] + tally->seen_count[writer], 0,
+               (size_t)(count - tally->seen_count[writer]));
+        tally->seen_count[writer] = count;
+    }
+    tally->doubled[writer] += tally->seen[writer][number] > 0;
+    tally->seen[writer][number] = 1;
+    return true;
+}
+
+static bool
+read_all(Tally *tally)
+{
+    WireClient client;
+    Arena *arena = arena_new(1 << 16, 0);
+    wire_client_init(&client, server_port);
+    if (!wire_client_connect(&client)) {
+        return false;
+    }
+    for (int32_t p = 0; p < PARTITIONS; p++) {
+        int64_t next = 0;
+        for (;;) {
+            FetchResponsePartition got;
+            arena_reset(arena);
+            if (fetch_once(&client, p, next, &got) != WIRE_OK) {
+                return false;
+            }
+            if (is_transient(got.error_code)) {
+                wait_ms(5);
+                continue;
+            }
+            if (got.error_code != 0) {
+                return false;
+            }
+            if (next == got.high_watermark) {
+                break;
+            }
+            next = walk_records(&got.records, next, tally_record, tally, arena);
+            if (next < 0) {
+                return false;
+            }
+        }
+    }
+    wire_client_close(&client);
+    return true;
+}
+
+static void
+verify(bool backends)
+{
+    static Tally tally;
+    bool strangers = false, failed = false, lost = false, too_many = false;
+    int64_t acked = 0;
+    for (int i = 0; i < CLIENTS; i++) {
+        const ClientState *c = &shared->clients[i];
+        failed |= atomic_u32_load(&c->failed) != 0;
+        if (backends && atomic_u32_load(&c->breaks) != atomic_u32_load(&c->expected)) {
+            printf("# client %d: %u breaks, %u kills\n", i, atomic_u32_load(&c->breaks),
+                   atomic_u32_load(&c->expected));
+            strangers = true;
+        }
+    }
+    check(!failed, "no client met an error or silence");
+    if (backends) {
+        check(!strangers, "connections broke where their backend was killed, and nowhere else");
+    }
+    check(read_all(&tally), "everything can be read");
+    for (int i = 0; i < WRITERS; i++) {
+        const ClientState *c = &shared->clients[i];
+        int64_t done = atomic_i64_load(&c->done);
+        acked += done;
+        if (i % 2 == 0) {
+            lost |= tally.next[i] < done;
+            continue;
+        }
+        for (int64_t n = 0; n < done; n++) {
+            lost |= n >= tally.seen_count[i] || tally.seen[i][n] == 0;
+        }
+        too_many |= tally.doubled[i] > (int64_t)atomic_u32_load(&c->resent) * BATCH_RECORDS;
+    }
+    printf("# %lld records acknowledged\n", (long long)acked);
+    check(acked > 0 && !lost, "no acknowledged record is lost");
+    check(!tally.out_of_order, "records of idempotent writers are there once, in order");
+    check(!too_many, "a plain writer's records are doubled only where it sent again");
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc != 6) {
+        fprintf(stderr, "usage: crash_load PORT SUPERVISOR_PID backends|workers KILLS SEED\n");
+        return 2;
+    }
+    server_port = (uint16_t)strtol(argv[1], NULL, 10);
+    pid_t supervisor = (pid_t)strtol(argv[2], NULL, 10);
+    bool backends = strcmp(argv[3], "backends") == 0;
+    int kills = (int)strtol(argv[4], NULL, 10);
+    RandomSeq seq = {strtoull(argv[5], NULL, 10)};
+    pid_t children[CLIENTS];
+    printf("# seed %s\n", argv[5]);
+    fflush(stdout);
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) {
+        return 1;
+    }
+    topic_create();
+    for (int i = 0; i < CLIENTS; i++) {
+        children[i] = fork();
+        if (children[i] == 0) {
+            if (i < WRITERS) {
+                writer_main(i);
+            } else {
+                reader_main(i - WRITERS);
+            }
+            _exit(0);
+        }
+    }
+    int64_t begin = now_ms();
+    kill_many(supervisor, backends, kills, &seq);
+    printf("# %d kills in %lld ms\n", kills, (long long)(now_ms() - begin));
+    wait_ms(200);
+    atomic_u32_store(&shared->stop, 1);
+    for (int i = 0; i < CLIENTS; i++) {
+        (void)waitpid(children[i], NULL, 0);
+    }
+    verify(backends);
+    printf("1..%d\n", tests_run);
+    return tests_failed != 0;
+}

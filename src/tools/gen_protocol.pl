@@ -80,7 +80,8 @@ sub groups {
 }
 sub tagged {
     my ($s) = @_;
-    return sort { $a->{tag} <=> $b->{tag} } grep { defined $_->{tag} } @{$s->{fields}};
+    my @tagged = sort { $a->{tag} <=> $b->{tag} } grep { defined $_->{tag} } @{$s->{fields}};
+    return @tagged;
 }
 
 # Fewest wire bytes of a struct in a version.
@@ -253,9 +254,10 @@ sub gen_read {
         push @body, if_else($cond, [map { read_field($_) } @fields],
             [map { set_default($_) } @fields]);
     }
-    push @body, map { set_default($_) } tagged($s);
+    my @tagged = tagged($s);
+    push @body, map { set_default($_) } @tagged;
     if ($msg->{flex} <= $msg->{hi}) {
-        push @body, 'ret->unknown_tags = NULL;' if tagged($s) || flexible_word() ne 'true';
+        push @body, 'ret->unknown_tags = NULL;' if @tagged || flexible_word() ne 'true';
         my $cond = flexible_word() eq 'true' ? '1' : 'flexible';
         push @body, if_else($cond, [read_tags($s)], []);
     }

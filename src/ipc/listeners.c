@@ -348,15 +348,12 @@ listeners_parse(const ListenerSettings *settings, ListenerTable *ret, ErrInfo *e
         rc = parse_advertised(&given, &table, err);
     if (rc == 0)
         rc = choose_inter_broker(&given, &table, err);
-    if (rc == 0 && given.unix_path != NULL && *given.unix_path != '\0') {
+    if (rc == 0 && given.unix_dir != NULL && *given.unix_dir != '\0') {
         Listener *row = add_row(&table, err);
         if (row == NULL)
             return OT_E_CONFIG;
-        if (strlen(given.unix_path) > 107) /* sun_path with its zero */
-            return err_set(err, OT_E_CONFIG, "path of the Unix socket is longer than 107 bytes: %s",
-                           given.unix_path);
         snprintf(row->name, sizeof row->name, "LOCAL");
-        snprintf(row->host, sizeof row->host, "%s", given.unix_path);
+        snprintf(row->host, sizeof row->host, "%s", given.unix_dir);
         row->is_unix = true;
     }
     if (rc == 0)

@@ -21,7 +21,8 @@
 #include "ottla/common/net.h"
 #include "ottla/common/vfs.h"
 
-#define DEFER_ACCEPT_S 30 /* a silent connection is handed over after this long */
+#define DEFER_ACCEPT_S    30  /* a silent connection is handed over after this long */
+#define UNIX_PATH_LEN_MAX 107 /* sun_path without its zero */
 
 /* Unix sockets we bound ourselves: lock file beside each, held until the last child is gone. */
 static int unix_lock_fd = -1;
@@ -108,9 +109,22 @@ lock_unix(const char *path, ErrInfo *err)
     return rc;
 }
 
+/*
+ * DIR/.s.ottla.PORT, known when the first TCP port is; one that is too long for the kernel costs the
+ * Unix socket, not the start.
+ */
 static int
-open_unix(Listener *row, const ListenOptions *options, ErrInfo *err)
+open_unix(Listener *row, uint16_t port, const ListenOptions *options, ErrInfo *err)
 {
+    char path[LISTENER_HOST_MAX + 24];
+    int len = snprintf(path, sizeof path, "%s/.s.ottla.%u", row->host, port);
+
+    if (len > UNIX_PATH_LEN_MAX) {
+        log_msg(LL_WARNING, "listen", "no Unix socket: %s is longer than %d bytes", path,
+                UNIX_PATH_LEN_MAX);
+        return 0;
+    }
+    memcpy(row->host, path, (size_t)len + 1);
     int rc = lock_unix(row->host, err);
 
     if (rc < 0)
@@ -190,7 +204,8 @@ listen_open(ListenerTable *table, const ListenOptions *options, ErrInfo *err)
         Listener *row = &table->rows[i];
         if (row->fd_count > 0 || row->is_controller)
             continue;
-        rc = row->is_unix ? open_unix(row, options, err) : open_tcp(row, options, err);
+        rc = row->is_unix ? open_unix(row, table->rows[0].port, options, err)
+                          : open_tcp(row, options, err);
     }
     if (rc < 0)
         listen_close(table, true);

@@ -20,7 +20,6 @@ typedef struct Postmaster {
     Datadir dir;
     Region region;
     Children *children;
-    char unix_path[LISTENER_HOST_MAX];
     char hostname[LISTENER_HOST_MAX];
     char voter_listener[LISTENER_NAME_MAX];
     char voter_host[LISTENER_HOST_MAX];

@@ -29,7 +29,6 @@
 #include "regions_int.h"
 
 #define DESCRIPTORS_BESIDE_SLOTS 1024 /* files of the supervisor and of one busy backend */
-#define UNIX_PATH_MAX            107  /* sun_path without its zero */
 #define CONTROLLER_PORT          9093 /* named in VotersRecord when the first listener has no port */
 
 void
@@ -100,25 +99,7 @@ open_directories(Postmaster *pm, ErrInfo *err)
     return rc;
 }
 
-/* DIR/.s.ottla.PORT; a path that is too long for the kernel costs the Unix socket, not the start. */
-static const char *
-unix_socket_path(Postmaster *pm, const ListenerTable *table)
-{
-    const char *dir = pm->settings->socket_dir == NULL ? pm->dir.path : pm->settings->socket_dir;
-
-    if (*dir == '\0')
-        return NULL;
-    int len = snprintf(pm->unix_path, sizeof pm->unix_path, "%s/.s.ottla.%u", dir,
-                       table->rows[0].port);
-    if (len > UNIX_PATH_MAX) {
-        log_msg(LL_WARNING, "supervisor", "no Unix socket: %s/.s.ottla.%u is longer than %d bytes",
-                dir, table->rows[0].port, UNIX_PATH_MAX);
-        return NULL;
-    }
-    return pm->unix_path;
-}
-
-/* The table without the Unix socket, whose path needs the data directory; says who the voter is. */
+/* The table without the Unix socket, whose folder is not known yet; says who the voter is. */
 static int
 parse_listeners(Postmaster *pm, ErrInfo *err)
 {
@@ -127,7 +108,7 @@ parse_listeners(Postmaster *pm, ErrInfo *err)
 
     if (gethostname(pm->hostname, sizeof pm->hostname - 1) == 0 && pm->hostname[0] != '\0')
         wanted->hostname = pm->hostname;
-    wanted->unix_path = NULL;
+    wanted->unix_dir = NULL;
     int rc = listeners_parse(wanted, &node_listeners, err);
     for (int i = 0; rc == 0 && i < node_listeners.count; i++) {
         const Listener *row = &node_listeners.rows[i];
@@ -145,11 +126,14 @@ parse_listeners(Postmaster *pm, ErrInfo *err)
 static int
 open_sockets(Postmaster *pm, ErrInfo *err)
 {
-    pm->settings->listeners.unix_path = unix_socket_path(pm, &node_listeners);
-    int rc = listeners_parse(&pm->settings->listeners, &node_listeners, err);
+    PmSettings *settings = pm->settings;
+
+    settings->listeners.unix_dir =
+        settings->socket_dir == NULL ? pm->dir.path : settings->socket_dir;
+    int rc = listeners_parse(&settings->listeners, &node_listeners, err);
 
     if (rc == 0)
-        rc = listen_open(&node_listeners, &pm->settings->listen, err);
+        rc = listen_open(&node_listeners, &settings->listen, err);
     if (rc < 0)
         return rc;
     node_info.port = node_listeners.rows[0].port;
@@ -172,9 +156,7 @@ write_pid_file(Postmaster *pm, ErrInfo *err)
 {
     const PidFileInfo info = {
         .port = node_info.port,
-        .socket_dir = pm->unix_path[0] == '\0'           ? ""
-                      : pm->settings->socket_dir == NULL ? pm->dir.path
-                                                         : pm->settings->socket_dir,
+        .socket_dir = pm->settings->listeners.unix_dir,
         .listen_address = node_listeners.rows[0].host,
     };
 

@@ -34,7 +34,7 @@ typedef enum SecurityProtocol {
 typedef struct Listener {
     char name[LISTENER_NAME_MAX];            /* "PLAINTEXT", "CONTROLLER"; "LOCAL": Unix socket */
     SecurityProtocol protocol;
-    char host[LISTENER_HOST_MAX];            /* as configured; "": every address; path if is_unix */
+    char host[LISTENER_HOST_MAX];            /* as configured; "": every address; a Unix socket's path */
     char advertised_host[LISTENER_HOST_MAX]; /* what Metadata answers to who asked on it */
     uint16_t port;                           /* real one after listening; 0 before: any */
     uint16_t advertised_port;
@@ -60,14 +60,14 @@ typedef struct ListenerSettings {
     const char *protocol_map;         /* listener.security.protocol.map */
     const char *controller_names;     /* controller.listener.names */
     const char *inter_broker_name;    /* inter.broker.listener.name */
-    const char *unix_path;            /* path of the Unix socket; NULL or "": none */
+    const char *unix_dir;             /* of the Unix socket .s.ottla.PORT; NULL or "": none */
     const char *hostname;             /* advertised for a listener without host (":9092") */
     uint16_t port;                    /* -p: port of the first broker listener; 0: as listed */
 } ListenerSettings;
 
 /*
  * Fills the table from the settings: broker listeners in their order, then controller listeners,
- * then the Unix socket. Pure: resolves nothing, opens nothing (fd_count 0). A controller listener that
+ * then the Unix socket (host: still the folder). Pure: resolves nothing, opens nothing (fd_count 0). A controller listener that
  * is not listed stands at localhost, one port above the first (it is named in VotersRecord).
  * OT_E_CONFIG with a text that names setting and value: unknown protocol, name twice, port twice, a
  * listener on every address without an advertised one, no broker listener, too many.

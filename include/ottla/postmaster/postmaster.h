@@ -36,7 +36,7 @@ typedef struct AcceptLimits {
 /* Everything the supervisor is told. Strings belong to the caller and stay valid. */
 typedef struct PmSettings {
     DatadirSettings dir;
-    ListenerSettings listeners; /* unix_path is worked out from socket_dir */
+    ListenerSettings listeners; /* unix_dir is worked out from socket_dir */
     ListenOptions listen;
     ShmLimits limits;     /* log_dirs is worked out */
     PmConfig machine;     /* worker_count is worked out */

@@ -35,7 +35,7 @@ typedef struct Cell {
     alignas(CACHE_LINE_BYTES) uint64_t bytes[MBOX_INLINE_BYTES / 8];
 } Cell;
 
-static_assert(sizeof(Cell) == 3 * CACHE_LINE_BYTES + MBOX_INLINE_BYTES - CACHE_LINE_BYTES,
+static_assert(sizeof(Cell) == 2 * CACHE_LINE_BYTES + MBOX_INLINE_BYTES,
               "head lines, then the inline bytes");
 
 /* Chunks of a piece under way; private to its writer, freed when the cell is empty again. */

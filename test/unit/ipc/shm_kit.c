@@ -75,12 +75,27 @@ kit_limits(ShmLimits *ret)
     ret->bulk_bytes = (size_t)64 * BULK_CHUNK_BYTES;
 }
 
+/* Signals of children of earlier tests. */
+static void
+drop_pending_signals(void)
+{
+    struct timespec none = {0};
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigaddset(&set, LATCH_SIGNAL);
+    while (sigtimedwait(&set, NULL, &none) > 0)
+        ;
+}
+
 void
 kit_map(const ShmLimits *limits)
 {
     ErrInfo err = {0};
 
     latch_block_signals();
+    drop_pending_signals();
     if (region_map(kit_rows, (int)(sizeof kit_rows / sizeof kit_rows[0]), limits, &kit_region,
                    &err) != 0)
         fail_msg("%s", err.text);

@@ -1,0 +1,225 @@
+/*
+ * test_slot.c - generations, texts, panics, counters of process slots; stripes of statistics
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ottla/ipc/slot.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "ipc/shm_kit.h"
+#include "ottla/common/assert.h"
+#include "ottla/common/clock.h"
+#include "ottla/ipc/counters.h"
+#include "ottla/ipc/wait_events.h"
+
+static void
+generations_tell_owners_apart(void **state)
+{
+    uint32_t first;
+    uint32_t second;
+
+    (void)state;
+    assert_false(slot_is_alive(3, 0));
+    first = slot_prepare(3);
+    assert_true(slot_is_alive(3, first));
+    assert_int_equal(slot_state(3), SLOT_STARTING);
+    slot_mark_dead(3, first);
+    assert_false(slot_is_alive(3, first));
+    second = slot_prepare(3);
+    assert_int_not_equal(first, second);
+    assert_false(slot_is_alive(3, first));
+    assert_true(slot_is_alive(3, second));
+    assert_true(slot_ref_alive(slot_ref_pack((SlotRef){3, second})));
+    assert_false(slot_ref_alive(slot_ref_pack((SlotRef){3, first})));
+    assert_false(slot_ref_alive(0));
+    assert_int_equal(slot_ref_unpack(slot_ref_pack((SlotRef){3, second})).index, 3);
+    assert_int_equal(slot_ref_unpack(0).index, SLOT_NONE);
+    assert_false(slot_is_alive(-1, 1));
+    assert_false(slot_is_alive(slot_count(), 1));
+    slot_mark_dead(3, second);
+}
+
+static void
+a_new_owner_finds_nothing_of_the_old(void **state)
+{
+    SlotActivity activity = {.api_key = 1};
+    char title[SLOT_TITLE_MAX];
+    uint32_t generation;
+
+    (void)state;
+    kit_become(2);
+    generation = my_generation;
+    slot_text_set(activity.topic, STRVIEW("orders\n\xc3\xa4"));
+    assert_string_equal(activity.topic, "orders???");
+    slot_set_activity(&activity);
+    slot_set_title("backend PLAINTEXT 10.1.2.3:51544\tidle");
+    slot_count_add(SLOT_COUNT_REQUESTS, 3);
+    slot_panic("something");
+    atomic_u64_store(&my_slot->image_pin, 17);
+    assert_true(slot_read_activity(2, &activity));
+    assert_string_equal(activity.topic, "orders???");
+    assert_true(slot_read_title(2, title));
+    assert_string_equal(title, "backend PLAINTEXT 10.1.2.3:51544?idle");
+    slot_mark_dead(2, generation);
+    slot_claim(2, slot_prepare(2), PROC_BACKEND, 0);
+    assert_true(slot_read_activity(2, &activity));
+    assert_int_equal(activity.api_key, -1);
+    (void)slot_read_title(2, title);
+    assert_string_equal(title, "");
+    assert_int_equal(atomic_u64_load(&my_slot->image_pin), 0);
+    assert_int_equal(atomic_u64_load(&my_slot->counters[SLOT_COUNT_REQUESTS]), 0);
+    assert_int_equal(my_slot->panic[0], 0);
+}
+
+static void
+long_texts_are_cut(void **state)
+{
+    char title[SLOT_TITLE_MAX];
+    char text[SLOT_TEXT_MAX];
+    char longer[1000];
+
+    (void)state;
+    memset(longer, 'a', sizeof longer - 1);
+    longer[sizeof longer - 1] = '\0';
+    kit_become(0);
+    slot_set_title(longer);
+    (void)slot_read_title(0, title);
+    assert_int_equal(strlen(title), SLOT_TITLE_MAX - 1);
+    slot_text_set(text, strview_from(longer));
+    assert_int_equal(strlen(text), SLOT_TEXT_MAX - 1);
+    slot_text_set(text, (StrView){NULL, 0});
+    assert_string_equal(text, "");
+}
+
+static void
+fail_an_assertion(void *arg)
+{
+    (void)arg;
+    (void)close(STDERR_FILENO);
+    ot_assert(my_slot_index < 0);
+}
+
+static void
+panic_text_survives_its_process(void **state)
+{
+    char text[SLOT_PANIC_MAX];
+    pid_t pid;
+    int32_t slot;
+    int status;
+
+    (void)state;
+    pid = kit_fork(fail_an_assertion, NULL);
+    slot = kit_slot_of(pid);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    slot_read_panic(slot, text);
+    assert_non_null(strstr(text, "my_slot_index < 0"));
+    kit_bury(pid);
+}
+
+static void
+rewrite_texts(void *arg)
+{
+    (void)arg;
+    for (int i = 0;; i++) {
+        SlotActivity activity = {.api_key = (int16_t)(i % 100)};
+
+        memset(activity.topic, 'a' + i % 26, SLOT_TEXT_MAX - 1);
+        memset(activity.client_id, 'a' + i % 26, SLOT_TEXT_MAX - 1);
+        slot_set_activity(&activity);
+    }
+}
+
+static void
+texts_are_whole_under_kill(void **state)
+{
+    RandomSeq seq = kit_seed("slot texts under kill -9");
+    int64_t end_us = clock_mono_us() + kit_stress_us() / 2;
+    int kills = 0;
+
+    (void)state;
+    while (clock_mono_us() < end_us) {
+        pid_t pid = kit_fork_slot(1, rewrite_texts, NULL);
+        int64_t until_us = clock_mono_us() + (int64_t)random_seq_below(&seq, 4000);
+
+        while (clock_mono_us() < until_us) {
+            SlotActivity a;
+
+            if (slot_read_activity(1, &a) && a.api_key >= 0)
+                assert_memory_equal(a.topic, a.client_id, SLOT_TEXT_MAX);
+        }
+        kit_kill(pid);
+        kills++;
+    }
+    printf("# %d killed\n", kills);
+}
+
+static void
+stripes_sum_up(void **state)
+{
+    StatApi api;
+
+    (void)state;
+    kit_become(1);
+    stat_add(STAT_APPENDS, 5);
+    slot_claim(2, slot_prepare(2), PROC_BACKEND, 0);
+    stat_add(STAT_APPENDS, 7);
+    assert_int_equal(stat_sum(STAT_APPENDS), 12);
+    assert_string_equal(stat_name(STAT_APPENDS), "appends");
+    stat_api_add(0, 0, false);
+    stat_api_add(0, 1, false);
+    stat_api_add(0, 1000, true);
+    stat_api_add(0, INT64_MAX, false);
+    stat_api_add(-5, 1, false);
+    stat_api_sum(0, &api);
+    assert_int_equal(api.requests, 4);
+    assert_int_equal(api.errors, 1);
+    assert_int_equal(api.buckets[0], 1);
+    assert_int_equal(api.buckets[1], 1);
+    assert_int_equal(api.buckets[10], 1);
+    assert_int_equal(api.buckets[STAT_BUCKETS - 1], 1);
+    stat_api_sum(20001, &api);
+    assert_int_equal(api.requests, 1);
+}
+
+static void
+wait_events_have_names(void **state)
+{
+    (void)state;
+    assert_null(wait_event_name(WAIT_EV_NONE));
+    assert_null(wait_event_name(WAIT_EV_COUNT));
+    for (int i = 1; i < WAIT_EV_COUNT; i++) {
+        assert_non_null(wait_event_name((WaitEvent)i));
+        assert_non_null(wait_event_type((WaitEvent)i));
+    }
+    assert_string_equal(wait_event_name(WAIT_EV_FETCH_MIN_BYTES), "FetchMinBytes");
+    assert_string_equal(wait_event_type(WAIT_EV_FETCH_MIN_BYTES), "IPC");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(generations_tell_owners_apart, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(a_new_owner_finds_nothing_of_the_old, kit_setup,
+                                        kit_teardown),
+        cmocka_unit_test_setup_teardown(long_texts_are_cut, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(panic_text_survives_its_process, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(texts_are_whole_under_kill, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(stripes_sum_up, kit_setup, kit_teardown),
+        cmocka_unit_test(wait_events_have_names),
+    };
+
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,11 +1,17 @@
 # files.mk - what make needs to know about src/common; see the head of GNUmakefile
-SRCS_common := arena.c assert.c clock.c compress.c compress_encode.c crashpoint.c crc32c.c err.c hash.c log.c net.c random.c strbuf.c text.c vfs.c \
-    vfs_faulty.c view.c
-GEN_HDRS_common := errlist.h
-GEN_SRCS_common := errlist_table.c
+SRCS_common := arena.c assert.c clock.c compress.c compress_encode.c conf.c conf_check.c conf_file.c \
+    conf_properties.c conf_put.c crashpoint.c crc32c.c err.c hash.c log.c net.c random.c strbuf.c \
+    text.c topic_settings.c vfs.c vfs_faulty.c view.c
+GEN_HDRS_common := errlist.h conf_table.h
+GEN_SRCS_common := errlist_table.c conf_table.c
 LIBS_common := -lisal -llz4 -lzstd -lz -lsnappy -lm
 
 $(eval $(call gen,errlist,$(GEN)/ottla/common/errlist.h $(GEN)/ottla/common/errlist_table.c,\
     src/common/errlist.txt src/tools/gen_errors.pl src/tools/lib/Ottla/Tools.pm,\
     mkdir -p $(GEN)/ottla/common; perl src/tools/gen_errors.pl src/common/errlist.txt \
     $(GEN)/ottla/common/errlist.h $(GEN)/ottla/common/errlist_table.c))
+
+$(eval $(call gen,conf,$(GEN)/ottla/common/conf_table.h $(GEN)/ottla/common/conf_table.c,\
+    src/common/settings.txt src/tools/gen_conf.pl src/tools/lib/Ottla/Tools.pm,\
+    mkdir -p $(GEN)/ottla/common; perl src/tools/gen_conf.pl src/common/settings.txt \
+    $(GEN)/ottla/common/conf_table.h $(GEN)/ottla/common/conf_table.c))

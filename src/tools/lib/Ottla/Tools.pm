@@ -5,7 +5,7 @@ package Ottla::Tools;
 use strict;
 use warnings;
 use Exporter qw(import);
-our @EXPORT_OK = qw(read_layers write_if_changed read_file c_string);
+our @EXPORT_OK = qw(read_layers read_settings write_if_changed read_file c_string);
 
 sub read_file {
     my ($path) = @_;
@@ -46,6 +46,23 @@ sub read_layers {
         push @order, $name;
     }
     return (\@order, \%below);
+}
+
+# The rows of settings.txt: hashes with its columns (used, not "used by") and the line number.
+sub read_settings {
+    my ($path) = @_;
+    my ($number, @rows) = (0);
+    for my $line (split /\n/, read_file($path)) {
+        $number++;
+        next if $line =~ /^\s*(#.*)?$/;
+        my %row = (line => $number);
+        my @columns = qw(name scope type unit default valid change used flags synonyms help);
+        my @fields = split / \| /, $line, -1;
+        die "$path:$number: @{[scalar @fields]} columns, not @{[scalar @columns]}\n" if @fields != @columns;
+        @row{@columns} = @fields;
+        push @rows, \%row;
+    }
+    return @rows;
 }
 
 # A C string literal with these bytes.

@@ -1,0 +1,75 @@
+/*
+ * conf_int.h - a set of values in the making, shared by conf.c and the readers of its sources
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_SRC_COMMON_CONF_INT_H
+#define OTTLA_SRC_COMMON_CONF_INT_H
+
+#include "ottla/common/arena.h"
+#include "ottla/common/conf.h"
+
+#define CONF_EXTRAS_MAX 512 /* settings beside the table */
+
+typedef struct ConfSetting {
+    char *text; /* NULL: not set */
+    char *place;
+    int64_t number;
+    double real;
+} ConfSetting;
+
+typedef struct ConfExtra {
+    char *name;
+    char *value;
+    char *place;
+} ConfExtra;
+
+/* All strings lie in the arena. */
+typedef struct ConfSet {
+    Arena *arena;
+    ConfSetting settings[CONF_LAST + 1];
+    ConfExtra extras[CONF_EXTRAS_MAX];
+    int extra_count;
+} ConfSet;
+
+/* Where the reader stands, and what it fills. */
+typedef struct ConfReader {
+    ConfSet *set;
+    ConfReport *report;
+    const char *file; /* NULL: not in a file */
+    int line;
+    int depth;        /* of includes */
+    const char *what; /* "command line", "environment" when not in a file */
+    bool properties;  /* Java's rules: no units, unknown names are a warning */
+} ConfReader;
+
+static inline bool
+conf_is_number(const ConfRow *row)
+{
+    return row->type == CONF_TYPE_BOOLEAN || row->type == CONF_TYPE_INT ||
+           row->type == CONF_TYPE_SHORT || row->type == CONF_TYPE_LONG;
+}
+
+/* "FILE:LINE: message" into the report. */
+void conf_error(ConfReader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void conf_warning(ConfReader *reader, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* One name and value from any source: find the row, convert units, check, store. */
+void conf_put(ConfReader *reader, StrView name, StrView value);
+
+/* conf_put.c: rules between settings. */
+void conf_check_together(ConfReader *reader);
+
+/* Copies the strings of a setting, which may belong to another set, into this one. */
+void conf_adopt(ConfSet *set, int id);
+
+/* conf_file.c */
+void conf_read_file(ConfReader *reader, const char *path, bool required);
+void conf_read_assignment(ConfReader *reader, const char *assignment);
+void conf_read_environment(ConfReader *reader);
+
+/* conf_properties.c */
+void conf_read_properties(ConfReader *reader, const char *path);
+
+#endif

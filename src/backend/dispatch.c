@@ -13,7 +13,7 @@ static const Handler handlers[] = {
     {API_Produce, h_produce_start, h_produce_finish, h_produce_drop},
     {API_Fetch, h_fetch_start, h_fetch_finish, h_fetch_drop},
     {API_ListOffsets, h_list_offsets_start, NULL, NULL},
-    {API_Metadata, h_metadata_start, NULL, NULL},
+    {API_Metadata, h_metadata_start, h_metadata_finish, h_metadata_drop},
     {API_ApiVersions, h_api_versions_start, NULL, NULL},
     {API_CreateTopics, forward_start, forward_finish, forward_drop},
     {API_DeleteTopics, forward_start, forward_finish, forward_drop},

@@ -23,6 +23,8 @@ const Handler *dispatch_find(int16_t api_key);
 /* Handlers, one file h_NAME.c each. Rows stand in dispatch.c. */
 ReqResult h_api_versions_start(Request *rq);
 ReqResult h_metadata_start(Request *rq);
+ReqResult h_metadata_finish(Request *rq);
+void h_metadata_drop(Request *rq);
 ReqResult h_describe_cluster_start(Request *rq);
 ReqResult h_describe_topic_partitions_start(Request *rq);
 ReqResult h_produce_start(Request *rq);

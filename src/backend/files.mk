@@ -1,2 +1,2 @@
 # files.mk - the process of one connection
-SRCS_backend := frame.c names.c outq.c pending.c request.c
+SRCS_backend := $(sort $(patsubst src/backend/%,%,$(wildcard src/backend/*.c)))

@@ -35,28 +35,31 @@ typedef struct Forward {
 } Forward;
 
 bool
-forward_begin(Request *rq, MboxCall *call, int16_t api_key, int16_t version, BytesView body)
+forward_begin(Request *rq, MboxCall *call, const ForwardBody *body)
 {
-    ControllerRequest request = {.api_key = api_key,
-                                 .api_version = version,
+    ControllerRequest request = {.api_key = body->api_key,
+                                 .api_version = body->api_version,
+                                 .auto_create = body->auto_create,
                                  .client_id = rq->head.client_id,
                                  .principal = strview_from(rq->conn->principal),
                                  .listener = strview_from(rq->conn->endpoint->name),
-                                 .body = body};
+                                 .body = body->body};
     BytesView bytes;
     ErrInfo err;
 
-    request_grow(rq, (size_t)body.len + FORWARD_REPLY_BYTES);
+    request_grow(rq, (size_t)body->body.len + FORWARD_REPLY_BYTES);
     *call = (MboxCall){0};
-    if (controller_request_encode(&request, rq->arena, &bytes) < 0)
-        return false;
-    return mbox_submit(call, MBOX_CONTROLLER, bytes, rq->arena, &err) == 0;
+    bytes = controller_request_encode(&request, rq->arena);
+    return bytes.ptr != NULL && mbox_submit(call, MBOX_CONTROLLER, bytes, rq->arena, &err) == 0;
 }
 
 bool
 forward_begin_message(Request *rq, MboxCall *call, const MessageDesc *desc, int16_t version,
                       const void *msg)
 {
+    ForwardBody body = {.api_key = desc->number,
+                        .api_version = version,
+                        .auto_create = desc == &create_topics_request_desc};
     WireSizer size = {0};
     WireWriter w;
     uint8_t *bytes;
@@ -70,19 +73,31 @@ forward_begin_message(Request *rq, MboxCall *call, const MessageDesc *desc, int1
         return false;
     wire_writer_init(&w, bytes, size.bytes);
     desc->write(&w, version, msg);
-    return forward_begin(rq, call, desc->number, version,
-                         (BytesView){bytes, (int32_t)size.bytes});
+    body.body = (BytesView){bytes, (int32_t)size.bytes};
+    return forward_begin(rq, call, &body);
 }
 
-bool
-forward_read_reply(Request *rq, const MboxCall *call, const MessageDesc *desc, int16_t version,
-                   void *ret)
+ForwardReply
+forward_poll(Request *rq, MboxCall *call)
 {
-    WireReader r;
+    ControllerReply reply;
 
-    wire_reader_init(&r, call->reply, call->reply_size, rq->arena);
-    desc->read(&r, version, ret);
-    return r.err == 0;
+    switch (mbox_poll(call)) {
+    case MBOX_DONE:
+        if (!controller_reply_decode((BytesView){call->reply, (int32_t)call->reply_size}, &reply))
+            return (ForwardReply){.status = KERR_UNKNOWN_SERVER_ERROR};
+        return (ForwardReply){.status = reply.status, .body = reply.body};
+    case MBOX_NO_WORKER:
+        return (ForwardReply){.status = KERR_REQUEST_TIMED_OUT};
+    case MBOX_NO_MEMORY:
+        return (ForwardReply){.status = KERR_UNKNOWN_SERVER_ERROR};
+    case MBOX_WAITING:
+        break;
+    }
+    if (!rq->cancelled && rq->now_us < rq->deadline_us)
+        return (ForwardReply){.waiting = true};
+    mbox_cancel(call);
+    return (ForwardReply){.status = KERR_REQUEST_TIMED_OUT};
 }
 
 /* ---- answers that the controller did not give ----------------------------------------------------- */
@@ -120,9 +135,9 @@ fail_delete(Request *rq, const DeleteTopicsRequest *in, int16_t code)
     if (out.responses == NULL)
         return request_close(rq, "no memory for the answer");
     for (int32_t i = 0; i < count; i++) {
-        DeleteTopicsResponseResult *topic = &out.responses[out.responses_count++];
+        DeleteTopicsResponseTopic *topic = &out.responses[out.responses_count++];
 
-        delete_topics_response_result_init(topic);
+        delete_topics_response_topic_init(topic);
         topic->name = name_echo(rq->arena, by_id ? in->topics[i].name : in->topic_names[i]);
         if (by_id)
             topic->topic_id = in->topics[i].topic_id;
@@ -199,6 +214,7 @@ ReqResult
 forward_start(Request *rq)
 {
     Forward *fwd = arena_calloc(rq->arena, 1, sizeof *fwd);
+    ForwardBody body;
     int32_t timeout_ms;
 
     if (fwd == NULL)
@@ -206,7 +222,10 @@ forward_start(Request *rq)
     rq->state = fwd;
     if (!read_body(rq, fwd, &timeout_ms))
         return REQ_CLOSE;
-    if (!forward_begin(rq, &fwd->call, rq->head.api->key, rq->head.api_version, rq->body))
+    body = (ForwardBody){.api_key = rq->head.api->key,
+                         .api_version = rq->head.api_version,
+                         .body = rq->body};
+    if (!forward_begin(rq, &fwd->call, &body))
         return fail(rq, KERR_REQUEST_TIMED_OUT);
     if (timeout_ms < FORWARD_WAIT_MIN_MS)
         timeout_ms = FORWARD_WAIT_MIN_MS;
@@ -221,22 +240,14 @@ ReqResult
 forward_finish(Request *rq)
 {
     Forward *fwd = rq->state;
+    ForwardReply reply = forward_poll(rq, &fwd->call);
 
-    switch (mbox_poll(&fwd->call)) {
-    case MBOX_DONE:
-        return request_respond_body(
-            rq, (BytesView){fwd->call.reply, (int32_t)fwd->call.reply_size});
-    case MBOX_NO_WORKER:
-        return fail(rq, KERR_REQUEST_TIMED_OUT);
-    case MBOX_NO_MEMORY:
-        return request_close(rq, "no memory for the controller's answer");
-    case MBOX_WAITING:
-        break;
-    }
-    if (!rq->cancelled && rq->now_us < rq->deadline_us)
+    if (reply.waiting)
         return REQ_PENDING;
-    mbox_cancel(&fwd->call);
-    return fail(rq, KERR_REQUEST_TIMED_OUT);
+    /* A broker never says that it is not the controller: the client asks again later. */
+    if (reply.status == KERR_NOT_CONTROLLER)
+        reply.status = KERR_REQUEST_TIMED_OUT;
+    return reply.status != 0 ? fail(rq, reply.status) : request_respond_body(rq, reply.body);
 }
 
 void

@@ -11,18 +11,29 @@
 
 /*
  * Sends a request body (of this key and version, in memory of the request) to the controller, in the
- * name of the connection. Then REQ_PENDING, mbox_poll in finish, mbox_cancel in drop and when giving
- * up. False: it cannot be sent.
+ * name of the connection. Then REQ_PENDING, forward_poll in finish, mbox_cancel in drop.
+ * auto_create: CreateTopics of the broker's own making. False: it cannot be sent.
  */
-bool forward_begin(Request *rq, MboxCall *call, int16_t api_key, int16_t version, BytesView body)
+typedef struct ForwardBody {
+    int16_t api_key;
+    int16_t api_version;
+    bool auto_create;
+    BytesView body;
+} ForwardBody;
+bool forward_begin(Request *rq, MboxCall *call, const ForwardBody *body)
     __attribute__((warn_unused_result));
 
 /* The same for a struct of that message. */
 bool forward_begin_message(Request *rq, MboxCall *call, const MessageDesc *desc, int16_t version,
                            const void *msg) __attribute__((warn_unused_result));
 
-/* Reads a reply by the codec of its message. False: malformed, a fault of ours. */
-bool forward_read_reply(Request *rq, const MboxCall *call, const MessageDesc *desc,
-                        int16_t version, void *ret) __attribute__((warn_unused_result));
+typedef struct ForwardReply {
+    bool waiting;   /* no answer yet, and the request's deadline has not come */
+    int16_t status; /* why the controller did not decide: a Kafka code */
+    BytesView body; /* status 0: the response body */
+} ForwardReply;
+
+/* Looks for the answer. At the deadline, or when the wait is cancelled, the call is given up: 7. */
+ForwardReply forward_poll(Request *rq, MboxCall *call);
 
 #endif

@@ -58,7 +58,7 @@ answer_one(Request *rq, StrView topic, int32_t index, DescribeProducersResponseP
     MetaPartition meta;
     bool found = meta_find(pin.image, topic, index, &meta);
 
-    image_unpin(pin);
+    image_unpin(&pin);
     describe_producers_response_partition_init(out);
     out->partition_index = index;
     if (!name_is_legal_topic(topic)) {

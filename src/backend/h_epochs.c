@@ -64,7 +64,7 @@ answer_topic(Request *rq, const OffsetForLeaderEpochRequestTopic *in,
         else
             out->partitions[p].error_code = KERR_UNKNOWN_TOPIC_OR_PARTITION;
     }
-    image_unpin(pin);
+    image_unpin(&pin);
     for (int32_t p = 0; p < in->partitions_count; p++) {
         answer_one(&in->partitions[p], refs[p], &out->partitions[p]);
         rq->failed = rq->failed || out->partitions[p].error_code != 0;

@@ -73,15 +73,16 @@ h_init_producer_id_finish(Request *rq)
 {
     MboxCall *call = rq->state;
     AllocateProducerIdsResponse block;
-    MboxStatus status = mbox_poll(call);
+    ForwardReply reply = forward_poll(rq, call);
+    WireReader r;
 
-    if (status == MBOX_WAITING && !rq->cancelled && rq->now_us < rq->deadline_us)
+    if (reply.waiting)
         return REQ_PENDING;
-    if (status == MBOX_WAITING)
-        mbox_cancel(call);
-    if (status != MBOX_DONE ||
-        !forward_read_reply(rq, call, &allocate_producer_ids_response_desc, 0, &block) ||
-        block.error_code != 0 || block.producer_id_len != PRODUCER_ID_BLOCK ||
+    if (reply.status != 0)
+        return answer(rq, -1, KERR_COORDINATOR_LOAD_IN_PROGRESS);
+    wire_reader_init(&r, reply.body.ptr, (size_t)reply.body.len, rq->arena);
+    allocate_producer_ids_response_read(&r, 0, &block);
+    if (r.err != 0 || block.error_code != 0 || block.producer_id_len != PRODUCER_ID_BLOCK ||
         block.producer_id_start < 0 || block.producer_id_start % PRODUCER_ID_BLOCK != 0)
         return answer(rq, -1, KERR_COORDINATOR_LOAD_IN_PROGRESS);
     return answer(rq, producer_ids_refill(block.producer_id_start), 0);

@@ -200,7 +200,7 @@ prepare(Request *rq, const ListOffsetsRequest *in, Answers *ret)
         if (last)
             topic = NULL;
     }
-    image_unpin(pin);
+    image_unpin(&pin);
     return true;
 }
 

@@ -20,6 +20,7 @@
 #include "ottla/common/clock.h"
 #include "ottla/common/err.h"
 #include "ottla/common/limits.h"
+#include "ottla/ipc/counters.h"
 #include "ottla/ipc/waitlist.h"
 #include "ottla/replica/partition.h"
 #include "ottla/replica/replica.h"
@@ -49,7 +50,7 @@ find_partitions(ProduceWork *work)
             image_topic_by_id(pin.image, part->topic->topic_id) == NULL)
             produce_fail(part, KERR_UNKNOWN_TOPIC_ID);
     }
-    image_unpin(pin);
+    image_unpin(&pin);
 }
 
 static BytesView
@@ -175,7 +176,7 @@ validate_and_append(ProduceWork *work, ProducePart *part)
     PartitionSlot *slot = pslot_find(part->meta.ref);
     ArenaMark mark = arena_mark(work->rq->arena);
     BatchVerdict verdict = {0};
-    TopicSettings topic;
+    LogSettings topic;
     BatchRules rules;
 
     if (slot == NULL) {
@@ -207,7 +208,8 @@ watch(ProducePart *part)
     if (slot == NULL)
         return;
     interest.list = &slot->waiters;
-    (void)wait_register(my_slot_index, &interest, &part->wait_node); /* the re-check follows */
+    if (wait_register(my_slot_index, &interest, &part->wait_node) < 0)
+        stat_add(STAT_WAIT_NODES_FULL, 1); /* the deadline ends the wait */
 }
 
 /* Looks at the parts that wait; true when none does any more. */
@@ -261,8 +263,8 @@ answer(ProduceWork *work)
     if (work->acks == 0)
         return bad == NULL
                    ? REQ_SILENT
-                   : request_close(rq, "Produce with acks=0 failed: %s; partition=%d",
-                                   kerr_name(bad->out->error_code), bad->in->index);
+                   : request_close(rq, "Produce with acks=0 failed with error %d; partition=%d",
+bad->out->error_code, bad->in->index);
     produce_name_leaders(work);
     return request_respond(rq, &produce_response_desc, &work->out);
 }

@@ -1,8 +1,8 @@
 /*
- * meta_int.h - what most handlers need of the metadata image: which partition is meant
+ * meta_int.h - what handlers need of the metadata image: which partition is meant, who leads it
  *
- * A view pins the image; it is opened and closed within one stretch of code, never across a wait, a
- * socket write or a file access. What is kept longer is a PartitionRef.
+ * The image is pinned by the caller within one stretch of code, never across a wait, a socket write
+ * or a file access. What is kept longer is a PartitionRef or a copy.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -12,14 +12,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ottla/common/arena.h"
+#include "ottla/common/errlist.h"
 #include "ottla/common/view.h"
 #include "ottla/controller/image.h"
+#include "ottla/ipc/listeners.h"
 #include "ottla/storage/partition_slot.h"
 
 /* Authorized operations where everything is allowed (admin-and-security.md 2.6). */
 #define META_TOPIC_OPERATIONS   3576
 #define META_CLUSTER_OPERATIONS 8096
 #define META_NO_OPERATIONS      INT32_MIN
+
+struct Conn;
 
 typedef struct MetaPartition {
     PartitionRef ref; /* PARTITION_REF_NONE: not hosted here */
@@ -30,5 +35,19 @@ typedef struct MetaPartition {
 /* False: no such topic, or it has no such partition. */
 bool meta_find(const Image *image, StrView topic, int32_t partition, MetaPartition *ret);
 bool meta_find_by_id(const Image *image, Uuid id, int32_t partition, MetaPartition *ret);
+
+/* Name of the listener whose endpoints this connection is told. */
+StrView meta_listener(const struct Conn *conn);
+
+/* Copies out of the image; NULL when the arena is full. */
+StrView meta_copy(Arena *arena, StrView text);
+int32_t *meta_copy_ids(Arena *arena, const int32_t *ids, int32_t count);
+
+/* Replicas that are not alive. */
+int32_t *meta_offline(const Image *image, const ImagePartition *part, Arena *arena,
+                      int32_t *ret_count);
+
+/* 0, LEADER_NOT_AVAILABLE, LISTENER_NOT_FOUND: can this listener's clients reach the leader? */
+int16_t meta_leader_fault(const Image *image, int32_t leader, StrView listener);
 
 #endif

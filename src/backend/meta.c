@@ -1,0 +1,89 @@
+/*
+ * meta.c - which partition is meant, and what the node tells of itself
+ *
+ * Called by handlers, with the image pinned by the caller. Never: waits, allocates shared memory.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "backend/meta_int.h"
+
+#include "backend/conn_int.h"
+
+static bool
+find_in(const ImageTopic *topic, int32_t partition, MetaPartition *ret)
+{
+    ImagePartition found;
+
+    if (topic == NULL || !image_topic_partition(topic, partition, &found))
+        return false;
+    *ret = (MetaPartition){
+        .ref = found.ref, .leader = found.leader, .leader_epoch = found.leader_epoch};
+    return true;
+}
+
+bool
+meta_find(const Image *image, StrView topic, int32_t partition, MetaPartition *ret)
+{
+    return image != NULL && find_in(image_topic_by_name(image, topic), partition, ret);
+}
+
+bool
+meta_find_by_id(const Image *image, Uuid id, int32_t partition, MetaPartition *ret)
+{
+    return image != NULL && find_in(image_topic_by_id(image, id), partition, ret);
+}
+
+StrView
+meta_listener(const Conn *conn)
+{
+    const Listener *row = listeners_advertised_for(&node_listeners, conn->listener);
+
+    return strview_from(row->name);
+}
+
+StrView
+meta_copy(Arena *arena, StrView text)
+{
+    char *copy;
+
+    if (text.ptr == NULL)
+        return text;
+    copy = arena_alloc(arena, (size_t)text.len + 1);
+    if (copy == NULL)
+        return (StrView){NULL, 0};
+    memcpy(copy, text.ptr, (size_t)text.len);
+    return (StrView){copy, text.len};
+}
+
+int32_t *
+meta_copy_ids(Arena *arena, const int32_t *ids, int32_t count)
+{
+    int32_t *copy = arena_calloc(arena, (size_t)count, sizeof *copy);
+
+    if (copy != NULL && count > 0)
+        memcpy(copy, ids, (size_t)count * sizeof *copy);
+    return copy;
+}
+
+int32_t *
+meta_offline(const Image *image, const ImagePartition *part, Arena *arena, int32_t *ret_count)
+{
+    int32_t *list = arena_calloc(arena, (size_t)part->replica_count, sizeof *list);
+    int32_t n = 0;
+
+    for (int32_t i = 0; list != NULL && i < part->replica_count; i++)
+        if (!image_broker_is_alive(image, part->replicas[i]))
+            list[n++] = part->replicas[i];
+    *ret_count = n;
+    return list;
+}
+
+int16_t
+meta_leader_fault(const Image *image, int32_t leader, StrView listener)
+{
+    const ImageBroker *broker = leader < 0 ? NULL : image_broker(image, leader);
+
+    if (broker == NULL || broker->fenced)
+        return KERR_LEADER_NOT_AVAILABLE;
+    return image_broker_endpoint(broker, listener) == NULL ? KERR_LISTENER_NOT_FOUND : 0;
+}

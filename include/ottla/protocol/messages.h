@@ -104,6 +104,8 @@ extern const int message_count;
 
 /* NULL: no such message. */
 const MessageDesc *message_find(const char *name);
+
+/* Not for MESSAGE_KEY and MESSAGE_VALUE: each coordinator's log counts its records from 0. */
 const MessageDesc *message_find_by_number(MessageKind kind, int16_t number);
 
 static inline bool

@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 #include "ottla/backend/backend_main.h"
@@ -24,6 +25,15 @@
 
 #define ACCEPTS_PER_TURN 16     /* of one socket; then signals and the others get their turn */
 #define ACCEPT_PAUSE_US  100000 /* after want of descriptors or memory */
+
+static int32_t
+address_limit(const AcceptLimits *limits, const ClientAddress *address)
+{
+    for (int i = 0; i < limits->address_count; i++)
+        if (memcmp(&limits->addresses[i].address, address, sizeof *address) == 0)
+            return limits->addresses[i].max;
+    return limits->max_per_address;
+}
 
 /* Forks the backend of one connection; the descriptor is closed here in any case. */
 static void
@@ -43,7 +53,7 @@ start_backend(Postmaster *pm, int listener, int fd, const NetAddress *peer)
         child.address = client_address_of(peer);
     child.slot = children_free_slot(pm->children, PROC_BACKEND, row->is_unix);
     if (!row->is_unix && children_count_address(pm->children, &child.address) >=
-                             pm->settings->accept.max_per_address) {
+                             address_limit(&pm->settings->accept, &child.address)) {
         why = "max.connections.per.ip reached";
     } else if (child.slot < 0) {
         why = "no backend slot is free (backend.slots)";

@@ -87,6 +87,15 @@ pm_init(PmMachine *pm, const PmConfig *config)
     }
 }
 
+void
+pm_reconfigure(PmMachine *pm, const PmConfig *config)
+{
+    pm->config.smart_timeout_ms = config->smart_timeout_ms;
+    pm->config.backend_timeout_ms = config->backend_timeout_ms;
+    pm->config.restart_after_crash = config->restart_after_crash;
+    pm->config.send_abort = config->send_abort;
+}
+
 static int
 running_workers(const PmMachine *pm)
 {

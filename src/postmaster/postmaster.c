@@ -182,6 +182,7 @@ reload(Postmaster *pm)
     log_msg(err.code < 0 ? LL_ERROR : LL_LOG, "supervisor", "%s", status);
     if (err.code >= 0) {
         title_enable_updates(pm->settings->update_titles);
+        pm_reconfigure(&pm->machine, &pm->settings->machine);
         atomic_u32_add(&shared_page->reload_generation, 1);
         signal_children(pm, PROC_KIND_COUNT, SIGHUP);
         accept_review(pm, clock_mono_us());

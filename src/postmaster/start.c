@@ -28,6 +28,7 @@
 #include "postmaster_int.h"
 #include "regions_int.h"
 
+#define STARTUP_MAX              64   /* processes that recover logs, of all directories */
 #define DESCRIPTORS_BESIDE_SLOTS 1024 /* files of the supervisor and of one busy backend */
 #define CONTROLLER_PORT          9093 /* named in VotersRecord when the first listener has no port */
 
@@ -45,7 +46,7 @@ pm_settings_default(const char *data_dir, PmSettings *ret)
                     .restart_after_crash = true,
                     .crash_cycles_max = PM_CRASH_CYCLES_MAX},
         .accept = {.max_connections = INT32_MAX, .max_per_address = INT32_MAX},
-        .startup_workers = 1,
+        .startup_per_dir = 1,
         .update_titles = true,
     };
     shm_limits_default(&ret->limits);
@@ -191,10 +192,12 @@ make_table(Postmaster *pm, ErrInfo *err)
     config->worker_count[PROC_CONTROLLER] = 1;
     config->worker_count[PROC_CHECKPOINTER] = logdir_count();
     config->worker_count[PROC_RETENTION] = 1;
-    config->worker_count[PROC_STARTUP] = pm->settings->startup_workers;
+    config->worker_count[PROC_STARTUP] = pm->settings->startup_per_dir * logdir_count();
     for (int kind = 0; kind < PROC_KIND_COUNT; kind++)
         if (pm->mains->main[kind] == NULL)
             config->worker_count[kind] = 0;
+    if (config->worker_count[PROC_STARTUP] > STARTUP_MAX)
+        config->worker_count[PROC_STARTUP] = STARTUP_MAX;
     pm_init(&pm->machine, config);
     pm->children = children_new(pm->settings->limits.backend_slots, PROC_WORKERS_MAX);
     return pm->children == NULL ? err_set(err, OT_E_NO_MEMORY, "no memory for the table of children")

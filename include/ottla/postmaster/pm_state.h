@@ -147,6 +147,9 @@ typedef struct PmMachine {
 /* Sets the machine to PM_INIT. */
 void pm_init(PmMachine *pm, const PmConfig *config);
 
+/* After a reload: timeouts and flags; the numbers of workers stay. */
+void pm_reconfigure(PmMachine *pm, const PmConfig *config);
+
 /*
  * Takes one event; fills actions (never NULL; overwritten) with what must be done now, in order.
  * Every (state, event) pair is legal but for deaths of children that do not live and connections

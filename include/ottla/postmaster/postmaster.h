@@ -11,6 +11,7 @@
 
 #include "ottla/ipc/listeners.h"
 #include "ottla/ipc/region.h"
+#include "ottla/postmaster/children.h"
 #include "ottla/postmaster/datadir.h"
 #include "ottla/postmaster/listen.h"
 #include "ottla/postmaster/pm_state.h"
@@ -27,10 +28,20 @@ enum {
     EXIT_CODE_CONFIG = 78,
 };
 
+#define ADDRESS_LIMITS_MAX 64 /* entries of max.connections.per.ip.overrides, by address */
+
+/* One entry of max.connections.per.ip.overrides. */
+typedef struct AddressLimit {
+    ClientAddress address;
+    int32_t max;
+} AddressLimit;
+
 /* What may change while connections are accepted. */
 typedef struct AcceptLimits {
     int32_t max_connections; /* max.connections; never more than the slots */
     int32_t max_per_address; /* max.connections.per.ip; INT32_MAX: no limit */
+    AddressLimit addresses[ADDRESS_LIMITS_MAX];
+    int address_count;
 } AcceptLimits;
 
 /* Everything the supervisor is told. Strings belong to the caller and stay valid. */
@@ -45,7 +56,7 @@ typedef struct PmSettings {
     const char *socket_dir;  /* of the Unix socket; NULL: DIR; "": no Unix socket */
     const char *user;        /* --user */
     const char *config_file; /* named in the first line; NULL: none */
-    int startup_workers;
+    int startup_per_dir; /* num.recovery.threads.per.data.dir */
     bool update_titles;
     /*
      * SIGHUP: reads the configuration anew into *settings (accept, update_titles count). 0, or a code

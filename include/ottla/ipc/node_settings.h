@@ -1,0 +1,27 @@
+/*
+ * node_settings.h - the settings as every process of the node sees them: read again on SIGHUP
+ *
+ * The supervisor reads and judges the files first and signals its children only when all is well;
+ * each child then reads the same files by itself. What conf.h says is valid in every process.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_IPC_NODE_SETTINGS_H
+#define OTTLA_IPC_NODE_SETTINGS_H
+
+#include "ottla/common/conf.h"
+
+/* Supervisor, before conf_load: the sources; strings are kept by pointer, paths are absolute. */
+void node_settings_remember(const ConfArgs *args);
+
+/* Puts the settings about logging and titles into force; after conf_load. */
+void node_settings_apply(void);
+
+/*
+ * Reads the files anew and applies them. report: what happened, for the supervisor to log; NULL in
+ * children, which say nothing. OT_E_CONFIG: nothing has changed. Pointers that conf_str gave before
+ * are no longer valid.
+ */
+int node_settings_reread(ConfReport *report);
+
+#endif

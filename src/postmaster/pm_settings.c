@@ -1,0 +1,206 @@
+/*
+ * pm_settings.c - from the settings table to what the supervisor wants to know
+ *
+ * Runs in: supervisor, at start and on SIGHUP. Strings are copied once: a reload throws away those
+ * of the table.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ottla/postmaster/pm_settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ottla/common/conf.h"
+#include "ottla/common/log.h"
+#include "ottla/common/text.h"
+#include "ottla/ipc/node_settings.h"
+
+#define STARTUP_WORKERS_MAX 16 /* recovery is bound by disks and cores, not by processes */
+
+/* A copy that stays; NULL when the setting is not set, so that the default of its user counts. */
+static const char *
+copy_if_set(ConfId id)
+{
+    const char *text = conf_is_set(id) ? conf_str(id) : NULL;
+
+    return text == NULL ? NULL : strdup(text);
+}
+
+static int
+read_ids(PmSettings *ret, ErrInfo *err)
+{
+    int32_t node_id = conf_is_set(CONF_NODE_ID) ? conf_int32(CONF_NODE_ID) : -1;
+    int32_t broker_id = conf_is_set(CONF_BROKER_ID) ? conf_int32(CONF_BROKER_ID) : -1;
+
+    if (node_id >= 0 && broker_id >= 0 && node_id != broker_id)
+        return err_set(err, OT_E_CONFIG, "node.id is %d, but broker.id is %d", node_id, broker_id);
+    ret->dir.node_id = node_id >= 0 ? node_id : broker_id;
+    return 0;
+}
+
+static int
+read_socket_mode(PmSettings *ret, ErrInfo *err)
+{
+    const char *text = conf_str(CONF_UNIX_SOCKET_PERMISSIONS);
+    char *end;
+    unsigned long mode = strtoul(text, &end, 8);
+
+    if (*text == '\0' || *end != '\0' || mode > 0777)
+        return err_set(err, OT_E_CONFIG, "unix.socket.permissions: \"%s\" is not octal up to 0777",
+                       text);
+    ret->listen.unix_mode = (mode_t)mode;
+    return 0;
+}
+
+/* "host:count,host:count"; a host that cannot be resolved now is left out with a line. */
+static int
+read_overrides(AcceptLimits *limits, ErrInfo *err)
+{
+    StrView items[ADDRESS_LIMITS_MAX];
+    int count = conf_list_items(strview_from(conf_str(CONF_MAX_CONNECTIONS_PER_IP_OVERRIDES)), items,
+                                ADDRESS_LIMITS_MAX);
+
+    limits->address_count = 0;
+    if (count > ADDRESS_LIMITS_MAX)
+        return err_set(err, OT_E_CONFIG, "max.connections.per.ip.overrides: more than %d entries",
+                       ADDRESS_LIMITS_MAX);
+    for (int i = 0; i < count; i++) {
+        NetAddress addresses[NET_ADDRESSES_MAX];
+        const char *colon = memrchr(items[i].ptr, ':', (size_t)items[i].len);
+        char host[256];
+        int32_t bound;
+        size_t len = colon == NULL ? sizeof host : (size_t)(colon - items[i].ptr);
+
+        if (len >= sizeof host ||
+            !text_to_int32((StrView){colon + 1, items[i].len - (int32_t)len - 1}, &bound) ||
+            bound < 0)
+            return err_set(err, OT_E_CONFIG,
+                           "max.connections.per.ip.overrides: \"%.*s\" is not HOST:COUNT",
+                           (int)items[i].len, items[i].ptr);
+        memcpy(host, items[i].ptr, len);
+        host[len] = '\0';
+        int found = net_resolve(host, 0, false, addresses, NULL);
+        if (found < 0)
+            log_msg(LL_WARNING, "supervisor",
+                    "max.connections.per.ip.overrides: no address of %s, left out", host);
+        for (int k = 0; k < found && limits->address_count < ADDRESS_LIMITS_MAX; k++)
+            limits->addresses[limits->address_count++] =
+                (AddressLimit){client_address_of(&addresses[k]), bound};
+    }
+    return 0;
+}
+
+/* What a reload may change. */
+static int
+read_changeable(PmSettings *ret, ErrInfo *err)
+{
+    AcceptLimits limits = {
+        .max_connections = conf_int32(CONF_MAX_CONNECTIONS),
+        .max_per_address = conf_int32(CONF_MAX_CONNECTIONS_PER_IP),
+    };
+    int rc = read_overrides(&limits, err);
+
+    if (rc < 0)
+        return rc;
+    ret->accept = limits;
+    ret->update_titles = conf_bool(CONF_UPDATE_PROCESS_TITLE);
+    ret->machine.smart_timeout_ms = conf_int64(CONF_SMART_SHUTDOWN_TIMEOUT);
+    ret->machine.restart_after_crash = conf_bool(CONF_RESTART_AFTER_CRASH);
+    ret->machine.send_abort = conf_bool(CONF_SEND_ABORT_FOR_CRASH);
+    return 0;
+}
+
+static void
+read_limits(ShmLimits *limits)
+{
+    limits->max_partitions = conf_int32(CONF_MAX_PARTITIONS);
+    limits->backend_slots = conf_int32(CONF_BACKEND_SLOTS);
+    limits->producer_entries = conf_int32(CONF_PRODUCER_STATE_ENTRIES);
+    limits->fetch_sessions = conf_int32(CONF_MAX_INCREMENTAL_FETCH_SESSION_CACHE_SLOTS);
+    limits->bulk_bytes = (size_t)conf_int64(CONF_GROUP_BULK_BYTES);
+}
+
+int
+pm_settings_load(const char *data_dir, bool auto_format, uint16_t port, PmSettings *ret,
+                 ErrInfo *err)
+{
+    int rc;
+
+    pm_settings_default(data_dir, ret);
+    ret->dir.auto_format = auto_format;
+    ret->dir.log_dirs = copy_if_set(CONF_LOG_DIRS);
+    if (ret->dir.log_dirs == NULL)
+        ret->dir.log_dirs = copy_if_set(CONF_LOG_DIR);
+    ret->dir.metadata_dir = copy_if_set(CONF_METADATA_LOG_DIR);
+    ret->listeners.listeners = copy_if_set(CONF_LISTENERS);
+    ret->listeners.advertised = copy_if_set(CONF_ADVERTISED_LISTENERS);
+    ret->listeners.protocol_map = copy_if_set(CONF_LISTENER_SECURITY_PROTOCOL_MAP);
+    ret->listeners.controller_names = copy_if_set(CONF_CONTROLLER_LISTENER_NAMES);
+    ret->listeners.inter_broker_name = copy_if_set(CONF_INTER_BROKER_LISTENER_NAME);
+    ret->listeners.port = port;
+    ret->listen.backlog = conf_int32(CONF_SOCKET_LISTEN_BACKLOG_SIZE);
+    ret->listen.send_buffer = conf_int32(CONF_SOCKET_SEND_BUFFER_BYTES);
+    ret->listen.receive_buffer = conf_int32(CONF_SOCKET_RECEIVE_BUFFER_BYTES);
+    ret->listen.congestion = copy_if_set(CONF_SOCKET_CONGESTION_CONTROL);
+    ret->instance = copy_if_set(CONF_INSTANCE);
+    ret->socket_dir = copy_if_set(CONF_UNIX_SOCKET_DIRECTORY);
+    ret->startup_per_dir = conf_int32(CONF_NUM_RECOVERY_THREADS_PER_DATA_DIR);
+    if (ret->startup_per_dir > STARTUP_WORKERS_MAX)
+        ret->startup_per_dir = STARTUP_WORKERS_MAX;
+    read_limits(&ret->limits);
+    ret->reload = pm_settings_reload;
+    rc = read_ids(ret, err);
+    if (rc == 0)
+        rc = read_socket_mode(ret, err);
+    if (rc == 0)
+        rc = read_changeable(ret, err);
+    return rc;
+}
+
+/* Each line of a report as one line of the log. */
+static void
+log_lines(LogLevel level, const StrBuf *lines)
+{
+    StrView rest = strbuf_view(lines);
+
+    while (rest.len > 0) {
+        const char *end = memchr(rest.ptr, '\n', (size_t)rest.len);
+        int32_t len = end == NULL ? rest.len : (int32_t)(end - rest.ptr);
+        int32_t used = end == NULL ? len : len + 1;
+
+        log_msg(level, "settings", "%.*s", (int)len, rest.ptr);
+        rest.ptr += used;
+        rest.len -= used;
+    }
+}
+
+void
+pm_settings_log_report(const ConfReport *report)
+{
+    StrView later = strbuf_view(&report->later);
+
+    log_lines(LL_ERROR, &report->errors);
+    log_lines(LL_WARNING, &report->warnings);
+    log_lines(LL_LOG, &report->changes);
+    if (later.len > 0)
+        log_msg(LL_WARNING, "settings", "kept, but nothing acts on them yet: %.*s", (int)later.len,
+                later.ptr);
+}
+
+int
+pm_settings_reload(PmSettings *settings, ErrInfo *err)
+{
+    ConfReport report;
+    int rc;
+
+    conf_report_init(&report);
+    rc = node_settings_reread(&report);
+    pm_settings_log_report(&report);
+    if (rc < 0)
+        rc = err_set(err, OT_E_CONFIG, "%d errors in the settings", report.error_count);
+    else
+        rc = read_changeable(settings, err);
+    conf_report_release(&report);
+    return rc;
+}

@@ -505,6 +505,64 @@ reencoded_batches_get_the_append_time_too(void **state)
     arena_free(arena);
 }
 
+static void
+the_limit_holds_for_the_reencoded_batch(void **state)
+{
+    Arena *arena = arena_new(65536, 0);
+    BytesView bytes = kit_batch(arena, BATCH_CODEC_GZIP, 20, NOW);
+    BatchRules rules = kit_rules(NOW);
+    BatchVerdict verdict;
+
+    (void)state;
+    rules.target_codec = BATCH_CODEC_NONE;
+    batch_validate(&rules, bytes, arena, &verdict);
+    assert_int_equal(verdict.code, 0);
+    rules.max_message_bytes = batch_total_bytes(&verdict.batch);
+    batch_validate(&rules, bytes, arena, &verdict);
+    assert_int_equal(verdict.code, 0);
+    rules.max_message_bytes--;
+    assert_true(bytes.len <= rules.max_message_bytes);
+    batch_validate(&rules, bytes, arena, &verdict);
+    assert_int_equal(verdict.code, KERR_MESSAGE_TOO_LARGE);
+    kit_free(bytes);
+    arena_free(arena);
+}
+
+/* ---- Timestamps at the ends of their range (observed.md 1) ---- */
+
+static int16_t
+verdict_on_timestamp(int64_t timestamp, int64_t before_max_ms, int64_t after_max_ms)
+{
+    Arena *arena = arena_new(4096, 0);
+    BytesView bytes = kit_batch(arena, 0, 1, timestamp);
+    BatchRules rules = kit_rules(NOW);
+    BatchVerdict verdict;
+
+    rules.timestamp_before_max_ms = before_max_ms;
+    rules.timestamp_after_max_ms = after_max_ms;
+    batch_validate(&rules, bytes, arena, &verdict);
+    kit_free(bytes);
+    arena_free(arena);
+    return verdict.code;
+}
+
+static void
+timestamps_are_compared_without_overflow(void **state)
+{
+    (void)state;
+    assert_int_equal(verdict_on_timestamp(-1, 0, 0), 0);
+    assert_int_equal(verdict_on_timestamp(-2, INT64_MAX, 3600000), 0);
+    assert_int_equal(verdict_on_timestamp(-1000, INT64_MAX, 3600000), 0);
+    assert_int_equal(verdict_on_timestamp(INT64_MIN, INT64_MAX, 3600000), KERR_INVALID_TIMESTAMP);
+    assert_int_equal(verdict_on_timestamp(INT64_MIN, INT64_MAX, INT64_MAX), KERR_INVALID_TIMESTAMP);
+    assert_int_equal(verdict_on_timestamp(INT64_MAX, INT64_MAX, 3600000), KERR_INVALID_TIMESTAMP);
+    assert_int_equal(verdict_on_timestamp(INT64_MAX, INT64_MAX, INT64_MAX), 0);
+    assert_int_equal(verdict_on_timestamp(NOW - 10, 10, 0), 0);
+    assert_int_equal(verdict_on_timestamp(NOW - 11, 10, 0), KERR_INVALID_TIMESTAMP);
+    assert_int_equal(verdict_on_timestamp(NOW + 10, 0, 10), 0);
+    assert_int_equal(verdict_on_timestamp(NOW + 11, 0, 10), KERR_INVALID_TIMESTAMP);
+}
+
 /* ---- Coordinators ---- */
 
 static void
@@ -598,6 +656,8 @@ main(void)
         cmocka_unit_test(a_full_arena_is_an_error_answer),
         cmocka_unit_test(every_codec_into_every_other),
         cmocka_unit_test(reencoded_batches_get_the_append_time_too),
+        cmocka_unit_test(the_limit_holds_for_the_reencoded_batch),
+        cmocka_unit_test(timestamps_are_compared_without_overflow),
         cmocka_unit_test(coordinators_may_write_what_clients_may_not),
         cmocka_unit_test(random_changes_never_harm),
     };

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "batch_kit.h"
+#include "protocol/batch_int.h"
 
 #define NOW 1700000000000
 
@@ -373,6 +374,168 @@ counts_and_streams_must_agree(void **state)
     }
 }
 
+/* What a walk over the whole batch comes to. */
+typedef struct Walk {
+    RecordStatus status;
+    int32_t records;
+    int64_t sum; /* of deltas, key presence: a different reading gives a different sum */
+} Walk;
+
+static Walk
+walk(BytesView bytes, bool skim)
+{
+    Arena *arena = arena_new(65536, 0);
+    RecordIter *iter = record_iter_open(bytes, arena);
+    Walk walked = {0};
+    RecordSkim skimmed;
+    Record record;
+
+    for (;; walked.records++) {
+        int64_t deltas;
+        bool has_key;
+
+        if (skim) {
+            walked.status = record_iter_skim(iter, &skimmed);
+            deltas = skimmed.timestamp_delta * 3 + skimmed.offset_delta;
+            has_key = skimmed.has_key;
+        } else {
+            walked.status = record_iter_next(iter, &record);
+            deltas = record.timestamp_delta * 3 + record.offset_delta;
+            has_key = record.key.ptr != NULL;
+        }
+        if (walked.status != RECORD_OK) {
+            break;
+        }
+        walked.sum = walked.sum * 31 + deltas * 2 + (int64_t)has_key;
+    }
+    record_iter_close(iter);
+    arena_free(arena);
+    return walked;
+}
+
+static BytesView
+packed(BytesView payload, int codec, int32_t count)
+{
+    BatchBuilderOptions options = BATCH_BUILDER_DEFAULTS;
+    Arena *arena = arena_new(1 << 20, 0);
+    BatchSink sink;
+    BytesView bytes;
+
+    options.attributes = (int16_t)codec;
+    batch_sink_init(&sink, codec, BATCH_LEVEL_DEFAULT, INT32_MAX, arena);
+    assert_int_equal(batch_sink_put(&sink, payload.ptr, (size_t)payload.len), REENCODE_OK);
+    assert_int_equal(batch_sink_finish(&sink), REENCODE_OK);
+    batch_sink_fini(&sink);
+    bytes = kit_assemble(
+        &options,
+        (BytesView){sink.bytes + BATCH_HEADER_BYTES, (int32_t)(sink.used - BATCH_HEADER_BYTES)},
+        count, count - 1);
+    arena_free(arena);
+    return bytes;
+}
+
+/*
+ * R1, R2: the quick look, the careful parse, and the reading across pieces understand the same
+ * bytes alike, right or wrong. Changes are made everywhere and where pieces end.
+ */
+static void
+all_ways_of_reading_agree(void **state)
+{
+    const int32_t count = 1500;
+    uint64_t seed = 4711;
+
+    (void)state;
+    for (int round = 0; round < 400; round++) {
+        Arena *arena = arena_new(65536, 0);
+        BytesView good = kit_batch(arena, 0, count, NOW);
+        BytesView payload = {good.ptr + BATCH_HEADER_BYTES, good.len - BATCH_HEADER_BYTES};
+        uint8_t *at = malloc((size_t)payload.len);
+        Walk careful;
+
+        memcpy(at, payload.ptr, (size_t)payload.len);
+        for (uint64_t changes = kit_random(&seed) % 3; changes > 0; changes--) {
+            uint64_t noise = kit_random(&seed);
+            size_t pos = round % 2 == 0 ? noise % (size_t)payload.len : 65536 - 120 + noise % 240;
+
+            at[pos] = noise % 5 == 0 ? 0xff : (uint8_t)(noise >> 32);
+        }
+        payload.ptr = at;
+        for (int codec = 0; codec <= BATCH_CODEC_LAST; codec += codec == 0 ? 2 : 1) {
+            BytesView bytes = packed(payload, codec, count);
+            Walk skimmed = walk(bytes, true);
+
+            if (codec == 0) {
+                careful = walk(bytes, false);
+            }
+            assert_int_equal(skimmed.status, careful.status);
+            assert_int_equal(skimmed.records, careful.records);
+            assert_int_equal(skimmed.sum, careful.sum);
+            kit_free(bytes);
+        }
+        free(at);
+        kit_free(good);
+        arena_free(arena);
+    }
+}
+
+/* R1: a byte too much or too few in a record is found on the quick path as well. */
+static void
+fields_fill_their_record(void **state)
+{
+    (void)state;
+    for (int wrong = -1; wrong <= 1; wrong++) {
+        uint8_t payload[64] = {0};
+        BatchBuilderOptions options = BATCH_BUILDER_DEFAULTS;
+        BytesView bytes;
+
+        payload[0] = (uint8_t)(2 * (27 + wrong)); /* length */
+        payload[4] = 2 * 1;                       /* key length; key is zero */
+        payload[6] = 2 * 20;                      /* value length; value is zero */
+        bytes = kit_assemble(&options, (BytesView){payload, 28 + wrong}, 1, 0);
+        assert_int_equal(walk(bytes, true).status, wrong == 0 ? RECORD_END : RECORD_INVALID);
+        assert_int_equal(walk(bytes, false).status, wrong == 0 ? RECORD_END : RECORD_INVALID);
+        kit_free(bytes);
+    }
+}
+
+/* The same faults in a record that begins two bytes before the end of a decoder's piece. */
+static void
+faults_across_pieces_are_found(void **state)
+{
+    static const uint8_t long_length[] = {0x80, 0x80, 0x80, 0x80, 0x80, 0x00};
+    static const uint8_t too_long[] = {2 * 9, 0, 0, 2 * 1, 2 * 1, 'k', 2 * 1, 'v', 0, 0};
+    static const uint8_t right[] = {2 * 8, 0, 0, 2 * 1, 2 * 1, 'k', 2 * 1, 'v', 0};
+    const struct {
+        BytesView second;
+        RecordStatus status;
+    } cases[] = {{{long_length, sizeof long_length}, RECORD_GARBLED},
+                 {{too_long, sizeof too_long}, RECORD_INVALID},
+                 {{right, sizeof right}, RECORD_END}};
+    const int32_t first = COMPRESS_PIECE_BYTES - 2;
+    uint8_t *payload = calloc(1, (size_t)first + 32);
+    size_t at;
+
+    (void)state;
+    /* length, attributes, deltas, no key, a value of three length bytes, no headers */
+    at = record_varint_put(payload, first - 3);
+    assert_int_equal(at, 3);
+    at += 3;
+    payload[at++] = 1;
+    at += record_varint_put(payload + at, first - 3 - 3 - 1 - 3 - 1);
+    assert_int_equal(at, 10);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        memcpy(payload + first, cases[i].second.ptr, (size_t)cases[i].second.len);
+        for (int codec = 0; codec <= BATCH_CODEC_LAST; codec++) {
+            BytesView bytes = packed((BytesView){payload, first + cases[i].second.len}, codec, 2);
+
+            assert_int_equal(walk(bytes, true).status, cases[i].status);
+            assert_int_equal(walk(bytes, false).status, cases[i].status);
+            kit_free(bytes);
+        }
+    }
+    free(payload);
+}
+
 /* ---- Control records ---- */
 
 static void
@@ -426,6 +589,9 @@ main(void)
         cmocka_unit_test(varints_have_a_greatest_length),
         cmocka_unit_test(records_across_pieces_come_out_whole),
         cmocka_unit_test(counts_and_streams_must_agree),
+        cmocka_unit_test(all_ways_of_reading_agree),
+        cmocka_unit_test(fields_fill_their_record),
+        cmocka_unit_test(faults_across_pieces_are_found),
         cmocka_unit_test(control_records_are_understood),
     };
 

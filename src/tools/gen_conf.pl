@@ -80,8 +80,9 @@ for my $row (@rows) {
         my @s;
         for my $s (split ' ', $row->{synonyms}) {
             $s =~ /^([\w.]+)(?:\*(\d+))?$/ or die "$where: synonym $s\n";
-            my ($broker, $factor) = ('CONF_' . uc($1 =~ s/\./_/gr), $2 // 1);
-            $id{$broker} or die "$where: no broker setting $1\n";
+            my ($synonym, $factor) = ($1, $2 // 1);
+            my $broker = 'CONF_' . uc($synonym =~ s/\./_/gr);
+            $id{$broker} or die "$where: no broker setting $synonym\n";
             push @s, "{$broker, $factor}";
         }
         $c .= "static const ConfSynonym synonyms_$name\[] = {" . join(', ', @s) . "};\n";

@@ -39,7 +39,10 @@ int32_t partition_effective_min_isr(const PartitionView *view);
 /* acks=-1 may append: ISR >= effective min ISR. */
 bool partition_may_append_all(const PartitionView *view);
 
-/* The only replica: HW is LEO, in the same publication. */
+/*
+ * The only replica, or the only one in sync: nobody else has to confirm. HW does not move while the
+ * ISR is smaller than the effective min ISR (log.md 7.1).
+ */
 bool partition_hw_follows(const PartitionView *view);
 
 /* After an append: who sees what. view->log_end is the new one, high_watermark the old one. */

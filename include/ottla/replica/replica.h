@@ -17,7 +17,7 @@
 #include "ottla/storage/plog.h"
 
 typedef struct ReplicaAppendArgs {
-    BatchVerdict *batch; /* from batch_validate; patched in place */
+    Batch *batch; /* of batch_validate; patched in place */
     PlogOrigin origin;
     int16_t acks;        /* -1, 0, 1 */
 } ReplicaAppendArgs;
@@ -30,7 +30,7 @@ typedef struct ReplicaAppendResult {
 
 /*
  * Appends for a client (log.md 4.1 j, k, v, w). Blocks for at most PLOG_LOCK_WAIT_MS plus one write.
- * OT_E_UNKNOWN_TOPIC_OR_PARTITION, OT_E_NOT_LEADER, OT_E_STORAGE, OT_E_NOT_ENOUGH_REPLICAS,
+ * OT_E_UNKNOWN_TOPIC_OR_PARTITION, OT_E_NOT_LEADER_OR_FOLLOWER, OT_E_KAFKA_STORAGE_ERROR, OT_E_NOT_ENOUGH_REPLICAS,
  * OT_E_REQUEST_TIMED_OUT and those of plog_append. For those for which Kafka tells the real log start
  * (observed.md 1) ret->log.log_start_offset is filled, else -1.
  */
@@ -38,7 +38,7 @@ int replica_append(PartitionRef ref, const ReplicaAppendArgs *args, ReplicaAppen
                    ErrInfo *err);
 
 /*
- * acks=-1: is everything up to last_offset committed? 0 and *ret_done; OT_E_NOT_LEADER,
+ * acks=-1: is everything up to last_offset committed? 0 and *ret_done; OT_E_NOT_LEADER_OR_FOLLOWER,
  * OT_E_UNKNOWN_TOPIC_OR_PARTITION, OT_E_NOT_ENOUGH_REPLICAS_AFTER_APPEND end the wait (13.3).
  */
 int replica_check_committed(PartitionRef ref, int64_t last_offset, int32_t leader_epoch,
@@ -53,8 +53,8 @@ int replica_delete_records(PartitionRef ref, int64_t offset, int64_t *ret_low_wa
 
 /*
  * Leadership and epoch fencing of a request (12.1): current_epoch -1: not given.
- * OT_E_NOT_LEADER, OT_E_FENCED_LEADER_EPOCH, OT_E_UNKNOWN_LEADER_EPOCH,
- * OT_E_UNKNOWN_TOPIC_OR_PARTITION, OT_E_STORAGE.
+ * OT_E_NOT_LEADER_OR_FOLLOWER, OT_E_FENCED_LEADER_EPOCH, OT_E_UNKNOWN_LEADER_EPOCH,
+ * OT_E_UNKNOWN_TOPIC_OR_PARTITION, OT_E_KAFKA_STORAGE_ERROR.
  */
 int replica_check_leader(PartitionRef ref, int32_t current_epoch, ErrInfo *err);
 

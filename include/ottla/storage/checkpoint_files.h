@@ -18,6 +18,7 @@
 
 #include "ottla/common/err.h"
 #include "ottla/common/view.h"
+#include "ottla/storage/epochs.h"
 
 #define CHECKPOINT_RECOVERY_POINT  "recovery-point-offset-checkpoint"
 #define CHECKPOINT_HIGH_WATERMARK  "replication-offset-checkpoint"
@@ -39,7 +40,7 @@ typedef struct OffsetCheckpointEntry {
  * Reads a whole file into a table for lookups; a missing or empty file gives an empty table.
  * OT_E_CORRUPT: not this format (the caller logs it and goes on with none, as Kafka does); OT_E_IO.
  */
-int offset_checkpoint_load(int dir_fd, const char *name, OffsetCheckpoint **ret, ErrInfo *err);
+int offset_checkpoint_load(const char *folder, const char *name, OffsetCheckpoint **ret, ErrInfo *err);
 void offset_checkpoint_free(OffsetCheckpoint *cp);
 
 /* False: no entry (cp may be NULL). */
@@ -54,7 +55,7 @@ size_t offset_checkpoint_count(const OffsetCheckpoint *cp);
 typedef struct OffsetCheckpointWriter OffsetCheckpointWriter;
 OffsetCheckpointWriter *offset_checkpoint_writer_new(void);
 int offset_checkpoint_add(OffsetCheckpointWriter *w, const OffsetCheckpointEntry *entry);
-int offset_checkpoint_store(OffsetCheckpointWriter *w, int dir_fd, const char *name, ErrInfo *err);
+int offset_checkpoint_store(OffsetCheckpointWriter *w, const char *folder, const char *name, ErrInfo *err);
 void offset_checkpoint_writer_free(OffsetCheckpointWriter *w);
 
 /* What the three files of all log directories say about one partition. */
@@ -77,27 +78,22 @@ void logdir_checkpoints_free(LogDirCheckpoints *all);
 
 /* ---- leader-epoch-checkpoint ---------------------------------------------------------------- */
 
-typedef struct EpochEntry {
-    int32_t epoch;
-    int64_t start_offset;
-} EpochEntry;
-
 #define EPOCH_ENTRIES_MAX 65536 /* entries accepted from a file */
 
 /*
  * Entries in file order into malloc'ed memory (*ret NULL when there are none; caller frees).
  * OT_E_CORRUPT: format, order. OT_E_NOT_FOUND: no such file.
  */
-int epoch_file_load(int part_fd, EpochEntry **ret, int32_t *ret_count, ErrInfo *err);
+int epoch_file_load(const char *folder, EpochEntry **ret, int32_t *ret_count, ErrInfo *err);
 
 /* Renamed into place without fsync (durable with the next commit; recovery completes it). */
-int epoch_file_store(int part_fd, const EpochEntry *entries, int32_t count, ErrInfo *err);
+int epoch_file_store(const char *folder, const EpochEntry *entries, int32_t count, ErrInfo *err);
 
 /* ---- partition.metadata ------------------------------------------------------------------------ */
 
 /* OT_E_NOT_FOUND: no such file; OT_E_CORRUPT. */
-int partition_metadata_load(int part_fd, Uuid *ret_topic_id, ErrInfo *err);
-int partition_metadata_store(int part_fd, Uuid topic_id, ErrInfo *err);
+int partition_metadata_load(const char *folder, Uuid *ret_topic_id, ErrInfo *err);
+int partition_metadata_store(const char *folder, Uuid topic_id, ErrInfo *err);
 
 /* ---- folder names ------------------------------------------------------------------------------- */
 

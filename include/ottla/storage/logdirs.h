@@ -16,14 +16,16 @@
 #include <stdint.h>
 
 #include "ottla/common/err.h"
+#include "ottla/common/limits.h"
 #include "ottla/common/view.h"
+#include "ottla/ipc/region.h"
 
-#define LOGDIRS_MAX 16 /* entries of log.dirs; each costs a checkpointer process */
+#define LOGDIRS_MAX LIMIT_LOG_DIRS /* entries of log.dirs; each costs a checkpointer process */
 
 /*
  * Adds a directory that exists; opens the descriptor that folder operations and syncfs use.
  * Called by the supervisor (and by tests) before the region is made. Returns its index.
- * OT_E_IO: cannot be opened; OT_E_TOO_MANY: more than LOGDIRS_MAX.
+ * OT_E_IO: cannot be opened; OT_E_LIMIT: more than LOGDIRS_MAX.
  */
 int logdir_add(const char *path, Uuid directory_id, ErrInfo *err);
 
@@ -58,7 +60,7 @@ int logdir_write_clean_marker(int dir, int64_t broker_epoch, ErrInfo *err);
 void logdir_set_clean(int dir, bool clean);
 bool logdir_is_clean(int dir);
 
-/* Offline: EIO or EROFS on write, or a failed flush. Appends get OT_E_STORAGE until restart. */
+/* Offline: EIO or EROFS on write, or a failed flush. Appends get OT_E_KAFKA_STORAGE_ERROR until restart. */
 void logdir_set_offline(int dir);
 bool logdir_is_offline(int dir);
 
@@ -83,16 +85,16 @@ int64_t logdir_bytes(int dir);
 
 /*
  * Dirty list: partitions whose log, start offset or producers changed since their last checkpoint.
- * Push: append lock held. Take: checkpointer of the directory; calls cb for each and empties the
- * list. ret_overflow true: entries may be missing (a pusher died), look at every slot.
+ * Push: append lock held, slot->dirty just became 1. Take: checkpointer of the directory; returns the
+ * first slot (or PSLOT_NONE), the next ones follow by slot->dirty_next - 1, each read before its
+ * slot's dirty word is cleared. *ret_overflow: entries may be missing (a pusher died), look at every slot.
  */
 void logdir_push_dirty(int dir, int32_t slot);
 void logdir_set_dirty_overflow(int dir);
 int32_t logdir_take_dirty(int dir, bool *ret_overflow);
 
 /* Region log_dirs. */
-struct ShmLimits;
-size_t log_dirs_shm_size(const struct ShmLimits *limits);
-void log_dirs_shm_init(void *base, const struct ShmLimits *limits);
+size_t log_dirs_shm_size(const ShmLimits *limits);
+void log_dirs_shm_init(void *base, const ShmLimits *limits);
 
 #endif

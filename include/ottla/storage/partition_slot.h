@@ -16,18 +16,21 @@
 #ifndef OTTLA_STORAGE_PARTITION_SLOT_H
 #define OTTLA_STORAGE_PARTITION_SLOT_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "ottla/common/err.h"
+#include "ottla/common/limits.h"
 #include "ottla/common/topic_settings.h"
 #include "ottla/common/view.h"
 #include "ottla/ipc/atomics.h"
 #include "ottla/ipc/plock.h"
+#include "ottla/ipc/region.h"
+#include "ottla/ipc/twocopy.h"
 #include "ottla/ipc/waitlist.h"
 
-#define TOPIC_NAME_MAX 249 /* bytes of a topic name (log.md 5.1) */
 #define PSLOT_NONE     (-1)
 
 /* How a slot is named across time: valid while the slot's generation is this one. */
@@ -104,7 +107,7 @@ typedef struct PartitionSlot {
     /* --- first cache lines: what every append and fetch touches --- */
     AtomicU32 generation; /* odd or even, no matter; changes at alloc and retire */
     AtomicU32 state;      /* PslotState */
-    AtomicU64 tuple_word; /* publication counter; lowest bit says which copy is valid */
+    TwoCopy tuple_head;   /* of tuple below */
     AtomicU64 leadership; /* leader epoch << 32 | isr size << 16 | replica count << 8 | role */
     AtomicU64 settings;   /* index of the settings record << 32 | serial */
     AtomicU32 file_generation; /* changes when files vanished or were renamed: cached fds are stale */
@@ -114,13 +117,13 @@ typedef struct PartitionSlot {
     PlogTuple tuple[2];
 
     /* --- append lock holder --- */
-    int64_t producer_end;   /* producer state covers [log start, producer_end): stored last */
+    AtomicI64 producer_end; /* producer state covers [log start, producer_end): stored last */
     uint32_t producer_root; /* pool entry; 0: none */
     uint32_t producer_count;
-    AtomicU32 producer_mutating; /* != 0: links may be half changed: rebuild by a scan */
     AtomicU32 opening;           /* a process is inside plog_open_locked (informational) */
     AtomicU32 dirty;             /* on the dirty list of its log directory */
-    int32_t dirty_next;
+    AtomicU32 has_aborted;       /* some segment has a .txnindex */
+    AtomicI32 dirty_next;        /* slot + 1 of the next; 0: last */
     int64_t snapshot_offset; /* end offset of the newest producer snapshot file; -1: none */
     int64_t checkpointed;    /* recovery point that the checkpoint file holds */
 
@@ -134,16 +137,16 @@ typedef struct PartitionSlot {
     AtomicU64 bytes_appended; /* statistics */
     uint8_t topic_len;
     bool has_folder; /* append lock: the partition's folder exists */
-    char topic[TOPIC_NAME_MAX + 1];
+    char topic[LIMIT_TOPIC_NAME_LEN + 1];
 } PartitionSlot;
 
-_Static_assert(sizeof(PartitionSlot) <= 1024, "design.md 10: a hot partition costs at most 1 KiB");
+static_assert(sizeof(PartitionSlot) <= 1024, "design.md 10: a hot partition costs at most 1 KiB");
+static_assert(sizeof(PlogTuple) % 8 == 0, "copied by words");
 
 /* ---- region partition_table ---------------------------------------------------------------- */
 
-struct ShmLimits;
-size_t partition_table_shm_size(const struct ShmLimits *limits);
-void partition_table_shm_init(void *base, const struct ShmLimits *limits);
+size_t partition_table_shm_size(const ShmLimits *limits);
+void partition_table_shm_init(void *base, const ShmLimits *limits);
 
 /* Slots of the table, used or not. */
 int32_t pslot_table_size(void);
@@ -169,7 +172,7 @@ pslot_state(const PartitionSlot *slot)
 /* ---- controller process ------------------------------------------------------------------------ */
 
 typedef struct PslotIdentity {
-    StrView topic; /* <= TOPIC_NAME_MAX */
+    StrView topic; /* <= LIMIT_TOPIC_NAME_LEN */
     Uuid topic_id;
     int32_t partition;
     int32_t log_dir;            /* index of logdirs.h */
@@ -182,7 +185,7 @@ typedef struct PslotIdentity {
 /*
  * Takes a free slot and makes it UNOPENED with this identity, leader epoch -1 and no role. The
  * controller calls pslot_set_leadership before it publishes the image that names the slot.
- * OT_E_TOO_MANY: max.partitions reached. OT_E_INVALID: name too long, unknown log dir.
+ * OT_E_LIMIT: max.partitions reached. OT_E_INVALID: name too long, unknown log dir.
  */
 int pslot_alloc(const PslotIdentity *id, PartitionRef *ret, ErrInfo *err);
 
@@ -202,10 +205,19 @@ PslotLeadership pslot_leadership(const PartitionSlot *slot);
  */
 void pslot_retire(PartitionSlot *slot);
 
+/*
+ * A word that is raised whenever files of any partition vanished; fd_cache_sweep compares it.
+ */
+uint32_t pslot_files_epoch(void);
+void pslot_raise_files_epoch(void);
+
+/* Retention, after the burial, append lock held: the slot may be allocated again. */
+void pslot_make_free(PartitionSlot *slot);
+
 /* ---- settings records (region topic_settings) ---------------------------------------------- */
 
-size_t topic_settings_shm_size(const struct ShmLimits *limits);
-void topic_settings_shm_init(void *base, const struct ShmLimits *limits);
+size_t topic_settings_shm_size(const ShmLimits *limits);
+void topic_settings_shm_init(void *base, const ShmLimits *limits);
 
 /*
  * Controller process: stores a record that all partitions of a topic share and returns its handle
@@ -220,14 +232,10 @@ void pslot_settings(const PartitionSlot *slot, TopicSettings *ret);
 
 /* ---- the tuple ------------------------------------------------------------------------------------ */
 
-/* Copies the published tuple; never waits. Returns the publication counter it belongs to. */
+/* Copies the published tuple; never waits. Returns the publication serial it belongs to. */
 uint64_t pslot_read_tuple(const PartitionSlot *slot, PlogTuple *ret);
 
-/* Append lock holder: the copy to fill (starts as a copy of the published one), then publication. */
-PlogTuple *pslot_tuple_begin(PartitionSlot *slot);
-void pslot_tuple_publish(PartitionSlot *slot);
-
-/* The published tuple itself; only for the append lock holder. */
-const PlogTuple *pslot_tuple_locked(const PartitionSlot *slot);
+/* Append lock holder: makes a tuple the published one. */
+void pslot_publish_tuple(PartitionSlot *slot, const PlogTuple *tuple);
 
 #endif

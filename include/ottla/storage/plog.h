@@ -33,7 +33,7 @@ typedef struct PlogOffsets {
 
 /*
  * The offsets as published together. Opens the log if nobody did (plog_ensure_open): blocks for that.
- * OT_E_UNKNOWN_TOPIC_OR_PARTITION; OT_E_NOT_LEADER: being recovered now; OT_E_STORAGE: failed.
+ * OT_E_UNKNOWN_TOPIC_OR_PARTITION; OT_E_NOT_LEADER_OR_FOLLOWER: being recovered now; OT_E_KAFKA_STORAGE_ERROR: failed.
  */
 int plog_offsets(PartitionRef ref, PlogOffsets *ret, ErrInfo *err);
 
@@ -94,7 +94,7 @@ typedef struct PlogReadResult {
  * to the bound and max_bytes, never beyond the segment it started in; the last batch may be cut.
  * OT_E_OFFSET_OUT_OF_RANGE: below the log start or above LEO (ret->offsets is filled all the same).
  * An offset at or above the bound but not above LEO: success, empty slice.
- * OT_E_STORAGE: the file cannot be read. OT_E_NOT_LEADER: being recovered.
+ * OT_E_KAFKA_STORAGE_ERROR: the file cannot be read. OT_E_NOT_LEADER_OR_FOLLOWER: being recovered.
  */
 int plog_read(PartitionRef ref, const PlogReadArgs *args, PlogReadResult *ret, ErrInfo *err);
 
@@ -178,7 +178,7 @@ int plog_size(PartitionRef ref, PlogSize *ret, ErrInfo *err);
  * Takes the append lock, repairs what a dead owner left (the six steps of design.md 4), opens the log
  * if nobody did. The slot stays valid until plog_unlock. Never hold two.
  * OT_E_REQUEST_TIMED_OUT: not free within the deadline. OT_E_UNKNOWN_TOPIC_OR_PARTITION: stale.
- * OT_E_STORAGE: the log cannot be opened. On failure nothing is held.
+ * OT_E_KAFKA_STORAGE_ERROR: the log cannot be opened. On failure nothing is held.
  */
 int plog_lock(PartitionRef ref, PartitionSlot **ret, ErrInfo *err);
 
@@ -187,8 +187,14 @@ int plog_try_lock(PartitionRef ref, PartitionSlot **ret, ErrInfo *err);
 void plog_unlock(PartitionSlot *slot);
 
 /*
+ * The lock alone, whatever the state of the slot (deleted, not open): to notify its waiters. Repairs.
+ * False: not free within PLOG_LOCK_WAIT_MS.
+ */
+bool plog_lock_plain(PartitionSlot *slot);
+
+/*
  * Makes the log readable if it is not (first need opens). Cheap when open.
- * OT_E_NOT_LEADER: another process recovers it now. OT_E_STORAGE.
+ * OT_E_NOT_LEADER_OR_FOLLOWER: another process recovers it now. OT_E_KAFKA_STORAGE_ERROR.
  */
 int plog_ensure_open(PartitionRef ref, ErrInfo *err);
 
@@ -200,7 +206,7 @@ typedef enum PlogOrigin {
 } PlogOrigin;
 
 typedef struct PlogAppendArgs {
-    BatchVerdict *batch; /* validated; patched in place (base offset, leader epoch, append time) */
+    Batch *batch; /* of batch_validate; patched in place (base offset, leader epoch, append time) */
     PlogOrigin origin;
     int32_t leader_epoch;
     int64_t now_ms;         /* wall clock, taken under the lock */
@@ -221,7 +227,7 @@ typedef struct PlogAppendResult {
  * one write, seldom for a roll; no malloc, no fsync.
  * OT_E_RECORD_LIST_TOO_LARGE, OT_E_OUT_OF_ORDER_SEQUENCE_NUMBER, OT_E_INVALID_PRODUCER_EPOCH,
  * OT_E_INVALID_TXN_STATE, OT_E_NOT_ENOUGH_REPLICAS (no room for a producer): nothing written.
- * OT_E_STORAGE: nothing published; the file is cut back, or the log dir is offline now.
+ * OT_E_KAFKA_STORAGE_ERROR: nothing published; the file is cut back, or the log dir is offline now.
  */
 int plog_append(PartitionSlot *slot, const PlogAppendArgs *args, PlogAppendResult *ret,
                 ErrInfo *err);
@@ -235,38 +241,54 @@ int plog_delete_records_locked(PartitionSlot *slot, int64_t offset, int64_t *ret
 
 /* ---- maintenance ---------------------------------------------------------------------------------- */
 
-/* What one checkpoint of a partition found. */
+/*
+ * A checkpoint of one partition, in steps, so that many partitions share one flush of the disk:
+ *
+ *   begin    index entries and a producer snapshot at LEO into their files (append lock for a moment)
+ *   flush    fdatasync of what begin named and of the folder; or one syncfs for many
+ *   publish  the durable offset, to readers and waiters (append lock for a moment)
+ *   (the caller writes the checkpoint files)
+ *   retire   snapshots that the new one replaces are removed
+ */
 typedef struct PlogCheckpoint {
-    int64_t flushed_to; /* the new recovery point, = LEO at the time */
-    bool snapshot_written;
+    PartitionRef ref;
+    int64_t from;         /* durable before */
+    int64_t target;       /* LEO at begin: durable afterwards */
+    int64_t old_snapshot; /* to be removed in the end; -1: none */
+    bool skip;            /* nothing to flush */
 } PlogCheckpoint;
 
 /*
- * Brings files and disk up to date: index entries to their files, a producer snapshot at LEO, fdatasync
- * of the changed segments and the folder; then publishes the durable offset. Takes the append lock
- * twice for moments, never over an fsync. final: the ordered stop (forced time index entry, 9.2).
- * OT_E_STORAGE: a flush failed; the log dir is offline.
+ * final: the ordered stop (forced time index entry, log.md 9.2). OT_E_AGAIN: the append lock is held
+ * or the log is not open; OT_E_KAFKA_STORAGE_ERROR.
  */
-int plog_checkpoint(PartitionRef ref, bool final, PlogCheckpoint *ret, ErrInfo *err);
+int plog_checkpoint_begin(PartitionRef ref, bool final, PlogCheckpoint *ret, ErrInfo *err);
+
+/* A failed flush takes the log dir offline: never tried again (log.md 9.1). */
+int plog_checkpoint_flush(const PlogCheckpoint *cp, ErrInfo *err);
+void plog_checkpoint_publish(const PlogCheckpoint *cp);
+void plog_checkpoint_retire(const PlogCheckpoint *cp);
 
 /* Drops producers without open transaction and older than the limit (8.4). Returns how many. */
 int32_t plog_expire_producers(PartitionRef ref, int64_t now_ms, int64_t expiration_ms);
 
 /*
  * Takes the segments that lie wholly below the log start off the list and renames their files to
- * .deleted. Returns how many, or a negative code.
+ * .deleted. Returns how many (0 also when the lock is held), or a negative code.
  */
 int plog_drop_old_segments(PartitionRef ref, ErrInfo *err);
 
-/* A retired slot: rename the folder to -delete, give back pool entries, make the slot FREE. */
+/*
+ * A retired slot: renames the folder to -delete, gives back pool entries, wakes the waiters, makes the
+ * slot FREE. OT_E_AGAIN: its lock is held.
+ */
 int plog_bury(int32_t slot_index, ErrInfo *err);
 
 /* ---- regions ----------------------------------------------------------------------------------------- */
 
-struct ShmLimits;
-size_t segment_pool_shm_size(const struct ShmLimits *limits);
-void segment_pool_shm_init(void *base, const struct ShmLimits *limits);
-size_t producer_pool_shm_size(const struct ShmLimits *limits);
-void producer_pool_shm_init(void *base, const struct ShmLimits *limits);
+size_t segment_pool_shm_size(const ShmLimits *limits);
+void segment_pool_shm_init(void *base, const ShmLimits *limits);
+size_t producer_pool_shm_size(const ShmLimits *limits);
+void producer_pool_shm_init(void *base, const ShmLimits *limits);
 
 #endif

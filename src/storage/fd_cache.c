@@ -1,0 +1,308 @@
+/*
+ * fd_cache.c - the process's open partition files
+ *
+ * Hash table with chains plus one list in order of use. Private memory: dies with its process.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ottla/storage/fd_cache.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "ottla/common/assert.h"
+#include "ottla/common/hash.h"
+#include "ottla/common/vfs.h"
+#include "storage/plog_int.h"
+
+#define OPEN_MAX_DEFAULT 32768
+#define OPEN_MIN         16
+#define BUCKETS_MIN      256
+
+static struct {
+    int max_open;
+    int count;
+    uint32_t bucket_mask;
+    FileRef **buckets;
+    FileRef *newest;
+    FileRef *oldest;
+    uint32_t swept_epoch;
+} cache;
+
+void
+fd_cache_init(int max_open)
+{
+    struct rlimit limit;
+
+    if (max_open <= 0) {
+        max_open = OPEN_MAX_DEFAULT;
+        if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 4 < (rlim_t)max_open)
+            max_open = (int)(limit.rlim_cur / 4);
+    }
+    fd_cache_reset();
+    cache.max_open = max_open < OPEN_MIN ? OPEN_MIN : max_open;
+}
+
+static uint32_t
+bucket_of(int32_t slot, int64_t base, SegmentFile kind)
+{
+    uint64_t key = (uint64_t)(uint32_t)slot << 32 ^ (uint64_t)base << 3 ^ (uint64_t)kind;
+
+    return (uint32_t)hash_u64(key) & cache.bucket_mask;
+}
+
+/* ---- lists -------------------------------------------------------------------------------------- */
+
+static void
+lru_unlink(FileRef *f)
+{
+    if (f->lru_prev != NULL)
+        f->lru_prev->lru_next = f->lru_next;
+    else
+        cache.newest = f->lru_next;
+    if (f->lru_next != NULL)
+        f->lru_next->lru_prev = f->lru_prev;
+    else
+        cache.oldest = f->lru_prev;
+    f->lru_prev = NULL;
+    f->lru_next = NULL;
+}
+
+static void
+lru_push(FileRef *f)
+{
+    f->lru_prev = NULL;
+    f->lru_next = cache.newest;
+    if (cache.newest != NULL)
+        cache.newest->lru_prev = f;
+    cache.newest = f;
+    if (cache.oldest == NULL)
+        cache.oldest = f;
+}
+
+static void
+hash_unlink(FileRef *f)
+{
+    FileRef **at = &cache.buckets[bucket_of(f->slot, f->base, f->kind)];
+
+    while (*at != f)
+        at = &(*at)->hash_next;
+    *at = f->hash_next;
+}
+
+/* Out of the cache; closed now or, when pinned, at its release. */
+static void
+detach(FileRef *f)
+{
+    hash_unlink(f);
+    lru_unlink(f);
+    cache.count--;
+    f->detached = true;
+    if (f->pins == 0) {
+        vfs_close(f->fd);
+        free(f);
+    }
+}
+
+static bool
+grow(void)
+{
+    uint32_t old_count = cache.buckets == NULL ? 0 : cache.bucket_mask + 1;
+    uint32_t count = old_count == 0 ? BUCKETS_MIN : old_count * 2;
+    FileRef **old = cache.buckets;
+    FileRef **fresh = calloc(count, sizeof(FileRef *));
+    uint32_t i;
+
+    if (fresh == NULL)
+        return old != NULL; /* longer chains, else nothing works */
+    cache.buckets = fresh;
+    cache.bucket_mask = count - 1;
+    for (i = 0; i < old_count; i++) {
+        FileRef *f = old[i];
+
+        while (f != NULL) {
+            FileRef *next = f->hash_next;
+            FileRef **at = &cache.buckets[bucket_of(f->slot, f->base, f->kind)];
+
+            f->hash_next = *at;
+            *at = f;
+            f = next;
+        }
+    }
+    free(old);
+    return true;
+}
+
+/* ---- the cache ---------------------------------------------------------------------------------- */
+
+/* Closes unpinned descriptors, oldest first, until there is room for one more. */
+static void
+make_room(void)
+{
+    FileRef *f = cache.oldest;
+
+    while (cache.count >= cache.max_open && f != NULL) {
+        FileRef *prev = f->lru_prev;
+
+        if (f->pins == 0)
+            detach(f);
+        f = prev;
+    }
+}
+
+static bool
+is_stale(const FileRef *f)
+{
+    const PartitionSlot *slot = pslot_at(f->slot);
+
+    return atomic_u32_load(&slot->generation) != f->generation ||
+           atomic_u32_load(&slot->file_generation) != f->file_generation;
+}
+
+static FileRef *
+find(int32_t slot, int64_t base, SegmentFile kind)
+{
+    FileRef *f = cache.buckets == NULL ? NULL : cache.buckets[bucket_of(slot, base, kind)];
+
+    while (f != NULL && (f->slot != slot || f->base != base || f->kind != kind))
+        f = f->hash_next;
+    return f;
+}
+
+/* Writable if possible: the same descriptor serves appends and fetches. */
+static int
+open_file(const char *path, bool create, ErrInfo *err)
+{
+    int fd = vfs_open(path, O_RDWR | (create ? O_CREAT : 0), FILE_MODE, err);
+
+    if (fd == OT_E_PERMISSION && !create)
+        fd = vfs_open(path, O_RDONLY, 0, err);
+    return fd;
+}
+
+static int
+insert(const PartitionSlot *slot, int64_t base, SegmentFile kind, bool create, FileRef **ret,
+       ErrInfo *err)
+{
+    char path[LIMIT_PATH_BYTES];
+    FileRef *f;
+    FileRef **at;
+
+    make_room();
+    if ((cache.buckets == NULL || (uint32_t)cache.count > cache.bucket_mask) && !grow())
+        return err_set(err, OT_E_NO_MEMORY, "no memory for the descriptor cache");
+    f = calloc(1, sizeof *f);
+    if (f == NULL)
+        return err_set(err, OT_E_NO_MEMORY, "no memory for the descriptor cache");
+    f->slot = pslot_index(slot);
+    f->generation = atomic_u32_load(&slot->generation);
+    f->file_generation = atomic_u32_load(&slot->file_generation);
+    f->base = base;
+    f->kind = kind;
+    plog_file_path(slot, base, kind, path);
+    f->fd = open_file(path, create, err);
+    if (f->fd < 0) {
+        int code = f->fd;
+
+        free(f);
+        return code;
+    }
+    at = &cache.buckets[bucket_of(f->slot, base, kind)];
+    f->hash_next = *at;
+    *at = f;
+    lru_push(f);
+    cache.count++;
+    *ret = f;
+    return 0;
+}
+
+int
+fd_cache_get(const PartitionSlot *slot, int64_t base, SegmentFile kind, bool create, FileRef **ret,
+             ErrInfo *err)
+{
+    FileRef *f;
+    int rc;
+
+    if (cache.max_open == 0)
+        fd_cache_init(0);
+    f = find(pslot_index(slot), base, kind);
+    if (f != NULL && is_stale(f)) {
+        detach(f);
+        f = NULL;
+    }
+    if (f == NULL) {
+        rc = insert(slot, base, kind, create, &f, err);
+        if (rc != 0)
+            return rc;
+    } else if (cache.newest != f) {
+        lru_unlink(f);
+        lru_push(f);
+    }
+    f->pins++;
+    *ret = f;
+    return 0;
+}
+
+void
+fd_cache_put(FileRef *file)
+{
+    if (file == NULL)
+        return;
+    ot_assert(file->pins > 0);
+    if (--file->pins == 0 && file->detached) {
+        vfs_close(file->fd);
+        free(file);
+    }
+}
+
+void
+plog_slice_release(PlogSlice *slice)
+{
+    if (slice == NULL || slice->file == NULL)
+        return;
+    fd_cache_put(slice->file);
+    *slice = (PlogSlice){.fd = -1};
+}
+
+void
+fd_cache_reset(void)
+{
+    FileRef *f = cache.oldest;
+
+    while (f != NULL) {
+        FileRef *prev = f->lru_prev;
+
+        detach(f);
+        f = prev;
+    }
+}
+
+void
+fd_cache_sweep(void)
+{
+    uint32_t epoch = pslot_files_epoch();
+    FileRef *f = cache.oldest;
+
+    if (epoch == cache.swept_epoch)
+        return;
+    cache.swept_epoch = epoch;
+    while (f != NULL) {
+        FileRef *prev = f->lru_prev;
+
+        if (is_stale(f))
+            detach(f);
+        f = prev;
+    }
+}
+
+void
+fd_cache_announce(void)
+{
+    pslot_raise_files_epoch();
+}
+
+int
+fd_cache_count(void)
+{
+    return cache.count;
+}

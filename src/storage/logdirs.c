@@ -1,0 +1,299 @@
+/*
+ * logdirs.c - the log directories of the node: descriptors, state, dirty lists
+ *
+ * Runs in: supervisor (add, clean marker), everybody (the rest).
+ * Crash rule of region log_dirs: every word is whole by itself. A pusher that dies between marking
+ * its partition dirty and linking it is seen by the repair of the append lock, which sets overflow.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ottla/storage/logdirs.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ottla/common/arena.h"
+#include "ottla/common/assert.h"
+#include "ottla/common/clock.h"
+#include "ottla/common/vfs.h"
+#include "ottla/ipc/atomics.h"
+#include "ottla/ipc/plock.h"
+#include "ottla/storage/partition_slot.h"
+
+#define CLEAN_MARKER       ".kafka_cleanshutdown"
+#define NAMES_LOCK_WAIT_US (10 * 1000 * 1000)
+
+/* Private half: the same in all processes by fork. */
+typedef struct LogDir {
+    char path[LIMIT_LOG_DIR_BYTES];
+    Uuid uuid;
+    int fd;
+} LogDir;
+
+static LogDir dirs[LOGDIRS_MAX];
+static int dir_count;
+
+/* Shared half. */
+typedef struct LogDirShared {
+    alignas(CACHE_LINE_BYTES) AtomicU32 clean;
+    AtomicU32 offline;
+    AtomicU32 dirty_overflow;
+    AtomicU32 dirty_head; /* slot + 1; 0: empty */
+    AtomicU64 full;
+    AtomicI64 bytes;
+    PLock names;
+} LogDirShared;
+
+static LogDirShared *shared_dirs;
+
+int
+logdir_add(const char *path, Uuid directory_id, ErrInfo *err)
+{
+    LogDir *d = &dirs[dir_count];
+    size_t len = strlen(path);
+
+    if (dir_count == LOGDIRS_MAX)
+        return err_set(err, OT_E_LIMIT, "more than %d log directories", LOGDIRS_MAX);
+    if (len >= sizeof d->path)
+        return err_set(err, OT_E_LIMIT, "path of a log directory is longer than %d bytes",
+                       LIMIT_LOG_DIR_BYTES - 1);
+    d->fd = vfs_open(path, O_RDONLY | O_DIRECTORY, 0, err);
+    if (d->fd < 0)
+        return d->fd;
+    memcpy(d->path, path, len + 1);
+    d->uuid = directory_id;
+    return dir_count++;
+}
+
+void
+logdirs_clear(void)
+{
+    while (dir_count > 0)
+        vfs_close(dirs[--dir_count].fd);
+}
+
+int
+logdir_count(void)
+{
+    return dir_count;
+}
+
+const char *
+logdir_path(int dir)
+{
+    ot_assert(dir >= 0 && dir < dir_count);
+    return dirs[dir].path;
+}
+
+int
+logdir_fd(int dir)
+{
+    ot_assert(dir >= 0 && dir < dir_count);
+    return dirs[dir].fd;
+}
+
+Uuid
+logdir_uuid(int dir)
+{
+    ot_assert(dir >= 0 && dir < dir_count);
+    return dirs[dir].uuid;
+}
+
+int
+logdir_find_uuid(Uuid directory_id)
+{
+    int dir;
+
+    for (dir = 0; dir < dir_count; dir++) {
+        if (uuid_equal(dirs[dir].uuid, directory_id))
+            return dir;
+    }
+    return -1;
+}
+
+/* ---- the clean-shutdown marker ------------------------------------------------------------------ */
+
+static void
+marker_path(int dir, char ret[LIMIT_PATH_BYTES])
+{
+    (void)snprintf(ret, LIMIT_PATH_BYTES, "%s/%s", logdir_path(dir), CLEAN_MARKER);
+}
+
+/* The number behind "brokerEpoch": in the marker's JSON; older ones are empty. */
+static int64_t
+parse_broker_epoch(BytesView text)
+{
+    static const char key[] = "\"brokerEpoch\":";
+    const char *at = (const char *)text.ptr;
+    int64_t epoch;
+
+    at = text.len == 0 ? NULL : strstr(at, key);
+    if (at == NULL || sscanf(at + sizeof key - 1, " %" SCNd64, &epoch) != 1)
+        return -1;
+    return epoch;
+}
+
+int
+logdir_take_clean_marker(int dir, bool *ret_clean, int64_t *ret_broker_epoch, ErrInfo *err)
+{
+    char path[LIMIT_PATH_BYTES];
+    Arena *arena = arena_new(4096, 65536);
+    BytesView text;
+    int rc;
+
+    *ret_clean = false;
+    *ret_broker_epoch = -1;
+    if (arena == NULL)
+        return err_set(err, OT_E_NO_MEMORY, "no memory for the clean-shutdown marker");
+    marker_path(dir, path);
+    rc = vfs_read_file(path, 4096, arena, &text, err);
+    if (rc == 0)
+        *ret_broker_epoch = parse_broker_epoch(text);
+    arena_free(arena);
+    if (rc == OT_E_NOT_FOUND)
+        return 0;
+    /* What cannot be read counts as a marker no longer than it can be removed. */
+    rc = vfs_unlink(path, err);
+    if (rc == 0)
+        rc = vfs_sync_dir(logdir_path(dir), err);
+    *ret_clean = rc == 0;
+    return rc;
+}
+
+int
+logdir_write_clean_marker(int dir, int64_t broker_epoch, ErrInfo *err)
+{
+    char path[LIMIT_PATH_BYTES];
+    char text[64];
+    int len = snprintf(text, sizeof text, "{\"version\":0,\"brokerEpoch\":%" PRId64 "}", broker_epoch);
+
+    marker_path(dir, path);
+    return vfs_replace_file(path, (BytesView){(const uint8_t *)text, len}, 0640, VFS_SYNCED, err);
+}
+
+/* ---- shared state ------------------------------------------------------------------------------- */
+
+size_t
+log_dirs_shm_size(const ShmLimits *limits)
+{
+    (void)limits; /* few and small: all that may exist */
+    return LOGDIRS_MAX * sizeof(LogDirShared);
+}
+
+void
+log_dirs_shm_init(void *base, const ShmLimits *limits)
+{
+    int dir;
+
+    (void)limits; /* as above */
+    shared_dirs = base;
+    for (dir = 0; dir < dir_count; dir++)
+        plock_init(&shared_dirs[dir].names, PLOCK_RANK_NAMES);
+}
+
+static LogDirShared *
+shared_of(int dir)
+{
+    ot_assert(shared_dirs != NULL && dir >= 0 && dir < LOGDIRS_MAX);
+    return &shared_dirs[dir];
+}
+
+void
+logdir_set_clean(int dir, bool clean)
+{
+    atomic_u32_store(&shared_of(dir)->clean, clean);
+}
+
+bool
+logdir_is_clean(int dir)
+{
+    return atomic_u32_load(&shared_of(dir)->clean) != 0;
+}
+
+void
+logdir_set_offline(int dir)
+{
+    atomic_u32_store(&shared_of(dir)->offline, 1);
+}
+
+bool
+logdir_is_offline(int dir)
+{
+    return atomic_u32_load(&shared_of(dir)->offline) != 0;
+}
+
+void
+logdir_count_full(int dir)
+{
+    atomic_u64_count(&shared_of(dir)->full, 1);
+}
+
+uint64_t
+logdir_full_count(int dir)
+{
+    return atomic_u64_load_relaxed(&shared_of(dir)->full);
+}
+
+int
+logdir_names_lock(int dir, ErrInfo *err)
+{
+    PLock *lock = &shared_of(dir)->names;
+
+    switch (plock_lock(lock, clock_mono_us() + NAMES_LOCK_WAIT_US, WAIT_EV_TOPIC_CREATE)) {
+    case PLOCK_OK:
+        return 0;
+    case PLOCK_OWNER_DIED:
+        /* It protects steps that are whole each: one mkdir, one rename. */
+        plock_consistent(lock);
+        return 0;
+    case PLOCK_TIMEOUT:
+        break;
+    }
+    return err_set(err, OT_E_TIMEOUT, "folder names of %s are locked", logdir_path(dir));
+}
+
+void
+logdir_names_unlock(int dir)
+{
+    plock_unlock(&shared_of(dir)->names);
+}
+
+void
+logdir_add_bytes(int dir, int64_t bytes)
+{
+    (void)atomic_i64_add(&shared_of(dir)->bytes, bytes);
+}
+
+int64_t
+logdir_bytes(int dir)
+{
+    return atomic_i64_load_relaxed(&shared_of(dir)->bytes);
+}
+
+void
+logdir_push_dirty(int dir, int32_t slot)
+{
+    LogDirShared *d = shared_of(dir);
+    uint32_t head = atomic_u32_load(&d->dirty_head);
+
+    do {
+        atomic_i32_store(&pslot_at(slot)->dirty_next, (int32_t)head);
+    } while (!atomic_u32_cas(&d->dirty_head, &head, (uint32_t)slot + 1));
+}
+
+void
+logdir_set_dirty_overflow(int dir)
+{
+    atomic_u32_store(&shared_of(dir)->dirty_overflow, 1);
+}
+
+int32_t
+logdir_take_dirty(int dir, bool *ret_overflow)
+{
+    LogDirShared *d = shared_of(dir);
+
+    *ret_overflow = atomic_u32_swap(&d->dirty_overflow, 0) != 0;
+    return (int32_t)atomic_u32_swap(&d->dirty_head, 0) - 1;
+}

@@ -1,0 +1,342 @@
+/*
+ * partition_table.c - slots of partitions and the settings records they share
+ *
+ * Runs in: controller (alloc, leadership, settings, retire), everybody (find, read).
+ * Crash rule: what the controller writes is published by one word (generation, leadership, settings
+ * handle); its death rebuilds the region. What backends write is the tuple, kept twice.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <string.h>
+
+#include "ottla/common/assert.h"
+#include "ottla/storage/logdirs.h"
+#include "ottla/storage/partition_slot.h"
+
+/* Head of the region; the slots follow at the next page. */
+typedef struct PartitionTable {
+    AtomicI32 high;      /* slots ever used */
+    AtomicI32 free_hint; /* where the search for a free slot begins */
+    AtomicU32 files_epoch;
+    int32_t size;
+} PartitionTable;
+
+static PartitionTable *table;
+static PartitionSlot *slots;
+
+size_t
+partition_table_shm_size(const ShmLimits *limits)
+{
+    return REGION_PAGE + (size_t)limits->max_partitions * sizeof(PartitionSlot);
+}
+
+void
+partition_table_shm_init(void *base, const ShmLimits *limits)
+{
+    table = base;
+    slots = (PartitionSlot *)(void *)((char *)base + REGION_PAGE);
+    table->size = limits->max_partitions;
+}
+
+int32_t
+pslot_table_size(void)
+{
+    return table->size;
+}
+
+int32_t
+pslot_high(void)
+{
+    return atomic_i32_load(&table->high);
+}
+
+PartitionSlot *
+pslot_at(int32_t index)
+{
+    ot_assert(index >= 0 && index < table->size);
+    return &slots[index];
+}
+
+int32_t
+pslot_index(const PartitionSlot *slot)
+{
+    return (int32_t)(slot - slots);
+}
+
+PartitionRef
+pslot_ref(const PartitionSlot *slot)
+{
+    return (PartitionRef){pslot_index(slot), atomic_u32_load(&slot->generation)};
+}
+
+PartitionSlot *
+pslot_find(PartitionRef ref)
+{
+    if (ref.slot < 0 || ref.slot >= table->size || ref.generation == 0 ||
+        atomic_u32_load(&slots[ref.slot].generation) != ref.generation)
+        return NULL;
+    return &slots[ref.slot];
+}
+
+bool
+pslot_is_current(PartitionRef ref)
+{
+    return pslot_find(ref) != NULL;
+}
+
+/* ---- controller process ------------------------------------------------------------------------- */
+
+/* First free slot from the hint on; PSLOT_NONE: the table is full. */
+static int32_t
+find_free(void)
+{
+    int32_t high = atomic_i32_load(&table->high);
+    int32_t hint = atomic_i32_load(&table->free_hint);
+    int32_t i;
+
+    for (i = hint; i < high; i++) {
+        if (pslot_state(&slots[i]) == PSLOT_FREE)
+            return i;
+    }
+    if (high < table->size)
+        return high;
+    for (i = 0; i < hint && i < high; i++) {
+        if (pslot_state(&slots[i]) == PSLOT_FREE)
+            return i;
+    }
+    return PSLOT_NONE;
+}
+
+/* Everything but what outlives a partition: generation, wait list, lock. */
+static void
+slot_reset(PartitionSlot *slot, const PslotIdentity *id)
+{
+    PlogTuple empty = {.first_unstable = -1,
+                       .max_timestamp = -1,
+                       .max_timestamp_offset = -1,
+                       .first_timestamp = -1,
+                       .last_time_entry = -1,
+                       .hw_pos = 0,
+                       .last_epoch = -1};
+
+    twocopy_write(&slot->tuple_head, slot->tuple, &empty, sizeof empty);
+    atomic_i64_store(&slot->producer_end, 0);
+    slot->producer_root = 0;
+    slot->producer_count = 0;
+    slot->snapshot_offset = -1;
+    slot->checkpointed = id->recovery_point;
+    slot->topic_id = id->topic_id;
+    slot->partition = id->partition;
+    slot->log_dir = id->log_dir;
+    slot->start_recovery_point = id->recovery_point;
+    slot->start_log_start = id->log_start_offset;
+    slot->start_high_watermark = id->high_watermark;
+    slot->has_folder = false;
+    atomic_u32_store(&slot->has_aborted, 0);
+    atomic_u32_store(&slot->opening, 0);
+    slot->topic_len = (uint8_t)id->topic.len;
+    memcpy(slot->topic, id->topic.ptr, (size_t)id->topic.len);
+    slot->topic[id->topic.len] = '\0';
+    atomic_u64_store(&slot->bytes_appended, 0);
+    atomic_u64_store(&slot->leadership, 0);
+    atomic_u64_store(&slot->settings, id->settings);
+}
+
+/* 0 is never a generation in use, so that a zeroed reference is stale. */
+static void
+next_generation(PartitionSlot *slot)
+{
+    uint32_t next = atomic_u32_load(&slot->generation) + 1;
+
+    atomic_u32_store(&slot->generation, next == 0 ? 1 : next);
+}
+
+int
+pslot_alloc(const PslotIdentity *id, PartitionRef *ret, ErrInfo *err)
+{
+    PartitionSlot *slot;
+    int32_t i;
+
+    if (id->topic.len < 1 || id->topic.len > LIMIT_TOPIC_NAME_LEN || id->log_dir < 0 ||
+        id->log_dir >= logdir_count() || id->partition < 0)
+        return err_set(err, OT_E_INVALID, "partition identity is not valid");
+    i = find_free();
+    if (i == PSLOT_NONE)
+        return err_set(err, OT_E_LIMIT, "max.partitions (%d) is reached", (int)table->size);
+    slot = &slots[i];
+    if (!slot->append_lock.initialized)
+        plock_init(&slot->append_lock, PLOCK_RANK_APPEND);
+    slot_reset(slot, id);
+    next_generation(slot);
+    atomic_u32_store(&slot->state, PSLOT_UNOPENED);
+    atomic_i32_store(&table->free_hint, i + 1);
+    if (i == atomic_i32_load(&table->high))
+        atomic_i32_store(&table->high, i + 1);
+    *ret = pslot_ref(slot);
+    return 0;
+}
+
+void
+pslot_set_leadership(PartitionSlot *slot, PslotLeadership leadership)
+{
+    atomic_u64_store(&slot->leadership,
+             (uint64_t)(uint32_t)leadership.leader_epoch << 32 | (uint64_t)leadership.isr_count << 16 |
+                 (uint64_t)leadership.replica_count << 8 | (uint64_t)leadership.role);
+}
+
+PslotLeadership
+pslot_leadership(const PartitionSlot *slot)
+{
+    uint64_t word = atomic_u64_load(&slot->leadership);
+
+    return (PslotLeadership){.leader_epoch = (int32_t)(uint32_t)(word >> 32),
+                             .role = (PslotRole)(word & 0xff),
+                             .replica_count = (uint8_t)(word >> 8 & 0xff),
+                             .isr_count = (uint16_t)(word >> 16 & 0xffff)};
+}
+
+void
+pslot_retire(PartitionSlot *slot)
+{
+    ot_assert(pslot_state(slot) != PSLOT_FREE && pslot_state(slot) != PSLOT_DELETING);
+    next_generation(slot);
+    atomic_u32_store(&slot->state, PSLOT_DELETING);
+}
+
+void
+pslot_make_free(PartitionSlot *slot)
+{
+    int32_t hint = atomic_i32_load(&table->free_hint);
+
+    ot_assert(pslot_state(slot) == PSLOT_DELETING);
+    atomic_u32_store(&slot->state, PSLOT_FREE);
+    if (pslot_index(slot) < hint)
+        (void)atomic_i32_cas(&table->free_hint, &hint, pslot_index(slot)); /* a hint may be lost */
+}
+
+uint32_t
+pslot_files_epoch(void)
+{
+    return atomic_u32_load(&table->files_epoch);
+}
+
+void
+pslot_raise_files_epoch(void)
+{
+    (void)atomic_u32_add(&table->files_epoch, 1);
+}
+
+/* ---- the tuple ---------------------------------------------------------------------------------- */
+
+uint64_t
+pslot_read_tuple(const PartitionSlot *slot, PlogTuple *ret)
+{
+    return twocopy_read(&slot->tuple_head, slot->tuple, sizeof *ret, ret);
+}
+
+void
+pslot_publish_tuple(PartitionSlot *slot, const PlogTuple *tuple)
+{
+    ot_assert_slow(tuple->log_start <= tuple->high_watermark);
+    ot_assert_slow(tuple->high_watermark <= tuple->log_end);
+    ot_assert_slow(tuple->active_size >= 0 && tuple->active_base <= tuple->log_end);
+    twocopy_write(&slot->tuple_head, slot->tuple, tuple, sizeof *tuple);
+}
+
+/* ---- settings records --------------------------------------------------------------------------- */
+
+/*
+ * A handle is serial << 32 | index + 1. Readers copy the record and look at the slot's word again: a
+ * record is reused only after all slots of its topic name another one, so an unchanged word means an
+ * unchanged record.
+ */
+typedef struct SettingsRecord {
+    TopicSettings settings;
+    uint32_t in_use;
+} SettingsRecord;
+
+typedef struct SettingsPool {
+    uint32_t count;
+    uint32_t high;
+    uint32_t hint;
+    uint32_t serial;
+} SettingsPool;
+
+static SettingsPool *settings_pool;
+static SettingsRecord *settings_records;
+
+size_t
+topic_settings_shm_size(const ShmLimits *limits)
+{
+    /* one per topic; twice, because a change needs the old and the new one for a moment */
+    return REGION_PAGE + ((size_t)limits->max_partitions + 1024) * sizeof(SettingsRecord);
+}
+
+void
+topic_settings_shm_init(void *base, const ShmLimits *limits)
+{
+    settings_pool = base;
+    settings_pool->count = (uint32_t)limits->max_partitions + 1024;
+    settings_records = (SettingsRecord *)(void *)((char *)base + REGION_PAGE);
+}
+
+uint64_t
+topic_settings_new(const TopicSettings *settings)
+{
+    SettingsPool *p = settings_pool;
+    uint32_t i = p->hint;
+
+    while (i < p->high && settings_records[i].in_use)
+        i++;
+    if (i == p->count) {
+        for (i = 0; i < p->count && settings_records[i].in_use; i++)
+            ;
+        if (i == p->count)
+            return 0;
+    }
+    if (i >= p->high)
+        p->high = i + 1;
+    p->hint = i + 1 < p->count ? i + 1 : 0;
+    settings_records[i].in_use = 1;
+    settings_records[i].settings = *settings;
+    p->serial++;
+    return (uint64_t)p->serial << 32 | (i + 1);
+}
+
+void
+pslot_set_settings(PartitionSlot *slot, uint64_t handle)
+{
+    atomic_u64_store(&slot->settings, handle);
+}
+
+void
+topic_settings_free(uint64_t handle)
+{
+    uint32_t i = (uint32_t)handle;
+
+    if (i == 0)
+        return;
+    ot_assert(i <= settings_pool->high && settings_records[i - 1].in_use);
+    settings_records[i - 1].in_use = 0;
+    if (i - 1 < settings_pool->hint)
+        settings_pool->hint = i - 1;
+}
+
+void
+pslot_settings(const PartitionSlot *slot, TopicSettings *ret)
+{
+    uint64_t word = atomic_u64_load(&slot->settings);
+
+    for (;;) {
+        uint64_t again;
+        uint32_t i = (uint32_t)word;
+
+        ot_assert(i != 0 && i <= settings_pool->count);
+        *ret = settings_records[i - 1].settings;
+        fence_acquire();
+        again = atomic_u64_load_relaxed(&slot->settings);
+        if (again == word)
+            return;
+        word = atomic_u64_load(&slot->settings);
+    }
+}

@@ -1,0 +1,215 @@
+/*
+ * plog_int.h - what the files of src/storage share about one partition's log
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_STORAGE_PLOG_INT_H
+#define OTTLA_STORAGE_PLOG_INT_H
+
+#include "ottla/common/vfs.h"
+#include "ottla/storage/checkpoint_files.h"
+#include "ottla/storage/fd_cache.h"
+#include "ottla/storage/logdirs.h"
+#include "ottla/storage/partition_slot.h"
+#include "ottla/storage/plog.h"
+#include "storage/pools_int.h"
+
+#define INDEX_ENTRY_BYTES 8
+#define TIME_ENTRY_BYTES  12
+#define TXN_ENTRY_BYTES   34
+#define FILE_MODE         0640
+
+/* Names a partition in pool owner words: (slot + 1) << 32 | generation. */
+uint64_t pslot_owner_word(const PartitionSlot *slot);
+
+/* ---- names (segment_file.c) ------------------------------------------------------------------- */
+
+void plog_folder_path(const PartitionSlot *slot, char ret[LIMIT_PATH_BYTES]);
+void plog_file_path(const PartitionSlot *slot, int64_t base, SegmentFile kind,
+                    char ret[LIMIT_PATH_BYTES]);
+
+/* Base and kind of a file name, with what stands behind the known suffix ("", ".deleted", ...). */
+bool segment_name_parse(StrView name, int64_t *ret_base, SegmentFile *ret_kind, StrView *ret_tail);
+
+/* ---- descriptors (fd_cache.c) ------------------------------------------------------------------ */
+
+struct FileRef {
+    int fd;
+    int32_t pins;
+    int32_t slot;
+    uint32_t generation;
+    uint32_t file_generation;
+    SegmentFile kind;
+    int64_t base;
+    FileRef *hash_next;
+    FileRef *lru_prev;
+    FileRef *lru_next;
+    bool detached; /* stale, not found any more; closed at its last release */
+};
+
+/*
+ * The pinned descriptor of a segment file, opened when needed. create: make the file if it is missing
+ * (writers). OT_E_NOT_FOUND: not there: look at the tuple again.
+ */
+int fd_cache_get(const PartitionSlot *slot, int64_t base, SegmentFile kind, bool create,
+                 FileRef **ret, ErrInfo *err);
+void fd_cache_put(FileRef *file);
+
+/* ---- scanning batches of a .log (segment_scan.c) ---------------------------------------------- */
+
+typedef struct SegmentScan {
+    int fd;
+    int64_t pos; /* of the next batch */
+    int64_t end; /* of the region */
+    uint8_t *buffer;
+    int32_t buffer_size; /* at least SCAN_BUFFER_MIN */
+    int32_t filled;
+    int64_t filled_pos; /* file position of buffer[0] */
+} SegmentScan;
+
+#define SCAN_BUFFER_MIN 4096
+
+void segment_scan_init(SegmentScan *scan, int fd, int64_t pos, int64_t end);
+
+/* The caller's memory instead of none; before the first step. */
+void segment_scan_set_buffer(SegmentScan *scan, void *memory, int32_t size);
+
+typedef struct ScannedBatch {
+    const uint8_t *header; /* BATCH_HEADER_BYTES, until the next step */
+    int64_t pos;
+    int64_t size;
+} ScannedBatch;
+
+/* *ret_what as batch_scan; a read error is the return code. On BATCH_SCAN_OK the scan moves on. */
+int segment_scan_next(SegmentScan *scan, BatchScan *ret_what, ScannedBatch *ret, ErrInfo *err);
+
+/* Whether the checksum of a batch fits; reads it through the buffer. Spoils the header view. */
+int segment_scan_check_crc(SegmentScan *scan, const ScannedBatch *batch, bool *ret_ok, ErrInfo *err);
+
+/* ---- index files (segment_index.c) ------------------------------------------------------------ */
+
+/* A segment as a reader sees it: from the tuple or from the list. */
+typedef struct SegmentView {
+    int64_t base;
+    int64_t end_offset; /* base of the next segment; LEO for the active one */
+    int64_t max_timestamp;
+    int64_t max_timestamp_offset;
+    int32_t size;
+    bool active;
+    int32_t list_index; /* of an inactive one */
+} SegmentView;
+
+/*
+ * Largest entry with offset <= target; {0, 0} relative when there is none. The tuple is the one the
+ * view was taken from.
+ */
+int offset_index_find(const PartitionSlot *slot, const PlogTuple *tuple, const SegmentView *seg,
+                      int64_t target, IndexEntry *ret, ErrInfo *err);
+
+/* Largest entry with timestamp <= target; offset_rel 0 and timestamp -1 when there is none. */
+int time_index_find(const PartitionSlot *slot, const PlogTuple *tuple, const SegmentView *seg,
+                    int64_t target, TimeEntry *ret, ErrInfo *err);
+
+void index_entry_encode(uint8_t at[INDEX_ENTRY_BYTES], IndexEntry e);
+IndexEntry index_entry_decode(const uint8_t at[INDEX_ENTRY_BYTES]);
+void time_entry_encode(uint8_t at[TIME_ENTRY_BYTES], TimeEntry e);
+TimeEntry time_entry_decode(const uint8_t at[TIME_ENTRY_BYTES]);
+
+/*
+ * Makes room for one more entry of each kind. Before anything of an append is in tuple, the lock
+ * holder's private copy: it may be published as it is.
+ */
+int index_prepare(PartitionSlot *slot, PlogTuple *tuple, ErrInfo *err);
+
+/* Appends entries of the active segment after index_prepare. */
+int index_append(PartitionSlot *slot, PlogTuple *tuple, IndexEntry entry, ErrInfo *err);
+int time_index_append(PartitionSlot *slot, PlogTuple *tuple, TimeEntry entry, ErrInfo *err);
+
+/* Brings the hot entries into the files; the chunk stays. */
+int index_flush(PartitionSlot *slot, PlogTuple *tuple, ErrInfo *err);
+
+/* ---- segments of a tuple (plog_read.c) --------------------------------------------------------- */
+
+/*
+ * The segment that holds an offset in [log start, LEO], from a tuple read together with
+ * list_generation. False: the list changed, start again.
+ */
+bool plog_segment_of(const PartitionSlot *slot, const PlogTuple *tuple, int64_t offset,
+                     SegmentView *ret);
+bool plog_segment_after(const PartitionSlot *slot, const PlogTuple *tuple, const SegmentView *seg,
+                        SegmentView *ret);
+bool plog_segment_at(const PartitionSlot *slot, const PlogTuple *tuple, int32_t index,
+                     SegmentView *ret);
+
+/* A consistent look at an open log; false: stale reference or not open. */
+typedef struct PlogView {
+    PartitionSlot *slot;
+    uint32_t list_generation;
+    PlogTuple tuple;
+} PlogView;
+int plog_view(PartitionRef ref, PlogView *ret, ErrInfo *err);
+bool plog_view_valid(const PlogView *view, PartitionRef ref);
+
+void plog_fill_offsets(const PartitionSlot *slot, const PlogTuple *tuple, PlogOffsets *ret);
+
+/*
+ * Position of the first batch whose last offset is >= offset, at or after the segment's start.
+ * *ret_found false: none in this segment.
+ */
+typedef struct BatchPlace {
+    bool found;
+    int32_t pos;
+    int32_t size;
+    int64_t base_offset;
+    int64_t last_offset;
+} BatchPlace;
+int plog_place_of(const PlogView *view, const SegmentView *seg, int64_t offset, FileRef *file,
+                  BatchPlace *ret, ErrInfo *err);
+
+/* ---- opening and repair -------------------------------------------------------------------------- */
+
+/* Append lock held, state UNOPENED: loads, recovers if needed, publishes. */
+int plog_open_locked(PartitionSlot *slot, ErrInfo *err);
+
+/* The lock's last owner died: design.md 4 steps 1 to 5; the caller says consistent. */
+int plog_repair_locked(PartitionSlot *slot, ErrInfo *err);
+
+/* Creates the folder at the first append. */
+int plog_make_folder(PartitionSlot *slot, ErrInfo *err);
+
+/* Lock without opening; repairs. False: somebody holds it. */
+bool plog_try_lock_quiet(PartitionSlot *slot);
+
+/* On the dirty list of its log directory, if it is not. */
+void plog_mark_dirty(PartitionSlot *slot);
+
+/*
+ * Replays batches [from, LEO) into the producer state; txn_from: offset from which .txnindex entries
+ * are written anew (INT64_MAX: none). Needs the append lock; tuple is the private copy.
+ */
+int plog_replay_producers(PartitionSlot *slot, PlogTuple *tuple, int64_t from, int64_t txn_from,
+                          ErrInfo *err);
+
+/* Encodes all producers; *ret malloc'ed. */
+int plog_snapshot_encode(const PartitionSlot *slot, uint8_t **ret, int32_t *ret_len, ErrInfo *err);
+int plog_snapshot_store(PartitionSlot *slot, int64_t offset, VfsDurability durability, ErrInfo *err);
+
+/* Loads a snapshot file into the (empty) producer state. */
+int plog_snapshot_load(PartitionSlot *slot, int64_t offset, ErrInfo *err);
+
+/* Epoch file of the partition: assigns and stores; updates tuple. */
+int plog_assign_epoch(PartitionSlot *slot, PlogTuple *tuple, int32_t epoch, int64_t start,
+                      ErrInfo *err);
+
+/*
+ * Time index entry for the largest timestamp of the active segment unless the last one is it: with
+ * each offset index entry, and when the segment ends, so that its last entry is its maximum (6.3).
+ */
+int plog_force_time_entry(PartitionSlot *slot, PlogTuple *tuple, ErrInfo *err);
+
+/* Turns a failed write into what the log dir's state and the client get (design.md 6). */
+int plog_write_failed(PartitionSlot *slot, int code, ErrInfo *err);
+
+void plog_count_evicted_producer(void);
+
+#endif

@@ -1,0 +1,355 @@
+/*
+ * plog_lock.c - the append lock of a partition: taking it, opening on first need, repair
+ *
+ * Runs in: backend, startup, checkpointer, retention, controller.
+ * What a dead owner may have left, and what makes it good (design.md 4, in this order):
+ *
+ *   1 the published tuple is whole, whatever instant the owner died at: it is the truth
+ *   2 bytes of the active .log beyond its size: cut
+ *   3 index entries beyond the flushed counts: cut; a segment file that no list names: removed
+ *   4 chunks and producer entries that nothing reaches: taken back; links made anew; batches in
+ *     [producer end, LEO): replayed
+ *   5 the dirty list and the waiters: told to look at everything
+ *   6 the lock is consistent
+ *
+ * The owner may die again at any of these steps: each only brings files and pools closer to the tuple,
+ * so the next owner begins again at 1.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+
+#include "ottla/common/assert.h"
+#include "ottla/common/clock.h"
+#include "ottla/common/crashpoint.h"
+#include "storage/plog_int.h"
+
+#define OPENING_WAIT_US (200 * 1000) /* for a log that another process opens right now */
+
+/* ---- repair ------------------------------------------------------------------------------------- */
+
+/* Cuts a file that exists; a missing one is fine when nothing of it was published. */
+static int
+cut_file(PartitionSlot *slot, int64_t base, SegmentFile kind, int64_t size, ErrInfo *err)
+{
+    FileRef *file;
+    int64_t now;
+    int rc = fd_cache_get(slot, base, kind, false, &file, err);
+
+    if (rc == OT_E_NOT_FOUND && size == 0)
+        return 0;
+    if (rc != 0)
+        return rc;
+    now = vfs_size(file->fd, err);
+    rc = now < 0 ? (int)now : 0;
+    if (rc == 0 && now > size)
+        rc = vfs_truncate(file->fd, size, err);
+    fd_cache_put(file);
+    return rc;
+}
+
+/* A roll that was not published leaves files that begin at LEO. */
+static int
+remove_unlisted(PartitionSlot *slot, const PlogTuple *t, ErrInfo *err)
+{
+    static const SegmentFile kinds[] = {SEGMENT_LOG, SEGMENT_INDEX, SEGMENT_TIMEINDEX};
+    char path[LIMIT_PATH_BYTES];
+    size_t i;
+
+    if (t->log_end == t->active_base)
+        return 0;
+    for (i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        int rc;
+
+        plog_file_path(slot, t->log_end, kinds[i], path);
+        rc = vfs_unlink(path, err);
+        if (rc != 0 && rc != OT_E_NOT_FOUND)
+            return rc;
+    }
+    return 0;
+}
+
+static int
+repair_files(PartitionSlot *slot, const PlogTuple *t, ErrInfo *err)
+{
+    int rc;
+
+    if (!slot->has_folder)
+        return 0; /* files of an unpublished first append are emptied by the next one */
+    rc = cut_file(slot, t->active_base, SEGMENT_LOG, t->active_size, err);
+    crashpoint("plog.repair.log");
+    if (rc == 0)
+        rc = cut_file(slot, t->active_base, SEGMENT_INDEX,
+                      (int64_t)t->index_flushed * INDEX_ENTRY_BYTES, err);
+    if (rc == 0)
+        rc = cut_file(slot, t->active_base, SEGMENT_TIMEINDEX,
+                      (int64_t)t->time_flushed * TIME_ENTRY_BYTES, err);
+    if (rc == 0)
+        rc = cut_file(slot, t->active_base, SEGMENT_TXNINDEX, t->txn_index_size, err);
+    crashpoint("plog.repair.indexes");
+    if (rc == 0)
+        rc = remove_unlisted(slot, t, err);
+    return rc;
+}
+
+static int
+repair_open(PartitionSlot *slot, ErrInfo *err)
+{
+    PlogTuple t;
+    int64_t from;
+    int rc;
+
+    (void)pslot_read_tuple(slot, &t); /* step 1 */
+    rc = repair_files(slot, &t, err);
+    crashpoint("plog.repair.files");
+    if (rc != 0)
+        return rc;
+    segment_pool_sweep(slot, &t);
+    producer_relink(slot);
+    crashpoint("plog.repair.links");
+    from = atomic_i64_load(&slot->producer_end);
+    if (from < t.log_end) {
+        PlogTuple after = t;
+
+        rc = plog_replay_producers(slot, &after, from, INT64_MAX, err);
+        if (rc != 0)
+            return rc;
+        if (after.first_unstable != t.first_unstable)
+            pslot_publish_tuple(slot, &after);
+        atomic_i64_store(&slot->producer_end, t.log_end);
+    }
+    crashpoint("plog.repair.producers");
+    return 0;
+}
+
+/* An opener died: the next one begins anew. */
+static void
+repair_unopened(PartitionSlot *slot)
+{
+    segment_pool_sweep(slot, NULL);
+    slot->producer_count = 1; /* so that the scan looks at all */
+    producer_remove_all(slot);
+    atomic_u32_store(&slot->opening, 0);
+}
+
+int
+plog_repair_locked(PartitionSlot *slot, ErrInfo *err)
+{
+    int rc = 0;
+
+    switch (pslot_state(slot)) {
+    case PSLOT_OPEN:
+        rc = repair_open(slot, err);
+        break;
+    case PSLOT_UNOPENED:
+    case PSLOT_FAILED:
+        repair_unopened(slot);
+        break;
+    case PSLOT_FREE:
+    case PSLOT_DELETING:
+        break; /* burial is done again from the start */
+    case PSLOT_STATE_COUNT:
+        ot_unreachable();
+    }
+    if (rc != 0) {
+        atomic_u32_store(&slot->state, PSLOT_FAILED);
+        (void)plog_write_failed(slot, rc, err); /* the code is ours to give below */
+    }
+    atomic_u32_store(&slot->dirty, 1);
+    logdir_set_dirty_overflow(slot->log_dir);
+    return rc == 0 ? 0 : OT_E_KAFKA_STORAGE_ERROR;
+}
+
+/* The dead owner may have published and not woken: everybody who hangs here looks again. */
+static void
+wake_after_repair(PartitionSlot *slot)
+{
+    WakeBatch batch;
+
+    wake_batch_init(&batch);
+    wait_notify(&slot->waiters, (uint32_t)pslot_index(slot), WAIT_ON_ANY, clock_mono_us(), &batch);
+    wake_batch_flush(&batch); /* rare: signalling under the lock does no harm here */
+}
+
+/* After PLOCK_OWNER_DIED: repairs, says consistent. The lock stays held. */
+static int
+take_over(PartitionSlot *slot, ErrInfo *err)
+{
+    int rc = plog_repair_locked(slot, err);
+
+    wake_after_repair(slot);
+    crashpoint("plog.repair.woken");
+    plock_consistent(&slot->append_lock);
+    return rc;
+}
+
+/* ---- taking the lock ---------------------------------------------------------------------------- */
+
+static int
+lock_slot(PartitionSlot *slot, int64_t wait_us, ErrInfo *err)
+{
+    switch (plock_lock(&slot->append_lock, clock_mono_us() + wait_us, WAIT_EV_PARTITION_LOCK)) {
+    case PLOCK_OK:
+        return 0;
+    case PLOCK_OWNER_DIED:
+        (void)take_over(slot, err); /* a failure is in the state now */
+        return 0;
+    case PLOCK_TIMEOUT:
+        break;
+    }
+    return err_set(err, OT_E_REQUEST_TIMED_OUT, "%s-%d: append lock is held", slot->topic,
+                   (int)slot->partition);
+}
+
+static int
+stale(ErrInfo *err)
+{
+    return err_set(err, OT_E_UNKNOWN_TOPIC_OR_PARTITION, "partition is deleted");
+}
+
+/* Lock held: opens if nobody did, refuses what cannot serve. */
+static int
+require_open(PartitionSlot *slot, PartitionRef ref, ErrInfo *err)
+{
+    if (!pslot_is_current(ref))
+        return stale(err);
+    if (pslot_state(slot) == PSLOT_UNOPENED) {
+        int rc = plog_open_locked(slot, err);
+
+        if (rc != 0)
+            return rc;
+    }
+    switch (pslot_state(slot)) {
+    case PSLOT_OPEN:
+        return 0;
+    case PSLOT_FREE:
+    case PSLOT_DELETING:
+        return stale(err);
+    case PSLOT_UNOPENED:
+    case PSLOT_FAILED:
+    case PSLOT_STATE_COUNT:
+        break;
+    }
+    return err_set(err, OT_E_KAFKA_STORAGE_ERROR, "%s-%d: log cannot be used", slot->topic,
+                   (int)slot->partition);
+}
+
+int
+plog_lock(PartitionRef ref, PartitionSlot **ret, ErrInfo *err)
+{
+    PartitionSlot *slot = pslot_find(ref);
+    int rc;
+
+    if (slot == NULL)
+        return stale(err);
+    rc = lock_slot(slot, (int64_t)PLOG_LOCK_WAIT_MS * 1000, err);
+    if (rc != 0)
+        return rc;
+    rc = require_open(slot, ref, err);
+    if (rc != 0) {
+        plock_unlock(&slot->append_lock);
+        return rc;
+    }
+    *ret = slot;
+    return 0;
+}
+
+int
+plog_try_lock(PartitionRef ref, PartitionSlot **ret, ErrInfo *err)
+{
+    PartitionSlot *slot = pslot_find(ref);
+
+    if (slot == NULL)
+        return stale(err);
+    if (!plog_try_lock_quiet(slot))
+        return err_set(err, OT_E_AGAIN, "append lock is held");
+    if (!pslot_is_current(ref)) {
+        plock_unlock(&slot->append_lock);
+        return stale(err);
+    }
+    *ret = slot;
+    return 0;
+}
+
+bool
+plog_try_lock_quiet(PartitionSlot *slot)
+{
+    switch (plock_trylock(&slot->append_lock)) {
+    case PLOCK_OK:
+        return true;
+    case PLOCK_OWNER_DIED:
+        (void)take_over(slot, NULL); /* a failure is in the state now */
+        return true;
+    case PLOCK_TIMEOUT:
+        break;
+    }
+    return false;
+}
+
+bool
+plog_lock_plain(PartitionSlot *slot)
+{
+    return lock_slot(slot, (int64_t)PLOG_LOCK_WAIT_MS * 1000, NULL) == 0;
+}
+
+void
+plog_unlock(PartitionSlot *slot)
+{
+    plock_unlock(&slot->append_lock);
+}
+
+int
+plog_ensure_open(PartitionRef ref, ErrInfo *err)
+{
+    PartitionSlot *slot = pslot_find(ref);
+    int64_t wait_us = (int64_t)PLOG_LOCK_WAIT_MS * 1000;
+    int rc;
+
+    if (slot == NULL)
+        return stale(err);
+    if (pslot_state(slot) == PSLOT_OPEN)
+        return 0;
+    if (atomic_u32_load(&slot->opening) != 0)
+        wait_us = OPENING_WAIT_US;
+    rc = lock_slot(slot, wait_us, err);
+    if (rc != 0)
+        return err_set(err, OT_E_NOT_LEADER_OR_FOLLOWER, "%s-%d: log is being recovered",
+                       slot->topic, (int)slot->partition);
+    rc = require_open(slot, ref, err);
+    plock_unlock(&slot->append_lock);
+    return rc;
+}
+
+/* ---- epochs ------------------------------------------------------------------------------------- */
+
+int
+plog_assign_epoch(PartitionSlot *slot, PlogTuple *tuple, int32_t epoch, int64_t start, ErrInfo *err)
+{
+    char folder[LIMIT_PATH_BYTES];
+    EpochEntry *list = NULL;
+    EpochEntry *grown;
+    int32_t count = 0;
+    int rc;
+
+    plog_folder_path(slot, folder);
+    rc = epoch_file_load(folder, &list, &count, err);
+    if (rc == OT_E_NOT_FOUND)
+        rc = 0;
+    if (rc != 0) {
+        free(list);
+        return plog_write_failed(slot, rc, err);
+    }
+    grown = realloc(list, ((size_t)count + 1) * sizeof *list);
+    if (grown == NULL) {
+        free(list);
+        return plog_write_failed(slot, err_set(err, OT_E_NO_MEMORY, "no memory for epochs"), err);
+    }
+    count = epochs_assign(grown, count, (EpochEntry){epoch, start});
+    rc = epoch_file_store(folder, grown, count, err);
+    if (rc == 0) {
+        tuple->last_epoch = grown[count - 1].epoch;
+        tuple->last_epoch_start = grown[count - 1].start_offset;
+    }
+    free(grown);
+    return rc == 0 ? 0 : plog_write_failed(slot, rc, err);
+}

@@ -1,0 +1,409 @@
+/*
+ * producer_pool.c - producer entries of all partitions in one pool, a search tree per partition
+ *
+ * The tree is a digital search tree with four children per node over the mixed producer id: no
+ * rebalancing, so adding is one store and removing two, and any descendant may take the place of a
+ * removed node.
+ *
+ * Crash rule: an entry's owner word names its partition, its valid word says that id and state are
+ * whole, its state is kept twice. Links are never trusted after a death: the repair makes them anew
+ * from the owner words (producer_relink). producer_end of the slot, stored last, says which batches
+ * the entries cover.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <string.h>
+
+#include "ottla/common/assert.h"
+#include "ottla/common/hash.h"
+#include "ottla/ipc/pool.h"
+#include "ottla/storage/plog.h"
+#include "storage/plog_int.h"
+#include "storage/pools_int.h"
+
+#define CHILDREN        4
+#define LEVELS          32 /* two bits of the mixed id each */
+#define OTHERS_TO_TRY   8  /* partitions asked for a victim when the pool is full */
+#define PROBES_WHEN_LOW 0  /* look at every word: full is rare and expensive anyway */
+
+struct ProducerEntry {
+    int64_t producer_id;
+    AtomicU32 valid;
+    uint32_t child[CHILDREN]; /* entry + 1; 0: none */
+    uint32_t pad;
+    TwoCopy head;
+    ProducerState copies[2];
+};
+
+typedef struct ProducerPoolHead {
+    AtomicU32 high; /* entries ever taken: bound of scans */
+} ProducerPoolHead;
+
+static ProducerPoolHead *head;
+static Pool *pool;
+static ProducerEntry *entries;
+
+size_t
+producer_pool_shm_size(const ShmLimits *limits)
+{
+    return CACHE_LINE_BYTES + region_round(pool_size((uint32_t)limits->producer_entries)) +
+           (size_t)limits->producer_entries * sizeof(ProducerEntry);
+}
+
+void
+producer_pool_shm_init(void *base, const ShmLimits *limits)
+{
+    uint32_t n = (uint32_t)limits->producer_entries;
+
+    head = base;
+    pool = (Pool *)(void *)((char *)base + CACHE_LINE_BYTES);
+    entries = (ProducerEntry *)(void *)((char *)pool + region_round(pool_size(n)));
+    pool_init(pool, n);
+}
+
+static ProducerEntry *
+entry_at(uint32_t link)
+{
+    ot_assert(link > 0 && link <= pool->count);
+    return &entries[link - 1];
+}
+
+static uint32_t
+entry_link(const ProducerEntry *entry)
+{
+    return (uint32_t)(entry - entries) + 1;
+}
+
+/* The mixed id; a bijection, so that different ids part at some level. */
+static uint64_t
+path_of(int64_t producer_id)
+{
+    return hash_u64((uint64_t)producer_id);
+}
+
+static unsigned
+branch_at(uint64_t path, int level)
+{
+    return (unsigned)(path >> (2 * level)) & (CHILDREN - 1);
+}
+
+/* Where the entry hangs or would hang. */
+static uint32_t *
+find_link(PartitionSlot *slot, int64_t producer_id)
+{
+    uint64_t path = path_of(producer_id);
+    uint32_t *link = &slot->producer_root;
+    int level;
+
+    for (level = 0; *link != 0 && entry_at(*link)->producer_id != producer_id; level++) {
+        ot_assert(level < LEVELS);
+        link = &entry_at(*link)->child[branch_at(path, level)];
+    }
+    return link;
+}
+
+ProducerEntry *
+producer_find(const PartitionSlot *slot, int64_t producer_id)
+{
+    uint64_t path = path_of(producer_id);
+    uint32_t link = slot->producer_root;
+    int level;
+
+    for (level = 0; link != 0; level++) {
+        ProducerEntry *e = entry_at(link);
+
+        if (e->producer_id == producer_id)
+            return e;
+        ot_assert(level < LEVELS);
+        link = e->child[branch_at(path, level)];
+    }
+    return NULL;
+}
+
+int64_t
+producer_entry_id(const ProducerEntry *entry)
+{
+    return entry->producer_id;
+}
+
+void
+producer_get(const ProducerEntry *entry, ProducerState *ret)
+{
+    (void)twocopy_read(&entry->head, entry->copies, sizeof *ret, ret);
+}
+
+void
+producer_put(ProducerEntry *entry, const ProducerState *state)
+{
+    twocopy_write(&entry->head, entry->copies, state, sizeof *state);
+}
+
+/* ---- taking and giving back --------------------------------------------------------------------- */
+
+typedef struct OldestSearch {
+    ProducerEntry *entry;
+    int64_t timestamp;
+} OldestSearch;
+
+static void
+consider_oldest(ProducerEntry *entry, void *arg)
+{
+    OldestSearch *s = arg;
+    ProducerState state;
+
+    producer_get(entry, &state);
+    if (state.txn_first_offset >= 0)
+        return;
+    if (s->entry == NULL || state.last_timestamp < s->timestamp) {
+        s->entry = entry;
+        s->timestamp = state.last_timestamp;
+    }
+}
+
+static bool
+evict_oldest(PartitionSlot *slot)
+{
+    OldestSearch s = {NULL, 0};
+
+    producer_each(slot, consider_oldest, &s);
+    if (s.entry == NULL)
+        return false;
+    producer_remove(slot, s.entry);
+    plog_count_evicted_producer();
+    return true;
+}
+
+/* Asks some other partitions, whose locks are free, for their oldest producer. */
+static bool
+evict_elsewhere(const PartitionSlot *mine)
+{
+    int32_t high = pslot_high();
+    uint32_t start = atomic_u32_load(&head->high) * 2654435761u;
+    int tries = 0;
+    int32_t i;
+
+    for (i = 0; i < high && tries < OTHERS_TO_TRY; i++) {
+        PartitionSlot *slot = pslot_at((int32_t)((start + (uint32_t)i) % (uint32_t)high));
+        bool evicted;
+
+        if (slot == mine || slot->producer_count == 0)
+            continue;
+        tries++;
+        if (!plog_try_lock_quiet(slot))
+            continue;
+        evicted = evict_oldest(slot);
+        plock_unlock(&slot->append_lock);
+        if (evicted)
+            return true;
+    }
+    return false;
+}
+
+static uint32_t
+entry_alloc(const PartitionSlot *slot)
+{
+    uint32_t i = pool_alloc(pool, pslot_owner_word(slot), PROBES_WHEN_LOW);
+    uint32_t high = atomic_u32_load(&head->high);
+
+    if (i == POOL_NONE)
+        return 0;
+    while (high < i + 1 && !atomic_u32_cas(&head->high, &high, i + 1))
+        ;
+    return i + 1;
+}
+
+/* A fresh entry, or 0. Evicts when the pool is full. */
+static uint32_t
+entry_obtain(PartitionSlot *slot)
+{
+    uint32_t link = entry_alloc(slot);
+
+    if (link == 0 && (evict_oldest(slot) || evict_elsewhere(slot)))
+        link = entry_alloc(slot);
+    return link;
+}
+
+ProducerEntry *
+producer_obtain(PartitionSlot *slot, int64_t producer_id)
+{
+    static const ProducerState empty = {.last_timestamp = -1,
+                                        .txn_first_offset = -1,
+                                        .coordinator_epoch = -1,
+                                        .epoch = BATCH_NO_PRODUCER_EPOCH};
+    ProducerEntry *e = producer_find(slot, producer_id);
+    uint32_t link;
+
+    if (e != NULL)
+        return e;
+    link = entry_obtain(slot);
+    if (link == 0)
+        return NULL;
+    e = entry_at(link);
+    e->producer_id = producer_id;
+    memset(e->child, 0, sizeof e->child);
+    producer_put(e, &empty);
+    atomic_u32_store(&e->valid, 1);
+    *find_link(slot, producer_id) = link;
+    slot->producer_count++;
+    return e;
+}
+
+/* Gives an unlinked entry back; valid goes first, so that a relink never takes half an entry. */
+static void
+entry_free(ProducerEntry *entry, uint64_t owner)
+{
+    atomic_u32_store(&entry->valid, 0);
+    (void)pool_free(pool, entry_link(entry) - 1, owner); /* false cannot be: we hold the lock */
+}
+
+/* Takes a leaf below an entry out of the tree; 0: it is a leaf itself. */
+static uint32_t
+detach_leaf(ProducerEntry *entry)
+{
+    uint32_t *link = NULL;
+    ProducerEntry *e = entry;
+    uint32_t leaf;
+    int level;
+
+    for (level = 0; level <= LEVELS; level++) {
+        uint32_t *next = NULL;
+        int i;
+
+        for (i = 0; i < CHILDREN && next == NULL; i++) {
+            if (e->child[i] != 0)
+                next = &e->child[i];
+        }
+        if (next == NULL)
+            break;
+        link = next;
+        e = entry_at(*next);
+    }
+    if (link == NULL)
+        return 0;
+    leaf = *link;
+    *link = 0;
+    return leaf;
+}
+
+void
+producer_remove(PartitionSlot *slot, ProducerEntry *entry)
+{
+    uint32_t *link = find_link(slot, entry->producer_id);
+    uint32_t leaf = detach_leaf(entry);
+
+    ot_assert(*link == entry_link(entry));
+    if (leaf != 0)
+        memcpy(entry_at(leaf)->child, entry->child, sizeof entry->child);
+    *link = leaf;
+    slot->producer_count--;
+    entry_free(entry, pslot_owner_word(slot));
+}
+
+/* ---- walking ------------------------------------------------------------------------------------ */
+
+void
+producer_each(const PartitionSlot *slot, void (*cb)(ProducerEntry *entry, void *arg), void *arg)
+{
+    uint32_t stack[LEVELS * CHILDREN + 1];
+    int depth = 0;
+
+    if (slot->producer_root != 0)
+        stack[depth++] = slot->producer_root;
+    while (depth > 0) {
+        ProducerEntry *e = entry_at(stack[--depth]);
+        int i;
+
+        for (i = 0; i < CHILDREN; i++) {
+            if (e->child[i] != 0)
+                stack[depth++] = e->child[i];
+        }
+        cb(e, arg);
+    }
+}
+
+static void
+consider_unstable(ProducerEntry *entry, void *arg)
+{
+    int64_t *first = arg;
+    ProducerState state;
+
+    producer_get(entry, &state);
+    if (state.txn_first_offset >= 0 && (*first < 0 || state.txn_first_offset < *first))
+        *first = state.txn_first_offset;
+}
+
+int64_t
+producer_first_unstable(const PartitionSlot *slot)
+{
+    int64_t first = -1;
+
+    producer_each(slot, consider_unstable, &first);
+    return first;
+}
+
+/* ---- repair ------------------------------------------------------------------------------------- */
+
+void
+producer_remove_all(PartitionSlot *slot)
+{
+    uint64_t slot_part = pslot_owner_word(slot) >> 32;
+    uint32_t high = slot->producer_count == 0 && slot->producer_root == 0 ? 0 : atomic_u32_load(&head->high);
+    uint32_t i;
+
+    slot->producer_root = 0;
+    slot->producer_count = 0;
+    for (i = 0; i < high; i++) {
+        uint64_t word = pool_owner(pool, i);
+
+        if (word >> 32 == slot_part)
+            entry_free(&entries[i], word);
+    }
+}
+
+/* Made for a batch that was never published. */
+static bool
+entry_is_empty(const ProducerEntry *entry)
+{
+    ProducerState state;
+
+    producer_get(entry, &state);
+    return state.batch_count == 0 && state.epoch == BATCH_NO_PRODUCER_EPOCH &&
+           state.coordinator_epoch < 0;
+}
+
+void
+producer_relink(PartitionSlot *slot)
+{
+    uint64_t owner = pslot_owner_word(slot);
+    uint32_t high = atomic_u32_load(&head->high);
+    uint32_t i;
+
+    slot->producer_root = 0;
+    slot->producer_count = 0;
+    for (i = 0; i < high; i++) {
+        uint64_t word = pool_owner(pool, i);
+        ProducerEntry *e = &entries[i];
+
+        if (word >> 32 != owner >> 32)
+            continue;
+        if (word != owner || atomic_u32_load(&e->valid) == 0 || entry_is_empty(e)) {
+            entry_free(e, word);
+            continue;
+        }
+        memset(e->child, 0, sizeof e->child);
+        *find_link(slot, e->producer_id) = i + 1;
+        slot->producer_count++;
+    }
+}
+
+uint32_t
+producer_pool_used(void)
+{
+    uint32_t high = atomic_u32_load(&head->high);
+    uint32_t used = 0;
+    uint32_t i;
+
+    for (i = 0; i < high; i++)
+        used += pool_owner(pool, i) != 0;
+    return used;
+}

@@ -1,5 +1,5 @@
 /*
- * batch_int.h - what the batch files share among themselves
+ * batch_int.h - what the batch files share among themselves. Pure.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,5 +1,5 @@
 /*
- * record_int.h - reading records piece by piece, for the re-encoder
+ * record_int.h - reading records piece by piece, for the re-encoder. Pure.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -566,6 +566,18 @@ control_records_are_understood(void **state)
     assert_int_equal(epoch, 31);
     record_iter_close(iter);
 
+    options = BATCH_BUILDER_DEFAULTS;
+    assert_int_equal(control_batch_build(&options, CONTROL_SNAPSHOT_HEADER, kit_text("body"), NOW,
+                                         arena, &bytes, NULL),
+                     0);
+    assert_int_equal(batch_attributes(bytes.ptr), BATCH_ATTR_CONTROL);
+    iter = record_iter_open(bytes, arena);
+    assert_int_equal(record_iter_next(iter, &record), RECORD_OK);
+    assert_true(control_record_type(record.key, &type));
+    assert_int_equal(type, CONTROL_SNAPSHOT_HEADER);
+    assert_int_equal(record.value.len, 4);
+    record_iter_close(iter);
+
     control_record_key(CONTROL_KRAFT_VOTERS, key);
     assert_true(control_record_type((BytesView){key, 4}, &type));
     assert_int_equal(type, CONTROL_KRAFT_VOTERS);

@@ -107,7 +107,7 @@ static int16_t
 delete_one(PartitionRef ref, int64_t offset, int64_t *ret_low_watermark)
 {
     PartitionSlot *slot = pslot_find(ref);
-    LogSettings topic;
+    TopicSettings topic;
     int64_t low_watermark;
     ErrInfo err;
     int rc;
@@ -115,7 +115,7 @@ delete_one(PartitionRef ref, int64_t offset, int64_t *ret_low_watermark)
     if (slot == NULL)
         return KERR_UNKNOWN_TOPIC_OR_PARTITION;
     pslot_settings(slot, &topic);
-    if (topic.compact && !topic.delete_policy)
+    if (topic.cleanup_compact && !topic.cleanup_delete)
         return KERR_POLICY_VIOLATION;
     rc = replica_delete_records(ref, offset, &low_watermark, &err);
     if (rc == 0)

@@ -176,7 +176,7 @@ validate_and_append(ProduceWork *work, ProducePart *part)
     PartitionSlot *slot = pslot_find(part->meta.ref);
     ArenaMark mark = arena_mark(work->rq->arena);
     BatchVerdict verdict = {0};
-    LogSettings topic;
+    TopicSettings topic;
     BatchRules rules;
 
     if (slot == NULL) {
@@ -247,6 +247,58 @@ unwatch(ProduceWork *work)
             wait_unregister(my_slot_index, work->parts[i].wait_node);
 }
 
+/* ---- the answer ----------------------------------------------------------------------------------- */
+
+/* The node of a leader once in the list; leaders beyond the room are left out. */
+static void
+name_node(ProduceWork *work, const Image *image, int32_t leader)
+{
+    const ImageBroker *broker = leader < 0 ? NULL : image_broker(image, leader);
+    const ImageEndpoint *endpoint =
+        broker == NULL ? NULL : image_broker_endpoint(broker, meta_listener(work->rq->conn));
+    ProduceResponseNode *node = &work->out.node_endpoints[work->out.node_endpoints_count];
+
+    if (endpoint == NULL)
+        return;
+    for (int32_t i = 0; i < work->out.node_endpoints_count; i++)
+        if (work->out.node_endpoints[i].node_id == leader)
+            return;
+    produce_response_node_init(node);
+    node->node_id = leader;
+    node->host = meta_copy(work->rq->arena, endpoint->host);
+    node->port = endpoint->port;
+    node->rack = meta_copy(work->rq->arena, broker->rack);
+    work->out.node_endpoints_count++;
+}
+
+/* Version 10 and above: who leads the partitions that answered NOT_LEADER_OR_FOLLOWER. */
+static void
+name_leaders(ProduceWork *work)
+{
+    ImagePin pin = {0};
+
+    if (work->rq->head.api_version < 10)
+        return;
+    for (int32_t i = 0; i < work->count; i++) {
+        ProducePart *part = &work->parts[i];
+
+        if (part->out->error_code != KERR_NOT_LEADER_OR_FOLLOWER)
+            continue;
+        if (work->out.node_endpoints == NULL) {
+            work->out.node_endpoints = arena_calloc(work->rq->arena, (size_t)work->count,
+                                                    sizeof *work->out.node_endpoints);
+            if (work->out.node_endpoints == NULL)
+                return;
+            pin = image_pin();
+        }
+        part->out->current_leader.leader_id = part->meta.leader;
+        part->out->current_leader.leader_epoch = part->meta.leader_epoch;
+        name_node(work, pin.image, part->meta.leader);
+    }
+    if (work->out.node_endpoints != NULL)
+        image_unpin(&pin);
+}
+
 /* ---- the handler --------------------------------------------------------------------------------------- */
 
 static ReqResult
@@ -265,7 +317,7 @@ answer(ProduceWork *work)
                    ? REQ_SILENT
                    : request_close(rq, "Produce with acks=0 failed with error %d; partition=%d",
 bad->out->error_code, bad->in->index);
-    produce_name_leaders(work);
+    name_leaders(work);
     return request_respond(rq, &produce_response_desc, &work->out);
 }
 

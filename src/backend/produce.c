@@ -133,22 +133,22 @@ produce_record_errors(ProduceWork *work, ProducePart *part, const BatchVerdict *
 }
 
 static int32_t
-codec_level(const LogSettings *topic)
+codec_level(const TopicSettings *topic)
 {
-    switch (topic->compression) {
+    switch (topic->compression_type) {
     case BATCH_CODEC_GZIP:
-        return topic->gzip_level;
+        return topic->compression_gzip_level;
     case BATCH_CODEC_LZ4:
-        return topic->lz4_level;
+        return topic->compression_lz4_level;
     case BATCH_CODEC_ZSTD:
-        return topic->zstd_level;
+        return topic->compression_zstd_level;
     default:
         return 0; /* the others have none */
     }
 }
 
 void
-produce_rules(const LogSettings *topic, int64_t now_ms, BatchRules *ret)
+produce_rules(const TopicSettings *topic, int64_t now_ms, BatchRules *ret)
 {
     *ret = (BatchRules){
         .origin = BATCH_FROM_CLIENT,
@@ -157,58 +157,9 @@ produce_rules(const LogSettings *topic, int64_t now_ms, BatchRules *ret)
         .timestamp_after_max_ms = topic->timestamp_after_max_ms,
         .max_message_bytes = topic->max_message_bytes,
         .segment_bytes = topic->segment_bytes,
-        .append_time = topic->append_time,
-        .compacted = topic->compact,
-        .target_codec = topic->compression, /* -1 keeps the producer's in both */
+        .append_time = topic->timestamp_type == TOPIC_LOG_APPEND_TIME,
+        .compacted = topic->cleanup_compact,
+        .target_codec = topic->compression_type, /* -1 keeps the producer's in both */
         .level = codec_level(topic),
     };
-}
-
-/* The node of a leader once in the list; leaders beyond the room are left out. */
-static void
-name_node(ProduceWork *work, const Image *image, int32_t leader)
-{
-    const ImageBroker *broker = leader < 0 ? NULL : image_broker(image, leader);
-    const ImageEndpoint *endpoint =
-        broker == NULL ? NULL : image_broker_endpoint(broker, meta_listener(work->rq->conn));
-    ProduceResponseNode *node = &work->out.node_endpoints[work->out.node_endpoints_count];
-
-    if (endpoint == NULL)
-        return;
-    for (int32_t i = 0; i < work->out.node_endpoints_count; i++)
-        if (work->out.node_endpoints[i].node_id == leader)
-            return;
-    produce_response_node_init(node);
-    node->node_id = leader;
-    node->host = meta_copy(work->rq->arena, endpoint->host);
-    node->port = endpoint->port;
-    node->rack = meta_copy(work->rq->arena, broker->rack);
-    work->out.node_endpoints_count++;
-}
-
-void
-produce_name_leaders(ProduceWork *work)
-{
-    ImagePin pin = {0};
-
-    if (work->rq->head.api_version < 10)
-        return;
-    for (int32_t i = 0; i < work->count; i++) {
-        ProducePart *part = &work->parts[i];
-
-        if (part->out->error_code != KERR_NOT_LEADER_OR_FOLLOWER)
-            continue;
-        if (work->out.node_endpoints == NULL) {
-            work->out.node_endpoints = arena_calloc(work->rq->arena, (size_t)work->count,
-                                                    sizeof *work->out.node_endpoints);
-            if (work->out.node_endpoints == NULL)
-                return;
-            pin = image_pin();
-        }
-        part->out->current_leader.leader_id = part->meta.leader;
-        part->out->current_leader.leader_epoch = part->meta.leader_epoch;
-        name_node(work, pin.image, part->meta.leader);
-    }
-    if (work->out.node_endpoints != NULL)
-        image_unpin(&pin);
 }

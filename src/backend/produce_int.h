@@ -11,9 +11,9 @@
 
 #include "backend/meta_int.h"
 #include "backend/request_int.h"
+#include "ottla/common/topic_settings.h"
 #include "ottla/protocol/batch_validate.h"
 #include "ottla/protocol/msg_produce.h"
-#include "ottla/storage/log_settings.h"
 
 #define PRODUCE_WAIT_KEY UINT32_MAX /* names the wait nodes of Produce among those of the slot */
 
@@ -56,9 +56,6 @@ void produce_fail_all(ProduceWork *work, int16_t code, const char *text);
 void produce_record_errors(ProduceWork *work, ProducePart *part, const BatchVerdict *verdict);
 
 /* What a topic's settings demand of a batch. */
-void produce_rules(const LogSettings *topic, int64_t now_ms, BatchRules *ret);
-
-/* Version 10 and above: current leaders of partitions that answered NOT_LEADER_OR_FOLLOWER. */
-void produce_name_leaders(ProduceWork *work);
+void produce_rules(const TopicSettings *topic, int64_t now_ms, BatchRules *ret);
 
 #endif

@@ -9,7 +9,17 @@
 
 #include <unistd.h>
 
+#include "ottla/backend/backend_main.h"
 #include "ottla/common/conf.h"
+
+void (*backend_reload)(void);
+
+void
+settings_reload(void)
+{
+    if (backend_reload != NULL)
+        backend_reload();
+}
 
 int32_t
 setting_request_max(void)

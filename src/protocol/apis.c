@@ -12,19 +12,19 @@
 #define API_AUTH_BEFORE true
 #define API_AUTH_AFTER  false
 
-#define X(api_key, api_name, lo, hi, serve, flexible, listeners, auth, memory, quota, now)         \
-    [api_key] = {                                                                                  \
-        .name = #api_name,                                                                         \
-        .key = api_key,                                                                            \
-        .offer_lo = lo,                                                                            \
-        .offer_hi = hi,                                                                            \
-        .serve_lo = serve,                                                                         \
-        .flexible_from = flexible,                                                                 \
-        .where = API_ON_##listeners,                                                               \
-        .throttle = API_THROTTLE_##quota,                                                          \
-        .state = API_STATE_##now,                                                                  \
-        .before_auth = API_AUTH_##auth,                                                            \
-        .memory_factor = memory,                                                                   \
+#define X(api_key, api_name, lo, hi, serve, flexible, listeners, auth, memory, quota, now) \
+    [api_key] = {                                                                          \
+        .name = #api_name,                                                                 \
+        .key = api_key,                                                                    \
+        .offer_lo = lo,                                                                    \
+        .offer_hi = hi,                                                                    \
+        .serve_lo = serve,                                                                 \
+        .flexible_from = flexible,                                                         \
+        .where = API_ON_##listeners,                                                       \
+        .throttle = API_THROTTLE_##quota,                                                  \
+        .state = API_STATE_##now,                                                          \
+        .before_auth = API_AUTH_##auth,                                                    \
+        .memory_factor = memory,                                                           \
     },
 static const ApiInfo apis[API_KEY_MAX + 1] = {API_TABLE(X)};
 #undef X

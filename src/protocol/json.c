@@ -96,7 +96,10 @@ next_code_point(const uint8_t **p, const uint8_t *end)
     uint32_t c = *(*p)++;
     if (c < 0x80)
         return c;
-    int more = c >= 0xf0 && c < 0xf8 ? 3 : c >= 0xe0 && c < 0xf0 ? 2 : c >= 0xc0 && c < 0xe0 ? 1 : 0;
+    int more = c >= 0xf0 && c < 0xf8   ? 3
+               : c >= 0xe0 && c < 0xf0 ? 2
+               : c >= 0xc0 && c < 0xe0 ? 1
+                                       : 0;
     if (more == 0 || end - *p < more)
         return 0xfffd;
     uint32_t v = c & (0x3fu >> more);

@@ -50,7 +50,7 @@ static size_t
 value_min_bytes(WireType type, bool array, bool flexible)
 {
     static const size_t fixed[WIRE_TYPE_COUNT] = {
-        [WIRE_BOOL] = 1,  [WIRE_INT8] = 1,   [WIRE_INT16] = 2, [WIRE_UINT16] = 2,  [WIRE_INT32] = 4,
+        [WIRE_BOOL] = 1,   [WIRE_INT8] = 1,  [WIRE_INT16] = 2, [WIRE_UINT16] = 2,  [WIRE_INT32] = 4,
         [WIRE_UINT32] = 4, [WIRE_INT64] = 8, [WIRE_UUID] = 16, [WIRE_FLOAT64] = 8,
     };
     if (!array && fixed[type] > 0)
@@ -60,9 +60,12 @@ value_min_bytes(WireType type, bool array, bool flexible)
     return type == WIRE_STRING && !array ? 2 : 4;
 }
 
-/* The nesting of the tables bounds the recursion. */
-size_t
-message_min_bytes(const MessageDesc *desc, const StructDesc *body, int16_t version)
+/*
+ * Fewest bytes of a struct in a version, its section of tagged fields included. The nesting of the
+ * tables bounds the recursion.
+ */
+static size_t
+struct_min_bytes(const MessageDesc *desc, const StructDesc *body, int16_t version)
 {
     bool flexible = version >= desc->flexible_from;
     size_t sum = flexible ? 1 : 0;
@@ -71,7 +74,7 @@ message_min_bytes(const MessageDesc *desc, const StructDesc *body, int16_t versi
         if (f->tag >= 0 || !in_range(f->versions, version))
             continue;
         if (f->type == WIRE_STRUCT && !f->array)
-            sum += in_range(f->nullable, version) ? 1 : message_min_bytes(desc, f->sub, version);
+            sum += in_range(f->nullable, version) ? 1 : struct_min_bytes(desc, f->sub, version);
         else
             sum += value_min_bytes(f->type, f->array, flexible && !f->rigid);
     }
@@ -82,12 +85,18 @@ size_t
 message_element_bytes(const FieldDesc *f)
 {
     static const size_t sizes[WIRE_TYPE_COUNT] = {
-        [WIRE_BOOL] = sizeof(bool),       [WIRE_INT8] = 1,
-        [WIRE_INT16] = 2,                 [WIRE_UINT16] = 2,
-        [WIRE_INT32] = 4,                 [WIRE_UINT32] = 4,
-        [WIRE_INT64] = 8,                 [WIRE_FLOAT64] = 8,
-        [WIRE_STRING] = sizeof(StrView),  [WIRE_UUID] = sizeof(Uuid),
-        [WIRE_BYTES] = sizeof(BytesView), [WIRE_RECORDS] = sizeof(RecordsView),
+        [WIRE_BOOL] = sizeof(bool),
+        [WIRE_INT8] = 1,
+        [WIRE_INT16] = 2,
+        [WIRE_UINT16] = 2,
+        [WIRE_INT32] = 4,
+        [WIRE_UINT32] = 4,
+        [WIRE_INT64] = 8,
+        [WIRE_FLOAT64] = 8,
+        [WIRE_STRING] = sizeof(StrView),
+        [WIRE_UUID] = sizeof(Uuid),
+        [WIRE_BYTES] = sizeof(BytesView),
+        [WIRE_RECORDS] = sizeof(RecordsView),
     };
     return f->type == WIRE_STRUCT ? f->sub->bytes : sizes[f->type];
 }
@@ -106,7 +115,7 @@ collect_ratios(const MessageDesc *desc, const StructDesc *body, int16_t version,
         if (!in_range(f->versions, version))
             continue;
         if (f->array || f->pointer) {
-            size_t least = f->type == WIRE_STRUCT ? message_min_bytes(desc, f->sub, version)
+            size_t least = f->type == WIRE_STRUCT ? struct_min_bytes(desc, f->sub, version)
                                                   : value_min_bytes(f->type, false, flexible);
             least += f->pointer ? 1 : 0;
             double ratio = (double)message_element_bytes(f) / (double)(least == 0 ? 1 : least);

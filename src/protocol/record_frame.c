@@ -19,8 +19,8 @@ void
 record_frame_size(WireSizer *s, const MessageDesc *desc, int16_t version)
 {
     if (has_number(desc))
-        s->bytes += 1 + wire_uvarint_size((uint32_t)desc->number) +
-                    wire_uvarint_size((uint32_t)version);
+        s->bytes +=
+            1 + wire_uvarint_size((uint32_t)desc->number) + wire_uvarint_size((uint32_t)version);
     else if (desc->kind != MESSAGE_CONTROL)
         s->bytes += 2;
 }

@@ -76,20 +76,20 @@ wire_read_varlong(WireReader *r, const char *field)
 }
 
 /* Arrays of fixed-size integers: TYPE of BITS bits. The count was checked, so the loop is unchecked. */
-#define INT_ARRAY_READER(TYPE, BYTES, LOAD)                                                        \
-    TYPE##_t *wire_read_##TYPE##_array(WireReader *r, bool flexible, bool nullable,               \
-                                       int32_t *ret_count, const char *field)                     \
-    {                                                                                              \
-        int32_t count = wire_read_count(r, flexible, nullable, BYTES, field);                     \
-        TYPE##_t *list = wire_alloc(r, count, sizeof *list, field);                               \
-        *ret_count = list == NULL && count > 0 ? 0 : count;                                        \
-        if (list == NULL)                                                                          \
-            return NULL;                                                                           \
-        const uint8_t *p = r->pos;                                                                 \
-        for (int32_t i = 0; i < count; i++)                                                        \
-            list[i] = (TYPE##_t)LOAD(p + (size_t)i * (BYTES));                                     \
-        r->pos = p + (size_t)count * (BYTES);                                                      \
-        return list;                                                                               \
+#define INT_ARRAY_READER(TYPE, BYTES, LOAD)                                         \
+    TYPE##_t *wire_read_##TYPE##_array(WireReader *r, bool flexible, bool nullable, \
+                                       int32_t *ret_count, const char *field)       \
+    {                                                                               \
+        int32_t count = wire_read_count(r, flexible, nullable, BYTES, field);       \
+        TYPE##_t *list = wire_alloc(r, count, sizeof *list, field);                 \
+        *ret_count = list == NULL && count > 0 ? 0 : count;                         \
+        if (list == NULL)                                                           \
+            return NULL;                                                            \
+        const uint8_t *p = r->pos;                                                  \
+        for (int32_t i = 0; i < count; i++)                                         \
+            list[i] = (TYPE##_t)LOAD(p + (size_t)i * (BYTES));                      \
+        r->pos = p + (size_t)count * (BYTES);                                       \
+        return list;                                                                \
     }
 
 #define LOAD8(p) (*(p))
@@ -246,8 +246,8 @@ wire_size_tagged(WireSizer *s, uint32_t tag, const WireSizer *content)
 {
     if (content->err != 0)
         wire_size_fail(s, content->err, content->err_field);
-    s->bytes += wire_uvarint_size(tag) + wire_uvarint_size((uint32_t)content->bytes) +
-                content->bytes;
+    s->bytes +=
+        wire_uvarint_size(tag) + wire_uvarint_size((uint32_t)content->bytes) + content->bytes;
 }
 
 void
@@ -305,16 +305,16 @@ wire_write_records(WireWriter *w, bool flexible, const RecordsView *v)
         (WireSlice){(size_t)(w->pos - w->begin), v->file_pos, v->len, v->fd};
 }
 
-#define INT_ARRAY_WRITER(TYPE, UTYPE, BYTES, STORE)                                                \
-    void wire_write_##TYPE##_array(WireWriter *w, bool flexible, const TYPE##_t *list,            \
-                                   int32_t count)                                                  \
-    {                                                                                              \
-        wire_write_count(w, flexible, count);                                                      \
-        if (count <= 0)                                                                            \
-            return;                                                                                \
-        uint8_t *p = wire_take(w, (size_t)count * (BYTES));                                        \
-        for (int32_t i = 0; i < count; i++)                                                        \
-            STORE(p + (size_t)i * (BYTES), (UTYPE)list[i]);                                        \
+#define INT_ARRAY_WRITER(TYPE, UTYPE, BYTES, STORE)                                    \
+    void wire_write_##TYPE##_array(WireWriter *w, bool flexible, const TYPE##_t *list, \
+                                   int32_t count)                                      \
+    {                                                                                  \
+        wire_write_count(w, flexible, count);                                          \
+        if (count <= 0)                                                                \
+            return;                                                                    \
+        uint8_t *p = wire_take(w, (size_t)count * (BYTES));                            \
+        for (int32_t i = 0; i < count; i++)                                            \
+            STORE(p + (size_t)i * (BYTES), (UTYPE)list[i]);                            \
     }
 
 #define STORE8(p, v) (*(p) = (v))

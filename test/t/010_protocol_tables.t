@@ -3,7 +3,8 @@
 #
 # Proves that src/protocol/messages describes the same messages as ../shared/protocol: names, kinds,
 # numbers, versions, flexible versions, and for each field its type, versions, null, tag, default,
-# key, ignorable and entity. Names of structs are ours. Skipped where there is no reference.
+# key, ignorable and entity. Names of structs are ours. apis.h offers what Kafka 4.3 does. Skipped
+# where there is no reference.
 #
 # SPDX-License-Identifier: Apache-2.0
 use strict;
@@ -137,4 +138,28 @@ for my $name (sort grep { $theirs{$_} } keys %ours) {
     }
     is_deeply(\@got, \@want, $name);
 }
+
+# ---- the versions that are offered ---------------------------------------------------------------
+
+# Telemetry (71, 72) is not offered without a plug-in; the reference shows such a node.
+my (%offered, %ranges);
+open my $apis, '<', 'include/ottla/protocol/apis.h' or die "apis.h: $!";
+while (<$apis>) {
+    my ($key, $name, $lo, $hi, undef, undef, $where, @rest) = /^    X\((.*)\)/ ? split /,\s*/, $1 : next;
+    next if $rest[-1] eq 'QUIET';
+    $offered{$key} = "$name $lo-$hi on $where";
+}
+open my $releases, '<', "$REFERENCE/protocol/releases.tsv" or die "releases.tsv: $!";
+my @columns = split ' ', scalar <$releases>;
+while (<$releases>) {
+    my %row;
+    @row{@columns} = split ' ';
+    my ($broker, $controller) = @row{qw(kafka-4.3 kafka-4.3-controller)};
+    my $range = $broker ne '-' ? $broker : $controller;
+    next if $range eq '-';
+    $range = "$range-$range" if $range !~ /-/;
+    my $where = $broker eq '-' ? 'CONTROLLER' : $controller eq '-' ? 'BROKER' : 'BOTH';
+    $ranges{$row{key}} = "$row{name} $range on $where";
+}
+is_deeply(\%offered, \%ranges, 'apis.h has the ranges of Kafka 4.3');
 done_testing();

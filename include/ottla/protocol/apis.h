@@ -2,7 +2,7 @@
  * apis.h - the APIs: one row each, and what may be asked about them
  *
  * The dispatcher, ApiVersions, the memory gate, quotas and statistics all read this table. A new API
- * begins to work when its row says NOW; ApiVersions lists exactly those.
+ * begins to work when its row says NOW; ApiVersions lists exactly those. Pure.
  *
  * Columns of a row
  *   key, Name        Name is Kafka's; tables are messages/<name>.txt
@@ -123,7 +123,7 @@
     X(92, DeleteShareGroupOffsets,      0,  0, 0, 0,         BROKER,     AFTER,  8, REQUEST,  LATER)
 /* clang-format on */
 
-#define X(key, name, lo, hi, serve_lo, flexible, where, auth, memory, throttle, state)             \
+#define X(key, name, lo, hi, serve_lo, flexible, where, auth, memory, throttle, state) \
     API_##name = key,
 typedef enum ApiKey { API_TABLE(X) } ApiKey;
 #undef X
@@ -143,12 +143,7 @@ typedef enum ApiThrottle {
     API_THROTTLE_COUNT
 } ApiThrottle;
 
-typedef enum ApiState {
-    API_STATE_LATER,
-    API_STATE_NOW,
-    API_STATE_QUIET,
-    API_STATE_COUNT
-} ApiState;
+typedef enum ApiState { API_STATE_LATER, API_STATE_NOW, API_STATE_QUIET, API_STATE_COUNT } ApiState;
 
 typedef struct ApiInfo {
     const char *name; /* NULL: no API has this key */

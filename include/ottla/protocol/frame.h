@@ -3,7 +3,7 @@
  *
  * A frame is an int32 size (itself not counted), a header and a body. Who reads from the socket
  * strips the size and hands the rest to frame_read_head(), then reads the body with the codec of
- * (api_key, api_version). Spec: README.md of the protocol facts, "Headers"; observed.md 5.
+ * (api_key, api_version). Pure. Spec: README.md of the protocol facts, "Headers"; observed.md 5.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -2,7 +2,7 @@
  * messages.h - what a program can ask about the messages: names, versions, fields, codecs
  *
  * The generated codecs carry a description each; tests, fuzzers, the JSON printer, the log dump and
- * the shell work on these. Request code calls the typed functions of msg_*.h instead.
+ * the shell work on these. Request code calls the typed functions of msg_*.h instead. Pure.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -54,14 +54,14 @@ typedef struct FieldDesc {
     uint32_t count_pos;    /* of the count of an array */
     VersionRange versions; /* where the struct around it exists */
     VersionRange nullable;
-    int32_t tag;     /* -1: none; else the field is tagged in all its versions */
-    uint8_t type;    /* WireType */
-    uint8_t entity;  /* WireEntity */
+    int32_t tag;    /* -1: none; else the field is tagged in all its versions */
+    uint8_t type;   /* WireType */
+    uint8_t entity; /* WireEntity */
     bool array;
-    bool pointer;    /* a nullable struct: the value is a pointer, NULL is null */
-    bool key;        /* part of the key of its array */
-    bool ignorable;  /* may be dropped in a version that lacks it */
-    bool rigid;      /* keeps the old length form in flexible versions */
+    bool pointer;   /* a nullable struct: the value is a pointer, NULL is null */
+    bool key;       /* part of the key of its array */
+    bool ignorable; /* may be dropped in a version that lacks it */
+    bool rigid;     /* keeps the old length form in flexible versions */
 } FieldDesc;
 
 struct StructDesc {
@@ -92,8 +92,8 @@ typedef struct MessageDesc {
     void (*size)(WireSizer *s, int16_t version, const void *msg);
     void (*write)(WireWriter *w, int16_t version, const void *msg);
     void (*init)(void *ret);
-    uint8_t kind;          /* MessageKind */
-    int16_t number;        /* API key, record number or control type; -1: none */
+    uint8_t kind;   /* MessageKind */
+    int16_t number; /* API key, record number or control type; -1: none */
     VersionRange versions;
     int16_t flexible_from; /* INT16_MAX: never */
 } MessageDesc;
@@ -116,9 +116,6 @@ message_has_version(const MessageDesc *desc, int16_t version)
 
 /* sizeof a value of the field, or of one element of its array. */
 size_t message_element_bytes(const FieldDesc *f);
-
-/* Fewest bytes that a struct takes in a version, its section of tagged fields included. */
-size_t message_min_bytes(const MessageDesc *desc, const StructDesc *body, int16_t version);
 
 /*
  * Most arena bytes that reading n bytes of any version can ask for, divided by n: the sum over the

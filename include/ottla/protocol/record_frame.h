@@ -6,7 +6,7 @@
  *   value, data            int16 version
  *   control                nothing: the first field of the body repeats the version
  *
- * Spec: README.md of the protocol facts, "What stands before a record's body".
+ * Pure. Spec: README.md of the protocol facts, "What stands before a record's body".
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -30,9 +30,9 @@ teardown(void **state)
     return 0;
 }
 
-#define READER(name, ...)                                                                          \
-    static const uint8_t name##_bytes[] = {__VA_ARGS__};                                           \
-    WireReader name;                                                                               \
+#define READER(name, ...)                                \
+    static const uint8_t name##_bytes[] = {__VA_ARGS__}; \
+    WireReader name;                                     \
     wire_reader_init(&name, name##_bytes, sizeof name##_bytes, arena)
 
 static void
@@ -272,7 +272,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(varints_round_trip, setup, teardown),
         cmocka_unit_test_setup_teardown(long_varints_are_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(first_error_stays_and_all_reads_yield_zero, setup, teardown),
+        cmocka_unit_test_setup_teardown(first_error_stays_and_all_reads_yield_zero, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(counts_are_checked_before_memory_is_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(null_and_negative_lengths, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_arena_is_an_error, setup, teardown),

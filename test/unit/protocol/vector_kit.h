@@ -31,6 +31,7 @@ int vectors_each_in(const char *folder, VectorFn *fn, void *arg);
 uint8_t *vector_bytes(const char *hex, size_t *ret_len);
 
 /* Prints where a comparison failed and fails the test. */
-_Noreturn void vector_fail(const VectorRow *row, const char *what, const char *got, const char *want);
+_Noreturn void vector_fail(const VectorRow *row, const char *what, const char *got,
+                           const char *want);
 
 #endif

@@ -1,0 +1,121 @@
+#!/usr/bin/perl
+# 021_systemd.t - what systemd is told and what it hands over, with a Perl socket in its place
+#
+# Proves: READY, STATUS, RELOADING with MONOTONIC_USEC, STOPPING and WATCHDOG on NOTIFY_SOCKET, the
+# withheld watchdog of a stopped worker, sockets by LISTEN_FDS; and, where the lab runs, the unit files
+# of contrib/systemd under a real systemd.
+#
+# SPDX-License-Identifier: Apache-2.0
+use strict;
+use warnings;
+use Test::More;
+use Fcntl qw(F_SETFD);
+use File::Temp qw(tempdir);
+use IO::Select;
+use IO::Socket::INET;
+use IO::Socket::UNIX;
+use POSIX ();
+use Socket qw(SOCK_DGRAM SOMAXCONN);
+use Time::HiRes qw(time);
+use Ottla::Test::Node;
+
+my $dir = tempdir(CLEANUP => 1);
+my $notify = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => "$dir/notify") or die $!;
+my $select = IO::Select->new($notify);
+my @messages;
+
+sub gather {    # messages that came, until one matches
+    my ($pattern, $patience) = @_;
+    my $until = time + ($patience // $Ottla::Test::Node::PATIENCE);
+    while (time < $until) {
+        next if !$select->can_read(0.1);
+        $notify->recv(my $text, 65536);
+        push @messages, $text;
+        return $text if $text =~ $pattern;
+    }
+    return undef;
+}
+
+subtest 'messages' => sub {
+    my $node = Ottla::Test::Node->new(env => { NOTIFY_SOCKET => "$dir/notify" })->start;
+    like(gather(qr/^READY=1$/m), qr/^STATUS=Ready; node 1/m, 'READY with a status');
+    is((grep { /READY/ } @messages), 1, 'once');
+    $node->reload;
+    like(gather(qr/^RELOADING=1$/m), qr/^MONOTONIC_USEC=\d+$/m, 'RELOADING');
+    ok(gather(qr/^READY=1$/m), 'READY again');
+    $node->kill_child(KILL => 'retention');
+    ok(gather(qr/^STATUS=Recovering after a crash/m), 'a crash shows in STATUS');
+    ok(gather(qr/^STATUS=Ready/m), 'and its end');
+    ok(!(grep { /STOPPING/ } @messages), 'readiness stays');
+    $node->signal('INT');
+    ok(gather(qr/^STOPPING=1$/m), 'STOPPING');
+    is($node->wait_exit, 0, 'stop');
+    $node->clean_up;
+    @messages = ();
+
+    my $bad = Ottla::Test::Node->new(env => { NOTIFY_SOCKET => "$dir/notify" }, args => ['--no-auto-format']);
+    $bad->launch->wait_exit;
+    ok(gather(qr/^STATUS=.*does not exist/m, 5), 'a failed start says why');
+    $bad->clean_up;
+};
+
+subtest 'watchdog' => sub {
+    my $node = Ottla::Test::Node->new(env => { NOTIFY_SOCKET => "$dir/notify", WATCHDOG_USEC => 900_000 });
+    $node->start;
+    ok(gather(qr/^WATCHDOG=1$/m), 'fed') for 1 .. 3;
+    $node->kill_child(STOP => 'checkpointer');
+    $node->wait_for_log(qr/checkpointer has not turned for \d+ ms: the watchdog is not fed/);
+    @messages = ();
+    ok(!gather(qr/^WATCHDOG=1$/m, 1), 'a stopped checkpointer starves it');
+    $node->kill_child(CONT => 'checkpointer');
+    ok(gather(qr/^WATCHDOG=1$/m), 'fed again');
+    is($node->stop, 0, 'stop');
+    $node->clean_up;
+};
+
+subtest 'socket activation' => sub {
+    my $tcp = IO::Socket::INET->new(Listen => SOMAXCONN, LocalAddr => '127.0.0.1') or die $@;
+    my $local = IO::Socket::UNIX->new(Listen => SOMAXCONN, Local => "$dir/local") or die $!;
+    my $early = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $tcp->sockport) or die $@;
+    my $hand_over = sub {
+        my (@names) = @_;
+        return sub {
+            my @sockets = ($tcp, $local);
+            for my $i (0 .. $#sockets) {    # away from 3 and 4 first
+                my $fd = POSIX::dup(fileno $sockets[$i]);
+                $fd = POSIX::dup2($fd, 30 + $i);
+            }
+            for my $i (0 .. $#sockets) {
+                POSIX::dup2(30 + $i, 3 + $i);
+                POSIX::close(30 + $i);
+            }
+            $ENV{LISTEN_PID}     = $$;
+            $ENV{LISTEN_FDS}     = scalar @sockets;
+            $ENV{LISTEN_FDNAMES} = join ':', @names;
+        };
+    };
+    my $node = Ottla::Test::Node->new(port => $tcp->sockport);
+    $node->start(prepare => $hand_over->('plaintext', 'local'));
+    $early->syswrite(pack 'N n n N n a*', 14, 18, 0, 9, 4, 'test');
+    ok(IO::Select->new($early)->can_read($Ottla::Test::Node::PATIENCE), 'who came early is served');
+    my $peer = IO::Socket::UNIX->new(Peer => "$dir/local");
+    ok($peer, 'the Unix socket, too');
+    is($node->stop, 0, 'stop');
+    ok(-S "$dir/local", 'a socket of systemd is left in place');
+    is($node->launch(prepare => $hand_over->('plaintext', 'nonsense'))->wait_exit, 78, 'unknown name');
+    like($node->log_new, qr/"nonsense", which is no listener/, 'is named');
+    $node->clean_up;
+};
+
+subtest 'a real systemd' => sub {
+    my $lab = '../shared/lab/systemd-lab';
+    plan skip_all => 'no lab here' if !-x $lab;
+    plan skip_all => 'needs root' if $> != 0;
+    system("$lab check >/dev/null 2>&1") == 0 or plan skip_all => 'this machine cannot run the lab';
+    my $out = `$lab run --timeout 120 -- sh test/t/021_systemd_lab.sh '@{[ Ottla::Test::Node::binary() ]}' 2>&1`;
+    my $code = $? >> 8;
+    is($code, 0, 'unit files') or diag $out;
+    like($out, qr/^ok $_$/m, $_) for 'start', 'reload', 'kill', 'stop', 'check';
+};
+
+done_testing;

@@ -46,7 +46,8 @@ typedef struct WaitNode {
     AtomicU32 list_id;
     AtomicU32 mask;
     AtomicU32 key;
-    uint64_t spare;
+    AtomicU32 serial; /* the owner's: counts its uses, part of the name given out */
+    uint32_t spare;
 } WaitNode;
 
 static_assert(sizeof(WaitNode) == 32, "two nodes to a cache line");
@@ -161,11 +162,39 @@ waiter_of_node(uint32_t index)
     return slot_waiters + (WaiterId)((index - of_slots) / WAIT_NODES_PER_SESSION);
 }
 
+/*
+ * The name of a node given out is serial << 12 | number: a name kept beyond the node's use, when the
+ * node serves something else of the same waiter, then names nothing.
+ */
+#define NODE_NUMBER_BITS 12
+#define NODE_SERIAL_MASK 0x7ffffu
+
+static_assert(WAIT_NODES_PER_SESSION <= 1 << NODE_NUMBER_BITS, "numbers fit their part of a name");
+
 static WaitNode *
-own_node(WaiterId waiter, int32_t node)
+own_node(WaiterId waiter, int32_t number)
 {
-    ot_assert(node >= 0 && node < wait_node_count(waiter));
-    return &nodes[first_node(waiter) + (uint32_t)node];
+    ot_assert(number >= 0 && number < wait_node_count(waiter));
+    return &nodes[first_node(waiter) + (uint32_t)number];
+}
+
+static int32_t
+node_name(const WaitNode *node, int32_t number)
+{
+    return (int32_t)(atomic_u32_load_relaxed(&node->serial) << NODE_NUMBER_BITS | (uint32_t)number);
+}
+
+/* The node with this name, or NULL when it serves something else by now. */
+static WaitNode *
+named_node(WaiterId waiter, int32_t name)
+{
+    int32_t number = name & ((1 << NODE_NUMBER_BITS) - 1);
+    WaitNode *node;
+
+    if (name < 0 || number >= wait_node_count(waiter))
+        return NULL;
+    node = own_node(waiter, number);
+    return node_name(node, number) == name ? node : NULL;
 }
 
 static uint64_t
@@ -267,6 +296,8 @@ push_node(WaiterId waiter, int32_t number, const WaitInterest *interest, uint32_
     uint32_t id = first_node(waiter) + (uint32_t)number + 1;
     uint32_t head = atomic_u32_load(&interest->list->head);
 
+    atomic_u32_store_relaxed(&node->serial,
+                             (atomic_u32_load_relaxed(&node->serial) + 1) & NODE_SERIAL_MASK);
     atomic_u32_store_relaxed(&node->list_id, interest->list_id);
     atomic_u32_store_relaxed(&node->mask, interest->mask);
     atomic_u32_store_relaxed(&node->key, interest->key);
@@ -278,13 +309,16 @@ push_node(WaiterId waiter, int32_t number, const WaitInterest *interest, uint32_
 
 /* The node used before is still linked to this list: wants it again. False: it is not. */
 static bool
-renew_node(WaiterId waiter, int32_t number, const WaitInterest *interest, uint32_t generation)
+renew_node(WaiterId waiter, int32_t name, const WaitInterest *interest, uint32_t generation)
 {
-    WaitNode *node = own_node(waiter, number);
+    WaitNode *node = named_node(waiter, name);
     uint64_t linked = node_state(generation, NODE_LINKED);
     uint64_t wanted = node_state(generation, NODE_LINKED | NODE_WANTED);
-    uint64_t seen = atomic_u64_load(&node->state);
+    uint64_t seen;
 
+    if (node == NULL)
+        return false;
+    seen = atomic_u64_load(&node->state);
     if ((seen != linked && seen != wanted) ||
         atomic_u32_load_relaxed(&node->list_id) != interest->list_id)
         return false;
@@ -298,20 +332,21 @@ int
 wait_register(WaiterId waiter, const WaitInterest *interest, int32_t *io_node)
 {
     uint32_t generation = atomic_u32_load(&waiter_at(waiter)->generation);
-    int32_t node = *io_node;
 
     ot_assert(generation != 0 && interest->mask != 0);
-    if (node == WAIT_NODE_NONE || !renew_node(waiter, node, interest, generation)) {
+    if (!renew_node(waiter, *io_node, interest, generation)) {
+        int32_t number;
+
         /* The node of before stays to be taken out where it hangs; it may be free already. */
-        if (node != WAIT_NODE_NONE)
-            wait_unregister(waiter, node);
-        node = find_free_node(waiter);
-        if (node == WAIT_NODE_NONE) {
+        wait_unregister(waiter, *io_node);
+        *io_node = WAIT_NODE_NONE;
+        number = find_free_node(waiter);
+        if (number == WAIT_NODE_NONE) {
             stat_add(STAT_WAIT_NODES_FULL, 1);
             return OT_E_LIMIT;
         }
-        push_node(waiter, node, interest, generation);
-        *io_node = node;
+        push_node(waiter, number, interest, generation);
+        *io_node = node_name(own_node(waiter, number), number);
     }
     fence_full(); /* [W1] registered before the caller looks */
     return 0;
@@ -322,22 +357,21 @@ wait_unregister(WaiterId waiter, int32_t node)
 {
     uint32_t generation = atomic_u32_load(&waiter_at(waiter)->generation);
     uint64_t wanted = node_state(generation, NODE_LINKED | NODE_WANTED);
+    WaitNode *n = named_node(waiter, node);
 
     /* Otherwise it is unwanted, free, or on its way out already. */
-    (void)atomic_u64_cas(&own_node(waiter, node)->state, &wanted,
-                         node_state(generation, NODE_LINKED));
+    if (n != NULL)
+        (void)atomic_u64_cas(&n->state, &wanted, node_state(generation, NODE_LINKED));
 }
 
 bool
 wait_is_registered(WaiterId waiter, int32_t node, uint32_t list_id)
 {
     uint32_t generation = atomic_u32_load(&waiter_at(waiter)->generation);
-    const WaitNode *n;
+    const WaitNode *n = named_node(waiter, node);
 
-    if (node == WAIT_NODE_NONE)
-        return false;
-    n = own_node(waiter, node);
-    return atomic_u64_load(&n->state) == node_state(generation, NODE_LINKED | NODE_WANTED) &&
+    return n != NULL &&
+           atomic_u64_load(&n->state) == node_state(generation, NODE_LINKED | NODE_WANTED) &&
            atomic_u32_load_relaxed(&n->list_id) == list_id;
 }
 
@@ -548,7 +582,7 @@ wait_next(WaitTake *take, int32_t *ret_node, uint32_t *ret_key)
         /* A bit of an earlier generation, or of a node given up meanwhile. [N4] */
         if (atomic_u64_load(&node->state) != node_state(generation, NODE_LINKED | NODE_WANTED))
             continue;
-        *ret_node = number;
+        *ret_node = node_name(node, number);
         *ret_key = atomic_u32_load(&node->key);
         return true;
     }

@@ -58,7 +58,7 @@ void waiter_shm_init(void *base, const ShmLimits *limits);
 /* The waiter of a fetch session slot. */
 WaiterId wait_session_waiter(int32_t session);
 
-/* Nodes this waiter owns; numbers of its nodes are below. */
+/* Nodes this waiter owns: what it may be registered for at once. */
 int32_t wait_node_count(WaiterId waiter);
 
 /*
@@ -89,8 +89,9 @@ typedef struct WaitInterest {
 } WaitInterest;
 
 /*
- * Registers or renews interest. *io_node is the node used for this list before, or WAIT_NODE_NONE;
- * afterwards the node in use (it may be another one). Cheap when the node is still linked: two
+ * Registers or renews interest. *io_node names the node used for this list before, or is
+ * WAIT_NODE_NONE; afterwards it names the node in use (it may be another one). A name may be kept for
+ * as long as one likes: names of ended use name nothing. Cheap when the node is still linked: two
  * words. After it, look at the partition. Only the waiter's owner (for a session: who holds its
  * lock). OT_E_LIMIT: all nodes are in use or still linked to other lists; sweep the list that
  * wait_stale_list names and try again, or poll.
@@ -98,7 +99,10 @@ typedef struct WaitInterest {
 int wait_register(WaiterId waiter, const WaitInterest *interest, int32_t *io_node)
     __attribute__((warn_unused_result));
 
-/* Ends the interest. The node stays linked until a lock holder passes; it can be renewed. */
+/*
+ * Ends the interest. The node stays linked until a lock holder passes; it can be renewed.
+ * WAIT_NODE_NONE and names of ended use are ignored.
+ */
 void wait_unregister(WaiterId waiter, int32_t node);
 
 /* True while the node is registered under the waiter's generation for this list. */
@@ -142,7 +146,7 @@ typedef struct WaitTake {
  */
 void wait_begin_take(WaitTake *take, WaiterId waiter, bool rescan);
 
-/* The next ready node: its number, and its key. False: no more. */
+/* The next ready node: its name as registered, and its key. False: no more. */
 bool wait_next(WaitTake *take, int32_t *ret_node, uint32_t *ret_key);
 
 /* Puts back what was not returned yet (bounded work). */

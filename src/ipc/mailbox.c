@@ -92,6 +92,8 @@ mbox_claim(int32_t slot, uint32_t generation)
 {
     if (base_of_all == NULL)
         return;
+    if (slot == my_slot_index)
+        mailbox_client_reset();
     for (int w = 0; w < MBOX_WORKER_COUNT; w++) {
         Cell *request = cell_request((MboxWorker)w, slot);
         Cell *reply = cell_reply((MboxWorker)w, slot);

@@ -30,19 +30,13 @@ typedef struct Direction {
 static Outstanding table[MBOX_CALLS_MAX];
 static Direction directions[MBOX_WORKER_COUNT];
 static uint32_t last_serial;
-static uint32_t owner_generation; /* whose these are: a forked child begins anew */
 
-/* Private memory came over by fork, the slot did not: forget the parent's calls. */
-static void
-begin_if_new(void)
+void
+mailbox_client_reset(void)
 {
-    ot_assert(my_slot != NULL);
-    if (owner_generation == my_generation && my_generation != 0)
-        return;
     memset(table, 0, sizeof table);
     memset(directions, 0, sizeof directions);
     last_serial = 0;
-    owner_generation = my_generation;
 }
 
 static Outstanding *
@@ -167,8 +161,7 @@ mbox_submit(MboxCall *call, MboxWorker worker, BytesView bytes, Arena *arena, Er
 {
     Outstanding *o = NULL;
 
-    begin_if_new();
-    ot_assert(worker < MBOX_WORKER_COUNT && call->serial == 0);
+    ot_assert(my_slot != NULL && worker < MBOX_WORKER_COUNT && call->serial == 0);
     if (bytes.len > MBOX_MESSAGE_MAX)
         return err_set(err, OT_E_LIMIT, "a request of %d bytes is too long for a worker",
                        bytes.len);
@@ -211,7 +204,6 @@ mbox_poll(MboxCall *call)
     MboxStatus status = MBOX_WAITING;
     uint64_t owner;
 
-    begin_if_new();
     o = find_call(worker, call->serial);
     ot_assert(o != NULL && o->call == call);
     receive(worker);
@@ -249,7 +241,6 @@ mbox_cancel(MboxCall *call)
     uint32_t serial = call->serial;
     Outstanding *o;
 
-    begin_if_new();
     if (serial == 0)
         return;
     o = find_call(call->worker, serial);

@@ -55,6 +55,9 @@ typedef struct Piece {
 Cell *cell_request(MboxWorker worker, int32_t slot);
 Cell *cell_reply(MboxWorker worker, int32_t slot);
 
+/* This process's calls of before belong to another owner of the slot, or to the parent: none. */
+void mailbox_client_reset(void);
+
 /* The worker's set of slots to look at. */
 ReadySet *mailbox_ready(MboxWorker worker);
 

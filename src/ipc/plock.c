@@ -60,7 +60,7 @@ check_rank(const PLock *lock)
 
 /* Keeps books of a lock just taken; tells what the mutex said. */
 static PLockResult
-note_taken(const PLock *lock, int rc)
+note_taken(PLock *lock, int rc)
 {
     ot_assert(rc == 0 || rc == EOWNERDEAD);
     TELL_ACQUIRED(lock);

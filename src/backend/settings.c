@@ -9,16 +9,13 @@
 
 #include <unistd.h>
 
-#include "ottla/backend/backend_main.h"
 #include "ottla/common/conf.h"
-
-void (*backend_reload)(void);
+#include "ottla/ipc/node_settings.h"
 
 void
 settings_reload(void)
 {
-    if (backend_reload != NULL)
-        backend_reload();
+    (void)node_settings_reread(NULL); /* the supervisor judged them and says what is wrong */
 }
 
 int32_t

@@ -22,12 +22,6 @@ typedef struct BackendStart {
 } BackendStart;
 
 /*
- * Reads the configuration anew; set by the program before the first fork, called by a backend after
- * SIGHUP, before its next request. NULL: nothing to read.
- */
-extern void (*backend_reload)(void);
-
-/*
  * Serves the connection until it ends, then exits: 0 after an orderly end, hang-up included, 1
  * when the process could not be set up. Called in the forked child with my_slot set (state
  * STARTING), signals of ipc/latch.h blocked, the settings read.

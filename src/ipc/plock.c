@@ -20,11 +20,13 @@
 
 #ifdef __SANITIZE_THREAD__ /* it does not know pthread_mutex_clocklock */
 #include <sanitizer/tsan_interface.h>
-#define TELL_ACQUIRED(lock) __tsan_acquire(lock)
-#define TELL_RELEASE(lock)  __tsan_release(lock)
+#define TELL_LOCKED(mutex)                                       \
+    do {                                                         \
+        __tsan_mutex_pre_lock(mutex, __tsan_mutex_try_lock);     \
+        __tsan_mutex_post_lock(mutex, __tsan_mutex_try_lock, 0); \
+    } while (0)
 #else
-#define TELL_ACQUIRED(lock) ((void)(lock))
-#define TELL_RELEASE(lock)  ((void)(lock))
+#define TELL_LOCKED(mutex) ((void)(mutex))
 #endif
 
 #define HELD_MAX 8
@@ -60,10 +62,9 @@ check_rank(const PLock *lock)
 
 /* Keeps books of a lock just taken; tells what the mutex said. */
 static PLockResult
-note_taken(PLock *lock, int rc)
+note_taken(const PLock *lock, int rc)
 {
     ot_assert(rc == 0 || rc == EOWNERDEAD);
-    TELL_ACQUIRED(lock);
     held[held_count++] = lock;
     if (my_slot != NULL)
         atomic_u32_store_relaxed(&my_slot->critical, (uint32_t)held_count);
@@ -100,6 +101,8 @@ plock_lock(PLock *lock, int64_t deadline_us, WaitEvent event)
     before = slot_set_wait_event(event);
     rc = pthread_mutex_clocklock(&lock->mutex, CLOCK_MONOTONIC, &until);
     (void)slot_set_wait_event(before);
+    if (rc != ETIMEDOUT)
+        TELL_LOCKED(&lock->mutex);
     return rc == ETIMEDOUT ? PLOCK_TIMEOUT : note_taken(lock, rc);
 }
 
@@ -125,7 +128,6 @@ plock_unlock(PLock *lock)
     held_count--;
     if (my_slot != NULL)
         atomic_u32_store_relaxed(&my_slot->critical, (uint32_t)held_count);
-    TELL_RELEASE(lock);
     ot_assert(pthread_mutex_unlock(&lock->mutex) == 0);
 }
 

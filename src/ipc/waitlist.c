@@ -33,6 +33,7 @@
 
 #include "ottla/common/assert.h"
 #include "ottla/ipc/counters.h"
+#include "ottla/ipc/shared_page.h"
 
 enum {
     NODE_LINKED = 1,
@@ -59,6 +60,7 @@ typedef struct Waiter {
     AtomicU64 target;        /* slot_ref_pack of whom to wake; 0: nobody */
     AtomicI64 idle_since_us; /* of sessions: since when nobody serves it; 0: served */
     AtomicI32 next_free;     /* the owner's: where to search for a free node */
+    AtomicU32 seen_epoch;    /* the owner's: rescan_epoch up to which it has looked at everything */
 } Waiter;
 
 static Waiter *waiters;
@@ -215,6 +217,12 @@ wait_steps(void)
     return steps;
 }
 
+static uint32_t
+rescan_epoch(void)
+{
+    return shared_page == NULL ? 0 : atomic_u32_load_seq(&shared_page->rescan_epoch);
+}
+
 /* ---- the owner's side -------------------------------------------------------------------------- */
 
 void
@@ -229,6 +237,7 @@ wait_claim(WaiterId waiter, uint32_t generation)
     atomic_i64_store(&w->idle_since_us, 0);
     atomic_u32_store(&w->overflow, 0);
     atomic_i32_store_relaxed(&w->next_free, 0);
+    atomic_u32_store_relaxed(&w->seen_epoch, rescan_epoch());
     ready_clear(ready_of(waiter), wait_node_count(waiter));
 }
 
@@ -558,8 +567,11 @@ void
 wait_begin_take(WaitTake *take, WaiterId waiter, bool rescan)
 {
     Waiter *w = waiter_at(waiter);
-    bool everything = rescan;
+    uint32_t epoch = rescan_epoch();
+    /* A death while nobody looked: its wake-up of a session that rested must not be lost either. */
+    bool everything = rescan || atomic_u32_load_relaxed(&w->seen_epoch) != epoch;
 
+    atomic_u32_store_relaxed(&w->seen_epoch, epoch);
     if (atomic_u32_load_seq(&w->overflow) != 0 && atomic_u32_swap(&w->overflow, 0) != 0)
         everything = true;
     take->waiter = waiter;

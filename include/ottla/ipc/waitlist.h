@@ -141,8 +141,8 @@ typedef struct WaitTake {
 
 /*
  * Begins to take what is ready. When everything is true the ready nodes say nothing: renew all
- * registrations, then look at all partitions. rescan: WOKE_RESCAN of this turn, or the owner's own
- * doubt (a session that moved to this process).
+ * registrations, then look at all partitions. That is so once after each rise of rescan_epoch, also one
+ * that came while nobody looked. rescan: the owner's own doubt.
  */
 void wait_begin_take(WaitTake *take, WaiterId waiter, bool rescan);
 

@@ -16,6 +16,7 @@
 #include "ottla/common/clock.h"
 #include "ottla/common/err.h"
 #include "ottla/ipc/mainloop.h"
+#include "ottla/ipc/shared_page.h"
 
 #define LISTS 2000
 
@@ -269,6 +270,14 @@ sessions_wake_who_serves_them(void **state)
     wait_begin_take(&walk, session, false);
     assert_true(walk.everything);
     node = must_register(session, 3, WAIT_ON_ANY, node);
+    wait_begin_take(&walk, session, false);
+    assert_false(walk.everything);
+    /* A notifier that died before it set the bit, while the session rested. */
+    wait_detach(session, now_us);
+    shared_page_raise_rescan();
+    wait_attach(session);
+    wait_begin_take(&walk, session, false);
+    assert_true(walk.everything);
     wait_begin_take(&walk, session, false);
     assert_false(walk.everything);
     /* Renewed: nothing of before counts. */

@@ -166,7 +166,7 @@ if (-d $gen) {
     my @faults;
     my @headers = grep { /\.h$/ } @product;
     for my $header (@headers) {
-        my $dir = $header =~ m{^(src/.*)/} ? "-I$1" : '';
+        my $dir = $header =~ m{^(src/.*)/} ? "-iquote $1" : '';
         my $out = `echo '#include "$header"' | gcc -std=gnu17 -D_GNU_SOURCE -fsyntax-only -w -I. -I$gen -Iinclude -Isrc $dir -x c - 2>&1`;
         next if $? == 0;
         my ($first) = grep { /error/ } split /\n/, $out;

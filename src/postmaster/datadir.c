@@ -243,6 +243,20 @@ datadir_prepare(const DatadirSettings *settings, int uid, int gid, Datadir *ret,
 
 /* ---- locks, owner, mode ---- */
 
+static bool
+is_formatted(const Datadir *dir)
+{
+    char path[NODE_PATH_MAX + 32];
+    struct stat st;
+
+    for (int i = 0; i < dir->place_count; i++) {
+        snprintf(path, sizeof path, "%s/" META_PROPERTIES_FILE, dir->places[i].path);
+        if (vfs_stat(path, &st, NULL) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int
 check_owner(const Datadir *dir, ErrInfo *err)
 {
@@ -251,7 +265,7 @@ check_owner(const Datadir *dir, ErrInfo *err)
     int rc = vfs_stat(dir->path, &st, err);
 
     if (rc < 0)
-        return rc == OT_E_PERMISSION ? rc : OT_E_PERMISSION;
+        return OT_E_PERMISSION; /* it was there a moment ago, under another user */
     if (st.st_uid != geteuid())
         return err_set(err, OT_E_PERMISSION,
                        "data directory %s belongs to user %u, this process runs as user %u",
@@ -259,7 +273,8 @@ check_owner(const Datadir *dir, ErrInfo *err)
     if ((st.st_mode & 0027) == 0)
         return 0;
     /* A developer's fresh folder is put right; one with data was opened up by somebody. */
-    if (looks_empty(dir->path, name, NULL) == 1 && chmod(dir->path, 0750) == 0)
+    if (!is_formatted(dir) && looks_empty(dir->path, name, NULL) == 1 &&
+        chmod(dir->path, 0750) == 0)
         return 0;
     return err_set(err, OT_E_PERMISSION,
                    "data directory %s has mode %04o: others may get in; chmod 0750 it", dir->path,

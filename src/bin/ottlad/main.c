@@ -283,6 +283,7 @@ main(int argc, char **argv, char **environment)
         return EXIT_CODE_CLEAN;
     }
     settings.user = options.user;
-    settings.config_file = options.config_file[0] == '\0' ? NULL : options.config_file;
+    if (options.config_file[0] != '\0' && access(options.config_file, R_OK) == 0)
+        settings.config_file = options.config_file;
     return postmaster_run(&settings, &process_mains);
 }

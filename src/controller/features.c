@@ -1,0 +1,54 @@
+/*
+ * features.c - features that this version offers, and their levels on a new directory
+ *
+ * design.md 7: offered and finalized exactly as Kafka 4.3.1 does.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "controller/features.h"
+
+#include <string.h>
+
+/* In the order of a fresh node's records; kraft.version lives in a control record. */
+const FeatureRow feature_rows[FEATURE_COUNT] = {
+    {"metadata.version", 7, 30, 30}, {"eligible.leader.replicas.version", 0, 1, 1},
+    {"group.version", 0, 1, 1},      {"kraft.version", 0, 1, 1},
+    {"share.version", 0, 1, 1},      {"streams.version", 0, 1, 1},
+    {"transaction.version", 0, 2, 2},
+};
+
+void
+features_bootstrap(RecordList *ret)
+{
+    for (int i = 0; i < FEATURE_COUNT; i++) {
+        FeatureLevelRecord record;
+
+        if (strcmp(feature_rows[i].name, "kraft.version") == 0)
+            continue;
+        feature_level_record_init(&record);
+        record.name = strview_from(feature_rows[i].name);
+        record.feature_level = feature_rows[i].fresh;
+        record_list_add(ret, &feature_level_record_desc, 0, &record);
+    }
+}
+
+int
+features_check(const Image *image, ErrInfo *err)
+{
+    StrView name = WIRE_NULL_STRING;
+    int16_t level;
+
+    while (image_feature_after(image, name, &name, &level)) {
+        const FeatureRow *row = NULL;
+
+        for (int i = 0; i < FEATURE_COUNT && row == NULL; i++)
+            if (strview_equal(name, strview_from(feature_rows[i].name)))
+                row = &feature_rows[i];
+        if (row == NULL || level < row->min || level > row->max)
+            return err_set(err, OT_E_UNSUPPORTED_VERSION,
+                           "the metadata log has feature %.*s at level %d, which this version does "
+                           "not support",
+                           (int)name.len, name.ptr, level);
+    }
+    return 0;
+}

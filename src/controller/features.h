@@ -1,0 +1,30 @@
+/*
+ * features.h - features that this version offers, and their levels on a new directory
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_CONTROLLER_FEATURES_H
+#define OTTLA_CONTROLLER_FEATURES_H
+
+#include "controller/records.h"
+
+typedef struct FeatureRow {
+    const char *name;
+    int16_t min;
+    int16_t max;
+    int16_t fresh; /* level on a new directory, as Kafka 4.3.1 */
+} FeatureRow;
+
+#define FEATURE_COUNT 7
+extern const FeatureRow feature_rows[FEATURE_COUNT];
+
+/* The FeatureLevelRecords of a fresh node: metadata.version, then the others by name. */
+void features_bootstrap(RecordList *ret);
+
+/*
+ * Can this version serve a log with these finalized levels? OT_E_UNSUPPORTED_VERSION names the first
+ * that is out of range.
+ */
+int features_check(const Image *image, ErrInfo *err);
+
+#endif

@@ -80,39 +80,11 @@ atomic_u64_or(AtomicU64 *a, uint64_t bits)
     return atomic_fetch_or_explicit(&a->v, bits, memory_order_seq_cst);
 }
 
-static inline uint64_t
-atomic_u64_and(AtomicU64 *a, uint64_t bits)
-{
-    return atomic_fetch_and_explicit(&a->v, bits, memory_order_seq_cst);
-}
-
-static inline uint32_t
-atomic_u32_or(AtomicU32 *a, uint32_t bits)
-{
-    return atomic_fetch_or_explicit(&a->v, bits, memory_order_seq_cst);
-}
-
-static inline uint32_t
-atomic_u32_and(AtomicU32 *a, uint32_t bits)
-{
-    return atomic_fetch_and_explicit(&a->v, bits, memory_order_seq_cst);
-}
-
 /* Statistics: a sum that orders nothing. */
 static inline void
 atomic_u64_count(AtomicU64 *a, uint64_t amount)
 {
     (void)atomic_fetch_add_explicit(&a->v, amount, memory_order_relaxed);
-}
-
-/* Raises the word to value unless it is there or beyond. */
-static inline void
-atomic_i64_raise(AtomicI64 *a, int64_t value)
-{
-    int64_t seen = atomic_i64_load_relaxed(a);
-
-    while (seen < value && !atomic_i64_cas(a, &seen, value))
-        ;
 }
 
 /*

@@ -23,16 +23,16 @@
     X(stats, "everybody adds", "all", "single words; a death loses its own addition")         \
     X(partition_table, "append lock; controller", "all, two-copy",                            \
       "published tuple is trusted, next lock owner repairs")                                  \
-    X(topic_settings, "controller", "all, by handle", "controller's death is a crash cycle")          \
-    X(segment_pool, "append lock", "all, by list generation",                                      \
-      "owner word names the partition; repair takes back what its tuple does not name")            \
-    X(producer_pool, "append lock", "append lock",                                                 \
-      "two-copy entries, end offset stored last; repair links anew and replays the gap")           \
-    X(log_dirs, "everybody, word by word; names under their lock", "all",                          \
-      "single words; a lost dirty entry sets overflow")                                            \
+    X(topic_settings, "controller", "all, by handle", "controller's death is a crash cycle")  \
+    X(segment_pool, "append lock", "all, by list generation",                                 \
+      "owner word names the partition; repair takes back what its tuple does not name")       \
+    X(producer_pool, "append lock", "append lock",                                            \
+      "two-copy entries, end offset stored last; repair links anew and replays the gap")      \
+    X(log_dirs, "everybody, word by word; names under their lock", "all",                     \
+      "single words; a lost dirty entry sets overflow")                                       \
     X(image, "controller", "all, pinned generation", "controller's death is a crash cycle")   \
     X(fetch_session, "who holds the session's lock", "same",                                  \
-      "robust lock; a session in doubt is closed by the next owner")                           \
+      "robust lock; a session in doubt is closed by the next owner")                          \
     X(backend_gate, "each slot its own word", "backends",                                     \
       "a word counts while its generation lives")                                             \
     X(producer_ids, "backends by CAS", "backends", "one word; ids in flight are lost, harmless")

@@ -305,13 +305,13 @@ cancelled_calls_are_forgotten(void **state)
     }
     /* Cancelled while the reply is being handed out. */
     atomic_u32_store(&s->hold_replies, 0);
-    begin_talk(&given_up, 3, 100, 5000000);
-    while (given_up.call.reply_got == 0) {
-        assert_int_equal(mbox_poll(&given_up.call), MBOX_WAITING);
-        kit_pause_us(100);
+    for (int i = 0; i < 10; i++) {
+        begin_talk(&given_up, 3, 100, 5000000);
+        while (given_up.call.reply_got == 0 && mbox_poll(&given_up.call) == MBOX_WAITING)
+            kit_pause_us(100);
+        mbox_cancel(&given_up.call); /* nothing happens when it came at once */
+        end_talk(&given_up);
     }
-    mbox_cancel(&given_up.call);
-    end_talk(&given_up);
     begin_talk(&kept, 4, 100, 100);
     assert_int_equal(finish_talk(&kept), MBOX_DONE);
     atomic_u32_store(&s->worker_stop, 1);

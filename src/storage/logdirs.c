@@ -19,6 +19,7 @@
 #include "ottla/common/clock.h"
 #include "ottla/common/vfs.h"
 #include "ottla/ipc/atomics.h"
+#include "ottla/ipc/latch.h"
 #include "ottla/ipc/plock.h"
 #include "ottla/storage/partition_slot.h"
 
@@ -43,6 +44,7 @@ typedef struct LogDirShared {
     AtomicU32 dirty_head; /* slot + 1; 0: empty */
     AtomicU64 full;
     AtomicI64 bytes;
+    AtomicU64 checkpointer; /* slot_ref_pack */
     PLock names;
 } LogDirShared;
 
@@ -263,7 +265,17 @@ logdir_names_unlock(int dir)
 void
 logdir_add_bytes(int dir, int64_t bytes)
 {
-    (void)atomic_i64_add(&shared_of(dir)->bytes, bytes);
+    LogDirShared *d = shared_of(dir);
+    int64_t before = atomic_i64_add(&d->bytes, bytes);
+
+    if (before / LOGDIR_CHECKPOINT_BYTES != (before + bytes) / LOGDIR_CHECKPOINT_BYTES)
+        latch_set(slot_ref_unpack(atomic_u64_load(&d->checkpointer)));
+}
+
+void
+logdir_set_checkpointer(int dir, uint64_t packed_slot_ref)
+{
+    atomic_u64_store(&shared_of(dir)->checkpointer, packed_slot_ref);
 }
 
 int64_t

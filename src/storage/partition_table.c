@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "ottla/common/assert.h"
+#include "ottla/ipc/latch.h"
 #include "ottla/storage/logdirs.h"
 #include "ottla/storage/partition_slot.h"
 
@@ -18,6 +19,9 @@ typedef struct PartitionTable {
     AtomicI32 high;      /* slots ever used */
     AtomicI32 free_hint; /* where the search for a free slot begins */
     AtomicU32 files_epoch;
+    AtomicU32 retired;
+    AtomicI32 open_cursor;
+    AtomicU64 burier; /* slot_ref_pack of the retention worker */
     int32_t size;
 } PartitionTable;
 
@@ -201,6 +205,26 @@ pslot_retire(PartitionSlot *slot)
     ot_assert(pslot_state(slot) != PSLOT_FREE && pslot_state(slot) != PSLOT_DELETING);
     next_generation(slot);
     atomic_u32_store(&slot->state, PSLOT_DELETING);
+    (void)atomic_u32_add(&table->retired, 1);
+    latch_set(slot_ref_unpack(atomic_u64_load(&table->burier)));
+}
+
+void
+pslot_set_burier(uint64_t packed_slot_ref)
+{
+    atomic_u64_store(&table->burier, packed_slot_ref);
+}
+
+uint32_t
+pslot_retired_count(void)
+{
+    return atomic_u32_load(&table->retired);
+}
+
+int32_t
+pslot_take_open_index(void)
+{
+    return atomic_i32_add(&table->open_cursor, 1);
 }
 
 void

@@ -65,15 +65,18 @@ plog_checkpoint_begin(PartitionRef ref, bool final, PlogCheckpoint *ret, ErrInfo
 {
     PartitionSlot *slot;
     PlogTuple t;
-    int rc;
+    int rc = 0;
 
     *ret = (PlogCheckpoint){.ref = ref, .old_snapshot = -1, .skip = true};
-    rc = plog_try_lock(ref, &slot, err);
-    if (rc != 0)
-        return rc;
-    if (pslot_state(slot) != PSLOT_OPEN) {
+    slot = pslot_find(ref);
+    if (slot == NULL)
+        return err_set(err, OT_E_UNKNOWN_TOPIC_OR_PARTITION, "partition is deleted");
+    if (!plog_lock_plain(slot))
+        return err_set(err, OT_E_AGAIN, "append lock is held");
+    atomic_u32_store(&slot->dirty, 0);
+    if (!pslot_is_current(ref) || pslot_state(slot) != PSLOT_OPEN) {
         plog_unlock(slot);
-        return err_set(err, OT_E_AGAIN, "log is not open");
+        return err_set(err, OT_E_UNKNOWN_TOPIC_OR_PARTITION, "log is not open");
     }
     (void)pslot_read_tuple(slot, &t); /* the serial does not matter under the lock */
     ret->from = t.durable;
@@ -198,6 +201,35 @@ plog_checkpoint_retire(const PlogCheckpoint *cp)
 }
 
 /* ---- segments below the log start ----------------------------------------------------------- */
+
+/* The first segment of an open log; false: not open, or the list changed right now. */
+static bool
+first_segment(PartitionRef ref, PlogView *view, SegmentView *ret)
+{
+    PartitionSlot *slot = pslot_find(ref);
+
+    if (slot == NULL || pslot_state(slot) != PSLOT_OPEN || plog_view(ref, view, NULL) != 0)
+        return false;
+    return plog_segment_at(slot, &view->tuple, 0, ret) && plog_view_valid(view, ref);
+}
+
+bool
+plog_has_old_segments(PartitionRef ref)
+{
+    SegmentView seg;
+    PlogView view;
+
+    return first_segment(ref, &view, &seg) && !seg.active && seg.end_offset <= view.tuple.log_start;
+}
+
+bool
+plog_start_is_inside(PartitionRef ref)
+{
+    SegmentView seg;
+    PlogView view;
+
+    return first_segment(ref, &view, &seg) && view.tuple.log_start > seg.base;
+}
 
 typedef struct Dropped {
     int64_t bases[DROP_MAX];

@@ -77,9 +77,11 @@ int logdir_names_lock(int dir, ErrInfo *err);
 void logdir_names_unlock(int dir);
 
 /*
- * Bytes appended in this directory since the region was made; the checkpointer compares it with
- * its last value (checkpoint after 256 MiB). Appenders add, nobody else writes.
+ * Bytes appended in this directory since the region was made. Appenders add; whoever passes a
+ * multiple of LOGDIR_CHECKPOINT_BYTES wakes the checkpointer, which named itself.
  */
+#define LOGDIR_CHECKPOINT_BYTES (INT64_C(256) << 20)
+void logdir_set_checkpointer(int dir, uint64_t packed_slot_ref);
 void logdir_add_bytes(int dir, int64_t bytes);
 int64_t logdir_bytes(int dir);
 

@@ -211,6 +211,16 @@ void pslot_retire(PartitionSlot *slot);
 uint32_t pslot_files_epoch(void);
 void pslot_raise_files_epoch(void);
 
+/*
+ * The retention worker says that it is the one to wake when a partition is retired; the number of
+ * retired ones so far tells it whether to look.
+ */
+void pslot_set_burier(uint64_t packed_slot_ref);
+uint32_t pslot_retired_count(void);
+
+/* Startup workers share the walk over all partitions: each index goes to one of them. */
+int32_t pslot_take_open_index(void);
+
 /* Retention, after the burial, append lock held: the slot may be allocated again. */
 void pslot_make_free(PartitionSlot *slot);
 

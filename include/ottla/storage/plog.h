@@ -259,8 +259,9 @@ typedef struct PlogCheckpoint {
 } PlogCheckpoint;
 
 /*
- * final: the ordered stop (forced time index entry, log.md 9.2). OT_E_AGAIN: the append lock is held
- * or the log is not open; OT_E_KAFKA_STORAGE_ERROR.
+ * final: the ordered stop (forced time index entry, log.md 9.2). begin takes the slot's dirty mark back.
+ * OT_E_AGAIN: the append lock is held too long; OT_E_UNKNOWN_TOPIC_OR_PARTITION: deleted or not open;
+ * OT_E_KAFKA_STORAGE_ERROR.
  */
 int plog_checkpoint_begin(PartitionRef ref, bool final, PlogCheckpoint *ret, ErrInfo *err);
 
@@ -271,6 +272,12 @@ void plog_checkpoint_retire(const PlogCheckpoint *cp);
 
 /* Drops producers without open transaction and older than the limit (8.4). Returns how many. */
 int32_t plog_expire_producers(PartitionRef ref, int64_t now_ms, int64_t expiration_ms);
+
+/* Is there a segment that plog_drop_old_segments would take? Without the lock; open logs only. */
+bool plog_has_old_segments(PartitionRef ref);
+
+/* Does the log start lie above the first segment's base? Such starts go into the checkpoint file. */
+bool plog_start_is_inside(PartitionRef ref);
 
 /*
  * Takes the segments that lie wholly below the log start off the list and renames their files to

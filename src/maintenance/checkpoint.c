@@ -1,0 +1,314 @@
+/*
+ * checkpoint.c - one checkpoint of one log directory
+ *
+ * Runs in: checkpointer. Order, on which recovery relies: files of the partitions flushed, then the
+ * checkpoint files written (each flushed and renamed), then replaced snapshots removed.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "checkpoint_int.h"
+
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <sys/vfs.h>
+
+#include "ottla/common/clock.h"
+#include "ottla/common/crashpoint.h"
+#include "ottla/common/vfs.h"
+#include "ottla/ipc/shared_page.h"
+#include "ottla/storage/checkpoint_files.h"
+#include "ottla/storage/logdirs.h"
+#include "ottla/storage/plog.h"
+
+#define SYNCFS_FROM 4 /* dirty partitions from which one syncfs beats their fdatasyncs */
+
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
+
+typedef struct JobList {
+    PlogCheckpoint *jobs;
+    int32_t count;
+    int32_t size;
+} JobList;
+
+/* File systems whose syncfs reports what write-back lost (design.md 6). */
+static bool
+syncfs_is_reliable(int fd)
+{
+    struct statfs fs;
+
+    if (fstatfs(fd, &fs) != 0)
+        return false;
+    return fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC ||
+           fs.f_type == BTRFS_SUPER_MAGIC;
+}
+
+static int
+job_add(JobList *list, const PlogCheckpoint *job, ErrInfo *err)
+{
+    if (list->count == list->size) {
+        int32_t size = list->size == 0 ? 64 : list->size * 2;
+        PlogCheckpoint *grown = realloc(list->jobs, (size_t)size * sizeof *grown);
+
+        if (grown == NULL)
+            return err_set(err, OT_E_NO_MEMORY, "no memory for a checkpoint");
+        list->jobs = grown;
+        list->size = size;
+    }
+    list->jobs[list->count++] = *job;
+    return 0;
+}
+
+/* One partition that may have changed. Those that cannot be looked at now stay marked. */
+static int
+begin_slot(int dir, PartitionSlot *slot, bool final, JobList *list, ErrInfo *err)
+{
+    PlogCheckpoint job;
+    int rc;
+
+    if (slot->log_dir != dir) {
+        /* The slot got another partition meanwhile: that directory's checkpointer looks at all. */
+        logdir_set_dirty_overflow(slot->log_dir);
+        return 0;
+    }
+    rc = plog_checkpoint_begin(pslot_ref(slot), final, &job, err);
+    if (rc == OT_E_UNKNOWN_TOPIC_OR_PARTITION)
+        return 0;
+    if (rc == OT_E_AGAIN || rc == OT_E_KAFKA_STORAGE_ERROR) {
+        atomic_u32_store(&slot->dirty, 1);
+        logdir_set_dirty_overflow(dir);
+        return 0;
+    }
+    return rc == 0 ? job_add(list, &job, err) : rc;
+}
+
+static int
+begin_dirty(int dir, JobList *list, ErrInfo *err)
+{
+    bool overflow;
+    int32_t next = logdir_take_dirty(dir, &overflow);
+    int32_t high = pslot_high();
+    int32_t i;
+    int rc = 0;
+
+    while (next >= 0) {
+        PartitionSlot *slot = pslot_at(next);
+
+        next = atomic_i32_load(&slot->dirty_next) - 1;
+        if (rc == 0)
+            rc = begin_slot(dir, slot, false, list, err);
+        else
+            logdir_set_dirty_overflow(dir);
+    }
+    for (i = 0; overflow && i < high && rc == 0; i++) {
+        PartitionSlot *slot = pslot_at(i);
+
+        if (slot->log_dir == dir && atomic_u32_load(&slot->dirty) != 0)
+            rc = begin_slot(dir, slot, false, list, err);
+    }
+    return rc;
+}
+
+static int
+begin_all(int dir, JobList *list, ErrInfo *err)
+{
+    int32_t high = pslot_high();
+    int32_t i;
+    int rc = 0;
+
+    for (i = 0; i < high && rc == 0; i++) {
+        PartitionSlot *slot = pslot_at(i);
+
+        if (slot->log_dir == dir && pslot_state(slot) == PSLOT_OPEN)
+            rc = begin_slot(dir, slot, true, list, err);
+    }
+    return rc;
+}
+
+static int
+flush(int dir, const JobList *list, CheckpointReport *report, ErrInfo *err)
+{
+    int64_t begin = clock_mono_us();
+    int32_t i;
+    int rc = 0;
+
+    report->used_syncfs = list->count >= SYNCFS_FROM && syncfs_is_reliable(logdir_fd(dir));
+    if (report->used_syncfs) {
+        rc = vfs_syncfs(logdir_fd(dir), err);
+        if (rc != 0)
+            logdir_set_offline(dir);
+    }
+    for (i = 0; !report->used_syncfs && i < list->count && rc == 0; i++)
+        rc = plog_checkpoint_flush(&list->jobs[i], err);
+    report->flush_us = clock_mono_us() - begin;
+    return rc == 0 ? 0 : OT_E_KAFKA_STORAGE_ERROR;
+}
+
+/* ---- the files ---------------------------------------------------------------------------------- */
+
+typedef struct Writers {
+    OffsetCheckpointWriter *recovery_point;
+    OffsetCheckpointWriter *log_start;
+    OffsetCheckpointWriter *high_watermark;
+} Writers;
+
+static int
+add_slot(const Writers *w, PartitionSlot *slot)
+{
+    OffsetCheckpointEntry e = {.topic = {slot->topic, slot->topic_len}, .partition = slot->partition};
+    PlogOffsets offsets;
+    bool open = plog_offsets_peek(pslot_ref(slot), &offsets);
+    int rc;
+
+    if (open && !slot->has_folder)
+        return 0; /* an empty log that has no files */
+    e.offset = open ? offsets.durable_offset : slot->start_recovery_point;
+    rc = offset_checkpoint_add(w->recovery_point, &e);
+    e.offset = open ? offsets.high_watermark : slot->start_high_watermark;
+    if (rc == 0)
+        rc = offset_checkpoint_add(w->high_watermark, &e);
+    e.offset = open ? offsets.log_start_offset : slot->start_log_start;
+    if (rc == 0 && (open ? plog_start_is_inside(pslot_ref(slot)) : e.offset > 0))
+        rc = offset_checkpoint_add(w->log_start, &e);
+    return rc;
+}
+
+static int
+store_files(int dir, const Writers *w, ErrInfo *err)
+{
+    const char *path = logdir_path(dir);
+    int rc = offset_checkpoint_store(w->log_start, path, CHECKPOINT_LOG_START, err);
+
+    crashpoint("checkpoint.log_start");
+    if (rc == 0)
+        rc = offset_checkpoint_store(w->high_watermark, path, CHECKPOINT_HIGH_WATERMARK, err);
+    if (rc == 0)
+        rc = offset_checkpoint_store(w->recovery_point, path, CHECKPOINT_RECOVERY_POINT, err);
+    crashpoint("checkpoint.recovery_point");
+    return rc;
+}
+
+static int
+write_files(int dir, ErrInfo *err)
+{
+    Writers w = {offset_checkpoint_writer_new(), offset_checkpoint_writer_new(),
+                 offset_checkpoint_writer_new()};
+    int32_t high = pslot_high();
+    int32_t i;
+    int rc = 0;
+
+    if (w.recovery_point == NULL || w.log_start == NULL || w.high_watermark == NULL)
+        rc = OT_E_NO_MEMORY;
+    for (i = 0; i < high && rc == 0; i++) {
+        PartitionSlot *slot = pslot_at(i);
+        PslotState state = pslot_state(slot);
+
+        if (slot->log_dir == dir && state != PSLOT_FREE && state != PSLOT_DELETING)
+            rc = add_slot(&w, slot);
+    }
+    if (rc == 0)
+        rc = store_files(dir, &w, err);
+    else
+        (void)err_set(err, rc, "no memory for checkpoint files");
+    offset_checkpoint_writer_free(w.recovery_point);
+    offset_checkpoint_writer_free(w.log_start);
+    offset_checkpoint_writer_free(w.high_watermark);
+    return rc;
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------- */
+
+static int
+complete(int dir, const JobList *list, CheckpointReport *ret, ErrInfo *err)
+{
+    int32_t i;
+    int rc = flush(dir, list, ret, err);
+
+    crashpoint("checkpoint.flushed");
+    if (rc != 0)
+        return rc;
+    for (i = 0; i < list->count; i++)
+        plog_checkpoint_publish(&list->jobs[i]);
+    (void)atomic_u64_add(&shared_page->commit_serial[dir], 1);
+    rc = write_files(dir, err);
+    for (i = 0; rc == 0 && i < list->count; i++)
+        plog_checkpoint_retire(&list->jobs[i]);
+    return rc;
+}
+
+int
+checkpoint_run(int dir, CheckpointReport *ret, ErrInfo *err)
+{
+    JobList list = {0};
+    int rc = begin_dirty(dir, &list, err);
+
+    *ret = (CheckpointReport){.partitions = list.count};
+    if (rc == 0 && list.count > 0)
+        rc = complete(dir, &list, ret, err);
+    if (rc != 0 && list.count > 0) {
+        int32_t i;
+
+        for (i = 0; i < list.count; i++) /* their mark is gone: the next round does them again */
+            atomic_u32_store(&pslot_at(list.jobs[i].ref.slot)->dirty, 1);
+        logdir_set_dirty_overflow(dir);
+    }
+    free(list.jobs);
+    return rc;
+}
+
+/* Logs that nobody opened after an unclean start are opened now; false: one is not in order. */
+static bool
+all_in_order(int dir)
+{
+    int32_t high = pslot_high();
+    bool good = true;
+    int32_t i;
+
+    for (i = 0; i < high; i++) {
+        PartitionSlot *slot = pslot_at(i);
+        ErrInfo err = {0};
+
+        if (slot->log_dir != dir)
+            continue;
+        if (pslot_state(slot) == PSLOT_UNOPENED && !logdir_is_clean(dir))
+            good &= plog_ensure_open(pslot_ref(slot), &err) == 0;
+        good &= pslot_state(slot) != PSLOT_FAILED;
+    }
+    return good && !logdir_is_offline(dir);
+}
+
+int
+checkpoint_final(int dir, CheckpointReport *ret, ErrInfo *err)
+{
+    bool good = all_in_order(dir);
+    JobList list = {0};
+    int rc = begin_all(dir, &list, err);
+    bool overflow;
+
+    *ret = (CheckpointReport){.partitions = list.count};
+    if (rc == 0)
+        rc = complete(dir, &list, ret, err);
+    (void)logdir_take_dirty(dir, &overflow); /* overflow: one of them could not be written */
+    good &= list.count == 0 || !overflow || rc == 0;
+    free(list.jobs);
+    if (rc == 0 && good && all_in_order(dir))
+        rc = logdir_write_clean_marker(dir, -1, err);
+    return rc;
+}
+
+int32_t
+checkpoint_expire_producers(int dir, int64_t now_ms, int64_t expiration_ms)
+{
+    int32_t high = pslot_high();
+    int32_t removed = 0;
+    int32_t i;
+
+    for (i = 0; i < high; i++) {
+        PartitionSlot *slot = pslot_at(i);
+
+        if (slot->log_dir == dir && pslot_state(slot) == PSLOT_OPEN && slot->producer_count > 0)
+            removed += plog_expire_producers(pslot_ref(slot), now_ms, expiration_ms);
+    }
+    return removed;
+}

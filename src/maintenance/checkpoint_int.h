@@ -1,0 +1,35 @@
+/*
+ * checkpoint_int.h - one checkpoint of one log directory
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_MAINTENANCE_CHECKPOINT_INT_H
+#define OTTLA_MAINTENANCE_CHECKPOINT_INT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ottla/common/err.h"
+
+typedef struct CheckpointReport {
+    int32_t partitions; /* that had changed */
+    int64_t flush_us;
+    bool used_syncfs;
+} CheckpointReport;
+
+/*
+ * Brings the changed partitions of a directory to disk and writes its checkpoint files. Nothing
+ * changed: does nothing. OT_E_KAFKA_STORAGE_ERROR: a flush failed, the directory is offline.
+ */
+int checkpoint_run(int dir, CheckpointReport *ret, ErrInfo *err);
+
+/*
+ * The ordered stop: all partitions, then the clean-shutdown marker, unless the directory is offline
+ * or a log of it is not in order. Nobody appends any more.
+ */
+int checkpoint_final(int dir, CheckpointReport *ret, ErrInfo *err);
+
+/* Forgets idle producers of the directory's partitions. Returns how many. */
+int32_t checkpoint_expire_producers(int dir, int64_t now_ms, int64_t expiration_ms);
+
+#endif

@@ -1,0 +1,129 @@
+/*
+ * checkpointer_main.c - worker process: checkpoints one log directory
+ *
+ * State is private: when the next checkpoint and the next expiry are due. Woken early by the append
+ * that passes 256 MiB of new data. On SIGUSR2 it makes the final checkpoint and exits; it is the last
+ * kind of process to stop, so nobody appends any more then.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ottla/maintenance/checkpointer_main.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "checkpoint_int.h"
+#include "ottla/common/clock.h"
+#include "ottla/common/conf.h"
+#include "ottla/common/log.h"
+#include "ottla/ipc/mainloop.h"
+#include "ottla/ipc/node_settings.h"
+#include "ottla/ipc/slot.h"
+#include "ottla/storage/fd_cache.h"
+#include "ottla/storage/logdirs.h"
+
+#define OPEN_FILES 256
+
+typedef struct Checkpointer {
+    int dir;
+    int64_t next_us;
+    int64_t next_expiry_us;
+    int64_t bytes_done; /* logdir_bytes at the last checkpoint */
+    bool failed;        /* a flush failed: said once */
+} Checkpointer;
+
+static void
+report(const Checkpointer *c, const CheckpointReport *r, int64_t took_us)
+{
+    if (r->partitions > 0 && conf_bool(CONF_LOG_CHECKPOINTS))
+        log_msg(LL_LOG, "checkpointer",
+                "checkpoint complete; dir=%s partitions=%d flush_ms=%lld total_ms=%lld method=%s",
+                logdir_path(c->dir), (int)r->partitions, (long long)(r->flush_us / 1000),
+                (long long)(took_us / 1000), r->used_syncfs ? "syncfs" : "fdatasync");
+}
+
+static void
+checkpoint(Checkpointer *c)
+{
+    int64_t begin = clock_mono_us();
+    CheckpointReport r;
+    ErrInfo err = {0};
+    int rc;
+
+    c->bytes_done = logdir_bytes(c->dir);
+    c->next_us = begin + conf_int64(CONF_CHECKPOINT_INTERVAL_MS) * 1000;
+    if (logdir_is_offline(c->dir))
+        return;
+    rc = checkpoint_run(c->dir, &r, &err);
+    if (rc == 0)
+        report(c, &r, clock_mono_us() - begin);
+    else if (!c->failed || !logdir_is_offline(c->dir))
+        log_msg(LL_ERROR, "checkpointer", "checkpoint failed: %s; dir=%s", err.text,
+                logdir_path(c->dir));
+    c->failed = rc != 0;
+}
+
+static void
+expire(Checkpointer *c)
+{
+    c->next_expiry_us =
+        clock_mono_us() + conf_int64(CONF_PRODUCER_ID_EXPIRATION_CHECK_INTERVAL_MS) * 1000;
+    (void)checkpoint_expire_producers(c->dir, clock_wall_ms(),
+                                      conf_int64(CONF_PRODUCER_ID_EXPIRATION_MS)); /* a count */
+}
+
+static _Noreturn void
+finish(const Checkpointer *c)
+{
+    int64_t begin = clock_mono_us();
+    CheckpointReport r;
+    ErrInfo err = {0};
+    int rc = checkpoint_final(c->dir, &r, &err);
+
+    if (rc == 0)
+        report(c, &r, clock_mono_us() - begin);
+    else
+        log_msg(LL_ERROR, "checkpointer", "final checkpoint failed: %s; dir=%s", err.text,
+                logdir_path(c->dir));
+    exit(rc == 0 ? 0 : 1);
+}
+
+static void
+take_interrupts(const Checkpointer *c)
+{
+    if (interrupt_take(INTERRUPT_FINISH))
+        finish(c);
+    if (interrupt_take(INTERRUPT_TERMINATE))
+        exit(0);
+    if (interrupt_pending(INTERRUPT_ORPHANED))
+        exit(1);
+    if (interrupt_take(INTERRUPT_RELOAD) && node_settings_reread(NULL) != 0) {
+        /* The supervisor judged the files and says what is wrong with them. */
+    }
+}
+
+_Noreturn void
+checkpointer_main(int instance, const void *start)
+{
+    Checkpointer c = {.dir = instance};
+
+    (void)start;
+    fd_cache_init(OPEN_FILES);
+    logdir_set_checkpointer(c.dir, slot_ref_pack(slot_ref_self()));
+    c.next_us = clock_mono_us() + conf_int64(CONF_CHECKPOINT_INTERVAL_MS) * 1000;
+    c.next_expiry_us =
+        clock_mono_us() + conf_int64(CONF_PRODUCER_ID_EXPIRATION_CHECK_INTERVAL_MS) * 1000;
+    for (;;) {
+        int64_t deadline = c.next_us < c.next_expiry_us ? c.next_us : c.next_expiry_us;
+        int64_t now;
+
+        (void)mainloop_wait(deadline, WAIT_EV_CHECKPOINTER_MAIN); /* all is looked at below */
+        take_interrupts(&c);
+        fd_cache_sweep();
+        now = clock_mono_us();
+        if (now >= c.next_us || logdir_bytes(c.dir) - c.bytes_done >= LOGDIR_CHECKPOINT_BYTES)
+            checkpoint(&c);
+        if (now >= c.next_expiry_us)
+            expire(&c);
+    }
+}

@@ -1,0 +1,2 @@
+# files.mk - what make needs to know about src/maintenance; see the head of GNUmakefile
+SRCS_maintenance := checkpoint.c checkpointer_main.c folders.c retention_main.c startup_main.c

@@ -1,0 +1,275 @@
+/*
+ * folders.c - partition folders nobody serves: -delete ones are removed, strays set aside
+ *
+ * Runs in: retention. What cannot be removed is logged and tried again with the next round.
+ * Spec: log.md 5.3, 5.4, 10.3.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "folders_int.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ottla/common/arena.h"
+#include "ottla/common/assert.h"
+#include "ottla/common/hash.h"
+#include "ottla/common/limits.h"
+#include "ottla/common/log.h"
+#include "ottla/common/vfs.h"
+#include "ottla/storage/checkpoint_files.h"
+#include "ottla/storage/logdirs.h"
+#include "ottla/storage/partition_slot.h"
+
+#define FOLDERS_MAX      1000000 /* names in a log directory */
+#define FOLDER_FILES_MAX 1000000 /* names in a partition folder */
+#define METADATA_TOPIC   "__cluster_metadata"
+
+static void
+join(char ret[LIMIT_PATH_BYTES], const char *folder, StrView name)
+{
+    int n = snprintf(ret, LIMIT_PATH_BYTES, "%s/%.*s", folder, (int)name.len, name.ptr);
+
+    ot_assert(n > 0 && n < LIMIT_PATH_BYTES);
+}
+
+static void
+complain(const char *what, const ErrInfo *err)
+{
+    log_msg(LL_WARNING, "retention", "%s: %s", what, err->text);
+}
+
+/* ---- -delete folders ---------------------------------------------------------------------------- */
+
+static void
+remove_folder(const char *folder)
+{
+    Arena *arena = arena_new(65536, 0);
+    ErrInfo err = {0};
+    StrView *names;
+    int32_t count = 0;
+    int32_t i;
+    int rc;
+
+    if (arena == NULL)
+        return;
+    rc = vfs_list(folder, FOLDER_FILES_MAX, arena, &names, &count, &err);
+    for (i = 0; i < count && rc == 0; i++) {
+        char path[LIMIT_PATH_BYTES];
+
+        join(path, folder, names[i]);
+        rc = vfs_unlink(path, &err);
+    }
+    if (rc == 0)
+        rc = vfs_rmdir(folder, &err);
+    if (rc != 0)
+        complain("folder of a deleted topic cannot be removed", &err);
+    arena_free(arena);
+}
+
+/* When the folder got its name: a rename changes its ctime. */
+static int64_t
+due_at(const char *folder, int64_t delay_ms)
+{
+    struct stat st;
+
+    if (vfs_stat(folder, &st, NULL) != 0)
+        return INT64_MAX;
+    return (int64_t)st.st_ctim.tv_sec * 1000 + st.st_ctim.tv_nsec / 1000000 + delay_ms;
+}
+
+int64_t
+folders_remove_deleted(int dir, int64_t now_ms, int64_t delay_ms)
+{
+    Arena *arena = arena_new(65536, 0);
+    int64_t next = INT64_MAX;
+    ErrInfo err = {0};
+    StrView *names;
+    int32_t count = 0;
+    int32_t i;
+
+    if (arena == NULL)
+        return now_ms + 1000;
+    if (vfs_list(logdir_path(dir), FOLDERS_MAX, arena, &names, &count, &err) != 0)
+        complain("log directory cannot be listed", &err);
+    for (i = 0; i < count; i++) {
+        char folder[LIMIT_PATH_BYTES];
+        PartitionDirKind kind;
+        int32_t partition;
+        StrView topic;
+        int64_t due;
+
+        join(folder, logdir_path(dir), names[i]);
+        if (!partition_dir_parse(strrchr(folder, '/') + 1, &topic, &partition, &kind) ||
+            kind != PARTITION_DIR_DELETE)
+            continue;
+        due = due_at(folder, delay_ms);
+        if (due <= now_ms)
+            remove_folder(folder);
+        else if (due < next)
+            next = due;
+    }
+    arena_free(arena);
+    return next;
+}
+
+/* ---- strays ------------------------------------------------------------------------------------- */
+
+typedef struct KnownNames {
+    uint64_t *hashes; /* sorted */
+    int32_t count;
+} KnownNames;
+
+static uint64_t
+name_hash(StrView topic, int32_t partition)
+{
+    return hash_u64(hash_str(topic, 0) + (uint64_t)(uint32_t)partition);
+}
+
+static int
+compare_hash(const void *a, const void *b)
+{
+    const uint64_t *x = a;
+    const uint64_t *y = b;
+
+    return *x < *y ? -1 : *x > *y;
+}
+
+static bool
+is_hosted(const PartitionSlot *slot, int dir)
+{
+    PslotState state = pslot_state(slot);
+
+    return slot->log_dir == dir && state != PSLOT_FREE;
+}
+
+static bool
+known_names(int dir, KnownNames *ret)
+{
+    int32_t high = pslot_high();
+    int32_t i;
+
+    ret->count = 0;
+    ret->hashes = calloc((size_t)high + 1, sizeof *ret->hashes);
+    if (ret->hashes == NULL)
+        return false;
+    for (i = 0; i < high; i++) {
+        const PartitionSlot *slot = pslot_at(i);
+
+        if (is_hosted(slot, dir))
+            ret->hashes[ret->count++] =
+                name_hash((StrView){slot->topic, slot->topic_len}, slot->partition);
+    }
+    qsort(ret->hashes, (size_t)ret->count, sizeof *ret->hashes, compare_hash);
+    return true;
+}
+
+/* The table itself, for names that seem unknown: a topic may have been created since. */
+static bool
+is_in_table(int dir, StrView topic, int32_t partition)
+{
+    int32_t high = pslot_high();
+    int32_t i;
+
+    for (i = 0; i < high; i++) {
+        const PartitionSlot *slot = pslot_at(i);
+
+        if (is_hosted(slot, dir) && slot->partition == partition &&
+            strview_equal((StrView){slot->topic, slot->topic_len}, topic))
+            return true;
+    }
+    return false;
+}
+
+static void
+set_aside(int dir, const char *folder, StrView topic, int32_t partition)
+{
+    char name[PARTITION_DIR_NAME_MAX];
+    char to[LIMIT_PATH_BYTES];
+    ErrInfo err = {0};
+    int rc = logdir_names_lock(dir, &err);
+
+    if (rc == 0) {
+        if (!is_in_table(dir, topic, partition)) {
+            partition_dir_name_suffixed(topic, partition, PARTITION_DIR_STRAY, name);
+            join(to, logdir_path(dir), strview_from(name));
+            rc = vfs_rename(folder, to, &err);
+            if (rc == 0)
+                log_msg(LL_WARNING, "retention",
+                        "folder of a partition that this node does not host: set aside; folder=%s",
+                        name);
+        }
+        logdir_names_unlock(dir);
+    }
+    if (rc != 0)
+        complain("stray folder cannot be set aside", &err);
+}
+
+void
+folders_set_strays_aside(int dir)
+{
+    Arena *arena = arena_new(65536, 0);
+    KnownNames known = {0};
+    ErrInfo err = {0};
+    StrView *names;
+    int32_t count = 0;
+    int32_t i;
+
+    if (arena == NULL || !known_names(dir, &known)) {
+        arena_free(arena);
+        return;
+    }
+    if (vfs_list(logdir_path(dir), FOLDERS_MAX, arena, &names, &count, &err) != 0)
+        complain("log directory cannot be listed", &err);
+    for (i = 0; i < count; i++) {
+        char folder[LIMIT_PATH_BYTES];
+        PartitionDirKind kind;
+        int32_t partition;
+        StrView topic;
+        uint64_t hash;
+
+        join(folder, logdir_path(dir), names[i]);
+        if (!partition_dir_parse(strrchr(folder, '/') + 1, &topic, &partition, &kind) ||
+            kind != PARTITION_DIR_NORMAL || strview_equal(topic, STRVIEW(METADATA_TOPIC)))
+            continue;
+        hash = name_hash(topic, partition);
+        if (bsearch(&hash, known.hashes, (size_t)known.count, sizeof hash, compare_hash) == NULL)
+            set_aside(dir, folder, topic, partition);
+    }
+    free(known.hashes);
+    arena_free(arena);
+}
+
+/* ---- *.deleted files ---------------------------------------------------------------------------- */
+
+void
+folders_remove_deleted_files(const char *folder)
+{
+    static const char suffix[] = ".deleted";
+    Arena *arena = arena_new(65536, 0);
+    ErrInfo err = {0};
+    StrView *names;
+    int32_t count = 0;
+    int32_t i;
+    int rc;
+
+    if (arena == NULL)
+        return;
+    rc = vfs_list(folder, FOLDER_FILES_MAX, arena, &names, &count, &err);
+    for (i = 0; i < count; i++) {
+        int32_t len = (int32_t)sizeof suffix - 1;
+        char path[LIMIT_PATH_BYTES];
+
+        if (names[i].len <= len || memcmp(names[i].ptr + names[i].len - len, suffix, (size_t)len) != 0)
+            continue;
+        join(path, folder, names[i]);
+        rc = vfs_unlink(path, &err);
+        if (rc != 0 && rc != OT_E_NOT_FOUND)
+            complain("deleted segment cannot be removed", &err);
+    }
+    if (rc != 0 && rc != OT_E_NOT_FOUND && count == 0)
+        complain("folder cannot be listed", &err);
+    arena_free(arena);
+}

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -334,6 +335,15 @@ kit_extend(const char *path, int64_t bytes, unsigned char with)
     while (bytes-- > 0)
         assert_int_equal(write(fd, &with, 1), 1);
     (void)close(fd);
+}
+
+void *
+kit_shared(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    assert_ptr_not_equal(memory, MAP_FAILED);
+    return memory;
 }
 
 pid_t

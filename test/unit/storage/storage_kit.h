@@ -75,6 +75,9 @@ int64_t kit_file_size(const char *path); /* -1: missing */
 void kit_corrupt(const char *path, int64_t pos);
 void kit_extend(const char *path, int64_t bytes, unsigned char with);
 
+/* Zeroed memory shared with the children forked later; given back by nobody. */
+void *kit_shared(size_t size);
+
 /* Forks; the child runs main and _exits with its result. kit_wait gives the wait status. */
 pid_t kit_fork(int (*main)(void *arg), void *arg);
 int kit_wait(pid_t pid);

@@ -3,3 +3,4 @@ SRCS_storage := checkpoint_files.c dir_name.c epochs.c fd_cache.c logdirs.c \
     partition_table.c plog_append.c plog_lock.c plog_lookup.c plog_maintain.c plog_open.c \
     plog_producers.c plog_read.c producer_pool.c producer_state.c roll.c segment_file.c segment_index.c \
     segment_pool.c segment_recover.c segment_scan.c
+LIBS_unit_storage := -ljansson

@@ -278,7 +278,7 @@ parse_advertised(const ListenerSettings *settings, ListenerTable *table, ErrInfo
                            "which one clients use",
                            row->name, row->host);
         snprintf(row->advertised_host, sizeof row->advertised_host, "%s",
-                 row->host[0] != '\0'           ? row->host
+                 row->host[0] != '\0'         ? row->host
                  : settings->hostname != NULL ? settings->hostname
                                               : "localhost");
         row->advertised_port = row->port;
@@ -296,7 +296,8 @@ choose_inter_broker(const ListenerSettings *settings, ListenerTable *table, ErrI
         wanted = NULL;
     for (int i = 0; i < table->count; i++) {
         Listener *row = &table->rows[i];
-        if (!row->is_controller && strcasecmp(row->name, wanted == NULL ? "PLAINTEXT" : wanted) == 0)
+        if (!row->is_controller &&
+            strcasecmp(row->name, wanted == NULL ? "PLAINTEXT" : wanted) == 0)
             chosen = row;
     }
     if (wanted != NULL && strcasecmp(chosen->name, wanted) != 0)

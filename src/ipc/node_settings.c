@@ -48,7 +48,8 @@ node_settings_apply(void)
     for (int i = 0; conf_extra_at(i, &name, &value); i++)
         if (strncmp(name, CATEGORY_PREFIX, sizeof CATEGORY_PREFIX - 1) == 0 &&
             log_level_from_name(text_trim(strview_from(value)), &level))
-            (void)log_set_category(name + sizeof CATEGORY_PREFIX - 1, level); /* full: the rest not */
+            (void)log_set_category(name + sizeof CATEGORY_PREFIX - 1,
+                                   level); /* full: the rest not */
     title_enable_updates(conf_bool(CONF_UPDATE_PROCESS_TITLE));
 }
 

@@ -75,8 +75,8 @@ start_backend(Postmaster *pm, int listener, int fd, const NetAddress *peer)
     vfs_close(fd);
     if (why != NULL) {
         stat_add(STAT_CONNECTIONS_REFUSED, 1);
-        log_limited(&refused, 1, LL_WARNING, "supervisor", "connection from %s closed: %s; code=53300",
-                    text, why);
+        log_limited(&refused, 1, LL_WARNING, "supervisor",
+                    "connection from %s closed: %s; code=53300", text, why);
         return;
     }
     children_add(pm->children, &child);
@@ -107,7 +107,8 @@ on_listener(int fd, uint32_t events, void *arg)
                 listener = i;
     for (int n = 0; n < ACCEPTS_PER_TURN && pm->accepting && listener >= 0; n++) {
         NetAddress peer;
-        if (pm->accept_resume_us != 0 || (!node_listeners.rows[listener].is_unix && tcp_is_full(pm)))
+        if (pm->accept_resume_us != 0 ||
+            (!node_listeners.rows[listener].is_unix && tcp_is_full(pm)))
             break;
         int connected = net_accept(fd, &peer, &err);
         if (connected == OT_E_AGAIN)

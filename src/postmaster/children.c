@@ -26,18 +26,18 @@ typedef struct AddressCount {
 
 struct Children {
     int32_t backend_slots;
-    int32_t slots;         /* backends, then workers */
+    int32_t slots; /* backends, then workers */
     int32_t live_count;
     int32_t live_of_kind[PROC_KIND_COUNT];
     int32_t free_backends; /* used entries of free_stack */
     int32_t address_free;  /* free list of addresses */
     int32_t pid_bucket[BUCKETS];
     int32_t address_bucket[BUCKETS];
-    Child *child;           /* by slot */
-    int32_t *pid_next;      /* by slot */
-    int32_t *live;          /* slots of the living, dense */
-    int32_t *live_at;       /* by slot: index in live */
-    int32_t *free_stack;    /* free backend slots */
+    Child *child;        /* by slot */
+    int32_t *pid_next;   /* by slot */
+    int32_t *live;       /* slots of the living, dense */
+    int32_t *live_at;    /* by slot: index in live */
+    int32_t *free_stack; /* free backend slots */
     AddressCount *addresses;
 };
 
@@ -135,8 +135,7 @@ address_link(Children *c, const ClientAddress *address)
 {
     int32_t *link = &c->address_bucket[address_hash(address)];
 
-    while (*link != NOBODY &&
-           memcmp(&c->addresses[*link].address, address, sizeof *address) != 0)
+    while (*link != NOBODY && memcmp(&c->addresses[*link].address, address, sizeof *address) != 0)
         link = &c->addresses[*link].next;
     return link;
 }

@@ -162,10 +162,22 @@ static bool
 harmless_name(StrView name)
 {
     static const char *const names[] = {
-        ".lock", "lost+found",      "ottla.conf",         "ottla.auto.conf",       "conf.d",
-        "meta",  "log",             "ottlad.pid",         "bootstrap.checkpoint",  "control",
-        ".gitkeep", ".gitignore",   META_PROPERTIES_FILE ".tmp", "bootstrap.checkpoint.tmp",
-        "__cluster_metadata-0",     "server.properties",
+        ".lock",
+        "lost+found",
+        "ottla.conf",
+        "ottla.auto.conf",
+        "conf.d",
+        "meta",
+        "log",
+        "ottlad.pid",
+        "bootstrap.checkpoint",
+        "control",
+        ".gitkeep",
+        ".gitignore",
+        META_PROPERTIES_FILE ".tmp",
+        "bootstrap.checkpoint.tmp",
+        "__cluster_metadata-0",
+        "server.properties",
     };
 
     if (name.len > 9 && memcmp(name.ptr, ".s.ottla.", 9) == 0)
@@ -222,8 +234,7 @@ prepare_place(const char *path, bool may_make, const int owner[2], ErrInfo *err)
         fresh = rc == 1;
         rc = rc < 0 ? rc : 0;
     }
-    if (rc == 0 && fresh && owner[0] >= 0 &&
-        chown(path, (uid_t)owner[0], (gid_t)owner[1]) != 0)
+    if (rc == 0 && fresh && owner[0] >= 0 && chown(path, (uid_t)owner[0], (gid_t)owner[1]) != 0)
         rc = err_set_errno(err, OT_E_PERMISSION, errno, "giving %s to user %d", path, owner[0]);
     return rc;
 }

@@ -38,14 +38,6 @@ launch_init(ErrInfo *err)
     return 0;
 }
 
-void
-launch_fini(void)
-{
-    vfs_close(death_pipe[0]);
-    vfs_close(death_pipe[1]);
-    death_pipe[0] = death_pipe[1] = -1;
-}
-
 /* The supervisor may be protected from the kernel's killer; its children are not. */
 static void
 set_oom_score(const KindRow *row)

@@ -43,10 +43,12 @@ static int
 read_socket_mode(PmSettings *ret, ErrInfo *err)
 {
     const char *text = conf_str(CONF_UNIX_SOCKET_PERMISSIONS);
-    char *end;
-    unsigned long mode = strtoul(text, &end, 8);
+    unsigned mode = 0;
+    const char *p = text;
 
-    if (*text == '\0' || *end != '\0' || mode > 0777)
+    for (; *p >= '0' && *p <= '7' && mode <= 0777; p++)
+        mode = mode * 8 + (unsigned)(*p - '0');
+    if (p == text || *p != '\0' || mode > 0777)
         return err_set(err, OT_E_CONFIG, "unix.socket.permissions: \"%s\" is not octal up to 0777",
                        text);
     ret->listen.unix_mode = (mode_t)mode;
@@ -58,8 +60,8 @@ static int
 read_overrides(AcceptLimits *limits, ErrInfo *err)
 {
     StrView items[ADDRESS_LIMITS_MAX];
-    int count = conf_list_items(strview_from(conf_str(CONF_MAX_CONNECTIONS_PER_IP_OVERRIDES)), items,
-                                ADDRESS_LIMITS_MAX);
+    int count = conf_list_items(strview_from(conf_str(CONF_MAX_CONNECTIONS_PER_IP_OVERRIDES)),
+                                items, ADDRESS_LIMITS_MAX);
 
     limits->address_count = 0;
     if (count > ADDRESS_LIMITS_MAX)
@@ -121,43 +123,6 @@ read_limits(ShmLimits *limits)
     limits->bulk_bytes = (size_t)conf_int64(CONF_GROUP_BULK_BYTES);
 }
 
-int
-pm_settings_load(const char *data_dir, bool auto_format, uint16_t port, PmSettings *ret,
-                 ErrInfo *err)
-{
-    int rc;
-
-    pm_settings_default(data_dir, ret);
-    ret->dir.auto_format = auto_format;
-    ret->dir.log_dirs = copy_if_set(CONF_LOG_DIRS);
-    if (ret->dir.log_dirs == NULL)
-        ret->dir.log_dirs = copy_if_set(CONF_LOG_DIR);
-    ret->dir.metadata_dir = copy_if_set(CONF_METADATA_LOG_DIR);
-    ret->listeners.listeners = copy_if_set(CONF_LISTENERS);
-    ret->listeners.advertised = copy_if_set(CONF_ADVERTISED_LISTENERS);
-    ret->listeners.protocol_map = copy_if_set(CONF_LISTENER_SECURITY_PROTOCOL_MAP);
-    ret->listeners.controller_names = copy_if_set(CONF_CONTROLLER_LISTENER_NAMES);
-    ret->listeners.inter_broker_name = copy_if_set(CONF_INTER_BROKER_LISTENER_NAME);
-    ret->listeners.port = port;
-    ret->listen.backlog = conf_int32(CONF_SOCKET_LISTEN_BACKLOG_SIZE);
-    ret->listen.send_buffer = conf_int32(CONF_SOCKET_SEND_BUFFER_BYTES);
-    ret->listen.receive_buffer = conf_int32(CONF_SOCKET_RECEIVE_BUFFER_BYTES);
-    ret->listen.congestion = copy_if_set(CONF_SOCKET_CONGESTION_CONTROL);
-    ret->instance = copy_if_set(CONF_INSTANCE);
-    ret->socket_dir = copy_if_set(CONF_UNIX_SOCKET_DIRECTORY);
-    ret->startup_per_dir = conf_int32(CONF_NUM_RECOVERY_THREADS_PER_DATA_DIR);
-    if (ret->startup_per_dir > STARTUP_WORKERS_MAX)
-        ret->startup_per_dir = STARTUP_WORKERS_MAX;
-    read_limits(&ret->limits);
-    ret->reload = pm_settings_reload;
-    rc = read_ids(ret, err);
-    if (rc == 0)
-        rc = read_socket_mode(ret, err);
-    if (rc == 0)
-        rc = read_changeable(ret, err);
-    return rc;
-}
-
 /* Each line of a report as one line of the log. */
 static void
 log_lines(LogLevel level, const StrBuf *lines)
@@ -188,8 +153,9 @@ pm_settings_log_report(const ConfReport *report)
                 later.ptr);
 }
 
-int
-pm_settings_reload(PmSettings *settings, ErrInfo *err)
+/* The reload hook: reads the files anew and logs what changed. */
+static int
+reload_settings(PmSettings *settings, ErrInfo *err)
 {
     ConfReport report;
     int rc;
@@ -202,5 +168,42 @@ pm_settings_reload(PmSettings *settings, ErrInfo *err)
     else
         rc = read_changeable(settings, err);
     conf_report_release(&report);
+    return rc;
+}
+
+int
+pm_settings_load(const char *data_dir, bool auto_format, uint16_t port, PmSettings *ret,
+                 ErrInfo *err)
+{
+    int rc;
+
+    pm_settings_default(data_dir, ret);
+    ret->dir.auto_format = auto_format;
+    ret->dir.log_dirs = copy_if_set(CONF_LOG_DIRS);
+    if (ret->dir.log_dirs == NULL)
+        ret->dir.log_dirs = copy_if_set(CONF_LOG_DIR);
+    ret->dir.metadata_dir = copy_if_set(CONF_METADATA_LOG_DIR);
+    ret->listeners.listeners = copy_if_set(CONF_LISTENERS);
+    ret->listeners.advertised = copy_if_set(CONF_ADVERTISED_LISTENERS);
+    ret->listeners.protocol_map = copy_if_set(CONF_LISTENER_SECURITY_PROTOCOL_MAP);
+    ret->listeners.controller_names = copy_if_set(CONF_CONTROLLER_LISTENER_NAMES);
+    ret->listeners.inter_broker_name = copy_if_set(CONF_INTER_BROKER_LISTENER_NAME);
+    ret->listeners.port = port;
+    ret->listen.backlog = conf_int32(CONF_SOCKET_LISTEN_BACKLOG_SIZE);
+    ret->listen.send_buffer = conf_int32(CONF_SOCKET_SEND_BUFFER_BYTES);
+    ret->listen.receive_buffer = conf_int32(CONF_SOCKET_RECEIVE_BUFFER_BYTES);
+    ret->listen.congestion = copy_if_set(CONF_SOCKET_CONGESTION_CONTROL);
+    ret->instance = copy_if_set(CONF_INSTANCE);
+    ret->socket_dir = copy_if_set(CONF_UNIX_SOCKET_DIRECTORY);
+    ret->startup_per_dir = conf_int32(CONF_NUM_RECOVERY_THREADS_PER_DATA_DIR);
+    if (ret->startup_per_dir > STARTUP_WORKERS_MAX)
+        ret->startup_per_dir = STARTUP_WORKERS_MAX;
+    read_limits(&ret->limits);
+    ret->reload = reload_settings;
+    rc = read_ids(ret, err);
+    if (rc == 0)
+        rc = read_socket_mode(ret, err);
+    if (rc == 0)
+        rc = read_changeable(ret, err);
     return rc;
 }

@@ -2,7 +2,7 @@
  * pm_state.c - the supervisor's decisions: (state, event) to (state, actions)
  *
  * Runs in: supervisor; unit test. Never: calls the system, reads a clock, knows a pid.
- * Invariants, asserted by pm_check_invariants after every step:
+ * Invariants, asserted after every step:
  *   P1  no child lives in INIT, CRASH_BACKOFF and DONE
  *   P2  while STARTING only kinds of the first phase run, and no backend
  *   P3  a worker waits for its restart only while STARTING or in RUN
@@ -33,8 +33,8 @@ static const unsigned transitions[PM_STATE_COUNT] = {
                BIT(PM_CRASH_BACKOFF) | BIT(PM_DONE),
     [PM_STOP_SMART] = BIT(PM_STOP_BACKENDS) | BIT(PM_STOP_WORKERS) | BIT(PM_STOP_CHECKPOINTERS) |
                       BIT(PM_STOP_IMMEDIATE) | BIT(PM_DONE),
-    [PM_STOP_BACKENDS] = BIT(PM_STOP_WORKERS) | BIT(PM_STOP_CHECKPOINTERS) |
-                         BIT(PM_STOP_IMMEDIATE) | BIT(PM_DONE),
+    [PM_STOP_BACKENDS] =
+        BIT(PM_STOP_WORKERS) | BIT(PM_STOP_CHECKPOINTERS) | BIT(PM_STOP_IMMEDIATE) | BIT(PM_DONE),
     [PM_STOP_WORKERS] = BIT(PM_STOP_CHECKPOINTERS) | BIT(PM_STOP_IMMEDIATE) | BIT(PM_DONE),
     [PM_STOP_CHECKPOINTERS] = BIT(PM_STOP_IMMEDIATE) | BIT(PM_DONE),
     [PM_STOP_IMMEDIATE] = BIT(PM_DONE),
@@ -516,6 +516,37 @@ handle_tick(PmMachine *pm, int64_t now_ms, PmActions *actions)
     }
 }
 
+/* The promises of the head of this file. */
+static void
+check_invariants(const PmMachine *pm)
+{
+    const unsigned here = BIT(pm->state);
+    int running = running_workers(pm);
+
+    if (here & (BIT(PM_INIT) | BIT(PM_CRASH_BACKOFF) | BIT(PM_DONE)))
+        ot_assert(nobody_lives(pm)); /* P1 */
+    if (pm->state == PM_STARTING)
+        ot_assert(pm->backends == 0); /* P2 */
+    for (int i = 0; i < pm->worker_total; i++) {
+        const PmWorker *worker = &pm->workers[i];
+        if (pm->state == PM_STARTING && worker->state == PM_WORKER_RUNNING)
+            ot_assert(process_kinds[worker->kind].phase == KIND_PHASE_FIRST); /* P2 */
+        if (worker->state == PM_WORKER_RESTART)
+            ot_assert(here & (BIT(PM_STARTING) | BIT(PM_RUN))); /* P3 */
+    }
+    if (here & (BIT(PM_STOP_SMART) | BIT(PM_STOP_BACKENDS)))
+        ot_assert(pm->backends > 0); /* P4 */
+    if (here & (BIT(PM_STOP_WORKERS) | BIT(PM_STOP_CHECKPOINTERS)))
+        ot_assert(pm->backends == 0 && running > 0); /* P4 */
+    if (pm->state == PM_STOP_CHECKPOINTERS)
+        ot_assert(running == running_of_stop(pm, KIND_STOP_LAST)); /* P4 */
+    if (here & (BIT(PM_STOP_IMMEDIATE) | BIT(PM_CRASH_WAIT)))
+        ot_assert(!nobody_lives(pm)); /* P5 */
+    bool waits = (here & (BIT(PM_INIT) | BIT(PM_STARTING) | BIT(PM_RUN) | BIT(PM_DONE))) == 0;
+    ot_assert(waits == (pm->deadline_ms != INT64_MAX)); /* P6 */
+    ot_assert(pm->crash_count >= 0 && pm->crash_count <= pm->config.crash_cycles_max);
+}
+
 void
 pm_step(PmMachine *pm, const PmEvent *event, PmActions *actions)
 {
@@ -552,7 +583,7 @@ pm_step(PmMachine *pm, const PmEvent *event, PmActions *actions)
     case PM_EV_TYPE_COUNT:
         ot_unreachable();
     }
-    pm_check_invariants(pm);
+    check_invariants(pm);
 }
 
 int64_t
@@ -576,36 +607,6 @@ pm_classify_exit(const PmExit *how)
     if (how->exited && how->code == 1)
         return PM_DEATH_GAVE_UP;
     return process_kinds[how->kind].policy == KIND_ALONE ? PM_DEATH_ALONE : PM_DEATH_CRASH;
-}
-
-void
-pm_check_invariants(const PmMachine *pm)
-{
-    const unsigned here = BIT(pm->state);
-    int running = running_workers(pm);
-
-    if (here & (BIT(PM_INIT) | BIT(PM_CRASH_BACKOFF) | BIT(PM_DONE)))
-        ot_assert(nobody_lives(pm)); /* P1 */
-    if (pm->state == PM_STARTING)
-        ot_assert(pm->backends == 0); /* P2 */
-    for (int i = 0; i < pm->worker_total; i++) {
-        const PmWorker *worker = &pm->workers[i];
-        if (pm->state == PM_STARTING && worker->state == PM_WORKER_RUNNING)
-            ot_assert(process_kinds[worker->kind].phase == KIND_PHASE_FIRST); /* P2 */
-        if (worker->state == PM_WORKER_RESTART)
-            ot_assert(here & (BIT(PM_STARTING) | BIT(PM_RUN))); /* P3 */
-    }
-    if (here & (BIT(PM_STOP_SMART) | BIT(PM_STOP_BACKENDS)))
-        ot_assert(pm->backends > 0); /* P4 */
-    if (here & (BIT(PM_STOP_WORKERS) | BIT(PM_STOP_CHECKPOINTERS)))
-        ot_assert(pm->backends == 0 && running > 0); /* P4 */
-    if (pm->state == PM_STOP_CHECKPOINTERS)
-        ot_assert(running == running_of_stop(pm, KIND_STOP_LAST)); /* P4 */
-    if (here & (BIT(PM_STOP_IMMEDIATE) | BIT(PM_CRASH_WAIT)))
-        ot_assert(!nobody_lives(pm)); /* P5 */
-    bool waits = (here & (BIT(PM_INIT) | BIT(PM_STARTING) | BIT(PM_RUN) | BIT(PM_DONE))) == 0;
-    ot_assert(waits == (pm->deadline_ms != INT64_MAX)); /* P6 */
-    ot_assert(pm->crash_count >= 0 && pm->crash_count <= pm->config.crash_cycles_max);
 }
 
 const char *

@@ -35,8 +35,8 @@
 #define STARTING_POLL_US 20000    /* should the controller's signal be lost: look again */
 #define EXTEND_START_US  30000000 /* asked from systemd while starting, each STATUS_PERIOD_US */
 
-int
-postmaster_exit_code(int code)
+static int
+exit_code_of(int code)
 {
     switch (code) {
     case OT_E_BUSY:
@@ -102,7 +102,8 @@ describe_listeners(char *ret, size_t size)
             continue;
         const char *comma = len > 0 ? "," : "";
         if (row->is_unix)
-            len += (size_t)snprintf(ret + len, size - len, "%s%s://%s", comma, row->name, row->host);
+            len +=
+                (size_t)snprintf(ret + len, size - len, "%s%s://%s", comma, row->name, row->host);
         else
             len += (size_t)snprintf(ret + len, size - len, "%s%s://%s:%u", comma, row->name,
                                     row->host, row->port);
@@ -136,9 +137,9 @@ announce_ready(Postmaster *pm, bool first)
     }
     describe_listeners(listeners, sizeof listeners);
     log_msg(LL_LOG, "supervisor",
-            "ready; listeners=%s cluster_id=%s node_id=%d clean_start=%s recovery_ms=%lld", listeners,
-            node_info.cluster_id, node_info.node_id, node_info.clean_start ? "yes" : "no",
-            (long long)took_ms);
+            "ready; listeners=%s cluster_id=%s node_id=%d clean_start=%s recovery_ms=%lld",
+            listeners, node_info.cluster_id, node_info.node_id,
+            node_info.clean_start ? "yes" : "no", (long long)took_ms);
     listen_first_address(&node_listeners, address, sizeof address);
     printf("ready %s\n", address);
     fflush(stdout);
@@ -159,9 +160,8 @@ announce_crash(Postmaster *pm)
 {
     pm->crash_cycles++;
     pm->phase_us = clock_mono_us();
-    log_msg(LL_ERROR, "supervisor",
-            "stopping all processes after a crash; cycle=%d clients=%d", pm->crash_cycles,
-            children_count_kind(pm->children, PROC_BACKEND));
+    log_msg(LL_ERROR, "supervisor", "stopping all processes after a crash; cycle=%d clients=%d",
+            pm->crash_cycles, children_count_kind(pm->children, PROC_BACKEND));
     notify_status("Recovering after a crash (cycle %d)", pm->crash_cycles);
     datadir_set_status(&pm->dir, "recovery");
 }
@@ -466,7 +466,7 @@ fail_start(Postmaster *pm, int code, const ErrInfo *err)
     listen_close(&node_listeners, true);
     if (pm->dir.pid_fd >= 0)
         datadir_remove_pid_file(&pm->dir);
-    return postmaster_exit_code(code);
+    return exit_code_of(code);
 }
 
 int

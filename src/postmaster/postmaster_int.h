@@ -24,13 +24,13 @@ typedef struct Postmaster {
     char voter_listener[LISTENER_NAME_MAX];
     char voter_host[LISTENER_HOST_MAX];
 
-    bool accepting;            /* listeners are watched */
-    bool tcp_paused;           /* at max.connections: TCP listeners are left alone */
-    int64_t accept_resume_us;  /* after a failure for want of resources; 0: not paused */
+    bool accepting;           /* listeners are watched */
+    bool tcp_paused;          /* at max.connections: TCP listeners are left alone */
+    int64_t accept_resume_us; /* after a failure for want of resources; 0: not paused */
 
-    int64_t phase_us;          /* the present start or recovery began */
-    int64_t next_status_us;    /* STATUS is looked at */
-    int64_t next_watchdog_us;  /* INT64_MAX: none wanted */
+    int64_t phase_us;         /* the present start or recovery began */
+    int64_t next_status_us;   /* STATUS is looked at */
+    int64_t next_watchdog_us; /* INT64_MAX: none wanted */
     int64_t watchdog_half_us;
     int64_t watchdog_third_us;
     int crash_cycles;

@@ -9,8 +9,8 @@
 
 #include "ottla/ipc/regions.h"
 
-#define DECLARE(name, writer, readers, crash_rule)      \
-    size_t name##_shm_size(const ShmLimits *limits);     \
+#define DECLARE(name, writer, readers, crash_rule)   \
+    size_t name##_shm_size(const ShmLimits *limits); \
     void name##_shm_init(void *base, const ShmLimits *limits);
 SHM_REGIONS(DECLARE)
 

@@ -200,8 +200,9 @@ make_table(Postmaster *pm, ErrInfo *err)
         config->worker_count[PROC_STARTUP] = STARTUP_MAX;
     pm_init(&pm->machine, config);
     pm->children = children_new(pm->settings->limits.backend_slots, PROC_WORKERS_MAX);
-    return pm->children == NULL ? err_set(err, OT_E_NO_MEMORY, "no memory for the table of children")
-                                : 0;
+    return pm->children == NULL
+               ? err_set(err, OT_E_NO_MEMORY, "no memory for the table of children")
+               : 0;
 }
 
 int
@@ -220,9 +221,8 @@ postmaster_start(Postmaster *pm, ErrInfo *err)
     if (rc == 0)
         rc = open_directories(pm, err);
     if (rc == 0) {
-        log_set_identity(&(LogIdentity){.instance = node_info.instance,
-                                        .kind = "supervisor",
-                                        .node_id = node_info.node_id});
+        log_set_identity(&(LogIdentity){
+            .instance = node_info.instance, .kind = "supervisor", .node_id = node_info.node_id});
         rc = open_sockets(pm, err);
     }
     if (rc == 0)

@@ -17,10 +17,10 @@
 
 #include "ottla/common/err.h"
 
-#define LISTENERS_MAX      16  /* named listeners, the Unix socket included */
-#define LISTENER_NAME_MAX  64  /* bytes of a listener's name with its zero */
-#define LISTENER_HOST_MAX  256 /* bytes of a host name or a socket path with its zero */
-#define LISTENER_FDS_MAX   16  /* addresses one host name may resolve to */
+#define LISTENERS_MAX     16  /* named listeners, the Unix socket included */
+#define LISTENER_NAME_MAX 64  /* bytes of a listener's name with its zero */
+#define LISTENER_HOST_MAX 256 /* bytes of a host name or a socket path with its zero */
+#define LISTENER_FDS_MAX  16  /* addresses one host name may resolve to */
 
 /* Kafka's numbers of security protocols, as in broker registrations. */
 typedef enum SecurityProtocol {
@@ -32,9 +32,9 @@ typedef enum SecurityProtocol {
 
 /* One row of `listeners`, or the Unix socket. */
 typedef struct Listener {
-    char name[LISTENER_NAME_MAX];            /* "PLAINTEXT", "CONTROLLER"; "LOCAL": Unix socket */
+    char name[LISTENER_NAME_MAX]; /* "PLAINTEXT", "CONTROLLER"; "LOCAL": Unix socket */
     SecurityProtocol protocol;
-    char host[LISTENER_HOST_MAX];            /* as configured; "": every address; a Unix socket's path */
+    char host[LISTENER_HOST_MAX]; /* as configured; "": every address; a Unix socket's path */
     char advertised_host[LISTENER_HOST_MAX]; /* what Metadata answers to who asked on it */
     uint16_t port;                           /* real one after listening; 0 before: any */
     uint16_t advertised_port;
@@ -55,14 +55,14 @@ extern ListenerTable node_listeners;
 
 /* Where the settings come from; all strings may be NULL (not set). */
 typedef struct ListenerSettings {
-    const char *listeners;            /* "PLAINTEXT://localhost:9092,..." */
-    const char *advertised;           /* advertised.listeners */
-    const char *protocol_map;         /* listener.security.protocol.map */
-    const char *controller_names;     /* controller.listener.names */
-    const char *inter_broker_name;    /* inter.broker.listener.name */
-    const char *unix_dir;             /* of the Unix socket .s.ottla.PORT; NULL or "": none */
-    const char *hostname;             /* advertised for a listener without host (":9092") */
-    uint16_t port;                    /* -p: port of the first broker listener; 0: as listed */
+    const char *listeners;         /* "PLAINTEXT://localhost:9092,..." */
+    const char *advertised;        /* advertised.listeners */
+    const char *protocol_map;      /* listener.security.protocol.map */
+    const char *controller_names;  /* controller.listener.names */
+    const char *inter_broker_name; /* inter.broker.listener.name */
+    const char *unix_dir;          /* of the Unix socket .s.ottla.PORT; NULL or "": none */
+    const char *hostname;          /* advertised for a listener without host (":9092") */
+    uint16_t port;                 /* -p: port of the first broker listener; 0: as listed */
 } ListenerSettings;
 
 /*

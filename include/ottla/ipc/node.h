@@ -19,17 +19,17 @@
 #define NODE_CLUSTER_ID_MAX 64   /* normally 22 characters */
 
 typedef struct NodeInfo {
-    char instance[64];                   /* last part of the data directory's path, or `instance` */
+    char instance[64]; /* last part of the data directory's path, or `instance` */
     char cluster_id[NODE_CLUSTER_ID_MAX];
     int32_t node_id;
-    Uuid incarnation_id;                 /* new at each start and after each crash cycle */
-    Uuid metadata_dir_id;                /* directory.id of metadata_dir */
-    char data_dir[NODE_PATH_MAX];        /* absolute DIR of -D */
-    char metadata_dir[NODE_PATH_MAX];    /* DIR/meta or metadata.log.dir; __cluster_metadata-0 in it */
-    uint16_t port;                       /* first TCP port */
-    uint16_t controller_port;            /* named in VotersRecord, not opened while alone */
-    bool freshly_formatted;              /* formatted by this start */
-    bool clean_start;                    /* every log dir had its clean marker (now removed) */
+    Uuid incarnation_id;              /* new at each start and after each crash cycle */
+    Uuid metadata_dir_id;             /* directory.id of metadata_dir */
+    char data_dir[NODE_PATH_MAX];     /* absolute DIR of -D */
+    char metadata_dir[NODE_PATH_MAX]; /* DIR/meta or metadata.log.dir; __cluster_metadata-0 in it */
+    uint16_t port;                    /* first TCP port */
+    uint16_t controller_port;         /* named in VotersRecord, not opened while alone */
+    bool freshly_formatted;           /* formatted by this start */
+    bool clean_start;                 /* every log dir had its clean marker (now removed) */
     pid_t supervisor_pid;
 } NodeInfo;
 

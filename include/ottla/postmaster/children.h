@@ -29,7 +29,7 @@ typedef struct ClientAddress {
 typedef struct Child {
     pid_t pid; /* 0: the slot is free */
     ProcKind kind;
-    int instance;        /* of a worker; listener of a backend */
+    int instance; /* of a worker; listener of a backend */
     int32_t slot;
     uint32_t generation; /* of its slot */
     int64_t started_us;  /* monotonic */

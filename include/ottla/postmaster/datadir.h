@@ -15,13 +15,13 @@
 
 /* What the settings and the command line say; strings may be NULL (not set). */
 typedef struct DatadirSettings {
-    const char *data_dir;        /* -D */
-    const char *log_dirs;        /* log.dirs or log.dir; NULL: DIR/log */
-    const char *metadata_dir;    /* metadata.log.dir; NULL: the first of log_dirs, else DIR/meta */
-    const char *cluster_id;      /* cluster.id; NULL: that of the directory, or a new one */
-    int32_t node_id;             /* -1: that of the directory, or 1 */
-    bool auto_format;            /* an unformatted directory is formatted as a single node */
-    const char *voter_listener;  /* of the controller listener, for VotersRecord */
+    const char *data_dir;       /* -D */
+    const char *log_dirs;       /* log.dirs or log.dir; NULL: DIR/log */
+    const char *metadata_dir;   /* metadata.log.dir; NULL: the first of log_dirs, else DIR/meta */
+    const char *cluster_id;     /* cluster.id; NULL: that of the directory, or a new one */
+    int32_t node_id;            /* -1: that of the directory, or 1 */
+    bool auto_format;           /* an unformatted directory is formatted as a single node */
+    const char *voter_listener; /* of the controller listener, for VotersRecord */
     const char *voter_host;
     uint16_t voter_port;
 } DatadirSettings;

@@ -16,17 +16,15 @@
 /* Makes the death pipe, whose write end only the supervisor holds. Before the first fork. */
 int launch_init(ErrInfo *err);
 
-/* Closes it; for tests. */
-void launch_fini(void);
-
 /* What to fork. */
 typedef struct LaunchOrder {
     ProcKind kind;
     int instance;
-    int32_t slot;       /* DEAD */
-    const void *start;  /* BackendStart of a backend, else NULL */
+    int32_t slot;      /* DEAD */
+    const void *start; /* BackendStart of a backend, else NULL */
     KindMain main;
-    void (*close_inherited)(void); /* in the child: closes what only the supervisor uses; may be NULL */
+    void (*close_inherited)(
+        void); /* in the child: closes what only the supervisor uses; may be NULL */
 } LaunchOrder;
 
 /*

@@ -25,13 +25,13 @@ typedef struct Obituary {
 /* The state of the slot at death, copied. Strings may be empty. */
 typedef struct LastWords {
     const char *panic;
-    const char *title;     /* last process title, without "ottlad: instance: " */
+    const char *title; /* last process title, without "ottlad: instance: " */
     const char *client_id;
     const char *peer;
     const char *topic;
-    int16_t api_key;       /* -1: no request */
+    int16_t api_key; /* -1: no request */
     int16_t api_version;
-    bool oom_killed;       /* the kernel counted an out-of-memory kill since the last death */
+    bool oom_killed; /* the kernel counted an out-of-memory kill since the last death */
 } LastWords;
 
 /* Pure. */

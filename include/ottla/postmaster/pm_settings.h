@@ -14,14 +14,11 @@
 #include "ottla/postmaster/postmaster.h"
 
 /*
- * Fills ret from conf.h, which has been loaded, and the command line's data_dir and port (0: as set).
+ * Fills ret, its reload hook included, from conf.h, which has been loaded, and the command line's data_dir and port (0: as set).
  * OT_E_CONFIG: settings that contradict each other.
  */
 int pm_settings_load(const char *data_dir, bool auto_format, uint16_t port, PmSettings *ret,
                      ErrInfo *err);
-
-/* The reload hook of PmSettings: reads the files anew, logs what changed. */
-int pm_settings_reload(PmSettings *settings, ErrInfo *err);
 
 /* Errors, warnings and changes of a report as lines of the log; unused settings in one. */
 void pm_settings_log_report(const ConfReport *report);

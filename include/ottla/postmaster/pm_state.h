@@ -18,17 +18,17 @@
 
 /* Phases of a node's life. */
 typedef enum PmState {
-    PM_INIT,              /* nothing started */
-    PM_STARTING,          /* controller runs, is not active yet */
-    PM_RUN,               /* all workers run, connections are accepted */
-    PM_STOP_SMART,        /* no new connections; clients may stay until the timeout */
-    PM_STOP_BACKENDS,     /* backends were told to finish */
-    PM_STOP_WORKERS,      /* startup, retention, controller were told to finish */
+    PM_INIT,               /* nothing started */
+    PM_STARTING,           /* controller runs, is not active yet */
+    PM_RUN,                /* all workers run, connections are accepted */
+    PM_STOP_SMART,         /* no new connections; clients may stay until the timeout */
+    PM_STOP_BACKENDS,      /* backends were told to finish */
+    PM_STOP_WORKERS,       /* startup, retention, controller were told to finish */
     PM_STOP_CHECKPOINTERS, /* final checkpoint runs */
-    PM_STOP_IMMEDIATE,    /* all were told to exit at once; the node ends with 1 */
-    PM_CRASH_WAIT,        /* a worker crashed: all were told to exit at once */
-    PM_CRASH_BACKOFF,     /* all are gone; the region is rebuilt at the deadline */
-    PM_DONE,              /* PM_ACT_EXIT was given */
+    PM_STOP_IMMEDIATE,     /* all were told to exit at once; the node ends with 1 */
+    PM_CRASH_WAIT,         /* a worker crashed: all were told to exit at once */
+    PM_CRASH_BACKOFF,      /* all are gone; the region is rebuilt at the deadline */
+    PM_DONE,               /* PM_ACT_EXIT was given */
     PM_STATE_COUNT
 } PmState;
 
@@ -48,36 +48,36 @@ typedef enum PmEventType {
 
 /* What an exit means, whoever died (pm_classify_exit). */
 typedef enum PmDeath {
-    PM_DEATH_ROUTINE,  /* exit 0: did its job */
-    PM_DEATH_GAVE_UP,  /* exit 1: ended itself after a reported failure */
-    PM_DEATH_ALONE,    /* a backend ended by a signal: nobody else is touched */
-    PM_DEATH_CRASH,    /* all children must go and the region is rebuilt */
+    PM_DEATH_ROUTINE, /* exit 0: did its job */
+    PM_DEATH_GAVE_UP, /* exit 1: ended itself after a reported failure */
+    PM_DEATH_ALONE,   /* a backend ended by a signal: nobody else is touched */
+    PM_DEATH_CRASH,   /* all children must go and the region is rebuilt */
     PM_DEATH_COUNT
 } PmDeath;
 
 typedef struct PmEvent {
     PmEventType type;
-    ProcKind kind;    /* DEATH, LAUNCH_FAILED */
-    int instance;     /* DEATH, LAUNCH_FAILED of a worker */
-    PmDeath death;    /* DEATH */
-    int64_t now_ms;   /* monotonic */
+    ProcKind kind;  /* DEATH, LAUNCH_FAILED */
+    int instance;   /* DEATH, LAUNCH_FAILED of a worker */
+    PmDeath death;  /* DEATH */
+    int64_t now_ms; /* monotonic */
 } PmEvent;
 
 typedef enum PmActionType {
-    PM_ACT_LAUNCH,          /* fork worker (kind, instance) */
-    PM_ACT_SIGNAL_KIND,     /* signal every child of kind */
-    PM_ACT_SIGNAL_ALL,      /* signal every child */
+    PM_ACT_LAUNCH,      /* fork worker (kind, instance) */
+    PM_ACT_SIGNAL_KIND, /* signal every child of kind */
+    PM_ACT_SIGNAL_ALL,  /* signal every child */
     PM_ACT_ACCEPT_ON,
-    PM_ACT_ACCEPT_OFF,      /* leave connections in the backlog */
-    PM_ACT_CLOSE_LISTENERS, /* close the sockets for good */
-    PM_ACT_NOTIFY_READY,    /* READY=1 to systemd, the line `ready` */
+    PM_ACT_ACCEPT_OFF,       /* leave connections in the backlog */
+    PM_ACT_CLOSE_LISTENERS,  /* close the sockets for good */
+    PM_ACT_NOTIFY_READY,     /* READY=1 to systemd, the line `ready` */
     PM_ACT_NOTIFY_RECOVERED, /* after a crash cycle: STATUS and a line, READY stays */
-    PM_ACT_NOTIFY_STOPPING, /* STOPPING=1, pid file status */
-    PM_ACT_RELOAD,          /* parse the configuration; signal children when it is good */
-    PM_ACT_RESCAN,          /* raise rescan_epoch and wake every child: a waker may have died */
-    PM_ACT_CRASHED,         /* the cycle's line and STATUS */
-    PM_ACT_REBUILD,         /* throw the region away, map and init a new one */
-    PM_ACT_EXIT,            /* remove the pid file when code is 0, leave with code */
+    PM_ACT_NOTIFY_STOPPING,  /* STOPPING=1, pid file status */
+    PM_ACT_RELOAD,           /* parse the configuration; signal children when it is good */
+    PM_ACT_RESCAN,           /* raise rescan_epoch and wake every child: a waker may have died */
+    PM_ACT_CRASHED,          /* the cycle's line and STATUS */
+    PM_ACT_REBUILD,          /* throw the region away, map and init a new one */
+    PM_ACT_EXIT,             /* remove the pid file when code is 0, leave with code */
     PM_ACT_TYPE_COUNT
 } PmActionType;
 
@@ -96,7 +96,7 @@ typedef struct PmActions {
 } PmActions;
 
 typedef enum PmWorkerState {
-    PM_WORKER_ABSENT,   /* not started in this phase, or ended on order */
+    PM_WORKER_ABSENT, /* not started in this phase, or ended on order */
     PM_WORKER_RUNNING,
     PM_WORKER_RESTART,  /* gave up; launched again at restart_at_ms */
     PM_WORKER_FINISHED, /* did its job (startup) */
@@ -122,26 +122,26 @@ typedef struct PmConfig {
     int crash_cycles_max;              /* so many cycles in PM_CRASH_WINDOW_MS end the node */
 } PmConfig;
 
-#define PM_CRASH_CYCLES_MAX 5 /* default and upper bound of crash_cycles_max */
-#define PM_CRASH_WINDOW_MS  (10 * 60 * 1000)
-#define PM_QUIT_PATIENCE_MS 5000             /* SIGQUIT to SIGKILL */
-#define PM_WORKER_PATIENCE_MS 60000          /* orderly stop of the workers */
+#define PM_CRASH_CYCLES_MAX       5 /* default and upper bound of crash_cycles_max */
+#define PM_CRASH_WINDOW_MS        (10 * 60 * 1000)
+#define PM_QUIT_PATIENCE_MS       5000            /* SIGQUIT to SIGKILL */
+#define PM_WORKER_PATIENCE_MS     60000           /* orderly stop of the workers */
 #define PM_CHECKPOINT_PATIENCE_MS (9 * 60 * 1000) /* final checkpoint; below TimeoutStopSec */
-#define PM_WORKER_BACKOFF_MIN_MS 1000
-#define PM_WORKER_BACKOFF_MAX_MS 60000
-#define PM_WORKER_HEALTHY_MS (10 * 60 * 1000)
+#define PM_WORKER_BACKOFF_MIN_MS  1000
+#define PM_WORKER_BACKOFF_MAX_MS  60000
+#define PM_WORKER_HEALTHY_MS      (10 * 60 * 1000)
 
 typedef struct PmMachine {
     PmConfig config;
     PmState state;
     PmWorker workers[PROC_WORKERS_MAX];
     int worker_total;
-    int backends;            /* live backends */
-    int64_t deadline_ms;     /* of the phase; INT64_MAX: none */
+    int backends;                             /* live backends */
+    int64_t deadline_ms;                      /* of the phase; INT64_MAX: none */
     int64_t crash_at_ms[PM_CRASH_CYCLES_MAX]; /* latest cycles, oldest first */
-    int crash_count;         /* used entries of crash_at_ms */
-    bool ever_active;        /* READY was given */
-    bool unclean;            /* something went wrong while stopping: no exit 0 */
+    int crash_count;                          /* used entries of crash_at_ms */
+    bool ever_active;                         /* READY was given */
+    bool unclean;                             /* something went wrong while stopping: no exit 0 */
 } PmMachine;
 
 /* Sets the machine to PM_INIT. */
@@ -170,9 +170,6 @@ typedef struct PmExit {
 
 /* What that end means (design.md 4, shell-and-service.md 9.1). */
 PmDeath pm_classify_exit(const PmExit *how);
-
-/* Promises the machine keeps after every step; asserts. */
-void pm_check_invariants(const PmMachine *pm);
 
 const char *pm_state_name(PmState state);
 const char *pm_event_name(PmEventType type);

@@ -49,14 +49,14 @@ typedef struct PmSettings {
     DatadirSettings dir;
     ListenerSettings listeners; /* unix_dir is worked out from socket_dir */
     ListenOptions listen;
-    ShmLimits limits;     /* log_dirs is worked out */
-    PmConfig machine;     /* worker_count is worked out */
+    ShmLimits limits; /* log_dirs is worked out */
+    PmConfig machine; /* worker_count is worked out */
     AcceptLimits accept;
     const char *instance;    /* NULL: last part of DIR */
     const char *socket_dir;  /* of the Unix socket; NULL: DIR; "": no Unix socket */
     const char *user;        /* --user */
     const char *config_file; /* named in the first line; NULL: none */
-    int startup_per_dir; /* num.recovery.threads.per.data.dir */
+    int startup_per_dir;     /* num.recovery.threads.per.data.dir */
     bool update_titles;
     /*
      * SIGHUP: reads the configuration anew into *settings (accept, update_titles count). 0, or a code
@@ -73,8 +73,5 @@ void pm_settings_default(const char *data_dir, PmSettings *ret);
  * run. Returns in the supervisor only: children leave by exit.
  */
 int postmaster_run(PmSettings *settings, const KindMains *mains);
-
-/* The exit code for a start that failed with this OT_E_* code. */
-int postmaster_exit_code(int code);
 
 #endif

@@ -38,13 +38,13 @@ typedef enum KindStop {
 } KindStop;
 
 typedef struct KindRow {
-    const char *name;      /* "backend": in titles, log lines, comm name ottlad-NAME */
+    const char *name; /* "backend": in titles, log lines, comm name ottlad-NAME */
     KindPolicy policy;
     KindPhase phase;
     KindStop stop;
-    int stop_signal;       /* the orderly stop */
-    bool runs_to_end;      /* exit 0 is its job done, not a stop (startup) */
-    int oom_score_adj;     /* only where OTTLA_OOM_ADJUST_VALUE is set */
+    int stop_signal;        /* the orderly stop */
+    bool runs_to_end;       /* exit 0 is its job done, not a stop (startup) */
+    int oom_score_adj;      /* only where OTTLA_OOM_ADJUST_VALUE is set */
     const char *exit1_hint; /* HINT of an obituary for exit 1; NULL: none */
 } KindRow;
 

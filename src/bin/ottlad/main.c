@@ -34,7 +34,7 @@
 typedef struct Options {
     const char *data_dir;
     const char *user;
-    const char *show;   /* -C */
+    const char *show; /* -C */
     uint16_t port;
     bool no_auto_format;
     bool check;
@@ -53,17 +53,9 @@ run_backend(int instance, const void *start)
     backend_main(start);
 }
 
-static void
-run_controller(int instance, const void *start)
-{
-    (void)instance; /* a node has one */
-    (void)start;    /* workers get none */
-    controller_main();
-}
-
 static const KindMains process_mains = {
     .main = {[PROC_BACKEND] = run_backend,
-             [PROC_CONTROLLER] = run_controller,
+             [PROC_CONTROLLER] = controller_main,
              [PROC_CHECKPOINTER] = checkpointer_main,
              [PROC_RETENTION] = retention_main,
              [PROC_STARTUP] = startup_main},
@@ -198,8 +190,7 @@ find_files(Options *options)
     }
     if (options->data_dir == NULL || realpath(options->data_dir, dir) == NULL)
         return -1; /* no directory yet, so no files in it */
-    if (given == NULL &&
-        snprintf(options->config_file, PATH_MAX, "%s/ottla.conf", dir) >= PATH_MAX)
+    if (given == NULL && snprintf(options->config_file, PATH_MAX, "%s/ottla.conf", dir) >= PATH_MAX)
         return complain("path is too long", dir);
     if (snprintf(options->auto_file, PATH_MAX, "%s/ottla.auto.conf", dir) >= PATH_MAX)
         return complain("path is too long", dir);
@@ -240,8 +231,8 @@ show_setting(const char *name)
 
     if (id < 0) {
         const char *near = conf_nearest(CONF_SCOPE_BROKER, strview_from(name));
-        fprintf(stderr, "ottlad: no setting \"%s\"%s%s\n", name, near == NULL ? "" : "; nearest is ",
-                near == NULL ? "" : near);
+        fprintf(stderr, "ottlad: no setting \"%s\"%s%s\n", name,
+                near == NULL ? "" : "; nearest is ", near == NULL ? "" : near);
         return EXIT_CODE_CONFIG;
     }
     const char *value = conf_str((ConfId)id);

@@ -222,10 +222,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(formats_once),
-        cmocka_unit_test(completes_what_was_cut_short),
-        cmocka_unit_test(refuses_strange_files),
-        cmocka_unit_test(honours_log_dirs),
+        cmocka_unit_test(formats_once),          cmocka_unit_test(completes_what_was_cut_short),
+        cmocka_unit_test(refuses_strange_files), cmocka_unit_test(honours_log_dirs),
         cmocka_unit_test(names_the_holder),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -21,10 +21,8 @@
 #include "ottla/postmaster/pm_state.h"
 
 static const PmConfig config = {
-    .worker_count = {[PROC_CONTROLLER] = 1,
-                     [PROC_CHECKPOINTER] = 2,
-                     [PROC_RETENTION] = 1,
-                     [PROC_STARTUP] = 2},
+    .worker_count =
+        {[PROC_CONTROLLER] = 1, [PROC_CHECKPOINTER] = 2, [PROC_RETENTION] = 1, [PROC_STARTUP] = 2},
     .smart_timeout_ms = 30000,
     .backend_timeout_ms = 10000,
     .restart_after_crash = true,
@@ -239,17 +237,17 @@ static const char letters[PM_STATE_COUNT + 1] = "isRmbwcIxoD";
 /* Rows: the state before; columns in the order of Column. */
 static const char *const table[PM_STATE_COUNT] = {
     /*                        B A S F I L C T D   b b b  c c c  r r  s  k k  l */
-    [PM_INIT] =              "s i D D D i - i i   - - -  - - -  - -  -  - -  -",
-    [PM_STARTING] =          "s R w w I s - s s   - - -  D D s  - -  -  - -  D",
-    [PM_RUN] =               "R R m b I R R R R   R R x  x x x  R x  R  R x  R",
-    [PM_STOP_SMART] =        "m m b b I m - m b   w w I  m m I  m I  m  m I  m",
-    [PM_STOP_BACKENDS] =     "b b b b I b - b b   w w I  b b I  b I  b  b I  b",
-    [PM_STOP_WORKERS] =      "w w w w I w - w I   - - -  w w I  w I  w  w I  w",
+    [PM_INIT] = "s i D D D i - i i   - - -  - - -  - -  -  - -  -",
+    [PM_STARTING] = "s R w w I s - s s   - - -  D D s  - -  -  - -  D",
+    [PM_RUN] = "R R m b I R R R R   R R x  x x x  R x  R  R x  R",
+    [PM_STOP_SMART] = "m m b b I m - m b   w w I  m m I  m I  m  m I  m",
+    [PM_STOP_BACKENDS] = "b b b b I b - b b   w w I  b b I  b I  b  b I  b",
+    [PM_STOP_WORKERS] = "w w w w I w - w I   - - -  w w I  w I  w  w I  w",
     [PM_STOP_CHECKPOINTERS] = "c c c c I c - c I   - - -  - - -  - -  -  c I  -",
-    [PM_STOP_IMMEDIATE] =    "I I I I I I - I I   I I I  I I I  I I  I  I I  I",
-    [PM_CRASH_WAIT] =        "x x I I I x - x x   x x x  x x x  - -  x  x x  x",
-    [PM_CRASH_BACKOFF] =     "o o D D D o - o s   - - -  - - -  - -  -  - -  -",
-    [PM_DONE] =              "D D D D D D - D D   - - -  - - -  - -  -  - -  -",
+    [PM_STOP_IMMEDIATE] = "I I I I I I - I I   I I I  I I I  I I  I  I I  I",
+    [PM_CRASH_WAIT] = "x x I I I x - x x   x x x  x x x  - -  x  x x  x",
+    [PM_CRASH_BACKOFF] = "o o D D D o - o s   - - -  - - -  - -  -  - -  -",
+    [PM_DONE] = "D D D D D D - D D   - - -  - - -  - -  -  - -  -",
 };
 
 static char

@@ -288,8 +288,7 @@ static pid_t
 read_pid(int fd, int patience_ms)
 {
     char text[32] = "";
-    struct timeval patience = {.tv_sec = patience_ms / 1000,
-                               .tv_usec = patience_ms % 1000 * 1000};
+    struct timeval patience = {.tv_sec = patience_ms / 1000, .tv_usec = patience_ms % 1000 * 1000};
 
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     ssize_t got = recv(fd, text, sizeof text - 1, 0);
@@ -374,8 +373,7 @@ serves_the_unix_socket(void **unused)
 
     (void)unused; /* cmocka's signature */
     start_node(&node, NULL);
-    snprintf(address.sun_path, sizeof address.sun_path, "%s/.s.ottla.%d", node.dir,
-             node.port);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/.s.ottla.%d", node.dir, node.port);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     assert_true(read_pid(fd, 5000) > 0);

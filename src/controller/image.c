@@ -119,6 +119,39 @@ image_topic_from(const Image *image, StrView from)
 }
 
 int32_t
+image_alike_key(StrView name, uint8_t *ret)
+{
+    bool any = false;
+
+    ot_assert(name.len <= LIMIT_TOPIC_NAME_LEN);
+    for (int32_t i = 0; i < name.len; i++) {
+        any |= name.ptr[i] == '.' || name.ptr[i] == '_';
+        ret[i] = name.ptr[i] == '.' ? '_' : (uint8_t)name.ptr[i];
+    }
+    if (!any)
+        return 0;
+    ret[name.len] = 0;
+    memcpy(ret + name.len + 1, name.ptr, (size_t)name.len);
+    return 2 * name.len + 1;
+}
+
+bool
+image_topic_alike(const Image *image, StrView name, StrView *ret_other)
+{
+    uint8_t key[IMAGE_ALIKE_KEY_MAX];
+    int32_t prefix = name.len + 1;
+    const MapNode *node;
+
+    if (image_alike_key(name, key) == 0)
+        return false;
+    node = map_after(image->maps[MAP_ALIKE], (BytesView){key, prefix}, true);
+    if (node == NULL || node->key_len < prefix || memcmp(node->key, key, (size_t)prefix) != 0)
+        return false;
+    *ret_other = (StrView){(const char *)node->key + prefix, node->key_len - prefix};
+    return true;
+}
+
+int32_t
 image_topic_count(const Image *image)
 {
     return image->counts[MAP_TOPIC_NAME];

@@ -121,12 +121,27 @@ topic_id_key(const ImageTopic *t)
     return (BytesView){t->id.b, sizeof t->id.b};
 }
 
+/* Names that could be mistaken for another's are listed apart, so that asking costs no walk. */
+static int
+list_alike(ImageWriter *w, StrView name, bool add)
+{
+    uint8_t bytes[IMAGE_ALIKE_KEY_MAX];
+    BytesView key = {bytes, image_alike_key(name, bytes)};
+
+    if (key.len == 0)
+        return 0;
+    return add ? build_entry(w, MAP_ALIKE, key, (BytesView){NULL, 0})
+               : build_remove_entry(w, MAP_ALIKE, key);
+}
+
 int
 build_topic(ImageWriter *w, StrView name, Uuid id)
 {
     BytesView key = {(const uint8_t *)name.ptr, name.len};
     ImageTopic *t;
 
+    if (name.len < 1 || name.len > LIMIT_TOPIC_NAME_LEN)
+        return OT_E_RANGE;
     if (map_find(w->now.maps[MAP_TOPIC_NAME], key) != NULL ||
         map_find(w->now.maps[MAP_TOPIC_ID], (BytesView){id.b, sizeof id.b}) != NULL)
         return OT_E_EXISTS;
@@ -139,7 +154,7 @@ build_topic(ImageWriter *w, StrView name, Uuid id)
     map_put(w, &w->now.maps[MAP_TOPIC_ID], topic_id_key(t), t);
     w->now.counts[MAP_TOPIC_NAME]++;
     w->now.counts[MAP_TOPIC_ID]++;
-    return 0;
+    return list_alike(w, name, true);
 }
 
 /* The topic as an object of this generation, in both maps; NULL: not there or full (*ret_rc). */
@@ -248,8 +263,8 @@ build_remove_topic(ImageWriter *w, Uuid id)
     w->now.counts[MAP_TOPIC_ID]--;
     w->now.partition_count -= t->partition_count;
     drop_partitions(w, t->partitions);
-    image_drop(w, t, topic_bytes(t->name_len), t->born);
-    return 0;
+    image_drop(w, t, topic_bytes(t->name_len), t->born); /* readable until the commit */
+    return list_alike(w, image_topic_name(t), false);
 }
 
 /* ---- brokers ---- */

@@ -47,6 +47,7 @@ typedef enum ImageMap {
     MAP_ACL,        /* key: id; value: record */
     MAP_SCRAM,      /* key: mechanism, name; value: record */
     MAP_TOKEN,      /* key: token id; value: record */
+    MAP_ALIKE,      /* names with '.' or '_'; key: name with '_' for '.', zero, name; no value */
     MAP_COUNT
 } ImageMap;
 
@@ -119,6 +120,13 @@ const MapNode *map_find(const MapNode *root, BytesView key);
 
 /* The first node with a key > key (or_equal: >= key), or NULL. */
 const MapNode *map_after(const MapNode *root, BytesView key, bool or_equal);
+
+/* Is there a topic that differs from the name only in '.' and '_'? */
+bool image_topic_alike(const Image *image, StrView name, StrView *ret_other);
+
+/* Key of MAP_ALIKE; 0: the name has neither. ret has room for two names and a zero. */
+#define IMAGE_ALIKE_KEY_MAX (2 * LIMIT_TOPIC_NAME_LEN + 1)
+int32_t image_alike_key(StrView name, uint8_t *ret);
 
 void image_put_be32(uint8_t at[4], uint32_t value);
 

@@ -9,8 +9,9 @@
 /*
  * Main function of the process; called by the launcher after slot_claim and mainloop_init. Replays
  * the metadata log, becomes active, publishes the image, sets shared_page->controller_active, then
- * serves requests. Ends with 0 on SIGTERM, with 1 when the metadata directory fails.
+ * serves requests. Ends with 0 on SIGTERM, with 1 when the metadata directory fails. The arguments
+ * are those of every KindMain; neither is used.
  */
-_Noreturn void controller_main(void);
+_Noreturn void controller_main(int instance, const void *start);
 
 #endif

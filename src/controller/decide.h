@@ -1,0 +1,104 @@
+/*
+ * decide.h - decisions of the active controller: image and request to records and response
+ *
+ * Pure: they read the image being built, the settings and a seeded generator; they change nothing.
+ * Records of one decision are one atomic batch. Order of checks and codes: cluster.md 3.7 and
+ * observed.md 6.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_CONTROLLER_DECIDE_H
+#define OTTLA_CONTROLLER_DECIDE_H
+
+#include "controller/records.h"
+#include "ottla/common/conf.h"
+#include "ottla/common/random.h"
+#include "ottla/protocol/msg_allocate_producer_ids.h"
+#include "ottla/protocol/msg_create_partitions.h"
+#include "ottla/protocol/msg_create_topics.h"
+#include "ottla/protocol/msg_delete_topics.h"
+
+/* Records that one request may make (Kafka's bound on a user's operation). */
+#define DECIDE_RECORDS_MAX 10000
+
+/* Producer ids given out at once. */
+#define PRODUCER_ID_BLOCK 1000
+
+/* What a decision may look at. */
+typedef struct DecideContext {
+    const Image *image; /* with everything decided before in this turn */
+    Arena *arena;
+    RandomSeq *random;
+    const ConfLookup *dynamic; /* settings of brokers in the image */
+    int32_t node_id;
+    int32_t num_partitions;     /* of the settings */
+    int32_t replication_factor;
+    bool delete_enabled;
+    int64_t partitions_left; /* free slots of the partition table */
+    /* Chooses the directory of a new replica on this node; zero: leave it to the broker. */
+    Uuid (*pick_directory)(void *arg);
+    void *pick_arg;
+} DecideContext;
+
+/*
+ * Each fills the response (its memory in the arena) and appends to records what must be written, nothing
+ * when the request only validates. OT_E_NO_MEMORY: nothing was decided.
+ */
+int decide_create_topics(const DecideContext *c, const CreateTopicsRequest *in,
+                         RecordList *records, CreateTopicsResponse *ret);
+int decide_delete_topics(const DecideContext *c, int16_t version, const DeleteTopicsRequest *in,
+                         RecordList *records, DeleteTopicsResponse *ret);
+int decide_create_partitions(const DecideContext *c, const CreatePartitionsRequest *in,
+                             RecordList *records, CreatePartitionsResponse *ret);
+int decide_producer_ids(const DecideContext *c, const AllocateProducerIdsRequest *in,
+                        RecordList *records, AllocateProducerIdsResponse *ret);
+
+/* ---- names ---- */
+
+/* Why a name cannot be a topic's; NULL: it can. */
+const char *topic_name_fault(StrView name);
+
+/* ---- shared by topics and partitions ---- */
+
+/* Active: registered, not fenced, not in controlled shutdown. */
+bool broker_is_active(const Image *image, int32_t id);
+
+/*
+ * Checks a list of replicas that a client gave: every broker registered, none twice, as many as
+ * wanted (-1: any number above 0). NULL: fine; else why not.
+ */
+const char *assignment_fault(const DecideContext *c, const int32_t *ids, int32_t count,
+                             int32_t wanted);
+
+/*
+ * Adds the PartitionRecord of a new partition. False: no replica is active.
+ */
+bool decide_add_partition(const DecideContext *c, RecordList *records, Uuid topic_id,
+                          int32_t partition, const int32_t *replicas, int32_t count);
+
+/* ---- placement: placement.c ---- */
+
+typedef struct PlacementBroker {
+    int32_t id;
+    StrView rack; /* null: none */
+    bool fenced;
+} PlacementBroker;
+
+typedef struct Placer Placer;
+
+/*
+ * Striped placement over racks and brokers (cluster.md 3.7). brokers: registered ones that are not
+ * shutting down. NULL: no memory.
+ */
+Placer *placer_new(const PlacementBroker *brokers, int32_t count, RandomSeq *random, Arena *arena);
+
+/* Why this many replicas cannot be placed; NULL: they can. */
+const char *placer_fault(const Placer *placer, int32_t replicas);
+
+/* The next partition's replicas, first one the preferred leader; placer_fault said NULL. */
+void placer_next(Placer *placer, int32_t replicas, int32_t *ret_ids);
+
+/* A placer for the image's brokers. */
+Placer *placer_for(const DecideContext *c);
+
+#endif

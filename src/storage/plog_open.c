@@ -607,6 +607,7 @@ load_producers(LogLoad *load, PlogTuple *t, ErrInfo *err)
         if (rc != 0)
             return rc;
     }
+    t->first_unstable = producer_first_unstable(load->slot);
     if (load->snapshot_count == 0 && load->clean)
         return 0;
     return plog_replay_producers(load->slot, t, from, scanned ? trusted : INT64_MAX, err);

@@ -45,7 +45,7 @@ my @cases = grep { !$later{$_} } @all;
 plan tests => scalar @cases;
 note("left out, needs $later{$_}: $_") for grep { $later{$_} } @all;
 
-my $start = abs_path($ottlad) . ' -D {dir}/node -p {port}'
+my $start = abs_path($ottlad) . ' -D {dir} -p {port}'
     . join '', map { " -c $_" } lines_of($conform, 'settings');
 open my $run, '-|', $conform, 'check', '--start', $start, '--deviations',
     'test/conformance/deviations.tsv', @cases

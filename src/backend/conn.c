@@ -40,10 +40,10 @@
 
 #include "backend/settings_int.h"
 
-#define IN_BUFFER_BYTES 16384            /* small frames lie whole in it */
-#define ARENA_CHUNK     8192             /* most requests and answers fit into one */
-#define GATE_RETRY_US   (100 * 1000)     /* gate_take says why */
-#define IDLE_TRIM_US    (1000 * 1000)    /* so long idle: give back what is not needed */
+#define IN_BUFFER_BYTES 16384         /* small frames lie whole in it */
+#define ARENA_CHUNK     8192          /* most requests and answers fit into one */
+#define GATE_RETRY_US   (100 * 1000)  /* gate_take says why */
+#define IDLE_TRIM_US    (1000 * 1000) /* so long idle: give back what is not needed */
 
 /* A request with its memory. Reused: the arena keeps its first chunk. */
 typedef struct RequestBox {
@@ -66,17 +66,17 @@ typedef struct Connection {
     RequestBox *free_boxes;
     Pending pending;
     bool readable, writable;
-    bool hung_up;     /* the client sends no more (maybe more is in the socket) */
-    bool eof;         /* everything it sent was read */
-    bool stopping;    /* SIGTERM: what was begun is finished, nothing else */
-    bool refused;     /* a bad frame: read no further */
-    bool over;        /* leave now */
-    bool gate_wait;   /* a large frame waits for memory */
+    bool hung_up;   /* the client sends no more (maybe more is in the socket) */
+    bool eof;       /* everything it sent was read */
+    bool stopping;  /* SIGTERM: what was begun is finished, nothing else */
+    bool refused;   /* a bad frame: read no further */
+    bool over;      /* leave now */
+    bool gate_wait; /* a large frame waits for memory */
     int64_t gate_retry_us;
-    bool trimmed;     /* memory was given back since the last request */
+    bool trimmed;      /* memory was given back since the last request */
     int64_t active_us; /* when bytes last moved */
     int64_t now_us;
-    const char *title_api;  /* what the title shows: API that waits; NULL: idle */
+    const char *title_api; /* what the title shows: API that waits; NULL: idle */
     uint64_t requests;
 } Connection;
 
@@ -386,10 +386,9 @@ send_ready(void)
             break;
         if (head->rq->out.bytes_left > 0 && !cn.writable)
             break;
-        status = outmsg_send(&head->rq->out, cn.conn.fd,
-                             next != NULL && next->state == PENDING_READY &&
-                                 next->rq->out.bytes_left > 0,
-                             &count);
+        status = outmsg_send(
+            &head->rq->out, cn.conn.fd,
+            next != NULL && next->state == PENDING_READY && next->rq->out.bytes_left > 0, &count);
         if (count.bytes > 0) {
             cn.active_us = cn.now_us;
             slot_count_add(SLOT_COUNT_BYTES_OUT, (uint64_t)count.bytes);
@@ -536,8 +535,8 @@ wait_turn(void)
     if (why & WOKE_INTERRUPT)
         take_interrupts();
     if ((why & (WOKE_LATCH | WOKE_RESCAN | WOKE_DEADLINE)) && cn.pending.count > 0)
-        finish_waiting((FinishWhy){.woken = (why & WOKE_LATCH) != 0,
-                                   .rescan = (why & WOKE_RESCAN) != 0});
+        finish_waiting(
+            (FinishWhy){.woken = (why & WOKE_LATCH) != 0, .rescan = (why & WOKE_RESCAN) != 0});
     if (cn.gate_wait && ((why & (WOKE_LATCH | WOKE_RESCAN)) || cn.now_us >= cn.gate_retry_us))
         cn.gate_wait = false;
     if (cn.hung_up && !was_hung_up)

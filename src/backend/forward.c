@@ -222,9 +222,8 @@ forward_start(Request *rq)
     rq->state = fwd;
     if (!read_body(rq, fwd, &timeout_ms))
         return REQ_CLOSE;
-    body = (ForwardBody){.api_key = rq->head.api->key,
-                         .api_version = rq->head.api_version,
-                         .body = rq->body};
+    body = (ForwardBody){
+        .api_key = rq->head.api->key, .api_version = rq->head.api_version, .body = rq->body};
     if (!forward_begin(rq, &fwd->call, &body))
         return fail(rq, KERR_REQUEST_TIMED_OUT);
     if (timeout_ms < FORWARD_WAIT_MIN_MS)

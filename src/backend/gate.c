@@ -9,9 +9,9 @@
  * Runs in: backend.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "backend/gate_int.h"
-
 #include "ottla/backend/gate.h"
+
+#include "backend/gate_int.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/log.h"
 #include "ottla/ipc/atomics.h"

@@ -137,8 +137,8 @@ h_api_versions_start(Request *rq)
         return request_close(rq, "no memory for the list of APIs");
     if (rq->head.api_version >= 3) {
         ImagePin pin = image_pin();
-        bool ok = pin.image == NULL || (list_supported(rq, pin.image, &out) &&
-                                        list_finalized(rq, pin.image, &out));
+        bool ok = pin.image == NULL ||
+                  (list_supported(rq, pin.image, &out) && list_finalized(rq, pin.image, &out));
 
         image_unpin(&pin);
         if (!ok)

@@ -22,10 +22,10 @@ typedef struct Listing {
     Request *rq;
     const Image *image;
     DescribeTopicPartitionsRequest in;
-    Named *names;   /* sorted, each once; none: all topics */
+    Named *names; /* sorted, each once; none: all topics */
     int32_t count;
-    int32_t left;   /* partitions that still fit into the answer */
-    int32_t room;   /* topics that fit into out.topics */
+    int32_t left; /* partitions that still fit into the answer */
+    int32_t room; /* topics that fit into out.topics */
     DescribeTopicPartitionsResponse out;
     DescribeTopicPartitionsResponseCursor next;
 } Listing;
@@ -139,8 +139,8 @@ put_unknown(Listing *list, StrView name)
         return false;
     list->rq->failed = true;
     to->name = name_echo(list->rq->arena, name);
-    to->error_code = name_is_legal_topic(name) ? KERR_UNKNOWN_TOPIC_OR_PARTITION
-                                               : KERR_INVALID_TOPIC_EXCEPTION;
+    to->error_code =
+        name_is_legal_topic(name) ? KERR_UNKNOWN_TOPIC_OR_PARTITION : KERR_INVALID_TOPIC_EXCEPTION;
     return true;
 }
 

@@ -49,7 +49,8 @@ answer_topic(Request *rq, const OffsetForLeaderEpochRequestTopic *in,
 
     offset_for_leader_epoch_response_topic_init(out);
     out->topic = name_echo(rq->arena, in->topic);
-    out->partitions = arena_calloc(rq->arena, (size_t)in->partitions_count, sizeof *out->partitions);
+    out->partitions =
+        arena_calloc(rq->arena, (size_t)in->partitions_count, sizeof *out->partitions);
     if (refs == NULL || out->partitions == NULL)
         return false;
     out->partitions_count = in->partitions_count;

@@ -103,9 +103,8 @@ answer_one(const Lookup *look, const ListOffsetsRequestPartition *in, const Meta
         return;
     }
     out->offset = found.offset;
-    out->timestamp = in->timestamp >= 0 || in->timestamp == POSITION_MAX_TIMESTAMP
-                         ? found.timestamp
-                         : -1;
+    out->timestamp =
+        in->timestamp >= 0 || in->timestamp == POSITION_MAX_TIMESTAMP ? found.timestamp : -1;
     if (look->rq->head.api_version >= 4)
         out->leader_epoch = found.leader_epoch;
 }

@@ -32,10 +32,10 @@
 typedef struct MetadataWork {
     Request *rq;
     MetadataRequest in;
-    bool all;        /* every topic */
-    Named *names;    /* else: sorted, each once (by serial: index into in.topics) */
+    bool all;     /* every topic */
+    Named *names; /* else: sorted, each once (by serial: index into in.topics) */
     int32_t count;
-    bool *creating;  /* by place in names: was sent to the controller */
+    bool *creating; /* by place in names: was sent to the controller */
     MboxCall call;
 } MetadataWork;
 
@@ -68,8 +68,7 @@ put_partition(const MetadataWork *work, const Image *image, const ImagePartition
     out->isr_nodes = unconst(part->isr);
     out->isr_nodes_count = part->isr_count;
     if (rq->head.api_version >= 5)
-        out->offline_replicas =
-            meta_offline(image, part, rq->arena, &out->offline_replicas_count);
+        out->offline_replicas = meta_offline(image, part, rq->arena, &out->offline_replicas_count);
 }
 
 static bool
@@ -114,8 +113,8 @@ put_named(MetadataWork *work, const Image *image, int32_t i, MetadataResponse *o
     const Named *named = &work->names[i];
     MetadataResponseTopic *to = new_topic(work, out);
     bool by_id = !uuid_is_zero(named->id);
-    const ImageTopic *topic = by_id ? image_topic_by_id(image, named->id)
-                                    : image_topic_by_name(image, named->topic);
+    const ImageTopic *topic =
+        by_id ? image_topic_by_id(image, named->id) : image_topic_by_name(image, named->topic);
 
     if (topic != NULL && !work->creating[i])
         return put_topic(work, image, topic, to);
@@ -327,8 +326,8 @@ send_creation(MetadataWork *work, int32_t count)
         topic->replication_factor = -1;
         create.topics_count++;
     }
-    return forward_begin_message(work->rq, &work->call, &create_topics_request_desc,
-                                 CREATE_VERSION, &create);
+    return forward_begin_message(work->rq, &work->call, &create_topics_request_desc, CREATE_VERSION,
+                                 &create);
 }
 
 /* ---- the handler --------------------------------------------------------------------------------------- */

@@ -316,7 +316,7 @@ answer(ProduceWork *work)
         return bad == NULL
                    ? REQ_SILENT
                    : request_close(rq, "Produce with acks=0 failed with error %d; partition=%d",
-bad->out->error_code, bad->in->index);
+                                   bad->out->error_code, bad->in->index);
     name_leaders(work);
     return request_respond(rq, &produce_response_desc, &work->out);
 }

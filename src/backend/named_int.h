@@ -19,9 +19,9 @@ typedef struct Named {
     StrView topic; /* compared when the id is zero */
     Uuid id;
     int32_t partition;
-    int32_t serial;    /* place in the request */
+    int32_t serial; /* place in the request */
     const void *topic_in;
-    const void *in;    /* the partition in the request's struct */
+    const void *in; /* the partition in the request's struct */
 } Named;
 
 /* By topic, then partition, then place in the request. */

@@ -69,7 +69,7 @@ struct Request {
     WaitEvent wait_event; /* while pending: what others see it waiting for */
     void *state;          /* its own, from the arena */
     void (*release)(Request *rq);
-    bool failed;          /* for statistics: the answer holds an error */
+    bool failed; /* for statistics: the answer holds an error */
 
     OutMsg out; /* the answer */
 };
@@ -103,7 +103,6 @@ ReqResult request_respond_body(Request *rq, BytesView body);
 void request_grow(Request *rq, size_t bytes);
 
 /* Notes why the connection will be closed, for the one line that says so. */
-ReqResult request_close(Request *rq, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+ReqResult request_close(Request *rq, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

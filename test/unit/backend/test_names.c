@@ -24,8 +24,8 @@ test_topics(void **state)
     assert_false(name_is_legal_topic((StrView){longest, 250}));
     for (const char *const *p = (const char *const[]){"a", "A.b_c-9", "...", "-", NULL}; *p; p++)
         assert_true(name_is_legal_topic(strview_from(*p)));
-    for (const char *const *p = (const char *const[]){"", ".", "..", "a b", "a/b", "\xc3\xa9", "a\n",
-                                                      "*", "a:b", NULL};
+    for (const char *const *p = (const char *const[]){"", ".", "..", "a b", "a/b", "\xc3\xa9",
+                                                      "a\n", "*", "a:b", NULL};
          *p; p++)
         assert_false(name_is_legal_topic(strview_from(*p)));
     assert_false(name_is_legal_topic((StrView){"a\0b", 3}));
@@ -38,11 +38,12 @@ static void
 test_software(void **state)
 {
     (void)state;
-    for (const char *const *p = (const char *const[]){"a", "a--b", "1..2", "apache-kafka-java", NULL};
+    for (const char *const *p =
+             (const char *const[]){"a", "a--b", "1..2", "apache-kafka-java", NULL};
          *p; p++)
         assert_true(name_is_legal_software(strview_from(*p)));
-    for (const char *const *p = (const char *const[]){"", "-a", "a-", ".a", "a.", "a_b", "1+2", "a\n",
-                                                      "a b", NULL};
+    for (const char *const *p =
+             (const char *const[]){"", "-a", "a-", ".a", "a.", "a_b", "1+2", "a\n", "a b", NULL};
          *p; p++)
         assert_false(name_is_legal_software(strview_from(*p)));
 }
@@ -57,9 +58,9 @@ test_echo(void **state)
         {"caf\xc3\xa9 \xe6\x97\xa5 \xf0\x9f\x98\x80", "caf\xc3\xa9 \xe6\x97\xa5 \xf0\x9f\x98\x80"},
         {"\xff\xfe", "\xef\xbf\xbd\xef\xbf\xbd"},
         {"a\xc3", "a\xef\xbf\xbd"},
-        {"\xe6\x97z", "\xef\xbf\xbdz"},                               /* cut: replaced as one */
-        {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},     /* a surrogate */
-        {"\xc0\x80", "\xef\xbf\xbd\xef\xbf\xbd"},                     /* overlong */
+        {"\xe6\x97z", "\xef\xbf\xbdz"},                           /* cut: replaced as one */
+        {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"}, /* a surrogate */
+        {"\xc0\x80", "\xef\xbf\xbd\xef\xbf\xbd"},                 /* overlong */
         {"\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
         {"\x80x", "\xef\xbf\xbdx"},
     };
@@ -67,7 +68,8 @@ test_echo(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        assert_true(strview_equal(name_echo(arena, strview_from(rows[i].in)), strview_from(rows[i].out)));
+        assert_true(
+            strview_equal(name_echo(arena, strview_from(rows[i].in)), strview_from(rows[i].out)));
     assert_null(name_echo(arena, (StrView){NULL, 0}).ptr);
     arena_free(arena);
 }

@@ -16,11 +16,11 @@
 
 #include "backend/produce_int.h"
 
-#define T(literal, list)                                                                           \
-    (ProduceRequestTopic)                                                                          \
-    {                                                                                              \
-        .name = STRVIEW(literal), .partition_data = list,                                          \
-        .partition_data_count = (int32_t)(sizeof(list) / sizeof((list)[0]))                        \
+#define T(literal, list)                                                    \
+    (ProduceRequestTopic)                                                   \
+    {                                                                       \
+        .name = STRVIEW(literal), .partition_data = list,                   \
+        .partition_data_count = (int32_t)(sizeof(list) / sizeof((list)[0])) \
     }
 
 static Request rq;
@@ -125,12 +125,12 @@ static void
 test_rules(void **state)
 {
     TopicSettings topic = {.compression_type = BATCH_CODEC_ZSTD,
-                         .compression_zstd_level = 7,
-                         .compression_lz4_level = 9,
-                         .timestamp_type = TOPIC_LOG_APPEND_TIME,
-                         .cleanup_compact = true,
-                         .max_message_bytes = 100,
-                         .segment_bytes = 2000};
+                           .compression_zstd_level = 7,
+                           .compression_lz4_level = 9,
+                           .timestamp_type = TOPIC_LOG_APPEND_TIME,
+                           .cleanup_compact = true,
+                           .max_message_bytes = 100,
+                           .segment_bytes = 2000};
     BatchRules rules;
 
     (void)state;

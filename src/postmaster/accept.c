@@ -35,7 +35,34 @@ address_limit(const AcceptLimits *limits, const ClientAddress *address)
     return limits->max_per_address;
 }
 
-/* Forks the backend of one connection; the descriptor is closed here in any case. */
+/* Without a spare: NULL, or why there is no backend. */
+static const char *
+fork_backend(Postmaster *pm, const BackendStart *start, Child *child, ErrInfo *err)
+{
+    const LaunchOrder order = {
+        .kind = PROC_BACKEND,
+        .instance = start->listener,
+        .slot = children_free_slot(pm->children, PROC_BACKEND,
+                                   node_listeners.rows[start->listener].is_unix),
+        .start = start,
+        .main = pm->mains->main[PROC_BACKEND],
+        .close_inherited = accept_close_inherited,
+    };
+
+    if (order.slot < 0)
+        return "no backend slot is free (backend.slots)";
+    child->slot = order.slot;
+    child->pid = launch_child(&order, &child->generation, err);
+    if (child->pid < 0) {
+        pm->accept_resume_us = clock_mono_us() + ACCEPT_PAUSE_US;
+        return err->text;
+    }
+    children_add(pm->children, child);
+    postmaster_feed(pm, &(PmEvent){.type = PM_EV_CONNECTED, .kind = PROC_BACKEND});
+    return NULL;
+}
+
+/* Starts the backend of one connection; the descriptor is closed here in any case. */
 static void
 start_backend(Postmaster *pm, int listener, int fd, const NetAddress *peer)
 {
@@ -51,26 +78,13 @@ start_backend(Postmaster *pm, int listener, int fd, const NetAddress *peer)
     snprintf(start.peer, sizeof start.peer, "%.*s", (int)sizeof start.peer - 1, text);
     if (!row->is_unix)
         child.address = client_address_of(peer);
-    child.slot = children_free_slot(pm->children, PROC_BACKEND, row->is_unix);
     if (!row->is_unix && children_count_address(pm->children, &child.address) >=
                              address_limit(&pm->settings->accept, &child.address)) {
         why = "max.connections.per.ip reached";
-    } else if (child.slot < 0) {
-        why = "no backend slot is free (backend.slots)";
+    } else if ((child.pid = spare_hand_over(&start)) > 0) {
+        children_assign(pm->children, child.pid, listener, &child.address);
     } else {
-        const LaunchOrder order = {
-            .kind = PROC_BACKEND,
-            .instance = listener,
-            .slot = child.slot,
-            .start = &start,
-            .main = pm->mains->main[PROC_BACKEND],
-            .close_inherited = accept_close_inherited,
-        };
-        child.pid = launch_child(&order, &child.generation, &err);
-        if (child.pid < 0) {
-            why = err.text;
-            pm->accept_resume_us = clock_mono_us() + ACCEPT_PAUSE_US;
-        }
+        why = fork_backend(pm, &start, &child, &err);
     }
     vfs_close(fd);
     if (why != NULL) {
@@ -79,17 +93,20 @@ start_backend(Postmaster *pm, int listener, int fd, const NetAddress *peer)
                     "connection from %s closed: %s; code=53300", text, why);
         return;
     }
-    children_add(pm->children, &child);
-    atomic_u32_store(&shared_page->backends,
-                     (uint32_t)children_count_kind(pm->children, PROC_BACKEND));
-    postmaster_feed(pm, &(PmEvent){.type = PM_EV_CONNECTED, .kind = PROC_BACKEND});
+    atomic_u32_store(&shared_page->backends, (uint32_t)accept_client_count(pm));
+}
+
+int32_t
+accept_client_count(const Postmaster *pm)
+{
+    return children_count_kind(pm->children, PROC_BACKEND) - spare_living();
 }
 
 /* At max.connections TCP waits; the limit never counts more than the slots hold. */
 static bool
 tcp_is_full(const Postmaster *pm)
 {
-    return children_count_kind(pm->children, PROC_BACKEND) >= pm->settings->accept.max_connections;
+    return accept_client_count(pm) >= pm->settings->accept.max_connections;
 }
 
 static void
@@ -178,4 +195,5 @@ void
 accept_close_inherited(void)
 {
     listen_close(&node_listeners, false);
+    spare_close_all();
 }

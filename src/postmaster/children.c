@@ -206,6 +206,18 @@ children_find(const Children *c, pid_t pid)
 }
 
 void
+children_assign(Children *c, pid_t pid, int instance, const ClientAddress *address)
+{
+    const Child *found = children_find(c, pid);
+
+    ot_assert(found != NULL && found->kind == PROC_BACKEND && !is_counted(&found->address));
+    Child *child = &c->child[found->slot];
+    child->instance = instance;
+    child->address = *address;
+    count_address(c, address);
+}
+
+void
 children_remove(Children *c, pid_t pid)
 {
     int32_t *link = &c->pid_bucket[pid_hash(pid)];

@@ -38,6 +38,12 @@ launch_init(ErrInfo *err)
     return 0;
 }
 
+int
+launch_death_fd(void)
+{
+    return death_pipe[0];
+}
+
 /* The supervisor may be protected from the kernel's killer; its children are not. */
 static void
 set_oom_score(const KindRow *row)

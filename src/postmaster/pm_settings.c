@@ -106,6 +106,7 @@ read_changeable(PmSettings *ret, ErrInfo *err)
     if (rc < 0)
         return rc;
     ret->accept = limits;
+    ret->spare_backends = conf_int32(CONF_BACKEND_SPARE);
     ret->update_titles = conf_bool(CONF_UPDATE_PROCESS_TITLE);
     ret->machine.smart_timeout_ms = conf_int64(CONF_SMART_SHUTDOWN_TIMEOUT);
     ret->machine.restart_after_crash = conf_bool(CONF_RESTART_AFTER_CRASH);

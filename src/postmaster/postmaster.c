@@ -114,8 +114,7 @@ static void
 format_ready_status(const Postmaster *pm, char *ret, size_t size)
 {
     snprintf(ret, size, "Ready; node %d, %d clients, %u of %u logs recovered", node_info.node_id,
-             children_count_kind(pm->children, PROC_BACKEND),
-             atomic_u32_load(&shared_page->recovery_done),
+             accept_client_count(pm), atomic_u32_load(&shared_page->recovery_done),
              atomic_u32_load(&shared_page->recovery_total));
 }
 
@@ -150,7 +149,7 @@ static void
 announce_stopping(Postmaster *pm)
 {
     log_msg(LL_LOG, "supervisor", "stopping; state=%s clients=%d", pm_state_name(pm->machine.state),
-            children_count_kind(pm->children, PROC_BACKEND));
+            accept_client_count(pm));
     notify_stopping("Stopping");
     datadir_set_status(&pm->dir, "stopping");
 }
@@ -161,7 +160,7 @@ announce_crash(Postmaster *pm)
     pm->crash_cycles++;
     pm->phase_us = clock_mono_us();
     log_msg(LL_ERROR, "supervisor", "stopping all processes after a crash; cycle=%d clients=%d",
-            pm->crash_cycles, children_count_kind(pm->children, PROC_BACKEND));
+            pm->crash_cycles, accept_client_count(pm));
     notify_status("Recovering after a crash (cycle %d)", pm->crash_cycles);
     datadir_set_status(&pm->dir, "recovery");
 }
@@ -230,6 +229,7 @@ perform(Postmaster *pm, const PmAction *action)
         break;
     case PM_ACT_CLOSE_LISTENERS:
         accept_off(pm);
+        spare_close_all();
         for (int i = 0; i < node_listeners.count; i++)
             for (int k = 0; k < node_listeners.rows[i].fd_count; k++)
                 mainloop_remove(node_listeners.rows[i].fds[k]);
@@ -306,8 +306,9 @@ bury(Postmaster *pm, pid_t pid, int status)
     if (!expected || how.panicked)
         obituary_log(&child, &how, death);
     if (child.kind == PROC_BACKEND) {
-        atomic_u32_store(&shared_page->backends,
-                         (uint32_t)children_count_kind(pm->children, PROC_BACKEND));
+        spare_buried(pid);
+        pm->spares_blocked = false;
+        atomic_u32_store(&shared_page->backends, (uint32_t)accept_client_count(pm));
         if (death == PM_DEATH_ALONE || death == PM_DEATH_CRASH)
             stat_add(STAT_BACKEND_CRASHES, 1);
     }
@@ -403,6 +404,8 @@ next_deadline_us(const Postmaster *pm, int64_t now_us)
         at_us = pm->accept_resume_us;
     if (pm->machine.state == PM_STARTING && now_us + STARTING_POLL_US < at_us)
         at_us = now_us + STARTING_POLL_US;
+    if (spare_wanted(pm) > 0)
+        at_us = now_us; /* one more turn, after what is waiting already */
     return at_us;
 }
 
@@ -446,6 +449,8 @@ run_loop(Postmaster *pm)
             postmaster_feed(pm, &(PmEvent){.type = PM_EV_TICK});
         if (pm->accept_resume_us != 0)
             accept_review(pm, now_us);
+        if (spare_wanted(pm) > 0)
+            spare_refill(pm);
         tell_status(pm, now_us);
         feed_watchdog(pm, now_us);
     }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ottla/backend/backend_main.h"
 #include "ottla/postmaster/children.h"
 #include "ottla/postmaster/postmaster.h"
 
@@ -35,6 +36,8 @@ typedef struct Postmaster {
     int64_t watchdog_third_us;
     int crash_cycles;
 
+    bool spares_blocked; /* a fork failed: none are wanted until somebody ended */
+
     bool exiting;
     int exit_code;
 } Postmaster;
@@ -54,6 +57,29 @@ void accept_review(Postmaster *pm, int64_t now_us);
 
 /* In a child: closes the sockets only the supervisor listens on. */
 void accept_close_inherited(void);
+
+/* accept.c: clients that are connected. */
+int32_t accept_client_count(const Postmaster *pm);
+
+#define SPARES_MAX 64 /* idle backends; more would only fill memory */
+
+/* spare.c: how many are missing now; 0 or less: none. */
+int spare_wanted(const Postmaster *pm);
+
+/* spare.c: forks some of those that are missing. */
+void spare_refill(Postmaster *pm);
+
+/* spare.c: idle ones. */
+int spare_living(void);
+
+/* spare.c: starts an idle one on a connection (the descriptor stays ours, too); 0: there is none. */
+pid_t spare_hand_over(const BackendStart *start);
+
+/* spare.c: a child was reaped; it may have been an idle one. */
+void spare_buried(pid_t pid);
+
+/* spare.c: idle ones end; in a child: closes what belongs to the supervisor. */
+void spare_close_all(void);
 
 /* postmaster.c: gives an event to the machine and performs what it answers. */
 void postmaster_feed(Postmaster *pm, const PmEvent *event);

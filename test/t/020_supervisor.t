@@ -73,9 +73,9 @@ subtest 'first start, titles, pid file, clean stop' => sub {
     $node->wait_until('startup to finish', sub { !$node->children_of_kind('startup') });
     my %kinds;
     push @{ $kinds{ $_->{kind} } }, $_ for $node->children;
-    is_deeply([ sort keys %kinds ], [qw(backend checkpointer controller retention)], 'kinds');
+    is_deeply([ sort keys %kinds ], [qw(backend checkpointer controller retention spare)], 'kinds');
     is(scalar @{ $kinds{backend} }, 2, 'a backend per connection');
-    for my $child ($node->children) {
+    for my $child (grep { $_->{kind} ne 'spare' } $node->children) {
         like($child->{title}, qr/^ottlad: alpha: $child->{kind}\b/, "title of $child->{kind}");
         is($child->{comm}, substr("ottlad-$child->{kind}", 0, 15), "comm of $child->{kind}");
     }

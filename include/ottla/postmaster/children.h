@@ -54,6 +54,9 @@ void children_add(Children *children, const Child *child);
 /* NULL: no child of ours (or gone already). The pointer is valid until children_remove. */
 const Child *children_find(const Children *children, pid_t pid);
 
+/* A spare backend got its connection: from now on it counts for its address. */
+void children_assign(Children *children, pid_t pid, int instance, const ClientAddress *address);
+
 /* Forgets a child that was reaped. */
 void children_remove(Children *children, pid_t pid);
 

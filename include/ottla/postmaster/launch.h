@@ -16,6 +16,9 @@
 /* Makes the death pipe, whose write end only the supervisor holds. Before the first fork. */
 int launch_init(ErrInfo *err);
 
+/* In a child: the descriptor whose end of file means that the supervisor is dead. */
+int launch_death_fd(void);
+
 /* What to fork. */
 typedef struct LaunchOrder {
     ProcKind kind;

@@ -57,6 +57,7 @@ typedef struct PmSettings {
     const char *user;        /* --user */
     const char *config_file; /* named in the first line; NULL: none */
     int startup_per_dir;     /* num.recovery.threads.per.data.dir */
+    int spare_backends;      /* backend.spare */
     bool update_titles;
     /*
      * SIGHUP: reads the configuration anew into *settings (accept, update_titles count). 0, or a code

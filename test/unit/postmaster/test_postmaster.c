@@ -431,6 +431,44 @@ limits_connections(void **unused)
 }
 
 static void
+three_spares(PmSettings *settings)
+{
+    settings->spare_backends = 3;
+}
+
+static void
+spares_take_connections(void **unused)
+{
+    Node node;
+    int fd[8];
+
+    (void)unused; /* cmocka's signature */
+    start_node(&node, three_spares);
+    for (int i = 0; i < 8; i++) {
+        pid_t spare = await_child(&node, "backend spare", 0);
+        fd[i] = connect_tcp(node.port);
+        pid_t pid = read_pid(fd[i], 5000);
+        assert_true(pid > 0);
+        if (i == 0)
+            assert_int_equal(pid, spare); /* the oldest comes first, here and in /proc */
+    }
+    pid_t spare = await_child(&node, "backend spare", 0);
+    kill(spare, SIGKILL); /* nobody misses it */
+    await_child(&node, "backend spare", spare);
+    assert_int_equal(read_pid(fd[0], 100), -1);
+    kill(await_child(&node, "retention", 0), SIGKILL);
+    assert_int_equal(read_pid(fd[0], 5000), 0); /* a cycle; new spares after it */
+    await_child(&node, "backend spare", 0);
+    for (int i = 0; i < 8; i++)
+        close(fd[i]);
+    kill(node.pid, SIGTERM); /* spares are no clients: the stop need not wait */
+    int64_t before = clock_mono_us();
+    assert_int_equal(await_end(&node), EXIT_CODE_CLEAN);
+    assert_true(clock_mono_us() - before < 10000000);
+    clean_up(&node);
+}
+
+static void
 second_start_is_refused(void **unused)
 {
     Node node, second;
@@ -548,6 +586,7 @@ main(int argc, char **argv)
         cmocka_unit_test(starts_serves_and_stops_cleanly),
         cmocka_unit_test(serves_the_unix_socket),
         cmocka_unit_test(limits_connections),
+        cmocka_unit_test(spares_take_connections),
         cmocka_unit_test(second_start_is_refused),
         cmocka_unit_test(a_killed_backend_touches_nobody),
         cmocka_unit_test(a_killed_worker_makes_a_cycle),

@@ -185,7 +185,8 @@ sub process_lives {
     return $stat ne '' && $stat !~ /\) Z /;
 }
 
-# Living children: { pid, kind, comm, title, detail }, by pid.
+# Living children: { pid, kind, comm, title, detail }, by pid. Kind "spare": a backend that waits for its
+# connection.
 sub children {
     my ($self) = @_;
     my $parent = $self->{pid} // return ();
@@ -195,6 +196,7 @@ sub children {
         my $comm  = slurp("/proc/$pid/comm") =~ s/\n//r;
         next if $comm eq '' || !process_lives($pid);
         my ($kind, $detail) = $title =~ /^ottlad: \S+: (\S+)\s*(.*)$/ ? ($1, $2) : ('', '');
+        $kind = 'spare' if $kind eq 'backend' && $detail eq 'spare';    # no connection yet
         push @found, { pid => $pid, title => $title, comm => $comm, kind => $kind, detail => $detail };
     }
     return sort { $a->{pid} <=> $b->{pid} } @found;

@@ -482,6 +482,8 @@ prepare_wait(WaitEvent *ret_event)
     }
     if (api != cn.title_api)
         set_title(api);
+    if (cn.conn.idle != NULL && cn.conn.idle_at_us < deadline)
+        deadline = cn.conn.idle_at_us;
     for (int i = 0; i < cn.pending.count; i++) {
         const PendingSlot *slot = pending_at(&cn.pending, i);
 
@@ -541,6 +543,10 @@ wait_turn(void)
         cn.gate_wait = false;
     if (cn.hung_up && !was_hung_up)
         finish_waiting((FinishWhy){.cancel = true}); /* its waits are dropped, as in Kafka */
+    if (cn.conn.idle != NULL && cn.now_us >= cn.conn.idle_at_us) {
+        cn.conn.idle();
+        cn.conn.idle = NULL;
+    }
     if (idle_us >= 0 && cn.now_us >= cn.active_us + idle_us) {
         snprintf(cn.conn.close_reason, sizeof cn.conn.close_reason, "idle for %lld ms",
                  (long long)(idle_us / 1000));

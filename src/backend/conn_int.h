@@ -29,6 +29,8 @@ struct Conn {
     char software_name[64];             /* of ApiVersions 3+; "" unknown */
     char software_version[64];
     char close_reason[CONN_REASON_MAX]; /* why the connection ends; "": the client hung up */
+    void (*idle)(void);                 /* of a handler: called once at idle_at_us; NULL: none */
+    int64_t idle_at_us;
 };
 
 extern Conn *my_conn;

@@ -16,14 +16,12 @@ static bool
 answer_aborted(FetchResponsePartition *p, const FetchRead *r, Arena *arena)
 {
     p->aborted_transactions_count = r->unknown ? 0 : r->error != 0 ? -1 : r->aborted_count;
-    if (p->aborted_transactions_count <= 0) {
+    if (p->aborted_transactions_count <= 0)
         return true;
-    }
     p->aborted_transactions =
         arena_calloc(arena, (size_t)r->aborted_count, sizeof *p->aborted_transactions);
-    if (p->aborted_transactions == NULL) {
+    if (p->aborted_transactions == NULL)
         return false;
-    }
     for (int32_t i = 0; i < r->aborted_count; i++) {
         p->aborted_transactions[i].producer_id = r->aborted[i].producer_id;
         p->aborted_transactions[i].first_offset = r->aborted[i].first_offset;
@@ -59,7 +57,7 @@ answer_partition(FetchResponsePartition *p, const FetchRead *r, const Request *r
         p->diverging_epoch.end_offset = r->diverged.end_offset;
     }
     if (tells_leader(rq->head.api_version, r->error)) {
-        p->current_leader.leader_id = node_info.node_id;
+        p->current_leader.leader_id = r->leader;
         p->current_leader.leader_epoch = r->leader_epoch;
     }
     return answer_aborted(p, r, rq->arena);
@@ -67,34 +65,32 @@ answer_partition(FetchResponsePartition *p, const FetchRead *r, const Request *r
 
 /* Consecutive answered partitions of one topic share a topic entry. */
 static bool
-answer_fill(FetchResponse *response, const FetchAnswer *answer, const Request *rq)
+answer_fill(FetchResponse *response, const FetchAnswer *answer, Request *rq)
 {
     FetchResponseTopic *topic = NULL;
     FetchResponsePartition *partitions =
-        arena_calloc(rq->arena, (size_t)answer->count + 1, sizeof *partitions);
+        arena_calloc(rq->arena, (size_t)answer->list.count + 1, sizeof *partitions);
     response->responses =
-        arena_calloc(rq->arena, (size_t)answer->count + 1, sizeof *response->responses);
-    if (partitions == NULL || response->responses == NULL) {
+        arena_calloc(rq->arena, (size_t)answer->list.count + 1, sizeof *response->responses);
+    if (partitions == NULL || response->responses == NULL)
         return false;
-    }
     const FetchTopic *last = NULL;
-    for (int32_t i = 0; i < answer->count; i++) {
-        const FetchRead *r = &answer->reads[i];
-        if (!r->answered) {
+    for (int32_t i = 0; i < answer->list.count; i++) {
+        const FetchRead *r = &answer->list.reads[i];
+        if (!r->answered)
             continue;
-        }
         if (r->topic != last) {
             last = r->topic;
             topic = &response->responses[response->responses_count++];
             fetch_response_topic_init(topic);
             topic->topic_id = r->topic->id;
-            topic->topic = r->topic->by_id ? WIRE_EMPTY_STRING
-                                           : (StrView){r->topic->name, r->topic->name_len};
+            topic->topic =
+                r->topic->by_id ? WIRE_EMPTY_STRING : (StrView){r->topic->name, r->topic->name_len};
             topic->partitions = partitions;
         }
-        if (!answer_partition(partitions++, r, rq)) {
+        rq->failed = rq->failed || r->error != 0;
+        if (!answer_partition(partitions++, r, rq))
             return false;
-        }
         topic->partitions_count++;
     }
     return true;
@@ -105,18 +101,16 @@ static bool
 answer_leader(FetchResponse *response, const FetchAnswer *answer, const Request *rq)
 {
     bool told = false;
-    for (int32_t i = 0; i < answer->count; i++) {
-        told |= answer->reads[i].answered &&
-                tells_leader(rq->head.api_version, answer->reads[i].error);
+    for (int32_t i = 0; i < answer->list.count; i++) {
+        told |= answer->list.reads[i].answered &&
+                tells_leader(rq->head.api_version, answer->list.reads[i].error);
     }
-    if (!told) {
+    if (!told)
         return true;
-    }
     const Listener *row = listeners_advertised_for(&node_listeners, rq->conn->listener);
     FetchResponseNode *node = arena_calloc(rq->arena, 1, sizeof *node);
-    if (node == NULL) {
+    if (node == NULL)
         return false;
-    }
     fetch_response_node_init(node);
     node->node_id = node_info.node_id;
     node->host = strview_from(row->advertised_host);
@@ -133,11 +127,9 @@ fetch_answer_send(Request *rq, const FetchAnswer *answer)
     fetch_response_init(&response);
     response.error_code = answer->error;
     response.session_id = answer->session_id;
-    if (!answer_fill(&response, answer, rq)) {
+    if (!answer_fill(&response, answer, rq))
         return request_close(rq, "no memory for the answer to a fetch");
-    }
-    if (!answer_leader(&response, answer, rq)) {
+    if (!answer_leader(&response, answer, rq))
         return request_close(rq, "no memory for the answer to a fetch");
-    }
     return request_respond(rq, &fetch_response_desc, &response);
 }

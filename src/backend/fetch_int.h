@@ -1,6 +1,7 @@
 /*
  * fetch_int.h - one Fetch request on its way: parts that h_fetch.c puts together
  *
+ *   fetch_parts.c   the partitions that a request names itself
  *   fetch_read.c    resolves and reads partitions within the byte budgets (log.md 12.1-12.3)
  *   fetch_wait.c    registers interest, counts what came (12.6)
  *   fetch_answer.c  builds the response, file slices included (12.5)
@@ -16,25 +17,41 @@
 
 #include "backend/fetch_session_int.h"
 #include "backend/fetch_set_int.h"
-#include "ottla/protocol/msg_fetch.h"
 #include "backend/request_int.h"
+#include "ottla/protocol/msg_fetch.h"
 
 /* What one pass found out about one partition. */
 typedef struct FetchRead {
     FetchPart *part;
     FetchTopic *topic;
-    int32_t index;       /* of the part, in the session or in the request */
-    int16_t error;       /* KERR_*, 0 */
-    bool unknown;        /* no such topic or partition: does not end a wait, is not looked at again */
+    int32_t index; /* of the part, in the session or in the request */
+    int16_t error; /* KERR_*, 0 */
+    bool unknown;  /* no such topic or partition: does not end a wait, is not looked at again */
     bool diverging;
-    bool answered;       /* is in the answer (an incremental one leaves out what is no news) */
+    bool answered; /* is in the answer (an incremental one leaves out what is no news) */
     PlogEpochEnd diverged;
     PlogOffsets offsets; /* valid when error is 0 */
     PlogSlice slice;
     PlogAborted *aborted;
     int32_t aborted_count; /* -1: null */
-    int32_t leader_epoch;  /* of the metadata; -1 unknown */
+    int32_t leader;        /* of the metadata; -1 unknown */
+    int32_t leader_epoch;
 } FetchRead;
+
+/* What a pass reads. */
+typedef struct FetchPartList {
+    FetchRead *reads;
+    int32_t count;
+} FetchPartList;
+
+/* Entries of partitions in a request. */
+int32_t fetch_named_count(const FetchRequest *req);
+
+/* What a request says of a partition, old or new. */
+void fetch_part_set(FetchPart *part, const FetchRequestPartition *from);
+
+/* The partitions a request names, each once. False: no memory. */
+bool fetch_own_parts(const FetchRequest *req, bool by_id, Arena *arena, FetchPartList *ret);
 
 /* What a request asks of every partition. */
 typedef struct FetchArgs {
@@ -86,6 +103,9 @@ void fetch_nodes_end(void);
 /* Ends all interest of the connection: nothing was fetched for WAIT_IDLE_DROP_US. */
 void fetch_nodes_drop(void);
 
+/* Partitions the connection's nodes are kept for. */
+int32_t fetch_nodes_count(void);
+
 /*
  * Counts a partition's bytes anew. True: the fetch is to be answered now, whatever their number
  * (gone, truncated, a full segment, diverging).
@@ -100,11 +120,10 @@ extern uint64_t fetch_wait_looks;
 typedef struct FetchAnswer {
     int16_t error;
     int32_t session_id;
-    FetchRead *reads; /* only those with answered set are sent */
-    int32_t count;
+    FetchPartList list; /* only reads with answered set are sent */
 } FetchAnswer;
 
-/* Sends the answer; the slices belong to the connection afterwards. */
+/* Encodes and queues the answer. Its slices are needed until the request's release. */
 ReqResult fetch_answer_send(Request *rq, const FetchAnswer *answer);
 
 #endif

@@ -12,6 +12,7 @@
 #include "ottla/common/assert.h"
 #include "ottla/common/errlist.h"
 #include "ottla/controller/image.h"
+#include "ottla/storage/fd_cache.h"
 
 /* Kafka tells one partition's failure from another's by code alone; nobody reads a text here. */
 static int16_t
@@ -28,6 +29,7 @@ read_reset(FetchRead *r)
     r->slice = (PlogSlice){.fd = -1};
     r->aborted = NULL;
     r->aborted_count = -1;
+    r->leader = -1;
     r->leader_epoch = -1;
     r->part->ref = PARTITION_REF_NONE;
 }
@@ -43,12 +45,10 @@ read_unknown(FetchRead *r, int16_t error)
 static bool
 topic_learn_name(FetchTopic *topic, StrView name, Arena *arena)
 {
-    if (topic->name == NULL) {
+    if (topic->name == NULL)
         topic->name = arena_alloc(arena, (size_t)name.len + 1);
-    }
-    if (topic->name == NULL) {
+    if (topic->name == NULL)
         return false;
-    }
     memcpy(topic->name, name.ptr, (size_t)name.len);
     topic->name_len = name.len;
     return true;
@@ -59,6 +59,10 @@ static void
 read_resolve(FetchRead *r, const Image *image, Arena *arena)
 {
     FetchTopic *topic = r->topic;
+    if (image == NULL) { /* nothing is published yet */
+        read_unknown(r, topic->by_id ? KERR_UNKNOWN_TOPIC_ID : KERR_UNKNOWN_TOPIC_OR_PARTITION);
+        return;
+    }
     if (topic->by_id && topic->name_len == 0) {
         const ImageTopic *found = image_topic_by_id(image, topic->id);
         if (found == NULL) {
@@ -80,6 +84,7 @@ read_resolve(FetchRead *r, const Image *image, Arena *arena)
         read_unknown(r, KERR_UNKNOWN_TOPIC_OR_PARTITION);
     } else {
         r->part->ref = partition.ref;
+        r->leader = partition.leader;
         r->leader_epoch = partition.leader_epoch;
     }
 }
@@ -90,22 +95,19 @@ read_precheck(const FetchRead *r, const FetchArgs *args)
 {
     int32_t asked = r->part->current_leader_epoch;
     const PartitionSlot *slot = pslot_find(r->part->ref);
-    if (slot == NULL) {
-        return KERR_UNKNOWN_TOPIC_OR_PARTITION;
-    }
-    PslotLeadership leadership = pslot_leadership(slot);
-    if (asked >= 0 && asked < leadership.leader_epoch) {
-        return KERR_FENCED_LEADER_EPOCH;
-    }
-    if (asked >= 0 && asked > leadership.leader_epoch) {
-        return KERR_UNKNOWN_LEADER_EPOCH;
-    }
-    if (leadership.role != PSLOT_ROLE_LEADER) {
+    if (r->part->ref.slot < 0) /* it exists, but not here */
         return KERR_NOT_LEADER_OR_FOLLOWER;
-    }
-    if (args->replica_id >= 0) { /* no replica of this partition: only this node has one */
+    if (slot == NULL) /* deleted a moment ago */
+        return KERR_UNKNOWN_TOPIC_OR_PARTITION;
+    PslotLeadership leadership = pslot_leadership(slot);
+    if (asked >= 0 && asked < leadership.leader_epoch)
+        return KERR_FENCED_LEADER_EPOCH;
+    if (asked >= 0 && asked > leadership.leader_epoch)
+        return KERR_UNKNOWN_LEADER_EPOCH;
+    if (leadership.role != PSLOT_ROLE_LEADER)
+        return KERR_NOT_LEADER_OR_FOLLOWER;
+    if (args->replica_id >= 0) /* no replica of this partition: only this node has one */
         return asked >= 0 ? KERR_UNKNOWN_LEADER_EPOCH : KERR_NOT_LEADER_OR_FOLLOWER;
-    }
     return r->part->max_bytes < 0 ? KERR_UNKNOWN_SERVER_ERROR : 0;
 }
 
@@ -116,15 +118,13 @@ read_check_epoch(FetchRead *r)
     PlogOffsets offsets;
     PlogEpochEnd end;
     int code = plog_offsets(r->part->ref, &offsets, NULL);
-    if (code == 0) {
+    if (code == 0)
         code = plog_epoch_end_offset(r->part->ref, r->part->last_fetched_epoch, &end, NULL);
-    }
     if (code != 0) {
         r->error = kafka_error(code);
     } else if (end.epoch < 0 || r->part->fetch_offset < offsets.log_start_offset) {
         r->error = KERR_OFFSET_OUT_OF_RANGE;
-    } else if (end.epoch < r->part->last_fetched_epoch ||
-               end.end_offset < r->part->fetch_offset) {
+    } else if (end.epoch < r->part->last_fetched_epoch || end.end_offset < r->part->fetch_offset) {
         r->diverging = true;
         r->diverged = end;
         r->offsets = offsets;
@@ -148,9 +148,8 @@ read_log(FetchRead *r, const FetchArgs *args, int32_t budget, bool min_one_batch
                          &got, NULL);
     if (code != 0) {
         r->error = kafka_error(code);
-        if (r->error == KERR_KAFKA_STORAGE_ERROR && args->version <= 5) {
+        if (r->error == KERR_KAFKA_STORAGE_ERROR && args->version <= 5)
             r->error = KERR_NOT_LEADER_OR_FOLLOWER;
-        }
         return;
     }
     r->offsets = got.offsets;
@@ -184,21 +183,18 @@ fetch_read_all(FetchRead *reads, int32_t count, const FetchArgs *args)
     }
     image_unpin(&pin);
     bool min_one_batch = true;
+    int32_t slices_left = fd_cache_limit() / 2; /* each pins a descriptor until it is sent */
     for (int32_t i = 0; i < count; i++) {
         FetchRead *r = &reads[i];
-        if (r->unknown) {
+        if (r->unknown)
             continue;
-        }
         sum.known++;
-        if (r->error == 0) {
+        if (r->error == 0)
             r->error = read_precheck(r, args);
-        }
-        if (r->error == 0 && args->version >= 12 && r->part->last_fetched_epoch >= 0) {
+        if (r->error == 0 && args->version >= 12 && r->part->last_fetched_epoch >= 0)
             read_check_epoch(r);
-        }
-        if (r->error == 0 && !r->diverging) {
+        if (r->error == 0 && !r->diverging)
             read_log(r, args, budget, min_one_batch);
-        }
         if (r->error != 0 || r->diverging) {
             sum.ends_wait = true;
             r->part->ready_bytes = 0;
@@ -206,8 +202,9 @@ fetch_read_all(FetchRead *reads, int32_t count, const FetchArgs *args)
         if (r->slice.len > 0) {
             min_one_batch = false;
             sum.bytes += r->slice.len;
+            slices_left--;
         }
-        budget = budget - r->slice.len > 0 ? budget - r->slice.len : 0;
+        budget = budget - r->slice.len > 0 && slices_left > 0 ? budget - r->slice.len : 0;
     }
     return sum;
 }
@@ -215,7 +212,6 @@ fetch_read_all(FetchRead *reads, int32_t count, const FetchArgs *args)
 void
 fetch_read_release(FetchRead *reads, int32_t count)
 {
-    for (int32_t i = 0; i < count; i++) {
+    for (int32_t i = 0; i < count; i++)
         plog_slice_release(&reads[i].slice);
-    }
 }

@@ -9,10 +9,12 @@
  *
  * Crash argument: everything in a session is changed under its robust lock. Whoever finds the owner
  * dead destroys the session: chunks are found by the set's chunk tables, whose entries are written
- * before they are used, and a chunk taken but not yet entered names the session in the pool and is
- * given back when the next session of this slot is destroyed or made (session_reset). Wait nodes need no care:
- * wait_renew makes all nodes of before count for nothing. The table lock protects no data of its own
- * but the choice of a slot, so a dead owner leaves nothing to repair.
+ * before they are used, and a chunk taken but not yet entered names the session in the pool all the
+ * same: the pool is asked, not the tables (session_reset, which may die halfway and is then done
+ * again). Wait nodes need no care: wait_renew makes all nodes of before count for nothing. The table
+ * lock protects no data of its own but the choice of a slot, so a dead owner leaves nothing to repair.
+ * A process that dies while it waits for a session, without its lock, leaves its name as the one to
+ * wake; waitlist.c takes a dead one for nobody.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -137,12 +139,11 @@ static bool
 session_take(int32_t index, bool wait)
 {
     FetchSession *s = &sessions[index];
-    if (s->lock.initialized == 0) {
+    if (s->lock.initialized == 0)
         return false;
-    }
-    PLockResult got = wait ? plock_lock(&s->lock, clock_mono_us() + LOCK_WAIT_US,
-                                        WAIT_EV_FETCH_SESSIONS)
-                           : plock_trylock(&s->lock);
+    PLockResult got =
+        wait ? plock_lock(&s->lock, clock_mono_us() + LOCK_WAIT_US, WAIT_EV_FETCH_SESSIONS)
+             : plock_trylock(&s->lock);
     if (got == PLOCK_OWNER_DIED) {
         session_reset(index, true);
         plock_consistent(&s->lock);
@@ -153,13 +154,11 @@ session_take(int32_t index, bool wait)
 bool
 fetch_session_lock(int32_t id, FetchHold *ret)
 {
-    if (id <= 0) {
+    if (id <= 0 || table->capacity == 0)
         return false;
-    }
     int32_t index = id % table->capacity;
-    if (atomic_u32_load(&sessions[index].id) != (uint32_t)id || !session_take(index, true)) {
+    if (atomic_u32_load(&sessions[index].id) != (uint32_t)id || !session_take(index, true))
         return false;
-    }
     if (atomic_u32_load(&sessions[index].id) != (uint32_t)id) {
         plock_unlock(&sessions[index].lock);
         return false;
@@ -172,9 +171,8 @@ bool
 fetch_session_relock(int32_t index, uint32_t serial, FetchHold *ret)
 {
     FetchSession *s = &sessions[index];
-    if (atomic_u32_load(&s->serial) != serial || !session_take(index, true)) {
+    if (atomic_u32_load(&s->serial) != serial || !session_take(index, true))
         return false;
-    }
     if (atomic_u32_load(&s->serial) != serial || atomic_u32_load(&s->id) == 0) {
         plock_unlock(&s->lock);
         return false;
@@ -199,51 +197,77 @@ fetch_session_destroy(FetchHold *hold)
     *hold = (FetchHold){NULL, FETCH_NONE};
 }
 
-/* May a session of so many parts take the place of this one? Order of preference: idle, then small. */
+/* Idle for so long that nobody misses it. */
+static bool
+is_idle(const FetchSession *s, int64_t now_ms)
+{
+    return now_ms - atomic_i64_load(&s->used_ms) > FETCH_SESSION_EVICTION_MS;
+}
+
+/* Negative: the session comes before the newcomer in (privileged, parts), so it goes first. */
+static int
+compare_weight(const FetchSession *s, bool privileged, int32_t part_count)
+{
+    int32_t parts = atomic_i32_load(&s->part_count);
+
+    if (s->privileged != privileged)
+        return s->privileged ? 1 : -1;
+    return (parts > part_count) - (parts < part_count);
+}
+
+/* May a newcomer take the place of this session (log.md 12.7)? */
 static bool
 may_evict(const FetchSession *s, const FetchSessionNew *newcomer)
 {
-    if (newcomer->now_ms - atomic_i64_load(&s->used_ms) > FETCH_SESSION_EVICTION_MS) {
+    if (is_idle(s, newcomer->now_ms))
         return true;
-    }
-    return newcomer->privileged && !s->privileged &&
-           newcomer->part_count >= atomic_i32_load(&s->part_count);
+    if (newcomer->now_ms - s->created_ms <= FETCH_SESSION_EVICTION_MS &&
+        (s->privileged || !newcomer->privileged))
+        return false;
+    return compare_weight(s, newcomer->privileged, newcomer->part_count) < 0;
 }
 
-/* The better victim of two: the one idle for longest first, then the smaller. */
+/* The better victim of two: the one idle for longest first, then the lighter. */
 static bool
 better_victim(const FetchSession *a, const FetchSession *b, int64_t now_ms)
 {
-    int64_t used_a = atomic_i64_load(&a->used_ms), used_b = atomic_i64_load(&b->used_ms);
-    bool idle_a = now_ms - used_a > FETCH_SESSION_EVICTION_MS;
-    bool idle_b = now_ms - used_b > FETCH_SESSION_EVICTION_MS;
-    if (idle_a != idle_b) {
-        return idle_a;
-    }
-    return idle_a ? used_a < used_b
-                  : atomic_i32_load(&a->part_count) < atomic_i32_load(&b->part_count);
+    bool idle = is_idle(a, now_ms);
+
+    if (idle != is_idle(b, now_ms))
+        return idle;
+    if (idle)
+        return atomic_i64_load(&a->used_ms) < atomic_i64_load(&b->used_ms);
+    return compare_weight(a, b->privileged, atomic_i32_load(&b->part_count)) < 0;
 }
 
-/* Table lock held: a free slot, or one to evict; FETCH_NONE. Its lock is taken on success. */
+/*
+ * Table lock held: a free slot, or one to evict; FETCH_NONE. Its lock is taken on success. A slot
+ * whose lock somebody holds is left alone: it is in use this moment.
+ */
 static int32_t
 slot_choose(const FetchSessionNew *what)
 {
     int32_t victim = FETCH_NONE;
+
     for (int32_t i = 0; i < table->capacity; i++) {
         FetchSession *s = &sessions[i];
+
         if (atomic_u32_load(&s->id) == 0) {
-            if (s->lock.initialized == 0) {
+            if (s->lock.initialized == 0)
                 plock_init(&s->lock, PLOCK_RANK_FETCH_SESSION);
-            }
-            if (session_take(i, false)) {
+            if (session_take(i, false))
                 return i;
-            }
         } else if (may_evict(s, what) &&
                    (victim < 0 || better_victim(s, &sessions[victim], what->now_ms))) {
             victim = i;
         }
     }
-    return victim >= 0 && session_take(victim, false) ? victim : FETCH_NONE;
+    if (victim < 0 || !session_take(victim, false))
+        return FETCH_NONE;
+    if (atomic_u32_load(&sessions[victim].id) == 0 || may_evict(&sessions[victim], what))
+        return victim;
+    plock_unlock(&sessions[victim].lock); /* used since we looked */
+    return FETCH_NONE;
 }
 
 /* Positive, unknown to who did not get it, and index = id % capacity. */
@@ -258,17 +282,14 @@ id_make(int32_t index)
 bool
 fetch_session_create(const FetchSessionNew *what, FetchHold *ret)
 {
-    if (what->part_count > FETCH_SESSION_PARTS_MAX) {
+    if (what->part_count > FETCH_SESSION_PARTS_MAX)
         return false;
-    }
-    PLockResult got = plock_lock(&table->lock, clock_mono_us() + LOCK_WAIT_US,
-                                 WAIT_EV_FETCH_SESSIONS);
-    if (got == PLOCK_TIMEOUT) {
+    PLockResult got =
+        plock_lock(&table->lock, clock_mono_us() + LOCK_WAIT_US, WAIT_EV_FETCH_SESSIONS);
+    if (got == PLOCK_TIMEOUT)
         return false;
-    }
-    if (got == PLOCK_OWNER_DIED) {
+    if (got == PLOCK_OWNER_DIED)
         plock_consistent(&table->lock);
-    }
     int32_t index = slot_choose(what);
     if (index >= 0) {
         FetchSession *s = &sessions[index];
@@ -277,7 +298,9 @@ fetch_session_create(const FetchSessionNew *what, FetchHold *ret)
         s->by_id = what->by_id;
         s->privileged = what->privileged;
         s->epoch = FETCH_EPOCH_INITIAL + 1;
+        s->created_ms = what->now_ms;
         atomic_i64_store(&s->used_ms, what->now_ms);
+        atomic_i32_store(&s->part_count, what->part_count);
         atomic_u32_store(&s->id, (uint32_t)id_make(index));
         atomic_i32_add(&table->count, 1);
         *ret = (FetchHold){s, index};

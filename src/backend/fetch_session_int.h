@@ -22,13 +22,17 @@
 #define FETCH_EPOCH_INITIAL 0
 #define FETCH_EPOCH_FINAL   (-1)
 
-/* Idle for so long, a session may be evicted by a newcomer of any size (Kafka's constant). */
+/*
+ * Kafka's constant. Idle for so long, a session may be evicted by any newcomer; existing for so long, by
+ * a larger one.
+ */
 #define FETCH_SESSION_EVICTION_MS 120000
 
 typedef struct FetchSession {
-    AtomicU32 id;         /* 0: free. Changed under both the table's and the session's lock */
-    AtomicU32 serial;     /* another one for each session that lives here */
-    AtomicI64 used_ms;    /* monotonic, of the last fetch */
+    AtomicU32 id;      /* 0: free. Changed under both the table's and the session's lock */
+    AtomicU32 serial;  /* another one for each session that lives here */
+    AtomicI64 used_ms; /* monotonic, of the last fetch */
+    int64_t created_ms;
     AtomicI32 part_count; /* for eviction, without the lock */
     bool by_id;           /* made by a version that names topics by id */
     bool privileged;      /* of a follower */

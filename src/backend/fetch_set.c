@@ -61,21 +61,17 @@ fetch_set_topic(const FetchSet *set, const FetchChunks *chunks, int32_t topic)
 void
 fetch_set_init(FetchSet *set, uint64_t owner)
 {
-    *set = (FetchSet){.owner = owner,
-                      .part_free = FETCH_NONE,
-                      .topic_free = FETCH_NONE,
-                      .hot_first = FETCH_NONE};
+    *set = (FetchSet){
+        .owner = owner, .part_free = FETCH_NONE, .topic_free = FETCH_NONE, .hot_first = FETCH_NONE};
 }
 
 void
 fetch_set_fini(FetchSet *set, const FetchChunks *chunks)
 {
-    for (size_t i = 0; i < FETCH_PART_CHUNKS && set->part_chunks[i] != 0; i++) {
+    for (size_t i = 0; i < FETCH_PART_CHUNKS && set->part_chunks[i] != 0; i++)
         pool_free(chunks->pool, set->part_chunks[i] - 1, set->owner);
-    }
-    for (size_t i = 0; i < FETCH_TOPIC_CHUNKS && set->topic_chunks[i] != 0; i++) {
+    for (size_t i = 0; i < FETCH_TOPIC_CHUNKS && set->topic_chunks[i] != 0; i++)
         pool_free(chunks->pool, set->topic_chunks[i] - 1, set->owner);
-    }
     fetch_set_init(set, set->owner);
 }
 
@@ -90,9 +86,8 @@ topic_bucket(const FetchKey *key)
 static bool
 topic_is(const FetchTopic *topic, const FetchKey *key)
 {
-    if (topic->by_id != key->by_id) {
+    if (topic->by_id != key->by_id)
         return false;
-    }
     return key->by_id ? uuid_equal(topic->id, key->id)
                       : topic->name_len == key->name.len &&
                             memcmp(topic->name, key->name.ptr, (size_t)key->name.len) == 0;
@@ -104,9 +99,8 @@ topic_find(const FetchSet *set, const FetchChunks *chunks, const FetchKey *key)
     int32_t topic = set->topic_buckets[topic_bucket(key)] - 1;
     while (topic >= 0) {
         const TopicCell *cell = topic_cell(set, chunks, topic);
-        if (topic_is(&cell->topic, key)) {
+        if (topic_is(&cell->topic, key))
             return topic;
-        }
         topic = cell->hash_next;
     }
     return FETCH_NONE;
@@ -125,9 +119,8 @@ part_find(const FetchSet *set, const FetchChunks *chunks, int32_t topic, int32_t
     int32_t index = set->part_buckets[part_bucket(topic, partition)] - 1;
     while (index >= 0) {
         const FetchPart *part = fetch_set_part(set, chunks, index);
-        if (part->topic == topic && part->partition == partition) {
+        if (part->topic == topic && part->partition == partition)
             return index;
-        }
         index = part->hash_next;
     }
     return FETCH_NONE;
@@ -146,9 +139,8 @@ chunk_ensure(const FetchSet *set, const FetchChunks *chunks, uint32_t *chunk)
 {
     if (*chunk == 0) {
         uint32_t taken = pool_alloc(chunks->pool, set->owner, 0);
-        if (taken == POOL_NONE) {
+        if (taken == POOL_NONE)
             return false;
-        }
         *chunk = taken + 1;
     }
     return true;
@@ -158,22 +150,21 @@ static int32_t
 topic_add(FetchSet *set, const FetchChunks *chunks, const FetchKey *key)
 {
     int32_t topic = set->topic_free;
-    if (key->name.len > LIMIT_TOPIC_NAME_LEN) {
+    if (key->name.len > LIMIT_TOPIC_NAME_LEN)
         return FETCH_NONE;
-    }
     if (topic >= 0) {
         set->topic_free = topic_cell(set, chunks, topic)->hash_next;
     } else {
         topic = set->topic_high;
         if (topic / FETCH_TOPICS_PER_CHUNK >= FETCH_TOPIC_CHUNKS ||
-            !chunk_ensure(set, chunks, &set->topic_chunks[topic / FETCH_TOPICS_PER_CHUNK])) {
+            !chunk_ensure(set, chunks, &set->topic_chunks[topic / FETCH_TOPICS_PER_CHUNK]))
             return FETCH_NONE;
-        }
         set->topic_high++;
     }
     TopicCell *cell = topic_cell(set, chunks, topic);
     uint32_t bucket = topic_bucket(key);
-    *cell = (TopicCell){.topic = {.by_id = key->by_id}, .hash_next = set->topic_buckets[bucket] - 1};
+    *cell =
+        (TopicCell){.topic = {.by_id = key->by_id}, .hash_next = set->topic_buckets[bucket] - 1};
     cell->topic.name = cell->name;
     if (key->by_id) {
         cell->topic.id = key->id;
@@ -197,9 +188,8 @@ topic_drop(FetchSet *set, const FetchChunks *chunks, int32_t topic)
         *bucket = cell->hash_next + 1;
     } else {
         TopicCell *before = topic_cell(set, chunks, *bucket - 1);
-        while (before->hash_next != topic) {
+        while (before->hash_next != topic)
             before = topic_cell(set, chunks, before->hash_next);
-        }
         before->hash_next = cell->hash_next;
     }
     cell->hash_next = set->topic_free;
@@ -216,9 +206,8 @@ part_take(FetchSet *set, const FetchChunks *chunks)
     }
     index = set->part_high;
     if (index >= FETCH_SESSION_PARTS_MAX ||
-        !chunk_ensure(set, chunks, &set->part_chunks[index / FETCH_PARTS_PER_CHUNK])) {
+        !chunk_ensure(set, chunks, &set->part_chunks[index / FETCH_PARTS_PER_CHUNK]))
         return FETCH_NONE;
-    }
     set->part_high++;
     return index;
 }
@@ -229,20 +218,17 @@ fetch_set_add(FetchSet *set, const FetchChunks *chunks, const FetchKey *key)
     int32_t topic = topic_find(set, chunks, key);
     if (topic >= 0) {
         int32_t there = part_find(set, chunks, topic, key->partition);
-        if (there >= 0) {
+        if (there >= 0)
             return there;
-        }
     } else {
         topic = topic_add(set, chunks, key);
-        if (topic < 0) {
+        if (topic < 0)
             return FETCH_NONE;
-        }
     }
     int32_t index = part_take(set, chunks);
     if (index < 0) {
-        if (topic_cell(set, chunks, topic)->uses == 0) {
+        if (topic_cell(set, chunks, topic)->uses == 0)
             topic_drop(set, chunks, topic);
-        }
         return FETCH_NONE;
     }
     uint32_t bucket = part_bucket(topic, key->partition);
@@ -274,14 +260,12 @@ fetch_set_remove(FetchSet *set, const FetchChunks *chunks, int32_t index)
         *bucket = part->hash_next + 1;
     } else {
         FetchPart *before = fetch_set_part(set, chunks, *bucket - 1);
-        while (before->hash_next != index) {
+        while (before->hash_next != index)
             before = fetch_set_part(set, chunks, before->hash_next);
-        }
         before->hash_next = part->hash_next;
     }
-    if (--topic_cell(set, chunks, part->topic)->uses == 0) {
+    if (--topic_cell(set, chunks, part->topic)->uses == 0)
         topic_drop(set, chunks, part->topic);
-    }
     part->in_use = false;
     part->hash_next = set->part_free;
     set->part_free = index;
@@ -292,15 +276,13 @@ void
 fetch_set_heat(FetchSet *set, const FetchChunks *chunks, int32_t index)
 {
     FetchPart *part = fetch_set_part(set, chunks, index);
-    if (part->hot) {
+    if (part->hot)
         return;
-    }
     part->hot = true;
     part->hot_prev = FETCH_NONE;
     part->hot_next = set->hot_first;
-    if (set->hot_first >= 0) {
+    if (set->hot_first >= 0)
         fetch_set_part(set, chunks, set->hot_first)->hot_prev = index;
-    }
     set->hot_first = index;
     set->hot_count++;
 }
@@ -309,17 +291,14 @@ void
 fetch_set_cool(FetchSet *set, const FetchChunks *chunks, int32_t index)
 {
     FetchPart *part = fetch_set_part(set, chunks, index);
-    if (!part->hot) {
+    if (!part->hot)
         return;
-    }
-    if (part->hot_prev >= 0) {
+    if (part->hot_prev >= 0)
         fetch_set_part(set, chunks, part->hot_prev)->hot_next = part->hot_next;
-    } else {
+    else
         set->hot_first = part->hot_next;
-    }
-    if (part->hot_next >= 0) {
+    if (part->hot_next >= 0)
         fetch_set_part(set, chunks, part->hot_next)->hot_prev = part->hot_prev;
-    }
     part->hot = false;
     set->hot_count--;
 }
@@ -327,11 +306,9 @@ fetch_set_cool(FetchSet *set, const FetchChunks *chunks, int32_t index)
 void
 fetch_set_heat_all(FetchSet *set, const FetchChunks *chunks)
 {
-    for (int32_t i = 0; i < set->part_high; i++) {
-        if (fetch_set_part(set, chunks, i)->in_use) {
+    for (int32_t i = 0; i < set->part_high; i++)
+        if (fetch_set_part(set, chunks, i)->in_use)
             fetch_set_heat(set, chunks, i);
-        }
-    }
 }
 
 void
@@ -377,15 +354,12 @@ fetch_set_check(const FetchSet *set, const FetchChunks *chunks)
         hot += part->in_use && part->hot;
         ot_assert(!part->in_use || topic_cell(set, chunks, part->topic)->uses > 0);
     }
-    for (int32_t b = 0; b < FETCH_PART_BUCKETS; b++) {
+    for (int32_t b = 0; b < FETCH_PART_BUCKETS; b++)
         for (int32_t i = set->part_buckets[b] - 1; i >= 0;
-             i = fetch_set_part(set, chunks, i)->hash_next) {
+             i = fetch_set_part(set, chunks, i)->hash_next)
             chained++;
-        }
-    }
-    for (int32_t i = set->hot_first; i >= 0; i = fetch_set_part(set, chunks, i)->hot_next) {
+    for (int32_t i = set->hot_first; i >= 0; i = fetch_set_part(set, chunks, i)->hot_next)
         listed++;
-    }
     ot_assert(used == set->part_count && chained == used); /* F1 */
     ot_assert(hot == set->hot_count && listed == hot);     /* F2 */
 }

@@ -44,13 +44,11 @@ static NodeRow *
 node_row(uint32_t list_id)
 {
     uint32_t at = (uint32_t)(hash_u64(list_id) % NODE_BUCKETS);
-    while (nodes.used[at] && nodes.rows[at].list_id != list_id) {
+    while (nodes.used[at] && nodes.rows[at].list_id != list_id)
         at = (at + 1) % NODE_BUCKETS;
-    }
     if (!nodes.used[at]) {
-        if (nodes.count >= WAIT_NODES_PER_SLOT) {
+        if (nodes.count >= WAIT_NODES_PER_SLOT)
             return NULL;
-        }
         nodes.used[at] = true;
         nodes.rows[at] = (NodeRow){list_id, WAIT_NODE_NONE, 0};
         nodes.count++;
@@ -72,11 +70,10 @@ nodes_forget_others(uint32_t serial)
     NodeRow keep[WAIT_NODES_PER_SLOT];
     int32_t count = 0;
     for (int32_t i = 0; i < NODE_BUCKETS; i++) {
-        if (nodes.used[i] && nodes.rows[i].serial == serial) {
+        if (nodes.used[i] && nodes.rows[i].serial == serial)
             keep[count++] = nodes.rows[i];
-        } else if (nodes.used[i] && nodes.rows[i].node != WAIT_NODE_NONE) {
+        else if (nodes.used[i] && nodes.rows[i].node != WAIT_NODE_NONE)
             wait_unregister(my_slot_index, nodes.rows[i].node);
-        }
         nodes.used[i] = false;
     }
     nodes.count = 0;
@@ -90,9 +87,8 @@ nodes_forget_others(uint32_t serial)
 void
 fetch_nodes_end(void)
 {
-    if (nodes.named != nodes.count) {
+    if (nodes.named != nodes.count)
         nodes_forget_others(nodes.serial);
-    }
 }
 
 void
@@ -104,6 +100,12 @@ fetch_nodes_drop(void)
     }
 }
 
+int32_t
+fetch_nodes_count(void)
+{
+    return nodes.count;
+}
+
 /* ---- registering ---------------------------------------------------------------------------- */
 
 /* A list where unwanted nodes of ours still hang is swept, so that they become free. */
@@ -112,12 +114,11 @@ sweep_one(WaiterId waiter)
 {
     uint32_t list_id;
     PartitionSlot *slot;
-    if (!wait_stale_list(waiter, &list_id)) {
+    if (!wait_stale_list(waiter, &list_id))
         return false;
-    }
-    if (plog_lock(pslot_ref(pslot_at((int32_t)list_id)), &slot, NULL) != 0) {
+    slot = pslot_at((int32_t)list_id);
+    if (!plog_lock_plain(slot)) /* whatever became of the partition */
         return false;
-    }
     wait_sweep_locked(&slot->waiters, list_id, waiter);
     plog_unlock(slot);
     return true;
@@ -127,18 +128,15 @@ static FetchInterest
 register_node(WaiterId waiter, const FetchPart *part, uint32_t mask_key[2], int32_t *io_node)
 {
     PartitionSlot *slot = pslot_find(part->ref);
-    if (slot == NULL) {
+    if (slot == NULL)
         return FETCH_GONE;
-    }
     WaitInterest interest = {.list = &slot->waiters,
                              .list_id = (uint32_t)part->ref.slot,
                              .mask = mask_key[0],
                              .key = mask_key[1]};
-    for (int sweeps = 0; wait_register(waiter, &interest, io_node) != 0; sweeps++) {
-        if (sweeps == SWEEPS_MAX || !sweep_one(waiter)) {
+    for (int sweeps = 0; wait_register(waiter, &interest, io_node) != 0; sweeps++)
+        if (sweeps == SWEEPS_MAX || !sweep_one(waiter))
             return FETCH_POLL;
-        }
-    }
     return FETCH_REGISTERED;
 }
 
@@ -158,15 +156,13 @@ FetchInterest
 fetch_nodes_register(FetchPart *part, PlogBound bound, uint32_t key)
 {
     NodeRow *row = part->ref.slot < 0 ? NULL : node_row((uint32_t)part->ref.slot);
-    if (row == NULL) {
+    if (row == NULL)
         return part->ref.slot < 0 ? FETCH_GONE : FETCH_POLL;
-    }
     if (row->serial != nodes.serial) {
         row->serial = nodes.serial;
         nodes.named++;
     }
-    return register_node(my_slot_index, part, (uint32_t[2]){interest_mask(bound), key},
-                         &row->node);
+    return register_node(my_slot_index, part, (uint32_t[2]){interest_mask(bound), key}, &row->node);
 }
 
 /* ---- counting ------------------------------------------------------------------------------- */
@@ -174,14 +170,21 @@ fetch_nodes_register(FetchPart *part, PlogBound bound, uint32_t key)
 bool
 fetch_wait_count(FetchPart *part, PlogBound bound, int64_t *io_total)
 {
-    PlogAvailable now;
-    fetch_wait_looks++;
     const PartitionSlot *slot = pslot_find(part->ref);
-    if (slot == NULL || pslot_leadership(slot).role != PSLOT_ROLE_LEADER ||
-        plog_available(part->ref, &part->start, bound, &now, NULL) != 0) {
+    PslotLeadership leadership;
+    PlogAvailable now;
+    int64_t bytes;
+
+    fetch_wait_looks++;
+    if (slot == NULL)
         return true;
-    }
-    int64_t bytes = now.bytes < part->max_bytes ? now.bytes : part->max_bytes;
+    leadership = pslot_leadership(slot);
+    if (leadership.role != PSLOT_ROLE_LEADER ||
+        (part->current_leader_epoch >= 0 &&
+         part->current_leader_epoch != leadership.leader_epoch) ||
+        plog_available(part->ref, &part->start, bound, &now, NULL) != 0)
+        return true;
+    bytes = now.bytes < part->max_bytes ? now.bytes : part->max_bytes;
     *io_total += bytes - part->ready_bytes;
     part->ready_bytes = bytes;
     return now.full || now.truncated;

@@ -3,24 +3,34 @@
  *
  * Runs in: backend. start resolves and reads; when nothing is due it registers interest and waits;
  * finish looks at what became ready only, and when the answer is due reads everything again.
- * Never: holds a session's lock or a pin of the image while it waits.
+ * Never: holds a session's lock, a pin of the image or a file while it waits.
+ *
+ * A session is attached (its wake-ups come here) from before the look at what is ready until the
+ * answer, so that nothing that becomes ready in between goes unnoticed. The answer is encoded under the
+ * session's lock: it is made of the session's own parts.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "backend/fetch_int.h"
 
+#include "backend/conn_int.h"
 #include "backend/dispatch_int.h"
 #include "ottla/common/assert.h"
-#include "ottla/common/clock.h"
 #include "ottla/common/conf.h"
 #include "ottla/common/errlist.h"
-#include "ottla/common/hash.h"
 
-/* A partition that got no wait node is looked at so often. */
-#define POLL_US (20 * 1000)
+/* Partitions that got no wait node are looked at so often: at most 5 % of a core. */
+#define POLL_US          (20 * 1000)
+#define POLL_US_PER_PART 4
 
-/* Arena bytes that reading and answering one partition may take. */
-#define BYTES_PER_PART (sizeof(FetchRead) + sizeof(FetchResponsePartition) + 512)
+/* More entries than this are refused: far above max.partitions, and a bound of memory. */
+#define FETCH_ENTRIES_MAX 200000
+
+/* Arena bytes that reading and answering one partition may take, names not counted. */
+#define BYTES_PER_PART                                                                 \
+    (2 * sizeof(FetchRead) + sizeof(FetchPart) + sizeof(FetchTopic) +                  \
+     sizeof(FetchResponsePartition) + sizeof(FetchResponseTopic) + sizeof(WireSlice) + \
+     2 * sizeof(OutPiece) + 256)
 
 typedef enum FetchMode {
     FETCH_SESSIONLESS,
@@ -32,13 +42,11 @@ typedef struct FetchContext {
     FetchRequest req;
     FetchArgs args;
     FetchMode mode;
-    FetchPart *parts; /* of the request itself; not FETCH_INCREMENTAL */
-    FetchRead *reads;
-    int32_t count;
+    FetchPartList list; /* what this pass reads */
     int64_t deadline_us;
     int64_t total; /* bytes that are ready, as counted while waiting */
-    bool poll;
-    bool read; /* reads may hold slices */
+    bool poll;     /* some partition has no wait node */
+    bool read;     /* list may hold slices */
 
     /* FETCH_INCREMENTAL: which session, and that nobody else went on with it meanwhile. */
     int32_t session_index;
@@ -50,10 +58,11 @@ typedef struct FetchContext {
 static ReqResult
 fetch_fail(Request *rq, int16_t error, int32_t session_id)
 {
+    rq->failed = true;
     return fetch_answer_send(rq, &(FetchAnswer){.error = error, .session_id = session_id});
 }
 
-/* ---- sessions ------------------------------------------------------------------------------- */
+/* ---- sessions ----------------------------------------------------------------------------------- */
 
 static FetchKey
 session_key(const FetchContext *ctx, StrView name, Uuid id, int32_t partition)
@@ -62,73 +71,117 @@ session_key(const FetchContext *ctx, StrView name, Uuid id, int32_t partition)
         .id = id, .name = name, .partition = partition, .by_id = ctx->args.version >= 13};
 }
 
+static void
+session_forget(FetchHold *hold, const FetchKey *key)
+{
+    const FetchChunks *chunks = fetch_session_chunks();
+    int32_t index = fetch_set_find(&hold->session->set, chunks, key);
+
+    if (index < 0)
+        return;
+    wait_unregister(fetch_session_waiter(hold),
+                    fetch_set_part(&hold->session->set, chunks, index)->node);
+    fetch_set_remove(&hold->session->set, chunks, index);
+}
+
 /* Adds, changes and forgets what the request says. False: no room for all of it. */
 static bool
 session_update(FetchHold *hold, const FetchContext *ctx)
 {
     const FetchChunks *chunks = fetch_session_chunks();
     FetchSet *set = &hold->session->set;
+
     for (int32_t t = 0; t < ctx->req.topics_count; t++) {
         const FetchRequestTopic *topic = &ctx->req.topics[t];
+
         for (int32_t p = 0; p < topic->partitions_count; p++) {
             FetchKey key =
                 session_key(ctx, topic->topic, topic->topic_id, topic->partitions[p].partition);
             int32_t index = fetch_set_add(set, chunks, &key);
-            if (index < 0) {
+
+            if (index < 0)
                 return false;
-            }
-            part_set(fetch_set_part(set, chunks, index), &topic->partitions[p]);
+            fetch_part_set(fetch_set_part(set, chunks, index), &topic->partitions[p]);
             fetch_set_heat(set, chunks, index);
         }
     }
     for (int32_t t = 0; t < ctx->req.forgotten_topics_data_count; t++) {
         const FetchRequestForgottenTopic *topic = &ctx->req.forgotten_topics_data[t];
+
         for (int32_t p = 0; p < topic->partitions_count; p++) {
             FetchKey key = session_key(ctx, topic->topic, topic->topic_id, topic->partitions[p]);
-            int32_t index = fetch_set_find(set, chunks, &key);
-            if (index >= 0) {
-                FetchPart *part = fetch_set_part(set, chunks, index);
-                if (part->node != WAIT_NODE_NONE) {
-                    wait_unregister(fetch_session_waiter(hold), part->node);
-                }
-                fetch_set_remove(set, chunks, index);
-            }
+
+            session_forget(hold, &key);
         }
     }
     return true;
 }
 
-/* What became ready since the last look joins the hot parts. count: add their bytes to the total. */
+/*
+ * Interest in a part. Once a request found no node free it does not search again for each of the
+ * other parts without one.
+ */
+static FetchInterest
+session_register(const FetchHold *hold, FetchContext *ctx, FetchPart *part, int32_t index)
+{
+    FetchInterest interest = FETCH_POLL;
+
+    if (!ctx->poll || part->node != WAIT_NODE_NONE)
+        interest =
+            fetch_wait_register(fetch_session_waiter(hold), part, ctx->args.bound, (uint32_t)index);
+    ctx->poll |= interest == FETCH_POLL;
+    return interest;
+}
+
+/* Interest was dropped, or somebody died: the ready nodes say nothing. */
+static bool
+session_take_all(FetchHold *hold, FetchContext *ctx, bool count)
+{
+    const FetchChunks *chunks = fetch_session_chunks();
+    FetchSet *set = &hold->session->set;
+    bool due = false;
+
+    for (int32_t i = 0; i < set->part_high; i++) {
+        FetchPart *part = fetch_set_part(set, chunks, i);
+
+        if (!part->in_use)
+            continue;
+        fetch_set_heat(set, chunks, i);
+        (void)session_register(hold, ctx, part, i); /* gone or polled: the count says so */
+        if (count && part->ref.slot >= 0)
+            due |= fetch_wait_count(part, ctx->args.bound, &ctx->total);
+    }
+    return due;
+}
+
+/*
+ * What became ready since the last look joins the hot parts. count: also add their bytes to the
+ * total; true then: answer now.
+ */
 static bool
 session_take_ready(FetchHold *hold, FetchContext *ctx, bool rescan, bool count)
 {
     const FetchChunks *chunks = fetch_session_chunks();
     FetchSet *set = &hold->session->set;
+    bool due = false;
     WaitTake take;
     int32_t node;
     uint32_t key;
-    bool due = false;
+
     wait_begin_take(&take, fetch_session_waiter(hold), rescan);
-    if (take.everything) {
-        for (int32_t i = 0; i < set->part_high; i++) {
-            FetchPart *part = fetch_set_part(set, chunks, i);
-            if (part->in_use) {
-                fetch_set_heat(set, chunks, i);
-                ctx->poll |= fetch_wait_register(fetch_session_waiter(hold), part, ctx->args.bound,
-                                                 (uint32_t)i) == FETCH_POLL;
-                due |= count && part->ref.slot >= 0 &&
-                       fetch_wait_count(part, ctx->args.bound, &ctx->total);
-            }
-        }
-    }
+    if (take.everything)
+        due = session_take_all(hold, ctx, count);
     while (wait_next(&take, &node, &key)) {
-        if ((int32_t)key < set->part_high) {
-            FetchPart *part = fetch_set_part(set, chunks, (int32_t)key);
-            if (part->in_use && part->node == node) {
-                fetch_set_heat(set, chunks, (int32_t)key);
-                due |= count && fetch_wait_count(part, ctx->args.bound, &ctx->total);
-            }
-        }
+        FetchPart *part;
+
+        if (take.everything || key >= (uint32_t)set->part_high)
+            continue;
+        part = fetch_set_part(set, chunks, (int32_t)key);
+        if (!part->in_use || part->node != node)
+            continue;
+        fetch_set_heat(set, chunks, (int32_t)key);
+        if (count && part->ref.slot >= 0)
+            due |= fetch_wait_count(part, ctx->args.bound, &ctx->total);
     }
     wait_end_take(&take);
     return due;
@@ -140,21 +193,24 @@ session_collect(FetchHold *hold, FetchContext *ctx, Request *rq)
 {
     const FetchChunks *chunks = fetch_session_chunks();
     const FetchSet *set = &hold->session->set;
-    request_grow(rq, (size_t)set->hot_count * BYTES_PER_PART);
-    int32_t *order = arena_calloc(rq->arena, (size_t)set->hot_count + 1, sizeof *order);
-    FetchRead *reads = arena_calloc(rq->arena, (size_t)set->hot_count + 1, sizeof *reads);
-    if (order == NULL || reads == NULL) {
+    int32_t *order;
+    FetchRead *reads;
+
+    request_grow(rq, (size_t)set->hot_count * (BYTES_PER_PART + LIMIT_TOPIC_NAME_LEN));
+    order = arena_calloc(rq->arena, (size_t)set->hot_count + 1, sizeof *order);
+    reads = arena_calloc(rq->arena, (size_t)set->hot_count + 1, sizeof *reads);
+    if (order == NULL || reads == NULL)
         return false;
-    }
     fetch_set_hot_sorted(set, chunks, order);
     for (int32_t i = 0; i < set->hot_count; i++) {
         FetchPart *part = fetch_set_part(set, chunks, order[i]);
+
         reads[i] = (FetchRead){.part = part,
                                .topic = fetch_set_topic(set, chunks, part->topic),
-                               .index = order[i]};
+                               .index = order[i],
+                               .slice.fd = -1};
     }
-    ctx->reads = reads;
-    ctx->count = set->hot_count;
+    ctx->list = (FetchPartList){reads, set->hot_count};
     return true;
 }
 
@@ -163,23 +219,21 @@ session_collect(FetchHold *hold, FetchContext *ctx, Request *rq)
  * until its node says so. Registered first, looked at afterwards [W1 of waitlist.h].
  */
 static void
-session_cool(FetchHold *hold, const FetchContext *ctx, const FetchRead *r)
+session_cool(FetchHold *hold, FetchContext *ctx, const FetchRead *r)
 {
     PlogOffsets now;
-    if (r->error != 0 || r->diverging || r->slice.len > 0) {
+
+    if (r->error != 0 || r->diverging || r->slice.len > 0)
         return;
-    }
-    if (fetch_wait_register(fetch_session_waiter(hold), r->part, ctx->args.bound,
-                            (uint32_t)r->index) != FETCH_REGISTERED ||
-        !plog_offsets_peek(r->part->ref, &now)) {
+    if (session_register(hold, ctx, r->part, r->index) != FETCH_REGISTERED ||
+        !plog_offsets_peek(r->part->ref, &now))
         return;
-    }
-    if (plog_bound_offset(&now, ctx->args.bound) <= r->part->fetch_offset &&
-        now.high_watermark == r->part->told_high_watermark &&
-        now.log_start_offset == r->part->told_log_start) {
-        r->part->ready_bytes = 0;
-        fetch_set_cool(&hold->session->set, fetch_session_chunks(), r->index);
-    }
+    if (plog_bound_offset(&now, ctx->args.bound) > r->part->fetch_offset ||
+        now.high_watermark != r->part->told_high_watermark ||
+        now.log_start_offset != r->part->told_log_start)
+        return;
+    r->part->ready_bytes = 0;
+    fetch_set_cool(&hold->session->set, fetch_session_chunks(), r->index);
 }
 
 /* Is this partition news to the client? Notes what it is told. */
@@ -191,192 +245,248 @@ session_news(FetchRead *r)
     bool news = r->error != 0 || r->diverging || r->slice.len > 0 ||
                 high_watermark != r->part->told_high_watermark ||
                 log_start != r->part->told_log_start;
+
     r->part->told_high_watermark = high_watermark;
     r->part->told_log_start = log_start;
     return news;
 }
 
-/* A full fetch becomes a session with the same parts; 0: there is no room for one. */
-static int32_t
-session_begin(const FetchContext *ctx)
+/* One part of a full fetch joins the session made of it. */
+static bool
+session_copy_part(FetchHold *hold, const FetchRead *r)
 {
     const FetchChunks *chunks = fetch_session_chunks();
-    FetchSessionNew what = {.part_count = ctx->count,
+    FetchSet *set = &hold->session->set;
+    FetchKey key = {.id = r->topic->id,
+                    .name = {r->topic->name, r->topic->name_len},
+                    .partition = r->part->partition,
+                    .by_id = r->topic->by_id};
+    int32_t index = fetch_set_add(set, chunks, &key);
+    FetchTopic *topic;
+    FetchPart *part;
+
+    if (index < 0)
+        return false;
+    part = fetch_set_part(set, chunks, index);
+    part->fetch_offset = r->part->fetch_offset;
+    part->max_bytes = r->part->max_bytes;
+    part->current_leader_epoch = r->part->current_leader_epoch;
+    part->last_fetched_epoch = r->part->last_fetched_epoch;
+    part->told_high_watermark = r->part->told_high_watermark;
+    part->told_log_start = r->part->told_log_start;
+    topic = fetch_set_topic(set, chunks, part->topic);
+    if (topic->by_id && topic->name_len == 0 && r->topic->name_len > 0) {
+        memcpy(topic->name, r->topic->name, (size_t)r->topic->name_len);
+        topic->name_len = r->topic->name_len;
+    }
+    return true;
+}
+
+/* A full fetch becomes a session with the same parts; 0: there is no room for one. */
+static int32_t
+session_begin(const FetchContext *ctx, int64_t now_us)
+{
+    FetchSessionNew what = {.part_count = ctx->list.count,
                             .by_id = ctx->args.version >= 13,
                             .privileged = ctx->args.replica_id >= 0,
-                            .now_ms = clock_mono_us() / 1000};
+                            .now_ms = now_us / 1000};
     FetchHold hold;
-    if (!fetch_session_create(&what, &hold)) {
+    int32_t id;
+
+    if (!fetch_session_create(&what, &hold))
         return 0;
-    }
-    FetchSet *set = &hold.session->set;
-    for (int32_t i = 0; i < ctx->count; i++) {
-        const FetchRead *r = &ctx->reads[i];
-        FetchKey key = {.id = r->topic->id,
-                        .name = {r->topic->name, r->topic->name_len},
-                        .partition = r->part->partition,
-                        .by_id = r->topic->by_id};
-        int32_t index = fetch_set_add(set, chunks, &key);
-        if (index < 0) {
+    for (int32_t i = 0; i < ctx->list.count; i++)
+        if (!session_copy_part(&hold, &ctx->list.reads[i])) {
             fetch_session_destroy(&hold);
             return 0;
         }
-        FetchPart *part = fetch_set_part(set, chunks, index);
-        part->fetch_offset = r->part->fetch_offset;
-        part->max_bytes = r->part->max_bytes;
-        part->current_leader_epoch = r->part->current_leader_epoch;
-        part->last_fetched_epoch = r->part->last_fetched_epoch;
-        part->told_high_watermark = r->part->told_high_watermark;
-        part->told_log_start = r->part->told_log_start;
-        FetchTopic *topic = fetch_set_topic(set, chunks, part->topic);
-        if (topic->by_id && topic->name_len == 0 && r->topic->name_len > 0) {
-            memcpy(topic->name, r->topic->name, (size_t)r->topic->name_len);
-            topic->name_len = r->topic->name_len;
-        }
-    }
-    int32_t id = (int32_t)atomic_u32_load(&hold.session->id);
+    id = (int32_t)atomic_u32_load(&hold.session->id);
     fetch_session_unlock(&hold);
     return id;
 }
 
-/* ---- answering ------------------------------------------------------------------------------ */
+/* Nobody serves the session from here on: nobody is woken for it. */
+static void
+session_leave(FetchHold *hold, int64_t now_us)
+{
+    wait_detach(fetch_session_waiter(hold), now_us);
+    fetch_session_unlock(hold);
+}
+
+/* ---- answering ---------------------------------------------------------------------------------- */
 
 static void
 fetch_release(Request *rq)
 {
     FetchContext *ctx = rq->state;
-    if (ctx->read) {
-        fetch_read_release(ctx->reads, ctx->count);
-        ctx->read = false;
-    }
+
+    if (ctx->read)
+        fetch_read_release(ctx->list.reads, ctx->list.count);
+    ctx->read = false;
 }
 
-/* Everything was just read; hold: the session's lock, or none. */
+/* Everything was just read. The connection's interest ends unless a fetch follows soon. */
 static ReqResult
-fetch_answer(Request *rq, FetchContext *ctx, FetchHold *hold)
+answer_whole(Request *rq, FetchContext *ctx)
 {
-    FetchAnswer answer = {.reads = ctx->reads, .count = ctx->count};
-    bool incremental = ctx->mode == FETCH_INCREMENTAL;
-    for (int32_t i = 0; i < ctx->count; i++) {
-        FetchRead *r = &ctx->reads[i];
-        bool news = session_news(r);
-        r->answered = news || !incremental;
-        if (incremental && r->slice.len > 0) {
-            fetch_set_move_to_end(&hold->session->set, fetch_session_chunks(), r->index);
-        }
-        if (incremental) {
-            session_cool(hold, ctx, r);
-        }
+    FetchAnswer answer = {.list = ctx->list};
+
+    for (int32_t i = 0; i < ctx->list.count; i++) {
+        (void)session_news(&ctx->list.reads[i]); /* told all the same */
+        ctx->list.reads[i].answered = true;
     }
-    if (incremental) {
-        answer.session_id = ctx->session_id;
-        atomic_i64_store(&hold->session->used_ms, rq->now_us / 1000);
-        wait_detach(fetch_session_waiter(hold), rq->now_us);
-        fetch_session_unlock(hold);
-    } else if (ctx->mode == FETCH_FULL) {
-        answer.session_id = session_begin(ctx);
+    if (ctx->mode == FETCH_FULL)
+        answer.session_id = session_begin(ctx, rq->now_us);
+    if (fetch_nodes_count() > 0) {
+        rq->conn->idle = fetch_nodes_drop;
+        rq->conn->idle_at_us = rq->now_us + WAIT_IDLE_DROP_US;
     }
     return fetch_answer_send(rq, &answer);
 }
 
-/* Reads everything (again) and answers. */
+/* The hot parts of a session were just read; its lock is held, and given up here. */
+static ReqResult
+answer_news(Request *rq, FetchContext *ctx, FetchHold *hold)
+{
+    FetchAnswer answer = {.list = ctx->list, .session_id = ctx->session_id};
+    ReqResult result;
+
+    for (int32_t i = 0; i < ctx->list.count; i++) {
+        FetchRead *r = &ctx->list.reads[i];
+
+        r->answered = session_news(r);
+        if (r->slice.len > 0)
+            fetch_set_move_to_end(&hold->session->set, fetch_session_chunks(), r->index);
+        session_cool(hold, ctx, r);
+    }
+    atomic_i64_store(&hold->session->used_ms, rq->now_us / 1000);
+    result = fetch_answer_send(rq, &answer);
+    session_leave(hold, rq->now_us);
+    return result;
+}
+
+static ReqResult
+fetch_answer(Request *rq, FetchContext *ctx, FetchHold *hold)
+{
+    return hold == NULL ? answer_whole(rq, ctx) : answer_news(rq, ctx, hold);
+}
+
+/* Reads everything (again) and answers. hold: the session's lock, or NULL. */
 static ReqResult
 fetch_complete(Request *rq, FetchContext *ctx, FetchHold *hold)
 {
     fetch_release(rq);
-    if (ctx->mode == FETCH_INCREMENTAL && !session_collect(hold, ctx, rq)) {
-        fetch_session_unlock(hold);
-        return request_close(rq, "no memory for a fetch of %d partitions", ctx->count);
+    if (hold != NULL && !session_collect(hold, ctx, rq)) {
+        session_leave(hold, rq->now_us);
+        return request_close(rq, "no memory for a fetch session");
     }
-    (void)fetch_read_all(ctx->reads, ctx->count, &ctx->args);
+    (void)fetch_read_all(ctx->list.reads, ctx->list.count, &ctx->args); /* due, whatever it says */
     ctx->read = true;
     return fetch_answer(rq, ctx, hold);
 }
 
-/* ---- waiting -------------------------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------------------------------ */
 
 static void
 fetch_set_deadline(Request *rq, const FetchContext *ctx)
 {
-    int64_t poll_us = rq->now_us + POLL_US;
+    int64_t poll_us = rq->now_us + POLL_US + (int64_t)ctx->list.count * POLL_US_PER_PART;
+
     rq->deadline_us = ctx->poll && poll_us < ctx->deadline_us ? poll_us : ctx->deadline_us;
     rq->wait_event = WAIT_EV_FETCH_MIN_BYTES;
 }
 
 /* Registers every partition that was read, then counts what came since. True: answer now. */
 static bool
-fetch_register(FetchContext *ctx, FetchHold *hold)
+fetch_register(Request *rq, FetchContext *ctx, FetchHold *hold)
 {
     bool due = false;
+
     if (hold == NULL) {
+        rq->conn->idle = NULL;
         fetch_nodes_begin();
     }
-    for (int32_t i = 0; i < ctx->count; i++) {
-        FetchRead *r = &ctx->reads[i];
-        if (r->unknown) {
+    for (int32_t i = 0; i < ctx->list.count; i++) {
+        FetchRead *r = &ctx->list.reads[i];
+        FetchInterest interest;
+
+        if (r->unknown)
             continue;
-        }
-        FetchInterest interest =
-            hold == NULL ? fetch_nodes_register(r->part, ctx->args.bound, (uint32_t)i)
-                         : fetch_wait_register(fetch_session_waiter(hold), r->part,
-                                               ctx->args.bound, (uint32_t)r->index);
+        if (hold != NULL)
+            interest = session_register(hold, ctx, r->part, r->index);
+        else
+            interest = fetch_nodes_register(r->part, ctx->args.bound, (uint32_t)i);
         ctx->poll |= interest == FETCH_POLL;
         due |= interest == FETCH_GONE || fetch_wait_count(r->part, ctx->args.bound, &ctx->total);
     }
-    if (hold == NULL) {
+    if (hold == NULL)
         fetch_nodes_end();
-    }
     return due || ctx->total >= ctx->args.min_bytes;
 }
 
 /* What became ready of a request without a session. True: answer now. */
 static bool
-fetch_take_ready(FetchContext *ctx, bool rescan)
+fetch_take_ready(Request *rq, FetchContext *ctx)
 {
+    bool due = false;
     WaitTake take;
     int32_t node;
     uint32_t key;
-    wait_begin_take(&take, my_slot_index, rescan);
-    if (take.everything) {
+
+    wait_begin_take(&take, my_slot_index, rq->rescan);
+    if (take.everything || ctx->poll) {
         wait_end_take(&take);
-        return fetch_register(ctx, NULL);
+        return fetch_register(rq, ctx, NULL);
     }
-    bool due = false;
-    while (wait_next(&take, &node, &key)) {
-        if ((int32_t)key < ctx->count && !ctx->reads[key].unknown) {
-            due |= fetch_wait_count(ctx->reads[key].part, ctx->args.bound, &ctx->total);
-        }
-    }
+    while (wait_next(&take, &node, &key))
+        if (key < (uint32_t)ctx->list.count && !ctx->list.reads[key].unknown)
+            due |= fetch_wait_count(ctx->list.reads[key].part, ctx->args.bound, &ctx->total);
     wait_end_take(&take);
     return due || ctx->total >= ctx->args.min_bytes;
 }
 
-/* After the first pass: answer, or wait. hold as in fetch_answer. */
+/* The parts of a session that have no node. They are hot, so this pass has read them. */
+static bool
+session_poll(const FetchHold *hold, FetchContext *ctx)
+{
+    bool due = false;
+
+    ot_assert(hold->session->epoch == ctx->session_epoch); /* nobody changed the parts */
+    for (int32_t i = 0; i < ctx->list.count; i++) {
+        FetchPart *part = ctx->list.reads[i].part;
+
+        if (part->node == WAIT_NODE_NONE && part->ref.slot >= 0)
+            due |= fetch_wait_count(part, ctx->args.bound, &ctx->total);
+    }
+    return due;
+}
+
+/* Is anything asked for that could come? Cold parts of a session are there all the same. */
+static bool
+anything_known(const FetchContext *ctx, const FetchHold *hold, const FetchSummary *sum)
+{
+    return sum->known > 0 || (hold != NULL && hold->session->set.part_count > ctx->list.count);
+}
+
+/* After the first pass: answer, or wait. hold as in fetch_complete. */
 static ReqResult
 fetch_first(Request *rq, FetchContext *ctx, FetchHold *hold, const FetchSummary *sum)
 {
-    bool session = ctx->mode == FETCH_INCREMENTAL;
-    if (ctx->req.max_wait_ms <= 0 || (sum->known == 0 && (!session || hold->session->set.part_count == ctx->count)) ||
-        sum->bytes >= ctx->args.min_bytes || sum->ends_wait) {
+    if (ctx->req.max_wait_ms <= 0 || sum->bytes >= ctx->args.min_bytes || sum->ends_wait ||
+        !anything_known(ctx, hold, sum))
         return fetch_answer(rq, ctx, hold);
-    }
     ctx->deadline_us = rq->received_us + (int64_t)ctx->req.max_wait_ms * 1000;
     ctx->total = sum->bytes;
-    if (session) {
-        wait_attach(fetch_session_waiter(hold));
-    }
-    if (fetch_register(ctx, session ? hold : NULL)) {
+    if (fetch_register(rq, ctx, hold))
         return fetch_complete(rq, ctx, hold);
-    }
-    fetch_release(rq); /* nothing is held while it waits: deleted files give their space back */
+    fetch_release(rq); /* deleted files give their space back */
     fetch_set_deadline(rq, ctx);
-    if (session) {
+    if (hold != NULL)
         fetch_session_unlock(hold);
-    }
     return REQ_PENDING;
 }
 
-/* ---- start ---------------------------------------------------------------------------------- */
+/* ---- start -------------------------------------------------------------------------------------- */
 
 static void
 args_set(FetchContext *ctx, const Request *rq)
@@ -385,6 +495,7 @@ args_set(FetchContext *ctx, const Request *rq)
     int16_t version = rq->head.api_version;
     int64_t cap = conf_int64(CONF_FETCH_MAX_BYTES);
     int32_t replica = version >= 15 ? req->replica_state.replica_id : req->replica_id;
+
     ctx->args = (FetchArgs){
         .version = version,
         .isolation = req->isolation_level,
@@ -399,50 +510,74 @@ args_set(FetchContext *ctx, const Request *rq)
         req->min_bytes < ctx->args.max_bytes ? req->min_bytes : ctx->args.max_bytes;
 }
 
+/* The request's own partitions into ctx->list. */
+static bool
+take_own_parts(Request *rq, FetchContext *ctx)
+{
+    int32_t entries = fetch_named_count(&ctx->req);
+
+    if (entries > FETCH_ENTRIES_MAX) {
+        (void)request_close(rq, "a fetch of %d partitions", entries); /* notes why */
+        return false;
+    }
+    request_grow(rq, (size_t)entries * BYTES_PER_PART);
+    if (fetch_own_parts(&ctx->req, ctx->args.version >= 13, rq->arena, &ctx->list))
+        return true;
+    (void)request_close(rq, "no memory for a fetch of %d partitions", entries); /* notes why */
+    return false;
+}
+
 /* An isolation level that does not exist: every partition fails, and from version 7 the top too. */
 static ReqResult
 fetch_bad_isolation(Request *rq, FetchContext *ctx)
 {
-    if (!context_own_parts(ctx, &ctx->req)) {
-        return request_close(rq, "no memory for a fetch");
+    if (!take_own_parts(rq, ctx))
+        return REQ_CLOSE;
+    for (int32_t i = 0; i < ctx->list.count; i++) {
+        FetchRead *r = &ctx->list.reads[i];
+
+        r->error = KERR_UNKNOWN_SERVER_ERROR;
+        r->unknown = true;
+        r->answered = true;
     }
-    for (int32_t i = 0; i < ctx->count; i++) {
-        FetchRead *r = &ctx->reads[i];
-        *r = (FetchRead){.part = r->part,
-                         .topic = r->topic,
-                         .index = i,
-                         .error = KERR_UNKNOWN_SERVER_ERROR,
-                         .unknown = true,
-                         .answered = true};
-    }
-    return fetch_answer_send(rq, &(FetchAnswer){.error = KERR_UNKNOWN_SERVER_ERROR,
-                                                .reads = ctx->reads,
-                                                .count = ctx->count});
+    return fetch_answer_send(rq,
+                             &(FetchAnswer){.error = KERR_UNKNOWN_SERVER_ERROR, .list = ctx->list});
 }
 
 /* The request's own partitions, with or without becoming a session. */
 static ReqResult
 fetch_start_full(Request *rq, FetchContext *ctx)
 {
-    if (!context_own_parts(ctx, &ctx->req)) {
-        return request_close(rq, "no memory for a fetch");
-    }
-    FetchSummary sum = fetch_read_all(ctx->reads, ctx->count, &ctx->args);
+    FetchSummary sum;
+
+    if (!take_own_parts(rq, ctx))
+        return REQ_CLOSE;
+    sum = fetch_read_all(ctx->list.reads, ctx->list.count, &ctx->args);
     ctx->read = true;
     return fetch_first(rq, ctx, NULL, &sum);
+}
+
+/* What is wrong with going on with this session; 0: nothing. */
+static int16_t
+session_fault(const FetchSession *s, const FetchContext *ctx)
+{
+    if (s->epoch != ctx->req.session_epoch)
+        return KERR_INVALID_FETCH_SESSION_EPOCH;
+    if (s->by_id != (ctx->args.version >= 13))
+        return KERR_FETCH_SESSION_TOPIC_ID_ERROR;
+    return 0;
 }
 
 static ReqResult
 fetch_start_incremental(Request *rq, FetchContext *ctx)
 {
     FetchHold hold;
-    if (!fetch_session_lock(ctx->req.session_id, &hold)) {
+    FetchSummary sum;
+    int16_t error;
+
+    if (!fetch_session_lock(ctx->req.session_id, &hold))
         return fetch_fail(rq, KERR_FETCH_SESSION_ID_NOT_FOUND, 0);
-    }
-    FetchSession *s = hold.session;
-    int16_t error = s->epoch != ctx->req.session_epoch ? KERR_INVALID_FETCH_SESSION_EPOCH
-                    : s->by_id != (ctx->args.version >= 13) ? KERR_FETCH_SESSION_TOPIC_ID_ERROR
-                                                            : 0;
+    error = session_fault(hold.session, ctx);
     if (error != 0) {
         fetch_session_unlock(&hold);
         return fetch_fail(rq, error, 0);
@@ -451,23 +586,25 @@ fetch_start_incremental(Request *rq, FetchContext *ctx)
         fetch_session_destroy(&hold);
         return fetch_fail(rq, KERR_FETCH_SESSION_ID_NOT_FOUND, 0);
     }
-    if (s->set.part_count == 0) {
+    if (hold.session->set.part_count == 0) {
         fetch_session_destroy(&hold);
         ctx->mode = FETCH_SESSIONLESS;
         return fetch_start_full(rq, ctx);
     }
-    s->epoch = fetch_epoch_next(s->epoch);
+    hold.session->epoch = fetch_epoch_next(hold.session->epoch);
+    atomic_i64_store(&hold.session->used_ms, rq->now_us / 1000);
     ctx->mode = FETCH_INCREMENTAL;
     ctx->session_index = hold.index;
-    ctx->session_serial = atomic_u32_load(&s->serial);
+    ctx->session_serial = atomic_u32_load(&hold.session->serial);
     ctx->session_id = ctx->req.session_id;
-    ctx->session_epoch = s->epoch;
-    (void)session_take_ready(&hold, ctx, false, false);
+    ctx->session_epoch = hold.session->epoch;
+    wait_attach(fetch_session_waiter(&hold)); /* before the look, or what comes between is missed */
+    (void)session_take_ready(&hold, ctx, false, false); /* read in any case */
     if (!session_collect(&hold, ctx, rq)) {
-        fetch_session_unlock(&hold);
+        session_leave(&hold, rq->now_us);
         return request_close(rq, "no memory for a fetch session");
     }
-    FetchSummary sum = fetch_read_all(ctx->reads, ctx->count, &ctx->args);
+    sum = fetch_read_all(ctx->list.reads, ctx->list.count, &ctx->args);
     ctx->read = true;
     return fetch_first(rq, ctx, &hold, &sum);
 }
@@ -476,47 +613,53 @@ ReqResult
 h_fetch_start(Request *rq)
 {
     FetchContext *ctx = arena_calloc(rq->arena, 1, sizeof *ctx);
-    if (ctx == NULL) {
+    FetchHold old;
+
+    if (ctx == NULL)
         return request_close(rq, "no memory for a fetch");
-    }
     rq->state = ctx;
     rq->release = fetch_release;
-    if (!request_read(rq, &fetch_request_desc, &ctx->req)) {
+    if (!request_read(rq, &fetch_request_desc, &ctx->req))
         return REQ_CLOSE;
-    }
     args_set(ctx, rq);
-    if (ctx->args.isolation != 0 && ctx->args.isolation != 1) {
+    if (ctx->args.isolation != 0 && ctx->args.isolation != 1)
         return fetch_bad_isolation(rq, ctx);
-    }
     if (ctx->req.session_epoch != FETCH_EPOCH_INITIAL &&
-        ctx->req.session_epoch != FETCH_EPOCH_FINAL) {
+        ctx->req.session_epoch != FETCH_EPOCH_FINAL)
         return fetch_start_incremental(rq, ctx);
-    }
-    FetchHold old;
-    if (ctx->req.session_id != 0 && fetch_session_lock(ctx->req.session_id, &old)) {
+    if (fetch_session_lock(ctx->req.session_id, &old))
         fetch_session_destroy(&old);
-    }
     ctx->mode = ctx->req.session_epoch == FETCH_EPOCH_FINAL ? FETCH_SESSIONLESS : FETCH_FULL;
     return fetch_start_full(rq, ctx);
 }
 
-/* ---- finish --------------------------------------------------------------------------------- */
+/* ---- finish ------------------------------------------------------------------------------------- */
+
+/* Locks the session again, unless somebody else went on with it. */
+static bool
+session_resume(const FetchContext *ctx, FetchHold *ret)
+{
+    if (!fetch_session_relock(ctx->session_index, ctx->session_serial, ret))
+        return false;
+    if (ret->session->epoch == ctx->session_epoch)
+        return true;
+    fetch_session_unlock(ret);
+    return false;
+}
 
 static ReqResult
 fetch_finish_incremental(Request *rq, FetchContext *ctx, bool over)
 {
     FetchHold hold;
-    if (!fetch_session_relock(ctx->session_index, ctx->session_serial, &hold)) {
+    bool due;
+
+    if (!session_resume(ctx, &hold))
         return fetch_fail(rq, KERR_INVALID_FETCH_SESSION_EPOCH, ctx->session_id);
-    }
-    if (hold.session->epoch != ctx->session_epoch) {
-        fetch_session_unlock(&hold);
-        return fetch_fail(rq, KERR_INVALID_FETCH_SESSION_EPOCH, ctx->session_id);
-    }
-    bool due = session_take_ready(&hold, ctx, rq->rescan || ctx->poll, true);
-    if (over || due || ctx->total >= ctx->args.min_bytes) {
+    due = session_take_ready(&hold, ctx, rq->rescan, true);
+    if (ctx->poll)
+        due |= session_poll(&hold, ctx);
+    if (over || due || ctx->total >= ctx->args.min_bytes)
         return fetch_complete(rq, ctx, &hold);
-    }
     fetch_set_deadline(rq, ctx);
     fetch_session_unlock(&hold);
     return REQ_PENDING;
@@ -527,12 +670,11 @@ h_fetch_finish(Request *rq)
 {
     FetchContext *ctx = rq->state;
     bool over = rq->cancelled || rq->now_us >= ctx->deadline_us;
-    if (ctx->mode == FETCH_INCREMENTAL) {
+
+    if (ctx->mode == FETCH_INCREMENTAL)
         return fetch_finish_incremental(rq, ctx, over);
-    }
-    if (over || fetch_take_ready(ctx, rq->rescan || ctx->poll)) {
+    if (over || fetch_take_ready(rq, ctx))
         return fetch_complete(rq, ctx, NULL);
-    }
     fetch_set_deadline(rq, ctx);
     return REQ_PENDING;
 }
@@ -540,12 +682,11 @@ h_fetch_finish(Request *rq)
 void
 h_fetch_drop(Request *rq)
 {
-    FetchContext *ctx = rq->state;
+    const FetchContext *ctx = rq->state;
     FetchHold hold;
-    if (ctx->mode != FETCH_INCREMENTAL) {
+
+    if (ctx->mode != FETCH_INCREMENTAL)
         fetch_nodes_drop();
-    } else if (fetch_session_relock(ctx->session_index, ctx->session_serial, &hold)) {
-        wait_detach(fetch_session_waiter(&hold), rq->now_us);
-        fetch_session_unlock(&hold);
-    }
+    else if (session_resume(ctx, &hold))
+        session_leave(&hold, rq->now_us);
 }

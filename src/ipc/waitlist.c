@@ -466,12 +466,16 @@ finish_unlinking(WaitList *list, uint32_t list_id)
     atomic_u32_store(&list->unlinking, 0);
 }
 
-/* Does anybody want this node? drop: its session was idle too long, which the session must learn. */
+/*
+ * Does anybody want this node? drop: its session was idle too long, or who waited for it is dead, which
+ * the session must learn. Who attaches this moment sees the overflow or is seen as the target.
+ */
 static bool
 is_wanted(WaiterId id, uint64_t state, int64_t now_us, bool *ret_drop)
 {
     const Waiter *w = &waiters[id];
     uint32_t generation = state_generation(state);
+    uint64_t target;
     int64_t idle;
 
     *ret_drop = false;
@@ -479,8 +483,9 @@ is_wanted(WaiterId id, uint64_t state, int64_t now_us, bool *ret_drop)
         return false;
     if (id < slot_waiters)
         return slot_is_alive(id, generation);
+    target = atomic_u64_load(&w->target);
     idle = atomic_i64_load(&w->idle_since_us);
-    if (idle == 0 || now_us - idle < WAIT_IDLE_DROP_US || atomic_u64_load(&w->target) != 0)
+    if (target == 0 ? idle == 0 || now_us - idle < WAIT_IDLE_DROP_US : slot_ref_alive(target))
         return true;
     *ret_drop = true;
     return false;
@@ -531,6 +536,13 @@ wait_list_in_use(const WaitList *list)
     return atomic_u32_load_seq(&list->head) != 0;
 }
 
+static void
+wake_now(uint64_t target)
+{
+    if (target != 0)
+        latch_set(slot_ref_unpack(target));
+}
+
 void
 wait_sweep_locked(WaitList *list, uint32_t list_id, WaiterId waiter)
 {
@@ -545,8 +557,12 @@ wait_sweep_locked(WaitList *list, uint32_t list_id, WaiterId waiter)
 
         steps++;
         next = atomic_u32_load(&nodes[id - 1].next);
-        if (!is_wanted(owner, state, 0, &drop))
-            (void)unlink_node(list, id, state); /* wanted again: it stays */
+        if (is_wanted(owner, state, 0, &drop))
+            continue;
+        if (drop) /* as in wait_notify */
+            atomic_u32_store_seq(&waiters[owner].overflow, 1);
+        if (unlink_node(list, id, state) && drop) /* else it is wanted again and stays */
+            wake_now(atomic_u64_load_seq(&waiters[owner].target));
     }
     if (waiter < 0)
         return;

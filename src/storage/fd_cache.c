@@ -302,6 +302,14 @@ fd_cache_announce(void)
 }
 
 int
+fd_cache_limit(void)
+{
+    if (cache.max_open == 0)
+        fd_cache_init(0);
+    return cache.max_open;
+}
+
+int
 fd_cache_count(void)
 {
     return cache.count;

@@ -44,6 +44,9 @@ void fd_cache_sweep(void);
 /* Somebody's files vanished: raises the word that fd_cache_sweep compares. */
 void fd_cache_announce(void);
 
+/* Descriptors kept at most: whoever pins many at once keeps well below it. */
+int fd_cache_limit(void);
+
 /* Open descriptors in the cache, for tests and statistics. */
 int fd_cache_count(void);
 

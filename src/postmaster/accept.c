@@ -24,6 +24,7 @@
 #include "postmaster_int.h"
 
 #define ACCEPTS_PER_TURN 16     /* of one socket; then signals and the others get their turn */
+#define REFILL_PAUSE_US  2000   /* time for a new backend to answer before the next fork */
 #define ACCEPT_PAUSE_US  100000 /* after want of descriptors or memory */
 
 static int32_t
@@ -83,6 +84,10 @@ start_backend(Postmaster *pm, int listener, int fd, const NetAddress *peer)
         why = "max.connections.per.ip reached";
     } else if ((child.pid = spare_hand_over(&start)) > 0) {
         children_assign(pm->children, child.pid, listener, &child.address);
+        /* Its first answer comes before its replacement, as long as there are others. */
+        pm->refill_us = spare_living() * 2 >= pm->settings->spare_backends
+                            ? clock_mono_us() + REFILL_PAUSE_US
+                            : 0;
     } else {
         why = fork_backend(pm, &start, &child, &err);
     }

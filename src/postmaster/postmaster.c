@@ -404,8 +404,8 @@ next_deadline_us(const Postmaster *pm, int64_t now_us)
         at_us = pm->accept_resume_us;
     if (pm->machine.state == PM_STARTING && now_us + STARTING_POLL_US < at_us)
         at_us = now_us + STARTING_POLL_US;
-    if (spare_wanted(pm) > 0)
-        at_us = now_us; /* one more turn, after what is waiting already */
+    if (spare_wanted(pm) > 0 && pm->refill_us < at_us)
+        at_us = pm->refill_us; /* often now: one more turn, after what is waiting already */
     return at_us;
 }
 
@@ -449,7 +449,7 @@ run_loop(Postmaster *pm)
             postmaster_feed(pm, &(PmEvent){.type = PM_EV_TICK});
         if (pm->accept_resume_us != 0)
             accept_review(pm, now_us);
-        if (spare_wanted(pm) > 0)
+        if (spare_wanted(pm) > 0 && now_us >= pm->refill_us)
             spare_refill(pm);
         tell_status(pm, now_us);
         feed_watchdog(pm, now_us);

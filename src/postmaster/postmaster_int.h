@@ -36,6 +36,7 @@ typedef struct Postmaster {
     int64_t watchdog_third_us;
     int crash_cycles;
 
+    int64_t refill_us;   /* missing spares are forked from then on */
     bool spares_blocked; /* a fork failed: none are wanted until somebody ended */
 
     bool exiting;

@@ -34,7 +34,7 @@
 /* Of this thread: a process proper has one thread. */
 static _Thread_local const PLock *held[HELD_MAX];
 static _Thread_local int held_count;
-static _Thread_local int repairing; /* locks held without being consistent */
+static _Thread_local bool held_dead[HELD_MAX]; /* owner died, plock_consistent was not said yet */
 
 void
 plock_init(PLock *lock, PLockRank rank)
@@ -52,10 +52,16 @@ plock_init(PLock *lock, PLockRank rank)
 }
 
 static void
-check_rank(const PLock *lock)
+check_usable(const PLock *lock)
 {
     ot_assert(lock->initialized == 1);
     ot_assert(held_count < HELD_MAX);
+}
+
+static void
+check_rank(const PLock *lock)
+{
+    check_usable(lock);
     for (int i = 0; i < held_count; i++)
         ot_assert_slow(held[i]->rank < lock->rank);
 }
@@ -65,13 +71,11 @@ static PLockResult
 note_taken(const PLock *lock, int rc)
 {
     ot_assert(rc == 0 || rc == EOWNERDEAD);
+    held_dead[held_count] = rc == EOWNERDEAD;
     held[held_count++] = lock;
     if (my_slot != NULL)
         atomic_u32_store_relaxed(&my_slot->critical, (uint32_t)held_count);
-    if (rc == 0)
-        return PLOCK_OK;
-    repairing++;
-    return PLOCK_OWNER_DIED;
+    return rc == 0 ? PLOCK_OK : PLOCK_OWNER_DIED;
 }
 
 PLockResult
@@ -79,7 +83,7 @@ plock_trylock(PLock *lock)
 {
     int rc;
 
-    check_rank(lock);
+    check_usable(lock); /* who does not wait cannot be part of a deadlock: any rank */
     rc = pthread_mutex_trylock(&lock->mutex);
     return rc == EBUSY ? PLOCK_TIMEOUT : note_taken(lock, rc);
 }
@@ -109,9 +113,13 @@ plock_lock(PLock *lock, int64_t deadline_us, WaitEvent event)
 void
 plock_consistent(PLock *lock)
 {
-    ot_assert(repairing > 0);
+    int i = held_count - 1;
+
+    while (i >= 0 && held[i] != lock)
+        i--;
+    ot_assert(i >= 0 && held_dead[i]);
     ot_assert(pthread_mutex_consistent(&lock->mutex) == 0);
-    repairing--;
+    held_dead[i] = false;
 }
 
 void
@@ -122,9 +130,11 @@ plock_unlock(PLock *lock)
     while (i >= 0 && held[i] != lock)
         i--;
     ot_assert(i >= 0);
-    ot_assert(repairing == 0);
-    for (; i < held_count - 1; i++)
+    ot_assert(!held_dead[i]);
+    for (; i < held_count - 1; i++) {
         held[i] = held[i + 1];
+        held_dead[i] = held_dead[i + 1];
+    }
     held_count--;
     if (my_slot != NULL)
         atomic_u32_store_relaxed(&my_slot->critical, (uint32_t)held_count);

@@ -48,7 +48,7 @@ void plock_init(PLock *lock, PLockRank rank);
 PLockResult plock_lock(PLock *lock, int64_t deadline_us, WaitEvent event)
     __attribute__((warn_unused_result));
 
-/* PLOCK_TIMEOUT: somebody else holds it. */
+/* PLOCK_TIMEOUT: somebody holds it. Never waits, so ranks do not matter. */
 PLockResult plock_trylock(PLock *lock) __attribute__((warn_unused_result));
 
 /* After PLOCK_OWNER_DIED, when what the lock protects is whole again. */

@@ -1,0 +1,274 @@
+/*
+ * test_checkpoint.c - checkpoints of a log directory, burial of folders, strays, the write path
+ *
+ * Proves that cost follows changes (only dirty partitions are flushed), that the files name what
+ * recovery may trust, that a node killed at any step of a checkpoint opens again, and that
+ * replica_append wakes and answers as log.md 4.1, 13 say.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "maintenance/checkpoint_int.h"
+#include "maintenance/folders_int.h"
+#include "ottla/common/clock.h"
+#include "ottla/common/crashpoint.h"
+#include "ottla/replica/replica.h"
+#include "../storage/storage_kit.h"
+
+static int64_t
+checkpointed(const char *file, const char *topic, int32_t partition)
+{
+    OffsetCheckpoint *cp;
+    int64_t offset = -1;
+
+    assert_int_equal(offset_checkpoint_load(kit_dir, file, &cp, NULL), 0);
+    if (!offset_checkpoint_find(cp, strview_from(topic), partition, &offset))
+        offset = -1;
+    offset_checkpoint_free(cp);
+    return offset;
+}
+
+static void
+cost_follows_changes(void **state)
+{
+    PartitionRef refs[50];
+    CheckpointReport r;
+    ErrInfo err = {0};
+
+    (void)state;
+    for (int i = 0; i < 50; i++) {
+        refs[i] = kit_partition("many", i);
+        kit_append_ok(refs[i], &(KitBatch){.count = i + 1});
+    }
+    assert_int_equal(checkpoint_run(0, &r, &err), 0);
+    assert_int_equal(r.partitions, 50);
+    assert_int_equal(checkpoint_run(0, &r, &err), 0);
+    assert_int_equal(r.partitions, 0);
+    kit_append_ok(refs[7], &(KitBatch){0});
+    kit_append_ok(refs[7], &(KitBatch){0});
+    assert_int_equal(checkpoint_run(0, &r, &err), 0);
+    assert_int_equal(r.partitions, 1);
+    for (int i = 0; i < 50; i++) {
+        int64_t end = i + 1 + (i == 7 ? 2 : 0);
+
+        assert_int_equal(checkpointed(CHECKPOINT_RECOVERY_POINT, "many", i), end);
+        assert_int_equal(checkpointed(CHECKPOINT_HIGH_WATERMARK, "many", i), end);
+        assert_int_equal(checkpointed(CHECKPOINT_LOG_START, "many", i), -1);
+        assert_int_equal(kit_offsets(refs[i]).durable_offset, end);
+    }
+    /* the replaced snapshot is gone, the new one is there */
+    assert_int_equal(kit_file_size(kit_segment(refs[7], 8, ".snapshot")), -1);
+    assert_int_equal(kit_file_size(kit_segment(refs[7], 10, ".snapshot")), 10);
+    assert_int_equal(segment_pool_used(), 0);
+}
+
+static void
+final_checkpoint_is_clean(void **state)
+{
+    PartitionRef ref = kit_partition("final", 0);
+    CheckpointReport r;
+    int64_t low;
+    int64_t epoch;
+    bool clean;
+
+    (void)state;
+    for (int i = 0; i < 200; i++)
+        kit_append_ok(ref, &(KitBatch){.value_bytes = 200, .producer_id = 4, .sequence = i});
+    assert_int_equal(replica_delete_records(ref, 60, &low, NULL), 0);
+    assert_int_equal(low, 60);
+    assert_int_equal(checkpoint_final(0, &r, NULL), 0);
+    assert_int_equal(checkpointed(CHECKPOINT_LOG_START, "final", 0), 60);
+    assert_int_equal(logdir_take_clean_marker(0, &clean, &epoch, NULL), 0);
+    assert_true(clean);
+    kit_restart(true);
+    ref = kit_partition_at("final", 0, 200, 60);
+    assert_int_equal(kit_verify(ref, 60), 200);
+    /* an offline directory gets no marker */
+    logdir_set_offline(0);
+    (void)checkpoint_final(0, &r, NULL);
+    assert_int_equal(logdir_take_clean_marker(0, &clean, &epoch, NULL), 0);
+    assert_false(clean);
+}
+
+/* Not opened after an unclean start: opened and recovered before the marker says that all is well. */
+static void
+nothing_unopened_is_called_clean(void **state)
+{
+    PartitionRef ref = kit_partition("unopened", 0);
+    CheckpointReport r;
+    int64_t epoch;
+    bool clean;
+
+    (void)state;
+    for (int i = 0; i < 10; i++)
+        kit_append_ok(ref, &(KitBatch){0});
+    kit_extend(kit_segment(ref, 0, ".log"), 500, 0xee);
+    kit_restart(false);
+    ref = kit_partition("unopened", 0);
+    assert_int_equal(checkpoint_final(0, &r, NULL), 0);
+    assert_int_equal(pslot_state(pslot_at(ref.slot)), PSLOT_OPEN);
+    assert_int_equal(logdir_take_clean_marker(0, &clean, &epoch, NULL), 0);
+    assert_true(clean);
+}
+
+static int
+die_in_checkpoint(void *arg)
+{
+    CheckpointReport r;
+
+    fd_cache_reset();
+    crashpoint_arm(arg, 1);
+    return checkpoint_run(0, &r, NULL);
+}
+
+static void
+killed_in_a_checkpoint(void **state)
+{
+    static const char *const points[] = {"plog.checkpoint.written", "checkpoint.flushed",
+                                         "checkpoint.log_start", "checkpoint.recovery_point"};
+    int64_t end = 0;
+
+    (void)state;
+    kit_settings.segment_bytes = 20000;
+    for (size_t i = 0; i < sizeof points / sizeof points[0]; i++) {
+        LogDirCheckpoints *all = logdir_checkpoints_load();
+        CheckpointedOffsets o = logdir_checkpoints_get(all, 0, STRVIEW("dying"), 0);
+        PartitionRef ref = kit_partition_at("dying", 0, o.recovery_point, o.log_start_offset);
+        PlogAppendResult result;
+
+        logdir_checkpoints_free(all);
+        assert_int_equal(kit_verify(ref, 0), end);
+        for (int n = 0; n < 150; n++)
+            assert_int_equal(
+                kit_append(ref, &(KitBatch){.producer_id = 6, .sequence = (int32_t)end + n, .value_bytes = 300},
+                           NULL), 0);
+        end += 150;
+        assert_true(WIFSIGNALED(kit_wait(kit_fork(die_in_checkpoint, (void *)(uintptr_t)points[i]))));
+        kit_restart(false);
+        all = logdir_checkpoints_load();
+        o = logdir_checkpoints_get(all, 0, STRVIEW("dying"), 0);
+        logdir_checkpoints_free(all);
+        ref = kit_partition_at("dying", 0, o.recovery_point, o.log_start_offset);
+        assert_int_equal(kit_verify(ref, 0), end);
+        assert_int_equal(
+            kit_append(ref, &(KitBatch){.producer_id = 6, .sequence = (int32_t)end - 1, .value_bytes = 300},
+                       &result), 0);
+        assert_true(result.duplicate);
+        kit_restart(false);
+    }
+}
+
+static int
+count_folders(const char *part)
+{
+    char command[512];
+    FILE *p;
+    int n = -1;
+
+    (void)snprintf(command, sizeof command, "ls %s | grep -c -- '%s'", kit_dir, part);
+    p = popen(command, "r");
+    assert_non_null(p);
+    assert_int_equal(fscanf(p, "%d", &n), 1);
+    (void)pclose(p);
+    return n;
+}
+
+static void
+folders_go_after_their_delay(void **state)
+{
+    PartitionRef ref = kit_partition("buried", 0);
+    char stray[512];
+    int64_t next;
+
+    (void)state;
+    kit_append_ok(ref, &(KitBatch){0});
+    pslot_retire(pslot_at(ref.slot));
+    assert_int_equal(plog_bury(ref.slot, NULL), 0);
+    assert_int_equal(count_folders("-delete$"), 1);
+    next = folders_remove_deleted(0, clock_wall_ms(), 60000);
+    assert_true(next > clock_wall_ms() + 50000 && next <= clock_wall_ms() + 60000);
+    assert_int_equal(count_folders("-delete$"), 1);
+    assert_int_equal(folders_remove_deleted(0, clock_wall_ms() + 61000, 60000), INT64_MAX);
+    assert_int_equal(count_folders("-delete$"), 0);
+    (void)snprintf(stray, sizeof stray, "%s/unknown-3", kit_dir);
+    assert_int_equal(mkdir(stray, 0755), 0);
+    (void)snprintf(stray, sizeof stray, "%s/__cluster_metadata-0", kit_dir);
+    assert_int_equal(mkdir(stray, 0755), 0);
+    ref = kit_partition("known", 0);
+    kit_append_ok(ref, &(KitBatch){0});
+    folders_set_strays_aside(0);
+    assert_int_equal(count_folders("^unknown-3.*-stray$"), 1);
+    assert_int_equal(count_folders("^known-0$"), 1);
+    assert_int_equal(count_folders("^__cluster_metadata-0$"), 1);
+}
+
+static void
+write_path(void **state)
+{
+    PartitionRef ref = kit_partition("path", 0);
+    ReplicaAppendResult r;
+    ReplicaAppendArgs args = {.acks = -1};
+    ErrInfo err = {0};
+    bool done;
+    Batch batch;
+
+    (void)state;
+    args.batch = &batch;
+    kit_batch(&(KitBatch){.count = 3, .producer_id = 9}, &batch);
+    assert_int_equal(replica_append(ref, &args, &r, &err), 0);
+    assert_true(r.committed);
+    assert_int_equal(r.log.base_offset, 0);
+    assert_int_equal(r.log.log_start_offset, 0);
+    assert_int_equal(replica_check_committed(ref, 2, r.leader_epoch, &done, &err), 0);
+    assert_true(done);
+    assert_int_equal(replica_check_committed(ref, 3, r.leader_epoch, &done, &err), 0);
+    assert_false(done);
+    assert_int_equal(replica_check_committed(ref, 2, 1, &done, &err), OT_E_NOT_LEADER_OR_FOLLOWER);
+    /* the real log start with 45 */
+    kit_batch(&(KitBatch){.producer_id = 9, .sequence = 7}, &batch);
+    assert_int_equal(replica_append(ref, &args, &r, &err), OT_E_OUT_OF_ORDER_SEQUENCE_NUMBER);
+    assert_int_equal(r.log.log_start_offset, 0);
+    assert_int_equal(r.log.base_offset, -1);
+    assert_int_equal(replica_check_leader(ref, 0, &err), 0);
+    assert_int_equal(replica_check_leader(ref, 1, &err), OT_E_UNKNOWN_LEADER_EPOCH);
+    kit_set_epoch(ref, 2);
+    assert_int_equal(replica_check_leader(ref, 1, &err), OT_E_FENCED_LEADER_EPOCH);
+    /* too few in sync: acks=all is refused, acks=1 is not, and is not committed */
+    pslot_set_leadership(pslot_at(ref.slot), (PslotLeadership){2, PSLOT_ROLE_LEADER, 3, 0});
+    kit_batch(&(KitBatch){0}, &batch);
+    assert_int_equal(replica_append(ref, &args, &r, &err), OT_E_NOT_ENOUGH_REPLICAS);
+    args.acks = 1;
+    assert_int_equal(replica_append(ref, &args, &r, &err), 0);
+    assert_false(r.committed);
+    assert_int_equal(kit_offsets(ref).high_watermark, 3);
+    assert_int_equal(kit_offsets(ref).log_end_offset, 4);
+    pslot_set_leadership(pslot_at(ref.slot), (PslotLeadership){2, PSLOT_ROLE_FOLLOWER, 3, 3});
+    assert_int_equal(replica_append(ref, &args, &r, &err), OT_E_NOT_LEADER_OR_FOLLOWER);
+    pslot_retire(pslot_at(ref.slot));
+    assert_int_equal(replica_append(ref, &args, &r, &err), OT_E_UNKNOWN_TOPIC_OR_PARTITION);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(cost_follows_changes, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(final_checkpoint_is_clean, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(nothing_unopened_is_called_clean, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(killed_in_a_checkpoint, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(folders_go_after_their_delay, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(write_path, kit_setup, kit_teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -18,7 +18,7 @@
 #include "ottla/ipc/atomics.h"
 
 /* Published roots that may be pinned at once; a pin older than that stops publication. */
-#define IMAGE_ROOT_RING 1024
+#define IMAGE_ROOT_RING 8192
 #define IMAGE_SLOTS_MAX 32768
 
 /* ---- maps ------------------------------------------------------------------------------------ */

@@ -47,21 +47,6 @@ note(const Apply *a, const Change *change)
     list->items[list->count++] = *change;
 }
 
-static StrView
-keep_text(const Apply *a, StrView text)
-{
-    char *copy;
-
-    if (a->changes == NULL)
-        return WIRE_EMPTY_STRING;
-    copy = arena_strdup(a->changes->arena, text);
-    if (copy == NULL) {
-        a->changes->no_memory = true;
-        return WIRE_EMPTY_STRING;
-    }
-    return (StrView){copy, text.len};
-}
-
 static BytesView
 bytes_of(StrView text)
 {
@@ -342,7 +327,6 @@ note_gone(const Apply *a, const ImageTopic *topic)
 
     if (a->changes == NULL)
         return;
-    change.name = keep_text(a, image_topic_name(topic));
     change.refs = arena_calloc(a->changes->arena, (size_t)topic->partition_count + 1,
                                sizeof *change.refs);
     if (change.refs == NULL) {
@@ -435,10 +419,6 @@ apply_config(const Apply *a, int16_t version, const void *msg)
         rc = build_entry(a->w, MAP_CONFIG, key, bytes_of(r->value));
     if (rc == OT_E_NOT_FOUND) /* taking away what is not there is fine */
         rc = 0;
-    if (rc == 0)
-        note(a, &(Change){.kind = CHANGE_CONFIG,
-                          .config_type = r->resource_type,
-                          .name = keep_text(a, r->resource_name)});
     return outcome(a, rc, "ConfigRecord");
 }
 

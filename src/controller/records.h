@@ -45,16 +45,13 @@ int16_t register_broker_record_version(int16_t metadata_version);
 typedef enum ChangeKind {
     CHANGE_PARTITION,  /* new or changed: topic_id, partition */
     CHANGE_TOPIC_GONE, /* refs of its partitions */
-    CHANGE_CONFIG,     /* of a topic (name) or of brokers (name "" or a node id) */
 } ChangeKind;
 
 typedef struct Change {
     ChangeKind kind;
-    int8_t config_type;
     int32_t partition;
     int32_t ref_count;
     Uuid topic_id;
-    StrView name;
     PartitionRef *refs;
     uint64_t settings; /* CHANGE_TOPIC_GONE: its settings record */
 } Change;

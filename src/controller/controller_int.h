@@ -1,0 +1,41 @@
+/*
+ * controller_int.h - what starting and turning share
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_CONTROLLER_CONTROLLER_INT_H
+#define OTTLA_CONTROLLER_CONTROLLER_INT_H
+
+#include "controller/controller.h"
+
+/* Records of one turn, cut into batches. */
+typedef struct Turn {
+    Arena *arena;
+    RecordList records; /* of all decisions */
+    ChangeList changes;
+    int32_t *batch_ends; /* indexes into records */
+    int32_t batch_count, batch_room;
+    int64_t now_ms;
+} Turn;
+
+void turn_begin(Turn *turn, Arena *arena, int64_t now_ms);
+
+/* Offset that the next record of the turn gets. */
+int64_t turn_next_offset(const Controller *c, const Turn *turn);
+
+/*
+ * Applies the records of one decision to the image being built and adds them to the turn: to the
+ * last batch when they fit, else to a new one.
+ */
+int turn_add(Controller *c, Turn *turn, const RecordList *records, ErrInfo *err);
+
+/*
+ * Appends, flushes, publishes. OT_E_NO_SPACE: nothing happened, the turn is undone. Other errors: the
+ * process must end.
+ */
+int turn_commit(Controller *c, Turn *turn, ErrInfo *err);
+
+/* Undoes what turn_add did. */
+void turn_undo(Controller *c);
+
+#endif

@@ -1,0 +1,210 @@
+/*
+ * controller_main.c - the controller worker's process: its loop, its mailbox, its exits
+ *
+ * Each turn takes what waits in the mailbox, up to TURN_REQUESTS_MAX requests, and hands it to
+ * controller_turn(). While one turn writes and flushes, the next requests gather: group commit
+ * without a timer.
+ *
+ * Exits: 0 after SIGTERM; 1 when the metadata cannot be read or written (the line says why).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ottla/controller/controller_main.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "controller/controller.h"
+#include "ottla/common/assert.h"
+#include "ottla/common/clock.h"
+#include "ottla/common/conf.h"
+#include "ottla/common/log.h"
+#include "ottla/ipc/mailbox.h"
+#include "ottla/ipc/mainloop.h"
+#include "ottla/ipc/node.h"
+#include "ottla/ipc/node_settings.h"
+#include "ottla/ipc/shared_page.h"
+#include "ottla/ipc/title.h"
+
+#define TURN_ARENA_CHUNK     (256 * 1024)
+#define HOUSEKEEP_MS         60000 /* Kafka looks at old snapshots as often */
+#define PIN_TOO_OLD_US       (30 * INT64_C(1000000))
+
+static void
+fill_settings(ControllerSettings *s)
+{
+    bool segment_for_tests = conf_is_set(CONF_INTERNAL_METADATA_LOG_SEGMENT_BYTES);
+
+    *s = (ControllerSettings){
+        .metadata_dir = node_info.metadata_dir,
+        .log = {.segment_bytes = conf_int64(segment_for_tests
+                                                ? CONF_INTERNAL_METADATA_LOG_SEGMENT_BYTES
+                                                : CONF_METADATA_LOG_SEGMENT_BYTES),
+                .segment_ms = conf_int64(CONF_METADATA_LOG_SEGMENT_MS),
+                .max_retention_bytes = conf_int64(CONF_METADATA_MAX_RETENTION_BYTES),
+                .max_retention_ms = conf_int64(CONF_METADATA_MAX_RETENTION_MS)},
+        .snapshot_bytes = conf_int64(CONF_METADATA_LOG_MAX_RECORD_BYTES_BETWEEN_SNAPSHOTS),
+        .snapshot_interval_ms = conf_int64(CONF_METADATA_LOG_MAX_SNAPSHOT_INTERVAL_MS),
+        .node_id = node_info.node_id,
+        .metadata_dir_id = node_info.metadata_dir_id,
+        .incarnation_id = node_info.incarnation_id,
+        .rack = strview_from(conf_str(CONF_BROKER_RACK)),
+        .listeners = &node_listeners,
+        .min_insync_replicas = conf_int32(CONF_MIN_INSYNC_REPLICAS),
+        /* A crash cycle loses nothing: what was written lies in the kernel's memory. */
+        .logs_may_be_short =
+            !node_info.clean_start && atomic_u32_load(&shared_page->crash_cycles) == 0,
+    };
+}
+
+static _Noreturn void
+give_up(Controller *c, const ErrInfo *err)
+{
+    atomic_u32_store(&shared_page->controller_active, 0);
+    mbox_worker_close(MBOX_CONTROLLER);
+    log_msg(LL_FATAL, "controller", "gives up: %s", err->text);
+    controller_stop(c);
+    exit(1);
+}
+
+static void
+answer(const MboxCookie *cookie, TurnItem *item)
+{
+    union {
+        const void *in;
+        void *out;
+    } body = {item->body.ptr};
+    struct iovec parts[2] = {{&item->status, sizeof item->status},
+                             {body.out, (size_t)item->body.len}};
+
+    mbox_reply(cookie, parts, item->body.len > 0 ? 2 : 1);
+}
+
+/* One turn of requests; true: there may be more. */
+static bool
+serve(Controller *c, bool rescan)
+{
+    static MboxCookie cookies[TURN_REQUESTS_MAX];
+    static TurnItem items[TURN_REQUESTS_MAX];
+    Arena *arena = arena_new(TURN_ARENA_CHUNK, 0);
+    MboxRequest request;
+    ErrInfo err = {0};
+    int32_t count = 0;
+    size_t bytes = 0;
+
+    if (arena == NULL) {
+        (void)err_set(&err, OT_E_NO_MEMORY, "no memory for a turn");
+        give_up(c, &err);
+    }
+    while (count < TURN_REQUESTS_MAX && bytes < TURN_BYTES_MAX &&
+           mbox_next(MBOX_CONTROLLER, arena, rescan && count == 0, &request)) {
+        BytesView message = {request.bytes, (int32_t)request.size};
+
+        cookies[count] = request.cookie;
+        items[count] = (TurnItem){.status = KERR_INVALID_REQUEST};
+        bytes += request.size;
+        if (controller_request_decode(message, &items[count].request))
+            count++;
+        else
+            answer(&request.cookie, &items[count]);
+    }
+    if (count > 0 &&
+        controller_turn(c, items, count, arena, clock_wall_ms(), &err) != 0)
+        give_up(c, &err);
+    for (int32_t i = 0; i < count; i++)
+        answer(&cookies[i], &items[i]);
+    if (count > 0)
+        slot_count_add(SLOT_COUNT_REQUESTS, (uint64_t)count);
+    arena_free(arena);
+    return count == TURN_REQUESTS_MAX || bytes >= TURN_BYTES_MAX;
+}
+
+/* A process that holds its pin too long keeps memory from being used again: say who. */
+static void
+watch_pins(const Controller *c)
+{
+    static LogRate rate;
+    int32_t slot;
+    int64_t since;
+    uint64_t oldest = image_oldest_pin(&slot, &since);
+
+    if (slot >= 0 && oldest < c->image.published && clock_mono_us() - since > PIN_TOO_OLD_US)
+        log_limited(&rate, 1, LL_WARNING, "controller",
+                    "a process holds on to an old metadata image: pid=%d generation=%" PRIu64,
+                    (int)atomic_i32_load(&slot_at(slot)->pid), oldest);
+}
+
+static void
+housekeep(Controller *c)
+{
+    static LogRate rate;
+    ErrInfo err = {0};
+    int32_t snapshots = c->log.snapshot_count;
+    int rc = controller_housekeep(c, clock_wall_ms(), &err);
+
+    if (rc == OT_E_NO_SPACE || rc == OT_E_NO_MEMORY)
+        log_limited(&rate, 1, LL_ERROR, "controller", "no snapshot was written: %s", err.text);
+    else if (rc != 0)
+        give_up(c, &err);
+    else if (c->log.snapshot_count != snapshots)
+        log_msg(LL_LOG, "controller", "wrote a snapshot of the metadata; offset=%" PRId64,
+                c->image.before.offset + 1);
+    watch_pins(c);
+}
+
+static void
+become_active(Controller *c)
+{
+    ControllerSettings settings;
+    ErrInfo err = {0};
+    int64_t begin_us = clock_mono_us();
+
+    fill_settings(&settings);
+    title_set("reading metadata");
+    if (controller_start(c, &settings, clock_wall_ms(), &err) != 0) {
+        log_msg(LL_FATAL, "controller", "cannot start: %s", err.text);
+        exit(1);
+    }
+    mbox_worker_open(MBOX_CONTROLLER);
+    atomic_i32_store(&shared_page->controller_epoch, c->quorum.epoch);
+    atomic_u32_store(&shared_page->controller_active, 1);
+    title_set("active");
+    log_msg(LL_NOTICE, "controller",
+            "active controller of the quorum; epoch=%d offset=%" PRId64 " topics=%d "
+            "partitions=%" PRId64 " ms=%" PRId64,
+            (int)c->quorum.epoch, c->log.end_offset, (int)image_topic_count(&c->image.before),
+            image_partition_count(&c->image.before), (clock_mono_us() - begin_us) / 1000);
+    latch_set_index(my_slot_index); /* requests may wait already */
+}
+
+void
+controller_main(int instance, const void *start)
+{
+    static Controller controller;
+    Controller *c = &controller;
+    int64_t next_us;
+    bool rescan = true;
+
+    (void)instance; /* there is one */
+    (void)start;
+    become_active(c);
+    next_us = clock_mono_us() + HOUSEKEEP_MS * INT64_C(1000);
+    for (;;) {
+        bool more = serve(c, rescan);
+        int64_t now_us = clock_mono_us();
+
+        if (c->log.bytes_since_snapshot >= c->settings.snapshot_bytes || now_us >= next_us) {
+            housekeep(c);
+            next_us = now_us + HOUSEKEEP_MS * INT64_C(1000);
+        }
+        rescan = (mainloop_wait(more ? 0 : next_us, WAIT_EV_CONTROLLER_MAIN) & WOKE_RESCAN) != 0;
+        if (interrupt_take(INTERRUPT_RELOAD))
+            (void)node_settings_reread(NULL); /* the supervisor has judged and told */
+        if (interrupt_pending(INTERRUPT_TERMINATE) || interrupt_pending(INTERRUPT_ORPHANED))
+            break;
+    }
+    atomic_u32_store(&shared_page->controller_active, 0);
+    mbox_worker_close(MBOX_CONTROLLER);
+    controller_stop(c);
+    exit(interrupt_pending(INTERRUPT_ORPHANED) ? 1 : 0);
+}

@@ -1,0 +1,61 @@
+/*
+ * hosting.h - partition slots of this node: given and taken as the metadata says
+ *
+ * Runs in: controller. Between record_apply and publication new partitions get their slots, which nobody can
+ * know yet; behind publication changed and deleted ones are told to their slots. Partition files
+ * are never touched.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_CONTROLLER_HOSTING_H
+#define OTTLA_CONTROLLER_HOSTING_H
+
+#include "controller/records.h"
+#include "ottla/common/conf.h"
+#include "ottla/storage/logdirs.h"
+
+typedef struct Hosting {
+    int32_t node_id;
+    int64_t slots_used;
+    int32_t dir_partitions[LOGDIRS_MAX]; /* hosted replicas per log directory */
+
+    /* Given in this turn: taken back by hosting_undo. */
+    PartitionRef *fresh_slots;
+    int32_t fresh_slot_count, fresh_slot_room;
+    uint64_t *fresh_settings;
+    int32_t fresh_settings_count, fresh_settings_room;
+} Hosting;
+
+void hosting_init(Hosting *h, int32_t node_id);
+void hosting_fini(Hosting *h);
+
+/* Finds dynamic values of brokers' settings in an image; arg of the lookup. */
+typedef struct BrokerValues {
+    const Image *image;
+    char node_id[16];
+} BrokerValues;
+
+ConfLookup broker_values_lookup(BrokerValues *values, const Image *image, int32_t node_id);
+
+/*
+ * After replay, before anything was published: slots for all partitions of this node, with what the
+ * checkpoint files say. OT_E_LIMIT: max.partitions or the settings records do not suffice.
+ */
+int hosting_start(Hosting *h, ImageWriter *w, ErrInfo *err);
+
+/*
+ * Slots and settings for what the changes of this turn brought; writes them into the image being built.
+ * OT_E_LIMIT: no slot free; hosting_undo and image_abort must follow.
+ */
+int hosting_prepare(Hosting *h, ImageWriter *w, const ChangeList *changes, ErrInfo *err);
+
+/* The changes are in the log: leadership, settings and retirements go to the slots. */
+void hosting_commit(Hosting *h, const Image *image, const ChangeList *changes);
+
+/* The changes are not in the log: the turn's slots and settings go back. */
+void hosting_undo(Hosting *h);
+
+/* The log directory with the fewest partitions (Kafka's choice for new replicas). */
+Uuid hosting_pick_directory(void *hosting);
+
+#endif

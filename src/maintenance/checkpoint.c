@@ -156,7 +156,8 @@ typedef struct Writers {
 static int
 add_slot(const Writers *w, PartitionSlot *slot)
 {
-    OffsetCheckpointEntry e = {.topic = {slot->topic, slot->topic_len}, .partition = slot->partition};
+    OffsetCheckpointEntry e = {.topic = {slot->topic, slot->topic_len},
+                               .partition = slot->partition};
     PlogOffsets offsets;
     bool open = plog_offsets_peek(pslot_ref(slot), &offsets);
     int rc;

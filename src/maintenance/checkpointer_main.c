@@ -29,6 +29,7 @@ typedef struct Checkpointer {
     int64_t next_us;
     int64_t next_expiry_us;
     int64_t bytes_done; /* logdir_bytes at the last checkpoint */
+    uint64_t full_seen; /* logdir_full_count at the last checkpoint */
     bool failed;        /* a flush failed: said once */
 } Checkpointer;
 
@@ -42,6 +43,18 @@ report(const Checkpointer *c, const CheckpointReport *r, int64_t took_us)
                 (long long)(took_us / 1000), r->used_syncfs ? "syncfs" : "fdatasync");
 }
 
+/* Appends are refused and tried again by their clients; somebody must make room. */
+static void
+report_full(Checkpointer *c)
+{
+    uint64_t full = logdir_full_count(c->dir);
+
+    if (full != c->full_seen)
+        log_msg(LL_ERROR, "checkpointer", "disk is full: appends refused; dir=%s refused=%llu",
+                logdir_path(c->dir), (unsigned long long)(full - c->full_seen));
+    c->full_seen = full;
+}
+
 static void
 checkpoint(Checkpointer *c)
 {
@@ -52,6 +65,7 @@ checkpoint(Checkpointer *c)
 
     c->bytes_done = logdir_bytes(c->dir);
     c->next_us = begin + conf_int64(CONF_CHECKPOINT_INTERVAL_MS) * 1000;
+    report_full(c);
     if (logdir_is_offline(c->dir))
         return;
     rc = checkpoint_run(c->dir, &r, &err);

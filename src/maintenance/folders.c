@@ -262,7 +262,8 @@ folders_remove_deleted_files(const char *folder)
         int32_t len = (int32_t)sizeof suffix - 1;
         char path[LIMIT_PATH_BYTES];
 
-        if (names[i].len <= len || memcmp(names[i].ptr + names[i].len - len, suffix, (size_t)len) != 0)
+        if (names[i].len <= len ||
+            memcmp(names[i].ptr + names[i].len - len, suffix, (size_t)len) != 0)
             continue;
         join(path, folder, names[i]);
         rc = vfs_unlink(path, &err);

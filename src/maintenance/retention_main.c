@@ -30,9 +30,9 @@
 #include "ottla/storage/logdirs.h"
 #include "ottla/storage/plog.h"
 
-#define OPEN_FILES   64
-#define RETRY_MS     1000
-#define UNLINKS_MAX  4096 /* folders with files waiting; beyond it they wait for the next opening */
+#define OPEN_FILES  64
+#define RETRY_MS    1000
+#define UNLINKS_MAX 4096 /* folders with files waiting; beyond it they wait for the next opening */
 
 /* A folder that holds *.deleted files. */
 typedef struct PendingUnlink {
@@ -42,8 +42,8 @@ typedef struct PendingUnlink {
 
 typedef struct Retention {
     uint32_t retired_seen;
-    bool bury_again;          /* some lock was held */
-    int64_t next_check_ms;    /* monotonic, as all here */
+    bool bury_again;       /* some lock was held */
+    int64_t next_check_ms; /* monotonic, as all here */
     int64_t next_folders_ms;
     PendingUnlink *unlinks;
     int32_t unlink_count;
@@ -246,6 +246,7 @@ retention_main(int instance, const void *start)
         if (now_ms >= r.next_check_ms)
             check_segments(&r);
         unlink_due(&r);
-        (void)mainloop_wait(next_deadline_ms(&r) * 1000, WAIT_EV_RETENTION_MAIN); /* all is looked at */
+        (void)mainloop_wait(next_deadline_ms(&r) * 1000,
+                            WAIT_EV_RETENTION_MAIN); /* all is looked at */
     }
 }

@@ -27,8 +27,7 @@ partition_hw_follows(const PartitionView *view)
 PartitionActions
 partition_leo_advanced(const PartitionView *view)
 {
-    PartitionActions actions = {.high_watermark = view->high_watermark,
-                                .wake = PARTITION_WAIT_LEO};
+    PartitionActions actions = {.high_watermark = view->high_watermark, .wake = PARTITION_WAIT_LEO};
 
     /* Followers report by their next fetch; alone, what is written is committed. */
     if (partition_hw_follows(view))

@@ -189,16 +189,3 @@ replica_delete_records(PartitionRef ref, int64_t offset, int64_t *ret_low_waterm
     wake_batch_flush(&wake);
     return rc;
 }
-
-void
-replica_wake_all(PartitionSlot *slot)
-{
-    WakeBatch wake;
-
-    wake_batch_init(&wake);
-    if (!plog_lock_plain(slot))
-        return; /* its holder notifies, or its repair does */
-    wait_notify(&slot->waiters, (uint32_t)pslot_index(slot), WAIT_ON_ANY, clock_mono_us(), &wake);
-    plog_unlock(slot);
-    wake_batch_flush(&wake);
-}

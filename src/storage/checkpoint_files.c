@@ -158,8 +158,8 @@ parse_offsets(OffsetCheckpoint *cp, const char *path, StrView text, ErrInfo *err
         cp->count++;
     }
     if (cp->count != expected)
-        return err_set(err, OT_E_CORRUPT, "%s: %d entries announced, %d found", path,
-                       (int)expected, (int)cp->count);
+        return err_set(err, OT_E_CORRUPT, "%s: %d entries announced, %d found", path, (int)expected,
+                       (int)cp->count);
     qsort(cp->entries, (size_t)cp->count, sizeof *cp->entries, compare_entries);
     return 0;
 }
@@ -305,7 +305,8 @@ load_or_empty(int dir, const char *name)
 
     if (offset_checkpoint_load(logdir_path(dir), name, &cp, &err) == 0)
         return cp;
-    log_msg(LL_WARNING, "storage", "checkpoint file is not readable and taken as empty: %s", err.text);
+    log_msg(LL_WARNING, "storage", "checkpoint file is not readable and taken as empty: %s",
+            err.text);
     return NULL;
 }
 

@@ -14,8 +14,8 @@ epochs_assign(EpochEntry *list, int32_t count, EpochEntry add)
     if (count > 0 && list[count - 1].epoch == add.epoch &&
         add.start_offset >= list[count - 1].start_offset)
         return count;
-    while (count > 0 && (list[count - 1].epoch >= add.epoch ||
-                         list[count - 1].start_offset >= add.start_offset))
+    while (count > 0 &&
+           (list[count - 1].epoch >= add.epoch || list[count - 1].start_offset >= add.start_offset))
         count--;
     list[count] = add;
     return count + 1;

@@ -169,7 +169,8 @@ logdir_write_clean_marker(int dir, int64_t broker_epoch, ErrInfo *err)
 {
     char path[LIMIT_PATH_BYTES];
     char text[64];
-    int len = snprintf(text, sizeof text, "{\"version\":0,\"brokerEpoch\":%" PRId64 "}", broker_epoch);
+    int len =
+        snprintf(text, sizeof text, "{\"version\":0,\"brokerEpoch\":%" PRId64 "}", broker_epoch);
 
     marker_path(dir, path);
     return vfs_replace_file(path, (BytesView){(const uint8_t *)text, len}, 0640, VFS_SYNCED, err);

@@ -16,7 +16,7 @@ typedef struct LoadedSegment {
     int64_t max_timestamp_offset;
     int64_t first_timestamp; /* of its first batch; set by a scan from the start only */
     int64_t last_time_entry;
-    int64_t end_offset;      /* behind its last batch; base if it is empty; set by a scan */
+    int64_t end_offset; /* behind its last batch; base if it is empty; set by a scan */
     int32_t index_count;
     int32_t time_count;
     int32_t bytes_since_index;

@@ -183,9 +183,10 @@ pslot_alloc(const PslotIdentity *id, PartitionRef *ret, ErrInfo *err)
 void
 pslot_set_leadership(PartitionSlot *slot, PslotLeadership leadership)
 {
-    atomic_u64_store(&slot->leadership,
-             (uint64_t)(uint32_t)leadership.leader_epoch << 32 | (uint64_t)leadership.isr_count << 16 |
-                 (uint64_t)leadership.replica_count << 8 | (uint64_t)leadership.role);
+    atomic_u64_store(&slot->leadership, (uint64_t)(uint32_t)leadership.leader_epoch << 32 |
+                                            (uint64_t)leadership.isr_count << 16 |
+                                            (uint64_t)leadership.replica_count << 8 |
+                                            (uint64_t)leadership.role);
 }
 
 PslotLeadership

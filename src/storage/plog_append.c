@@ -215,12 +215,12 @@ roll(Append *a, ErrInfo *err)
     crashpoint("plog.roll.created");
     if (rc != 0)
         return plog_write_failed(slot, rc, err);
-    done = (SegEntry){.base_offset = t.active_base,
-                      .max_timestamp = t.max_timestamp,
-                      .size = t.active_size,
-                      .max_timestamp_rel = t.max_timestamp < 0
-                                               ? 0
-                                               : (int32_t)(t.max_timestamp_offset - t.active_base)};
+    done =
+        (SegEntry){.base_offset = t.active_base,
+                   .max_timestamp = t.max_timestamp,
+                   .size = t.active_size,
+                   .max_timestamp_rel =
+                       t.max_timestamp < 0 ? 0 : (int32_t)(t.max_timestamp_offset - t.active_base)};
     rc = seglist_append(slot, &t, &done, err);
     if (rc != 0)
         return plog_write_failed(slot, rc, err);

@@ -84,7 +84,8 @@ typedef struct ScannedBatch {
 int segment_scan_next(SegmentScan *scan, BatchScan *ret_what, ScannedBatch *ret, ErrInfo *err);
 
 /* Whether the checksum of a batch fits; reads it through the buffer. Spoils the header view. */
-int segment_scan_check_crc(SegmentScan *scan, const ScannedBatch *batch, bool *ret_ok, ErrInfo *err);
+int segment_scan_check_crc(SegmentScan *scan, const ScannedBatch *batch, bool *ret_ok,
+                           ErrInfo *err);
 
 /* ---- index files (segment_index.c) ------------------------------------------------------------ */
 
@@ -192,7 +193,8 @@ int plog_replay_producers(PartitionSlot *slot, PlogTuple *tuple, int64_t from, i
 
 /* Encodes all producers; *ret malloc'ed. */
 int plog_snapshot_encode(const PartitionSlot *slot, uint8_t **ret, int32_t *ret_len, ErrInfo *err);
-int plog_snapshot_store(PartitionSlot *slot, int64_t offset, VfsDurability durability, ErrInfo *err);
+int plog_snapshot_store(PartitionSlot *slot, int64_t offset, VfsDurability durability,
+                        ErrInfo *err);
 
 /* Loads a snapshot file into the (empty) producer state. */
 int plog_snapshot_load(PartitionSlot *slot, int64_t offset, ErrInfo *err);

@@ -182,8 +182,8 @@ find_max_once(TimeSearch *s, ErrInfo *err)
         return 0;
     s->exact = true;
     s->target = s->seg.max_timestamp;
-    return search_segment(
-        s, s->seg.max_timestamp < 0 ? s->seg.base : s->seg.max_timestamp_offset, err);
+    return search_segment(s, s->seg.max_timestamp < 0 ? s->seg.base : s->seg.max_timestamp_offset,
+                          err);
 }
 
 static int

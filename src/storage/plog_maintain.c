@@ -158,7 +158,7 @@ plog_checkpoint_flush(const PlogCheckpoint *cp, ErrInfo *err)
     if (rc == 0)
         rc = flush_files(&view, cp, err);
     if (rc != 0 && pslot_is_current(cp->ref)) {
-        logdir_set_offline(view.slot->log_dir);
+        logdir_set_offline(pslot_at(cp->ref.slot)->log_dir);
         return OT_E_KAFKA_STORAGE_ERROR;
     }
     return 0;

@@ -425,7 +425,8 @@ trust_segment(LogLoad *load, LoadedSegment *seg, ErrInfo *err)
         return fd;
     size = vfs_size(fd, err);
     if (size >= TIME_ENTRY_BYTES)
-        rc = vfs_pread_full(fd, at, sizeof at, size - size % TIME_ENTRY_BYTES - TIME_ENTRY_BYTES, err);
+        rc = vfs_pread_full(fd, at, sizeof at, size - size % TIME_ENTRY_BYTES - TIME_ENTRY_BYTES,
+                            err);
     if (rc == 0 && size >= TIME_ENTRY_BYTES) {
         TimeEntry e = time_entry_decode(at);
 
@@ -489,7 +490,8 @@ load_segments(LogLoad *load, ErrInfo *err)
         if (rc == 0 && cut && i + 1 < load->segment_count) {
             log_msg(LL_WARNING, "storage",
                     "recovery removes the segments behind a cut; topic=%s partition=%d segments=%d",
-                    load->slot->topic, (int)load->slot->partition, (int)(load->segment_count - i - 1));
+                    load->slot->topic, (int)load->slot->partition,
+                    (int)(load->segment_count - i - 1));
             rc = remove_segments_from(load, i + 1, err);
         }
         if (rc != 0)
@@ -601,7 +603,8 @@ load_producers(LogLoad *load, PlogTuple *t, ErrInfo *err)
         producer_remove_all(load->slot);
         if (rc != OT_E_CORRUPT && rc != OT_E_NOT_FOUND)
             return rc;
-        log_msg(LL_WARNING, "storage", "producer snapshot is damaged and removed; topic=%s partition=%d offset=%lld",
+        log_msg(LL_WARNING, "storage",
+                "producer snapshot is damaged and removed; topic=%s partition=%d offset=%lld",
                 load->slot->topic, (int)load->slot->partition, (long long)load->snapshots[i]);
         rc = remove_snapshot(load, load->snapshots[i], err);
         if (rc != 0)
@@ -626,8 +629,9 @@ list_inactive(LogLoad *load, PlogTuple *t, ErrInfo *err)
         SegEntry e = {.base_offset = seg->base,
                       .max_timestamp = seg->max_timestamp,
                       .size = (int32_t)seg->size,
-                      .max_timestamp_rel =
-                          seg->max_timestamp < 0 ? 0 : (int32_t)(seg->max_timestamp_offset - seg->base)};
+                      .max_timestamp_rel = seg->max_timestamp < 0
+                                               ? 0
+                                               : (int32_t)(seg->max_timestamp_offset - seg->base)};
 
         rc = seglist_append(load->slot, t, &e, err);
     }

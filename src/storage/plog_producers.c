@@ -34,7 +34,7 @@ encode_entry(ProducerEntry *entry, void *arg)
 int
 plog_snapshot_encode(const PartitionSlot *slot, uint8_t **ret, int32_t *ret_len, ErrInfo *err)
 {
-    size_t size = producer_snapshot_size((int32_t)slot->producer_count);
+    size_t size = producer_snapshot_bytes((int32_t)slot->producer_count);
     Encoding e = {.file = malloc(size)};
 
     if (e.file == NULL)
@@ -73,7 +73,8 @@ take_entry(PartitionSlot *slot, BytesView file, int32_t index, ErrInfo *err)
     producer_snapshot_get(file, index, &id, &state);
     entry = producer_obtain(slot, id);
     if (entry == NULL)
-        return err_set(err, OT_E_LIMIT, "producer.state.entries is too small for open transactions");
+        return err_set(err, OT_E_LIMIT,
+                       "producer.state.entries is too small for open transactions");
     producer_put(entry, &state);
     return 0;
 }
@@ -215,7 +216,8 @@ replay_batch(Replay *r, const ScannedBatch *batch, ErrInfo *err)
         return 0;
     entry = producer_obtain(r->slot, batch_producer_id(batch->header));
     if (entry == NULL)
-        return err_set(err, OT_E_LIMIT, "producer.state.entries is too small for open transactions");
+        return err_set(err, OT_E_LIMIT,
+                       "producer.state.entries is too small for open transactions");
     if (batch_is_control(batch->header))
         return replay_marker(r, entry, batch, err);
     producer_get(entry, &state);

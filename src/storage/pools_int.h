@@ -105,7 +105,8 @@ void producer_put(ProducerEntry *entry, const ProducerState *state);
 void producer_remove(PartitionSlot *slot, ProducerEntry *entry);
 
 /* Calls cb for every producer of the partition, in no order; cb must not add or remove. */
-void producer_each(const PartitionSlot *slot, void (*cb)(ProducerEntry *entry, void *arg), void *arg);
+void producer_each(const PartitionSlot *slot, void (*cb)(ProducerEntry *entry, void *arg),
+                   void *arg);
 
 /* Removes all; also finds those that are not linked. */
 void producer_remove_all(PartitionSlot *slot);

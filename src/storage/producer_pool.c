@@ -347,7 +347,8 @@ void
 producer_remove_all(PartitionSlot *slot)
 {
     uint64_t slot_part = pslot_owner_word(slot) >> 32;
-    uint32_t high = slot->producer_count == 0 && slot->producer_root == 0 ? 0 : atomic_u32_load(&head->high);
+    uint32_t high =
+        slot->producer_count == 0 && slot->producer_root == 0 ? 0 : atomic_u32_load(&head->high);
     uint32_t i;
 
     slot->producer_root = 0;

@@ -47,7 +47,8 @@ find_duplicate(const ProducerState *state, const uint8_t *header, ProducerBatch 
     for (i = 0; i < state->batch_count; i++) {
         const ProducerBatch *b = &state->batches[i];
 
-        if (b->last_sequence == last && first_sequence(b->last_sequence, b->offset_delta) == first) {
+        if (b->last_sequence == last &&
+            first_sequence(b->last_sequence, b->offset_delta) == first) {
             *ret = *b;
             return true;
         }
@@ -138,16 +139,15 @@ producer_apply_marker(ProducerState *state, const uint8_t *header, int32_t coord
 /* ---- snapshot file ------------------------------------------------------------------------------ */
 
 size_t
-producer_snapshot_size(int32_t count)
+producer_snapshot_bytes(int32_t count)
 {
     return PRODUCER_SNAPSHOT_HEAD_BYTES + (size_t)count * PRODUCER_SNAPSHOT_ENTRY_BYTES;
 }
 
 void
-producer_snapshot_put(uint8_t *file, int32_t index, int64_t producer_id,
-                      const ProducerState *state)
+producer_snapshot_put(uint8_t *file, int32_t index, int64_t producer_id, const ProducerState *state)
 {
-    uint8_t *at = file + producer_snapshot_size(index);
+    uint8_t *at = file + producer_snapshot_bytes(index);
     const ProducerBatch *last =
         state->batch_count == 0 ? NULL : &state->batches[state->batch_count - 1];
 
@@ -166,7 +166,7 @@ producer_snapshot_seal(uint8_t *file, int32_t count)
 {
     batch_store16(file, SNAPSHOT_VERSION);
     batch_store32(file + 6, (uint32_t)count);
-    batch_store32(file + 2, crc32c(file + 6, producer_snapshot_size(count) - 6));
+    batch_store32(file + 2, crc32c(file + 6, producer_snapshot_bytes(count) - 6));
 }
 
 int
@@ -179,7 +179,7 @@ producer_snapshot_check(BytesView file, int32_t *ret_count, ErrInfo *err)
     if (crc32c(file.ptr + 6, (size_t)file.len - 6) != batch_load32(file.ptr + 2))
         return err_set(err, OT_E_CORRUPT, "producer snapshot: wrong checksum");
     count = (int32_t)batch_load32(file.ptr + 6);
-    if (count < 0 || producer_snapshot_size(count) != (size_t)file.len)
+    if (count < 0 || producer_snapshot_bytes(count) != (size_t)file.len)
         return err_set(err, OT_E_CORRUPT, "producer snapshot: %d entries in %d bytes", (int)count,
                        (int)file.len);
     *ret_count = count;
@@ -189,10 +189,10 @@ producer_snapshot_check(BytesView file, int32_t *ret_count, ErrInfo *err)
 void
 producer_snapshot_get(BytesView file, int32_t index, int64_t *ret_producer_id, ProducerState *ret)
 {
-    const uint8_t *at = file.ptr + producer_snapshot_size(index);
+    const uint8_t *at = file.ptr + producer_snapshot_bytes(index);
     int64_t last_offset = (int64_t)batch_load64(at + 14);
 
-    ot_assert(producer_snapshot_size(index + 1) <= (size_t)file.len);
+    ot_assert(producer_snapshot_bytes(index + 1) <= (size_t)file.len);
     *ret = PRODUCER_STATE_EMPTY;
     *ret_producer_id = (int64_t)batch_load64(at);
     ret->epoch = (int16_t)batch_load16(at + 8);

@@ -9,14 +9,15 @@
 #define INDEX_ENTRY_BYTES 8
 #define TIME_ENTRY_BYTES  12
 
-int32_t
-roll_index_max(const TopicSettings *s)
+/* Entries that the indexes of a segment may hold (log.md 6.6, 6.7). */
+static int32_t
+index_max(const TopicSettings *s)
 {
     return s->segment_index_bytes / INDEX_ENTRY_BYTES;
 }
 
-int32_t
-roll_time_index_max(const TopicSettings *s)
+static int32_t
+time_index_max(const TopicSettings *s)
 {
     return s->segment_index_bytes / TIME_ENTRY_BYTES;
 }
@@ -44,7 +45,7 @@ roll_needed(const TopicSettings *s, const RollQuestion *q)
         return true;
     if (waited_too_long(s, q))
         return true;
-    if (q->index_count >= roll_index_max(s) || q->time_count >= roll_time_index_max(s) - 1)
+    if (q->index_count >= index_max(s) || q->time_count >= time_index_max(s) - 1)
         return true;
     return q->batch_last_offset - q->active_base > INT32_MAX;
 }

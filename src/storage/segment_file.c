@@ -15,8 +15,10 @@
 #define BASE_DIGITS 20
 
 static const char *const suffixes[SEGMENT_FILE_COUNT] = {
-    [SEGMENT_LOG] = ".log",           [SEGMENT_INDEX] = ".index",
-    [SEGMENT_TIMEINDEX] = ".timeindex", [SEGMENT_TXNINDEX] = ".txnindex",
+    [SEGMENT_LOG] = ".log",
+    [SEGMENT_INDEX] = ".index",
+    [SEGMENT_TIMEINDEX] = ".timeindex",
+    [SEGMENT_TXNINDEX] = ".txnindex",
     [SEGMENT_SNAPSHOT] = ".snapshot",
 };
 
@@ -33,9 +35,9 @@ void
 plog_file_path(const PartitionSlot *slot, int64_t base, SegmentFile kind,
                char ret[LIMIT_PATH_BYTES])
 {
-    int n = snprintf(ret, LIMIT_PATH_BYTES, "%s/%s-%" PRId32 "/%020" PRId64 "%s",
-                     logdir_path(slot->log_dir), slot->topic, slot->partition, base,
-                     suffixes[kind]);
+    int n =
+        snprintf(ret, LIMIT_PATH_BYTES, "%s/%s-%" PRId32 "/%020" PRId64 "%s",
+                 logdir_path(slot->log_dir), slot->topic, slot->partition, base, suffixes[kind]);
 
     ot_assert(n > 0 && n < LIMIT_PATH_BYTES);
 }

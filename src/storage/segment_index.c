@@ -160,8 +160,7 @@ entry_count(FileRef *file, const SegmentView *seg, int32_t published, int32_t en
 
 static int
 search_segment(const PartitionSlot *slot, const SegmentView *seg, SegmentFile kind,
-               int32_t published, int64_t target, uint8_t *ret_entry, bool *ret_found,
-               ErrInfo *err)
+               int32_t published, int64_t target, uint8_t *ret_entry, bool *ret_found, ErrInfo *err)
 {
     FileSearch s = {.entry_bytes = kind == SEGMENT_INDEX ? INDEX_ENTRY_BYTES : TIME_ENTRY_BYTES,
                     .key_of = kind == SEGMENT_INDEX ? index_key : time_key};

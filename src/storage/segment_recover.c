@@ -284,8 +284,8 @@ scan_batches(Recovery *r, int64_t *ret_end, ErrInfo *err)
         if (what == BATCH_SCAN_OLD_FORMAT)
             return err_set(err, OT_E_UNSUPPORTED,
                            "segment %lld of %s-%d holds batches of an old format at position %lld",
-                           (long long)seg->base, r->load->slot->topic, (int)r->load->slot->partition,
-                           (long long)r->scan.pos);
+                           (long long)seg->base, r->load->slot->topic,
+                           (int)r->load->slot->partition, (long long)r->scan.pos);
         if (what != BATCH_SCAN_OK)
             return 0;
         memcpy(header, batch.header, sizeof header);
@@ -332,8 +332,9 @@ force_last_time(Recovery *r, ErrInfo *err)
 
     if (seg->max_timestamp <= seg->last_time_entry)
         return 0;
-    time_entry_encode(at, (TimeEntry){.timestamp = seg->max_timestamp,
-                                      .offset_rel = (int32_t)(seg->max_timestamp_offset - seg->base)});
+    time_entry_encode(at,
+                      (TimeEntry){.timestamp = seg->max_timestamp,
+                                  .offset_rel = (int32_t)(seg->max_timestamp_offset - seg->base)});
     seg->time_count++;
     seg->last_time_entry = seg->max_timestamp;
     return entries_add(&r->time, at, TIME_ENTRY_BYTES, err);
@@ -506,7 +507,8 @@ segment_find_end(const LogLoad *load, LoadedSegment *seg, bool *ret_ok, ErrInfo 
         return rc;
     if (seg->index_count > 0)
         last = index_entry_decode(at);
-    rc = last_entry(load, seg->base, SEGMENT_TIMEINDEX, TIME_ENTRY_BYTES, at, &seg->time_count, err);
+    rc =
+        last_entry(load, seg->base, SEGMENT_TIMEINDEX, TIME_ENTRY_BYTES, at, &seg->time_count, err);
     if (rc != 0)
         return rc;
     if (seg->time_count > 0) {

@@ -19,7 +19,7 @@
 typedef struct ReplicaAppendArgs {
     Batch *batch; /* of batch_validate; patched in place */
     PlogOrigin origin;
-    int16_t acks;        /* -1, 0, 1 */
+    int16_t acks; /* -1, 0, 1 */
 } ReplicaAppendArgs;
 
 typedef struct ReplicaAppendResult {
@@ -57,8 +57,5 @@ int replica_delete_records(PartitionRef ref, int64_t offset, int64_t *ret_low_wa
  * OT_E_UNKNOWN_TOPIC_OR_PARTITION, OT_E_KAFKA_STORAGE_ERROR.
  */
 int replica_check_leader(PartitionRef ref, int32_t current_epoch, ErrInfo *err);
-
-/* Wakes all who wait on the partition (deleted, leadership changed); controller process. */
-void replica_wake_all(PartitionSlot *slot);
 
 #endif

@@ -20,11 +20,11 @@
 #include "ottla/common/view.h"
 #include "ottla/storage/epochs.h"
 
-#define CHECKPOINT_RECOVERY_POINT  "recovery-point-offset-checkpoint"
-#define CHECKPOINT_HIGH_WATERMARK  "replication-offset-checkpoint"
-#define CHECKPOINT_LOG_START       "log-start-offset-checkpoint"
-#define LEADER_EPOCH_FILE          "leader-epoch-checkpoint"
-#define PARTITION_METADATA_FILE    "partition.metadata"
+#define CHECKPOINT_RECOVERY_POINT "recovery-point-offset-checkpoint"
+#define CHECKPOINT_HIGH_WATERMARK "replication-offset-checkpoint"
+#define CHECKPOINT_LOG_START      "log-start-offset-checkpoint"
+#define LEADER_EPOCH_FILE         "leader-epoch-checkpoint"
+#define PARTITION_METADATA_FILE   "partition.metadata"
 
 /* ---- offset checkpoints ------------------------------------------------------------------- */
 
@@ -40,7 +40,8 @@ typedef struct OffsetCheckpointEntry {
  * Reads a whole file into a table for lookups; a missing or empty file gives an empty table.
  * OT_E_CORRUPT: not this format (the caller logs it and goes on with none, as Kafka does); OT_E_IO.
  */
-int offset_checkpoint_load(const char *folder, const char *name, OffsetCheckpoint **ret, ErrInfo *err);
+int offset_checkpoint_load(const char *folder, const char *name, OffsetCheckpoint **ret,
+                           ErrInfo *err);
 void offset_checkpoint_free(OffsetCheckpoint *cp);
 
 /* False: no entry (cp may be NULL). */
@@ -55,7 +56,8 @@ size_t offset_checkpoint_count(const OffsetCheckpoint *cp);
 typedef struct OffsetCheckpointWriter OffsetCheckpointWriter;
 OffsetCheckpointWriter *offset_checkpoint_writer_new(void);
 int offset_checkpoint_add(OffsetCheckpointWriter *w, const OffsetCheckpointEntry *entry);
-int offset_checkpoint_store(OffsetCheckpointWriter *w, const char *folder, const char *name, ErrInfo *err);
+int offset_checkpoint_store(OffsetCheckpointWriter *w, const char *folder, const char *name,
+                            ErrInfo *err);
 void offset_checkpoint_writer_free(OffsetCheckpointWriter *w);
 
 /* What the three files of all log directories say about one partition. */

@@ -32,8 +32,7 @@ int32_t epochs_truncate_start(EpochEntry *list, int32_t count, int64_t start_off
  * Where the records of an epoch end: ret->epoch is the largest known epoch <= the asked one and
  * ret->start_offset its end; both -1: undefined.
  */
-EpochEntry epochs_end_offset(const EpochEntry *list, int32_t count, int32_t epoch,
-                             int64_t log_end);
+EpochEntry epochs_end_offset(const EpochEntry *list, int32_t count, int32_t epoch, int64_t log_end);
 
 /* Epoch of the record at an offset, -1: unknown. */
 int32_t epochs_of_offset(const EpochEntry *list, int32_t count, int64_t offset);

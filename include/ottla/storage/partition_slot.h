@@ -31,7 +31,7 @@
 #include "ottla/ipc/twocopy.h"
 #include "ottla/ipc/waitlist.h"
 
-#define PSLOT_NONE     (-1)
+#define PSLOT_NONE (-1)
 
 /* How a slot is named across time: valid while the slot's generation is this one. */
 typedef struct PartitionRef {
@@ -62,29 +62,29 @@ typedef enum PslotState {
  *   T4  the inactive segments are seg_count entries from the chunk seg_head, entry seg_first on
  */
 typedef struct PlogTuple {
-    int64_t log_end;        /* LEO: the next offset to assign */
+    int64_t log_end; /* LEO: the next offset to assign */
     int64_t high_watermark;
     int64_t first_unstable; /* first offset of the earliest open transaction; -1: none */
     int64_t log_start;
-    int64_t durable;        /* everything below is on disk; also the recovery point */
+    int64_t durable; /* everything below is on disk; also the recovery point */
 
-    int64_t active_base;    /* base offset of the active segment */
-    int64_t max_timestamp;  /* largest of the active segment; -1: none */
+    int64_t active_base;          /* base offset of the active segment */
+    int64_t max_timestamp;        /* largest of the active segment; -1: none */
     int64_t max_timestamp_offset; /* last offset of the batch that holds it */
-    int64_t first_timestamp; /* maxTimestamp of its first batch; -1: none (6.7) */
-    int64_t created_ms;     /* wall clock of its creation or loading */
-    int64_t last_time_entry; /* timestamp of the last time index entry; -1: none */
-    int32_t active_size;    /* published bytes of its .log */
-    int32_t hw_pos;         /* position of high_watermark in the active segment; -1: not known */
+    int64_t first_timestamp;      /* maxTimestamp of its first batch; -1: none (6.7) */
+    int64_t created_ms;           /* wall clock of its creation or loading */
+    int64_t last_time_entry;      /* timestamp of the last time index entry; -1: none */
+    int32_t active_size;          /* published bytes of its .log */
+    int32_t hw_pos; /* position of high_watermark in the active segment; -1: not known */
     int32_t index_count;
     int32_t index_flushed;
     int32_t time_count;
     int32_t time_flushed;
     int32_t txn_index_size; /* bytes of its .txnindex; 0: no file */
     int32_t bytes_since_index;
-    int32_t jitter_ms;      /* of this segment (6.7) */
+    int32_t jitter_ms; /* of this segment (6.7) */
 
-    int32_t last_epoch;       /* latest entry of the leader-epoch file; -1: none */
+    int32_t last_epoch; /* latest entry of the leader-epoch file; -1: none */
     int64_t last_epoch_start;
 
     uint32_t seg_head; /* first chunk of inactive segments; 0: none */
@@ -110,7 +110,8 @@ typedef struct PartitionSlot {
     TwoCopy tuple_head;   /* of tuple below */
     AtomicU64 leadership; /* leader epoch << 32 | isr size << 16 | replica count << 8 | role */
     AtomicU64 settings;   /* index of the settings record << 32 | serial */
-    AtomicU32 file_generation; /* changes when files vanished or were renamed: cached fds are stale */
+    AtomicU32
+        file_generation; /* changes when files vanished or were renamed: cached fds are stale */
     AtomicU32 list_generation; /* changes when chunks were recycled: list readers start again */
     PLock append_lock;
     WaitList waiters;
@@ -120,10 +121,10 @@ typedef struct PartitionSlot {
     AtomicI64 producer_end; /* producer state covers [log start, producer_end): stored last */
     uint32_t producer_root; /* pool entry; 0: none */
     uint32_t producer_count;
-    AtomicU32 opening;           /* a process is inside plog_open_locked (informational) */
-    AtomicU32 dirty;             /* on the dirty list of its log directory */
-    AtomicU32 has_aborted;       /* some segment has a .txnindex */
-    AtomicI32 dirty_next;        /* slot + 1 of the next; 0: last */
+    AtomicU32 opening;       /* a process is inside plog_open_locked (informational) */
+    AtomicU32 dirty;         /* on the dirty list of its log directory */
+    AtomicU32 has_aborted;   /* some segment has a .txnindex */
+    AtomicI32 dirty_next;    /* slot + 1 of the next; 0: last */
     int64_t snapshot_offset; /* end offset of the newest producer snapshot file; -1: none */
     int64_t checkpointed;    /* recovery point that the checkpoint file holds */
 
@@ -175,11 +176,11 @@ typedef struct PslotIdentity {
     StrView topic; /* <= LIMIT_TOPIC_NAME_LEN */
     Uuid topic_id;
     int32_t partition;
-    int32_t log_dir;            /* index of logdirs.h */
-    int64_t recovery_point;     /* from the checkpoint files; 0 for a new partition */
+    int32_t log_dir;        /* index of logdirs.h */
+    int64_t recovery_point; /* from the checkpoint files; 0 for a new partition */
     int64_t log_start_offset;
     int64_t high_watermark;
-    uint64_t settings;          /* of topic_settings_new */
+    uint64_t settings; /* of topic_settings_new */
 } PslotIdentity;
 
 /*

@@ -107,8 +107,8 @@ typedef struct PlogAvailable {
     bool full;
     bool truncated;
 } PlogAvailable;
-int plog_available(PartitionRef ref, const PlogPosition *start, PlogBound bound,
-                   PlogAvailable *ret, ErrInfo *err);
+int plog_available(PartitionRef ref, const PlogPosition *start, PlogBound bound, PlogAvailable *ret,
+                   ErrInfo *err);
 
 /* One aborted transaction for a read_committed fetch (8.7). */
 typedef struct PlogAborted {
@@ -126,8 +126,8 @@ int plog_aborted(PartitionRef ref, int64_t fetch_offset, int64_t upper_bound, Ar
 /* ---- lookups (log.md 14.1, 14.2) ------------------------------------------------------------ */
 
 typedef struct PlogFound {
-    int64_t offset;    /* -1: not found */
-    int64_t timestamp; /* -1: not found */
+    int64_t offset;       /* -1: not found */
+    int64_t timestamp;    /* -1: not found */
     int32_t leader_epoch; /* of the batch; -1 unknown */
 } PlogFound;
 
@@ -209,8 +209,8 @@ typedef struct PlogAppendArgs {
     Batch *batch; /* of batch_validate; patched in place (base offset, leader epoch, append time) */
     PlogOrigin origin;
     int32_t leader_epoch;
-    int64_t now_ms;         /* wall clock, taken under the lock */
-    bool hw_follows;        /* the only replica: HW moves in the same publication */
+    int64_t now_ms;  /* wall clock, taken under the lock */
+    bool hw_follows; /* the only replica: HW moves in the same publication */
 } PlogAppendArgs;
 
 typedef struct PlogAppendResult {
@@ -218,7 +218,7 @@ typedef struct PlogAppendResult {
     int64_t last_offset;
     int64_t log_append_time_ms; /* -1 unless LogAppendTime; a duplicate: its batch's maxTimestamp */
     int64_t log_start_offset;
-    bool duplicate;             /* nothing was written */
+    bool duplicate; /* nothing was written */
     bool rolled;
 } PlogAppendResult;
 

@@ -32,7 +32,7 @@ typedef struct ProducerBatch {
 
 typedef struct ProducerState {
     int64_t last_timestamp;
-    int64_t txn_first_offset; /* -1: no open transaction */
+    int64_t txn_first_offset;  /* -1: no open transaction */
     int32_t coordinator_epoch; /* -1: unknown */
     int16_t epoch;             /* -1: unknown */
     uint16_t batch_count;
@@ -41,10 +41,10 @@ typedef struct ProducerState {
 
 static_assert(sizeof(ProducerState) == 144 && sizeof(ProducerState) % 8 == 0, "copied by words");
 
-#define PRODUCER_STATE_EMPTY                                                                       \
-    ((ProducerState){.last_timestamp = -1,                                                         \
-                     .txn_first_offset = -1,                                                       \
-                     .coordinator_epoch = -1,                                                      \
+#define PRODUCER_STATE_EMPTY                  \
+    ((ProducerState){.last_timestamp = -1,    \
+                     .txn_first_offset = -1,  \
+                     .coordinator_epoch = -1, \
                      .epoch = BATCH_NO_PRODUCER_EPOCH})
 
 /* -1: no data batch remembered. */
@@ -55,7 +55,7 @@ typedef enum ProducerCheck {
     PRODUCER_NEXT,      /* append */
     PRODUCER_DUPLICATE, /* *ret_duplicate is the batch it repeats */
     PRODUCER_OUT_OF_ORDER,
-    PRODUCER_FENCED,    /* older epoch: INVALID_PRODUCER_EPOCH */
+    PRODUCER_FENCED, /* older epoch: INVALID_PRODUCER_EPOCH */
     PRODUCER_BAD_TXN_STATE,
     PRODUCER_CHECK_COUNT
 } ProducerCheck;
@@ -74,8 +74,7 @@ ProducerCheck producer_check(const ProducerState *state, const uint8_t *header, 
 void producer_apply_batch(ProducerState *state, const uint8_t *header);
 
 /* Takes over an end-transaction marker (8.6). */
-void producer_apply_marker(ProducerState *state, const uint8_t *header,
-                           int32_t coordinator_epoch);
+void producer_apply_marker(ProducerState *state, const uint8_t *header, int32_t coordinator_epoch);
 
 /* ---- snapshot file ---------------------------------------------------------------------------- */
 
@@ -83,7 +82,7 @@ void producer_apply_marker(ProducerState *state, const uint8_t *header,
 #define PRODUCER_SNAPSHOT_ENTRY_BYTES 46
 
 /* Bytes of a file with this many entries. */
-size_t producer_snapshot_size(int32_t count);
+size_t producer_snapshot_bytes(int32_t count);
 
 /* Encodes one entry at its place in the file. */
 void producer_snapshot_put(uint8_t *file, int32_t index, int64_t producer_id,

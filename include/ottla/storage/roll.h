@@ -12,10 +12,6 @@
 
 #include "ottla/common/topic_settings.h"
 
-/* Entries that the indexes of a segment may hold (log.md 6.6, 6.7). */
-int32_t roll_index_max(const TopicSettings *s);
-int32_t roll_time_index_max(const TopicSettings *s);
-
 /* What a batch meets at the end of the log. */
 typedef struct RollQuestion {
     int64_t active_base;

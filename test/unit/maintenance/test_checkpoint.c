@@ -150,10 +150,14 @@ killed_in_a_checkpoint(void **state)
         assert_int_equal(kit_verify(ref, 0), end);
         for (int n = 0; n < 150; n++)
             assert_int_equal(
-                kit_append(ref, &(KitBatch){.producer_id = 6, .sequence = (int32_t)end + n, .value_bytes = 300},
-                           NULL), 0);
+                kit_append(
+                    ref,
+                    &(KitBatch){.producer_id = 6, .sequence = (int32_t)end + n, .value_bytes = 300},
+                    NULL),
+                0);
         end += 150;
-        assert_true(WIFSIGNALED(kit_wait(kit_fork(die_in_checkpoint, (void *)(uintptr_t)points[i]))));
+        assert_true(
+            WIFSIGNALED(kit_wait(kit_fork(die_in_checkpoint, (void *)(uintptr_t)points[i]))));
         kit_restart(false);
         all = logdir_checkpoints_load();
         o = logdir_checkpoints_get(all, 0, STRVIEW("dying"), 0);
@@ -161,8 +165,11 @@ killed_in_a_checkpoint(void **state)
         ref = kit_partition_at("dying", 0, o.recovery_point, o.log_start_offset);
         assert_int_equal(kit_verify(ref, 0), end);
         assert_int_equal(
-            kit_append(ref, &(KitBatch){.producer_id = 6, .sequence = (int32_t)end - 1, .value_bytes = 300},
-                       &result), 0);
+            kit_append(
+                ref,
+                &(KitBatch){.producer_id = 6, .sequence = (int32_t)end - 1, .value_bytes = 300},
+                &result),
+            0);
         assert_true(result.duplicate);
         kit_restart(false);
     }

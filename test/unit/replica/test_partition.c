@@ -30,7 +30,8 @@ min_isr(void **state)
 static void
 high_watermark(void **state)
 {
-    PartitionView v = {.high_watermark = 5, .log_end = 9, .replica_count = 1, .isr_count = 1, .min_isr = 1};
+    PartitionView v = {
+        .high_watermark = 5, .log_end = 9, .replica_count = 1, .isr_count = 1, .min_isr = 1};
     PartitionActions a = partition_leo_advanced(&v);
 
     (void)state;

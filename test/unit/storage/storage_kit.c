@@ -251,8 +251,8 @@ verify_slice(const PlogSlice *slice, int64_t next)
     assert_int_equal(pread(slice->fd, bytes, (size_t)slice->len, slice->pos), slice->len);
     while (pos < slice->len) {
         int64_t size = 0;
-        BatchScan what =
-            batch_scan((BytesView){bytes + pos, slice->len - (int32_t)pos}, slice->len - pos, &size);
+        BatchScan what = batch_scan((BytesView){bytes + pos, slice->len - (int32_t)pos},
+                                    slice->len - pos, &size);
 
         assert_int_equal(what, BATCH_SCAN_OK);
         assert_true(batch_crc_ok(bytes + pos, (size_t)size));

@@ -43,9 +43,9 @@ void kit_set_epoch(PartitionRef ref, int32_t leader_epoch);
 
 /* A batch to append. */
 typedef struct KitBatch {
-    int count;         /* records, default 1 */
-    int value_bytes;   /* of each, default 10 */
-    int64_t timestamp; /* of the first; the next ones +1; 0: KIT_NOW_MS */
+    int count;           /* records, default 1 */
+    int value_bytes;     /* of each, default 10 */
+    int64_t timestamp;   /* of the first; the next ones +1; 0: KIT_NOW_MS */
     int64_t producer_id; /* 0: none */
     int16_t epoch;
     int32_t sequence;

@@ -79,11 +79,13 @@ compare_batches(PartitionRef ref, const json_t *segments, int64_t from)
     const json_t *segment;
     size_t i;
 
-    json_array_foreach (segments, i, segment) {
+    json_array_foreach(segments, i, segment)
+    {
         const json_t *batch;
         size_t b;
 
-        json_array_foreach (json_object_get(segment, "batches"), b, batch) {
+        json_array_foreach(json_object_get(segment, "batches"), b, batch)
+        {
             int64_t base = number(batch, "base");
             uint8_t header[BATCH_HEADER_BYTES];
             PlogReadResult r;
@@ -91,8 +93,9 @@ compare_batches(PartitionRef ref, const json_t *segments, int64_t from)
             if (number(batch, "last") < from)
                 continue;
             assert_int_equal(
-                plog_read(ref, &(PlogReadArgs){base < from ? from : base, PLOG_BOUND_LEO, 1, true}, &r,
-                          NULL), 0);
+                plog_read(ref, &(PlogReadArgs){base < from ? from : base, PLOG_BOUND_LEO, 1, true},
+                          &r, NULL),
+                0);
             assert_int_equal(r.slice.len, number(batch, "size"));
             assert_int_equal(r.slice.pos, number(batch, "position"));
             assert_int_equal(pread(r.slice.fd, header, sizeof header, r.slice.pos), sizeof header);
@@ -116,12 +119,15 @@ compare_aborted(PartitionRef ref, const json_t *segments, int64_t from)
     const json_t *segment;
     size_t i;
 
-    assert_int_equal(plog_aborted(ref, from, offsets.log_end_offset, kit_arena, &list, &count, NULL), 0);
-    json_array_foreach (segments, i, segment) {
+    assert_int_equal(
+        plog_aborted(ref, from, offsets.log_end_offset, kit_arena, &list, &count, NULL), 0);
+    json_array_foreach(segments, i, segment)
+    {
         const json_t *aborted;
         size_t a;
 
-        json_array_foreach (json_object_get(segment, "aborted"), a, aborted) {
+        json_array_foreach(json_object_get(segment, "aborted"), a, aborted)
+        {
             if (number(aborted, "last") < from)
                 continue;
             assert_true(expected < count);
@@ -147,7 +153,8 @@ compare_producers(PartitionRef ref, const json_t *snapshots)
         return;
     assert_int_equal(plog_producers(ref, kit_arena, &list, &count, NULL), 0);
     assert_int_equal(count, json_array_size(producers));
-    json_array_foreach (producers, i, p) {
+    json_array_foreach(producers, i, p)
+    {
         int32_t k = 0;
 
         while (k < count && list[k].producer_id != number(p, "producer"))
@@ -171,8 +178,9 @@ compare_epochs(PartitionRef ref, const json_t *epochs)
         PlogEpochEnd end;
 
         assert_int_equal(
-            plog_epoch_end_offset(ref, (int32_t)json_integer_value(json_array_get(this_one, 0)), &end,
-                                  NULL), 0);
+            plog_epoch_end_offset(ref, (int32_t)json_integer_value(json_array_get(this_one, 0)),
+                                  &end, NULL),
+            0);
         assert_int_equal(end.end_offset, json_integer_value(json_array_get(next, 1)));
     }
 }
@@ -195,11 +203,13 @@ a_clean_node(void **state)
     assert_true(clean);
     checkpoints = logdir_checkpoints_load();
     files = json_object_get(json_object_get(json_object_get(json, "dirs"), "data"), "partitions");
-    json_object_foreach (json_object_get(json, "topics"), topic, t) {
+    json_object_foreach(json_object_get(json, "topics"), topic, t)
+    {
         const char *number_text;
         json_t *p;
 
-        json_object_foreach (json_object_get(t, "partitions"), number_text, p) {
+        json_object_foreach(json_object_get(t, "partitions"), number_text, p)
+        {
             int32_t partition = (int32_t)strtol(number_text, NULL, 10);
             PartitionRef ref =
                 open_golden(topic, json_string_value(json_object_get(t, "id")), partition);
@@ -219,7 +229,8 @@ a_clean_node(void **state)
             assert_int_equal(plog_find_max_timestamp(ref, kit_arena, &found, NULL), 0);
             if (found.offset >= 0 && found.offset >= offsets.log_start_offset)
                 assert_int_equal(found.timestamp, json_integer_value(json_array_get(max, 1)));
-            batches += compare_batches(ref, json_object_get(f, "segments"), offsets.log_start_offset);
+            batches +=
+                compare_batches(ref, json_object_get(f, "segments"), offsets.log_start_offset);
             compare_aborted(ref, json_object_get(f, "segments"), offsets.log_start_offset);
             compare_producers(ref, json_object_get(f, "producer_snapshots"));
             compare_epochs(ref, json_object_get(f, "epochs"));
@@ -255,11 +266,13 @@ a_killed_node(void **state)
     recovered = json_object_get(json, "kafka_recovered");
     ends = json_object_get(recovered, "ends");
     before = json_object_get(recovered, "topics");
-    json_object_foreach (before, topic, t) {
+    json_object_foreach(before, topic, t)
+    {
         const char *number_text;
         json_t *p;
 
-        json_object_foreach (json_object_get(t, "partitions"), number_text, p) {
+        json_object_foreach(json_object_get(t, "partitions"), number_text, p)
+        {
             int32_t partition = (int32_t)strtol(number_text, NULL, 10);
             PartitionRef ref =
                 open_golden(topic, json_string_value(json_object_get(t, "id")), partition);

@@ -75,7 +75,8 @@ reads_by_offset_and_budget(void **state)
     assert_int_equal(plog_read(ref, &(PlogReadArgs){2001, PLOG_BOUND_HW, 7, false}, &r, &err), 0);
     assert_int_equal(r.slice.len, 7);
     plog_slice_release(&r.slice);
-    assert_int_equal(plog_read(ref, &(PlogReadArgs){0, PLOG_BOUND_HW, 3 * one + 5, true}, &r, &err), 0);
+    assert_int_equal(plog_read(ref, &(PlogReadArgs){0, PLOG_BOUND_HW, 3 * one + 5, true}, &r, &err),
+                     0);
     assert_int_equal(r.slice.len, 3 * one + 5);
     plog_slice_release(&r.slice);
     /* the end: empty; beyond: 1 */
@@ -212,11 +213,13 @@ finds_by_timestamp(void **state)
     for (int i = 0; i < 300; i++)
         kit_append_ok(ref, &(KitBatch){.count = 3, .value_bytes = 200, .timestamp = 1000 + i * 10});
     for (int i = 0; i < 300; i += 7) {
-        assert_int_equal(plog_find_by_timestamp(ref, 1000 + i * 10 + 1, kit_arena, &found, &err), 0);
+        assert_int_equal(plog_find_by_timestamp(ref, 1000 + i * 10 + 1, kit_arena, &found, &err),
+                         0);
         assert_int_equal(found.offset, i * 3 + 1);
         assert_int_equal(found.timestamp, 1000 + i * 10 + 1);
         assert_int_equal(found.leader_epoch, 0);
-        assert_int_equal(plog_find_by_timestamp(ref, 1000 + i * 10 - 5, kit_arena, &found, &err), 0);
+        assert_int_equal(plog_find_by_timestamp(ref, 1000 + i * 10 - 5, kit_arena, &found, &err),
+                         0);
         assert_int_equal(found.offset, i * 3);
     }
     assert_int_equal(plog_find_by_timestamp(ref, 99999, kit_arena, &found, &err), 0);
@@ -374,7 +377,8 @@ a_new_topic_does_not_wait_for_the_burial(void **state)
         kit_append_ok(old, &(KitBatch){0});
     pslot_retire(pslot_at(old.slot));
     pslot_at(old.slot)->topic_id.b[15] = 99; /* the kit's ids follow the name: make it another */
-    assert_int_equal(partition_metadata_store(kit_path(old, ""), pslot_at(old.slot)->topic_id, &err), 0);
+    assert_int_equal(
+        partition_metadata_store(kit_path(old, ""), pslot_at(old.slot)->topic_id, &err), 0);
     fresh = kit_partition("same", 0);
     assert_int_not_equal(fresh.slot, old.slot);
     assert_int_equal(kit_append_ok(fresh, &(KitBatch){0}), 0);

@@ -79,7 +79,7 @@ static const struct {
     const char *point;
     bool published;
 } append_points[] = {
-    {"plog.append.begin", false},   {"plog.append.written", false}, {"plog.append.indexed", false},
+    {"plog.append.begin", false},    {"plog.append.written", false}, {"plog.append.indexed", false},
     {"plog.append.published", true}, {"plog.append.producer", true}, {"plog.append.end", true},
 };
 
@@ -166,8 +166,8 @@ epoch_and_roll(void **state)
         PlogEpochEnd e;
         assert_int_equal(plog_epoch_end_offset(ref, 0, &e, NULL), 0);
         assert_int_equal(e.end_offset, 30);
-        assert_int_equal(retry(ref, (KitBatch){.value_bytes = 200, .producer_id = 3, .sequence = 59}),
-                         3);
+        assert_int_equal(
+            retry(ref, (KitBatch){.value_bytes = 200, .producer_id = 3, .sequence = 59}), 3);
     }
 }
 
@@ -203,7 +203,8 @@ opening(void **state)
     kit_settings.segment_bytes = 1000;
     ref = kit_partition("opening", 0);
     for (int n = 0; n < 100; n++)
-        kit_append_ok(ref, &(KitBatch){.value_bytes = 100, .producer_id = n % 7 + 1, .sequence = n / 7});
+        kit_append_ok(ref,
+                      &(KitBatch){.value_bytes = 100, .producer_id = n % 7 + 1, .sequence = n / 7});
     for (size_t i = 0; i < sizeof points / sizeof points[0]; i++) {
         kit_restart(false);
         ref = kit_partition("opening", 0);

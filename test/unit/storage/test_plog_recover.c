@@ -126,7 +126,9 @@ the_log_alone_is_enough(void **state)
     ref = kit_partition(TOPIC, 0);
     for (int s = 19; s >= 15; s--) {
         assert_int_equal(
-            kit_append(ref, &(KitBatch){.value_bytes = 300, .producer_id = 2, .sequence = s}, &result), 0);
+            kit_append(ref, &(KitBatch){.value_bytes = 300, .producer_id = 2, .sequence = s},
+                       &result),
+            0);
         assert_true(result.duplicate);
         assert_int_equal(result.base_offset, s * 5 + 1);
     }
@@ -188,7 +190,8 @@ damage_is_cut(void **state)
     static const struct {
         Damage damage;
         int64_t lost;
-    } cases[] = {{garbage, 0}, {zeros, 0}, {torn, 1}, {flipped, 1}, {no_indexes, 0}, {bad_index, 0}};
+    } cases[] = {{garbage, 0}, {zeros, 0},      {torn, 1},
+                 {flipped, 1}, {no_indexes, 0}, {bad_index, 0}};
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -355,7 +358,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(clean_stop_needs_no_scan, kit_setup, kit_teardown),
-        cmocka_unit_test_setup_teardown(repetitions_are_known_after_a_restart, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(repetitions_are_known_after_a_restart, kit_setup,
+                                        kit_teardown),
         cmocka_unit_test_setup_teardown(the_log_alone_is_enough, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(damage_is_cut, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(recovery_begins_at_its_point, kit_setup, kit_teardown),
@@ -363,7 +367,8 @@ main(void)
         cmocka_unit_test_setup_teardown(epochs_come_from_the_batches, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(log_start_survives, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(an_old_format_is_left_alone, kit_setup, kit_teardown),
-        cmocka_unit_test_setup_teardown(somebody_elses_folder_is_set_aside, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(somebody_elses_folder_is_set_aside, kit_setup,
+                                        kit_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

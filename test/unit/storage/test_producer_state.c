@@ -18,7 +18,8 @@
 static int
 send_batch(PartitionRef ref, int64_t id, int16_t epoch, int32_t sequence)
 {
-    return kit_append(ref, &(KitBatch){.producer_id = id, .epoch = epoch, .sequence = sequence}, NULL);
+    return kit_append(ref, &(KitBatch){.producer_id = id, .epoch = epoch, .sequence = sequence},
+                      NULL);
 }
 
 static void
@@ -40,23 +41,28 @@ sequences(void **state)
     for (int s = 1; s < 10; s++)
         assert_int_equal(send_batch(ref, 1, 2, s), 0);
     for (int s = 5; s < 10; s++) {
-        assert_int_equal(kit_append(ref, &(KitBatch){.producer_id = 1, .epoch = 2, .sequence = s}, &result), 0);
+        assert_int_equal(
+            kit_append(ref, &(KitBatch){.producer_id = 1, .epoch = 2, .sequence = s}, &result), 0);
         assert_true(result.duplicate);
         assert_int_equal(result.base_offset, 2 + s);
         assert_int_equal(result.log_append_time_ms, KIT_NOW_MS);
     }
     assert_int_equal(send_batch(ref, 1, 2, 4), OT_E_OUT_OF_ORDER_SEQUENCE_NUMBER);
     /* the same first sequence with another length is no repetition */
-    assert_int_equal(kit_append(ref, &(KitBatch){.count = 2, .producer_id = 1, .epoch = 2, .sequence = 9}, NULL),
-                     OT_E_OUT_OF_ORDER_SEQUENCE_NUMBER);
+    assert_int_equal(
+        kit_append(ref, &(KitBatch){.count = 2, .producer_id = 1, .epoch = 2, .sequence = 9}, NULL),
+        OT_E_OUT_OF_ORDER_SEQUENCE_NUMBER);
     assert_int_equal(kit_offsets(ref).log_end_offset, 12);
     /* an id with epoch -1 is taken and recognised */
     assert_int_equal(send_batch(ref, 2, -1, 5), 0);
-    assert_int_equal(kit_append(ref, &(KitBatch){.producer_id = 2, .epoch = -1, .sequence = 5}, &result), 0);
+    assert_int_equal(
+        kit_append(ref, &(KitBatch){.producer_id = 2, .epoch = -1, .sequence = 5}, &result), 0);
     assert_true(result.duplicate);
     /* transactions do not begin here yet */
-    assert_int_equal(kit_append(ref, &(KitBatch){.producer_id = 3, .attributes = BATCH_ATTR_TRANSACTIONAL}, NULL),
-                     OT_E_INVALID_TXN_STATE);
+    assert_int_equal(
+        kit_append(ref, &(KitBatch){.producer_id = 3, .attributes = BATCH_ATTR_TRANSACTIONAL},
+                   NULL),
+        OT_E_INVALID_TXN_STATE);
 }
 
 static void
@@ -66,10 +72,16 @@ sequences_wrap(void **state)
     PlogAppendResult result;
 
     (void)state;
-    assert_int_equal(kit_append(ref, &(KitBatch){.count = 4, .producer_id = 1, .sequence = INT32_MAX - 1}, &result), 0);
+    assert_int_equal(
+        kit_append(ref, &(KitBatch){.count = 4, .producer_id = 1, .sequence = INT32_MAX - 1},
+                   &result),
+        0);
     /* last sequence is 1 after MAX-1, MAX, 0, 1 */
     assert_int_equal(send_batch(ref, 1, 0, 3), OT_E_OUT_OF_ORDER_SEQUENCE_NUMBER);
-    assert_int_equal(kit_append(ref, &(KitBatch){.count = 4, .producer_id = 1, .sequence = INT32_MAX - 1}, &result), 0);
+    assert_int_equal(
+        kit_append(ref, &(KitBatch){.count = 4, .producer_id = 1, .sequence = INT32_MAX - 1},
+                   &result),
+        0);
     assert_true(result.duplicate);
     assert_int_equal(send_batch(ref, 1, 0, 2), 0);
     assert_int_equal(send_batch(ref, 2, 0, INT32_MAX), 0);
@@ -112,11 +124,13 @@ snapshot_bytes(void **state)
     assert_int_equal(back.coordinator_epoch, 4);
     for (size_t i = 0; i < sizeof file; i++) {
         file[i] ^= 1;
-        assert_int_equal(producer_snapshot_check((BytesView){file, sizeof file}, &count, NULL), OT_E_CORRUPT);
+        assert_int_equal(producer_snapshot_check((BytesView){file, sizeof file}, &count, NULL),
+                         OT_E_CORRUPT);
         file[i] ^= 1;
     }
     for (int32_t len = 0; len < (int32_t)sizeof file; len++)
-        assert_int_equal(producer_snapshot_check((BytesView){file, len}, &count, NULL), OT_E_CORRUPT);
+        assert_int_equal(producer_snapshot_check((BytesView){file, len}, &count, NULL),
+                         OT_E_CORRUPT);
 }
 
 /* The tree of a partition against a plain array. */
@@ -170,7 +184,8 @@ pool_is_full(void **state)
 
     (void)state;
     for (int i = 1; i <= 300; i++)
-        assert_int_equal(kit_append(a, &(KitBatch){.producer_id = i, .timestamp = KIT_NOW_MS + i}, NULL), 0);
+        assert_int_equal(
+            kit_append(a, &(KitBatch){.producer_id = i, .timestamp = KIT_NOW_MS + i}, NULL), 0);
     assert_int_equal(producer_pool_used(), 300);
     assert_int_equal(send_batch(a, 1000, 0, 0), 0); /* instead of producer 1 */
     assert_int_equal(send_batch(b, 1001, 0, 0), 0); /* b has none: one of a goes */
@@ -211,7 +226,8 @@ idle_producers_expire(void **state)
 
     (void)state;
     for (int i = 1; i <= 200; i++)
-        assert_int_equal(kit_append(ref, &(KitBatch){.producer_id = i, .timestamp = KIT_NOW_MS + i}, NULL), 0);
+        assert_int_equal(
+            kit_append(ref, &(KitBatch){.producer_id = i, .timestamp = KIT_NOW_MS + i}, NULL), 0);
     assert_int_equal(plog_expire_producers(ref, KIT_NOW_MS + 1150, 1000), 150);
     assert_int_equal(plog_producers(ref, kit_arena, &list, &count, NULL), 0);
     assert_int_equal(count, 50);

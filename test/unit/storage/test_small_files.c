@@ -28,10 +28,18 @@ put_file(const char *name, const char *text)
 static void
 offset_checkpoints(void **state)
 {
-    static const char *const bad[] = {"1\n0\n",           "0\n2\na 0 1\n",      "0\n1\na 0 1\nb 0 1\n",
-                                      "0\n1\na 0\n",      "0\n1\na 0 1 2\n",    "0\n1\na -1 5\n",
-                                      "0\nx\n",           "0\n-1\n",            "0\n1\na 0 99999999999999999999\n",
-                                      "0\n1000000000\n",  "0\n1\na 4294967296 1\n", "0"};
+    static const char *const bad[] = {"1\n0\n",
+                                      "0\n2\na 0 1\n",
+                                      "0\n1\na 0 1\nb 0 1\n",
+                                      "0\n1\na 0\n",
+                                      "0\n1\na 0 1 2\n",
+                                      "0\n1\na -1 5\n",
+                                      "0\nx\n",
+                                      "0\n-1\n",
+                                      "0\n1\na 0 99999999999999999999\n",
+                                      "0\n1000000000\n",
+                                      "0\n1\na 4294967296 1\n",
+                                      "0"};
     OffsetCheckpointWriter *w = offset_checkpoint_writer_new();
     OffsetCheckpoint *cp;
     int64_t offset;
@@ -39,8 +47,10 @@ offset_checkpoints(void **state)
 
     (void)state;
     for (int i = 0; i < 100; i++)
-        assert_int_equal(offset_checkpoint_add(w, &(OffsetCheckpointEntry){STRVIEW("b"), 99 - i, i}), 0);
-    assert_int_equal(offset_checkpoint_add(w, &(OffsetCheckpointEntry){STRVIEW("a.x"), 0, INT64_MAX}), 0);
+        assert_int_equal(
+            offset_checkpoint_add(w, &(OffsetCheckpointEntry){STRVIEW("b"), 99 - i, i}), 0);
+    assert_int_equal(
+        offset_checkpoint_add(w, &(OffsetCheckpointEntry){STRVIEW("a.x"), 0, INT64_MAX}), 0);
     assert_int_equal(offset_checkpoint_store(w, kit_dir, "cp", &err), 0);
     offset_checkpoint_writer_free(w);
     assert_int_equal(offset_checkpoint_load(kit_dir, "cp", &cp, &err), 0);
@@ -107,8 +117,9 @@ epoch_lists(void **state)
 static void
 epoch_files(void **state)
 {
-    static const char *const bad[] = {"0\n1\n0\n", "0\n2\n0 0\n", "0\n2\n1 0\n0 5\n", "0\n2\n0 5\n1 5\n",
-                                      "0\n1\n-1 0\n", "2\n0\n", "0\n1\n0 0\n1 1\n"};
+    static const char *const bad[] = {"0\n1\n0\n",        "0\n2\n0 0\n",  "0\n2\n1 0\n0 5\n",
+                                      "0\n2\n0 5\n1 5\n", "0\n1\n-1 0\n", "2\n0\n",
+                                      "0\n1\n0 0\n1 1\n"};
     EpochEntry in[] = {{0, 0}, {2, 28}};
     EpochEntry *out = NULL;
     int32_t count;
@@ -149,8 +160,10 @@ metadata_files(void **state)
 static void
 folder_names(void **state)
 {
-    static const char *const bad[] = {"a", "a-", "-1", "a-x", "a-1x", "a-99999999999", "a b-1", "..-1",
-                                      "meta.properties", ".lock", "a-0.deleted", ""};
+    static const char *const bad[] = {"a",     "a-",          "-1",
+                                      "a-x",   "a-1x",        "a-99999999999",
+                                      "a b-1", "..-1",        "meta.properties",
+                                      ".lock", "a-0.deleted", ""};
     char name[PARTITION_DIR_NAME_MAX];
     char longest[LIMIT_TOPIC_NAME_LEN + 1];
     PartitionDirKind kind;
@@ -182,8 +195,11 @@ static void
 when_to_roll(void **state)
 {
     TopicSettings s = kit_settings;
-    RollQuestion q = {.first_timestamp = 1000, .batch_max_timestamp = 1000, .active_size = 100,
-                      .batch_size = 50, .batch_last_offset = 10};
+    RollQuestion q = {.first_timestamp = 1000,
+                      .batch_max_timestamp = 1000,
+                      .active_size = 100,
+                      .batch_size = 50,
+                      .batch_last_offset = 10};
 
     (void)state;
     s.segment_bytes = 150;

@@ -76,7 +76,7 @@ turn_add(Controller *c, Turn *turn, const RecordList *records, ErrInfo *err)
 
     for (int32_t i = 0; rc == 0 && i < records->count; i++) {
         record_list_add_raw(&turn->records, records->items[i]);
-        rc = record_apply(&c->image, &c->apply, records->items[i], turn->arena, changes, err);
+        rc = record_apply(&c->image, &c->apply, records->items[i], c->scratch, changes, err);
     }
     if (rc == 0) {
         fresh = *changes;
@@ -84,6 +84,7 @@ turn_add(Controller *c, Turn *turn, const RecordList *records, ErrInfo *err)
         fresh.count -= first_change;
         rc = hosting_prepare(&c->hosting, &c->image, &fresh, err);
     }
+    arena_reset(c->scratch);
     if (rc == 0 && (turn->records.no_memory || changes->no_memory ||
                     !extend_batches(turn, records->count, records->bytes)))
         rc = err_set(err, OT_E_NO_MEMORY, "no memory for a turn of the controller");

@@ -47,7 +47,8 @@ typedef struct Controller {
     ApplyState apply;
     Hosting hosting;
     RandomSeq random;
-    Arena *arena; /* texts of the voter set */
+    Arena *arena;   /* texts of the voter set */
+    Arena *scratch; /* a record while it is applied: apart from what a turn keeps */
     VoterSet voters;
     bool voters_from_format; /* the set stems from the 0-0 checkpoint alone */
     bool saw_data;           /* some data record was ever written */

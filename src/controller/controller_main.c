@@ -168,6 +168,7 @@ become_active(Controller *c)
     mbox_worker_open(MBOX_CONTROLLER);
     atomic_i32_store(&shared_page->controller_epoch, c->quorum.epoch);
     atomic_u32_store(&shared_page->controller_active, 1);
+    node_wake_supervisor();
     title_set("active");
     log_msg(LL_NOTICE, "controller",
             "active controller of the quorum; epoch=%d offset=%" PRId64 " topics=%d "

@@ -386,10 +386,11 @@ controller_start(Controller *c, const ControllerSettings *settings, int64_t now_
     *c = (Controller){.settings = *settings, .last_snapshot_ms = now_ms};
     c->random.state = random_u64();
     c->arena = arena_new(4096, 0);
+    c->scratch = arena_new(65536, 0);
     image_writer_init(&c->image);
     hosting_init(&c->hosting, settings->node_id);
     rc = metalog_open(&c->log, settings->metadata_dir, &settings->log, err);
-    if (rc == 0 && (arena == NULL || c->arena == NULL))
+    if (rc == 0 && (arena == NULL || c->arena == NULL || c->scratch == NULL))
         rc = err_set(err, OT_E_NO_MEMORY, "no memory for the controller");
     if (rc == 0)
         rc = replay_all(c, err);
@@ -418,5 +419,6 @@ controller_stop(Controller *c)
     hosting_fini(&c->hosting);
     image_writer_fini(&c->image);
     arena_free(c->arena);
-    c->arena = NULL;
+    arena_free(c->scratch);
+    c->arena = c->scratch = NULL;
 }

@@ -76,7 +76,7 @@ typedef struct ApplyState {
 
 /*
  * Applies one data record. changes: NULL while a log is replayed. Memory of the decoded record comes
- * from scratch and is given back.
+ * from scratch, which is not the arena of changes, and is given back.
  * OT_E_UNSUPPORTED_VERSION: unknown record or version [R3]. OT_E_CORRUPT: cannot be applied to this
  * image. OT_E_FULL, OT_E_NO_MEMORY. After any of them the generation is fit for image_abort() only.
  */

@@ -26,9 +26,9 @@
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/title.h"
 
-#define TURN_ARENA_CHUNK     (256 * 1024)
-#define HOUSEKEEP_MS         60000 /* Kafka looks at old snapshots as often */
-#define PIN_TOO_OLD_US       (30 * INT64_C(1000000))
+#define TURN_ARENA_CHUNK (256 * 1024)
+#define HOUSEKEEP_MS     60000 /* Kafka looks at old snapshots as often */
+#define PIN_TOO_OLD_US   (30 * INT64_C(1000000))
 
 static void
 fill_settings(ControllerSettings *s)
@@ -37,9 +37,9 @@ fill_settings(ControllerSettings *s)
 
     *s = (ControllerSettings){
         .metadata_dir = node_info.metadata_dir,
-        .log = {.segment_bytes = conf_int64(segment_for_tests
-                                                ? CONF_INTERNAL_METADATA_LOG_SEGMENT_BYTES
-                                                : CONF_METADATA_LOG_SEGMENT_BYTES),
+        .log = {.segment_bytes =
+                    conf_int64(segment_for_tests ? CONF_INTERNAL_METADATA_LOG_SEGMENT_BYTES
+                                                 : CONF_METADATA_LOG_SEGMENT_BYTES),
                 .segment_ms = conf_int64(CONF_METADATA_LOG_SEGMENT_MS),
                 .max_retention_bytes = conf_int64(CONF_METADATA_MAX_RETENTION_BYTES),
                 .max_retention_ms = conf_int64(CONF_METADATA_MAX_RETENTION_MS)},
@@ -108,8 +108,7 @@ serve(Controller *c, bool rescan)
         else
             answer(&request.cookie, &items[count]);
     }
-    if (count > 0 &&
-        controller_turn(c, items, count, arena, clock_wall_ms(), &err) != 0)
+    if (count > 0 && controller_turn(c, items, count, arena, clock_wall_ms(), &err) != 0)
         give_up(c, &err);
     for (int32_t i = 0; i < count; i++)
         answer(&cookies[i], &items[i]);

@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,9 @@
 #define PID_FILE_NAME  "ottlad.pid"
 #define STATUS_WIDTH   8
 #define OPEN_TRIES_MAX 5 /* each lost race needs another supervisor that stops at that moment */
+
+#define ORPHAN_PATIENCE_MS 5000 /* children of a dead supervisor end by themselves well before */
+#define ORPHAN_LOOK_MS     20
 
 static void
 pid_file_path(const char *data_dir, char ret[NODE_PATH_MAX + 16])
@@ -99,12 +103,22 @@ still_named(int fd, const char *path)
            mine.st_ino == named.st_ino && mine.st_dev == named.st_dev;
 }
 
+/* The supervisor that wrote the pid file is dead; its children are about to notice. */
+static bool
+only_orphans_live(const char *data_dir)
+{
+    pid_t pid = read_pid(data_dir);
+
+    return pid > 0 && kill(pid, 0) != 0 && errno == ESRCH;
+}
+
 int
 pid_file_lock(Datadir *dir, ErrInfo *err)
 {
     char path[NODE_PATH_MAX + 16];
 
     pid_file_path(dir->path, path);
+    int64_t give_up_ms = clock_mono_ms() + ORPHAN_PATIENCE_MS;
     for (int i = 0; i < OPEN_TRIES_MAX; i++) {
         pid_t holder = -1;
         int fd = vfs_open(path, O_RDWR | O_CREAT | O_EXCL, 0640, err);
@@ -126,6 +140,11 @@ pid_file_lock(Datadir *dir, ErrInfo *err)
         vfs_close(fd);
         if (rc != OT_E_BUSY)
             return rc;
+        if (only_orphans_live(dir->path) && clock_mono_ms() < give_up_ms) {
+            (void)poll(NULL, 0, ORPHAN_LOOK_MS); /* a pause */
+            i--;
+            continue;
+        }
         return pid_file_describe_holder(dir->path, path, holder, err);
     }
     return err_set(err, OT_E_BUSY, "%s comes and goes: another ottlad is stopping", path);

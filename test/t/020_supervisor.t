@@ -246,6 +246,19 @@ subtest 'death of the supervisor' => sub {
     $node->clean_up;
 };
 
+subtest 'settings of the conformance run' => sub {
+    my $conform = '../shared/conformance/conform';
+    plan skip_all => 'no ../shared here' if !-x $conform;
+    my @lines = grep { /^[\w.]+=/ } split /\n/, `$conform settings`;
+    ok(@lines > 5, 'there are some');
+    my $node = Ottla::Test::Node->new(args => [ map { ('-c', $_) } @lines ])->start;
+    is(ask($node->connect_tcp), 7, 'the node serves with all of them');
+    like($node->log_new, qr/nothing acts on them yet: .*group\.min\.session\.timeout\.ms/,
+        'one line names those of features to come');
+    is($node->stop, 0, 'stop');
+    $node->clean_up;
+};
+
 subtest 'reload' => sub {
     my $node = Ottla::Test::Node->new(name => 'beta');
     mkdir $node->dir, 0750;

@@ -35,4 +35,7 @@ typedef struct NodeInfo {
 
 extern NodeInfo node_info;
 
+/* Child: a word of shared_page.h that the supervisor waits for has changed; it looks at once. */
+void node_wake_supervisor(void);
+
 #endif

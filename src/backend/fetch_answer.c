@@ -63,36 +63,66 @@ answer_partition(FetchResponsePartition *p, const FetchRead *r, const Request *r
     return answer_aborted(p, r, rq->arena);
 }
 
-/* Consecutive answered partitions of one topic share a topic entry. */
+/*
+ * Kafka answers what it knows first, then unknown topic ids, then other unknown partitions. Clients do
+ * not care; recordings do.
+ */
+static int
+answer_turn(const FetchRead *r)
+{
+    if (!r->unknown)
+        return 0;
+    return r->error == KERR_UNKNOWN_TOPIC_ID ? 1 : 2;
+}
+
+#define ANSWER_TURNS 3
+
+/* Room for all, and the partition to be filled next. */
+typedef struct AnswerFill {
+    FetchResponse *response;
+    FetchResponsePartition *next;
+    const FetchTopic *last_topic;
+} AnswerFill;
+
+/* Consecutive partitions of one topic share a topic entry. */
+static bool
+answer_add(AnswerFill *fill, const FetchRead *r, Request *rq)
+{
+    FetchResponse *response = fill->response;
+    FetchResponseTopic *topic;
+
+    if (r->topic != fill->last_topic) {
+        fill->last_topic = r->topic;
+        topic = &response->responses[response->responses_count++];
+        fetch_response_topic_init(topic);
+        topic->topic_id = r->topic->id;
+        topic->topic =
+            r->topic->by_id ? WIRE_EMPTY_STRING : (StrView){r->topic->name, r->topic->name_len};
+        topic->partitions = fill->next;
+    }
+    topic = &response->responses[response->responses_count - 1];
+    topic->partitions_count++;
+    rq->failed = rq->failed || r->error != 0;
+    return answer_partition(fill->next++, r, rq);
+}
+
 static bool
 answer_fill(FetchResponse *response, const FetchAnswer *answer, Request *rq)
 {
-    FetchResponseTopic *topic = NULL;
-    FetchResponsePartition *partitions =
-        arena_calloc(rq->arena, (size_t)answer->list.count + 1, sizeof *partitions);
-    response->responses =
-        arena_calloc(rq->arena, (size_t)answer->list.count + 1, sizeof *response->responses);
-    if (partitions == NULL || response->responses == NULL)
+    size_t room = (size_t)answer->list.count + 1;
+    AnswerFill fill = {.response = response};
+
+    fill.next = arena_calloc(rq->arena, room, sizeof *fill.next);
+    response->responses = arena_calloc(rq->arena, room, sizeof *response->responses);
+    if (fill.next == NULL || response->responses == NULL)
         return false;
-    const FetchTopic *last = NULL;
-    for (int32_t i = 0; i < answer->list.count; i++) {
-        const FetchRead *r = &answer->list.reads[i];
-        if (!r->answered)
-            continue;
-        if (r->topic != last) {
-            last = r->topic;
-            topic = &response->responses[response->responses_count++];
-            fetch_response_topic_init(topic);
-            topic->topic_id = r->topic->id;
-            topic->topic =
-                r->topic->by_id ? WIRE_EMPTY_STRING : (StrView){r->topic->name, r->topic->name_len};
-            topic->partitions = partitions;
+    for (int turn = 0; turn < ANSWER_TURNS; turn++)
+        for (int32_t i = 0; i < answer->list.count; i++) {
+            const FetchRead *r = &answer->list.reads[i];
+
+            if (r->answered && answer_turn(r) == turn && !answer_add(&fill, r, rq))
+                return false;
         }
-        rq->failed = rq->failed || r->error != 0;
-        if (!answer_partition(partitions++, r, rq))
-            return false;
-        topic->partitions_count++;
-    }
     return true;
 }
 

@@ -62,6 +62,7 @@ typedef struct FetchArgs {
     int32_t max_bytes;  /* of the answer, already capped by fetch.max.bytes */
     int32_t min_bytes;
     Arena *arena;
+    bool again; /* after a wait: who was known is not "unknown" now, but gone */
 } FetchArgs;
 
 /* What a pass found out in all. */

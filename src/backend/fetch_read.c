@@ -34,10 +34,11 @@ read_reset(FetchRead *r)
     r->part->ref = PARTITION_REF_NONE;
 }
 
+/* gone: it was there before this request waited. */
 static void
-read_unknown(FetchRead *r, int16_t error)
+read_unknown(FetchRead *r, int16_t error, bool gone)
 {
-    r->unknown = true;
+    r->unknown = !gone;
     r->error = error;
 }
 
@@ -56,20 +57,21 @@ topic_learn_name(FetchTopic *topic, StrView name, Arena *arena)
 
 /* Finds the partition in the image. */
 static void
-read_resolve(FetchRead *r, const Image *image, Arena *arena)
+read_resolve(FetchRead *r, const Image *image, const FetchArgs *args, bool gone)
 {
     FetchTopic *topic = r->topic;
     if (image == NULL) { /* nothing is published yet */
-        read_unknown(r, topic->by_id ? KERR_UNKNOWN_TOPIC_ID : KERR_UNKNOWN_TOPIC_OR_PARTITION);
+        read_unknown(r, topic->by_id ? KERR_UNKNOWN_TOPIC_ID : KERR_UNKNOWN_TOPIC_OR_PARTITION,
+                     gone);
         return;
     }
     if (topic->by_id && topic->name_len == 0) {
         const ImageTopic *found = image_topic_by_id(image, topic->id);
         if (found == NULL) {
-            read_unknown(r, KERR_UNKNOWN_TOPIC_ID);
+            read_unknown(r, KERR_UNKNOWN_TOPIC_ID, gone);
             return;
         }
-        if (!topic_learn_name(topic, image_topic_name(found), arena)) {
+        if (!topic_learn_name(topic, image_topic_name(found), args->arena)) {
             r->error = KERR_UNKNOWN_SERVER_ERROR;
             return;
         }
@@ -77,11 +79,11 @@ read_resolve(FetchRead *r, const Image *image, Arena *arena)
     const ImageTopic *found = image_topic_by_name(image, (StrView){topic->name, topic->name_len});
     ImagePartition partition;
     if (found == NULL) {
-        read_unknown(r, KERR_UNKNOWN_TOPIC_OR_PARTITION);
+        read_unknown(r, KERR_UNKNOWN_TOPIC_OR_PARTITION, gone);
     } else if (topic->by_id && !uuid_equal(image_topic_id(found), topic->id)) {
         r->error = KERR_INCONSISTENT_TOPIC_ID;
     } else if (!image_topic_partition(found, r->part->partition, &partition)) {
-        read_unknown(r, KERR_UNKNOWN_TOPIC_OR_PARTITION);
+        read_unknown(r, KERR_UNKNOWN_TOPIC_OR_PARTITION, gone);
     } else {
         r->part->ref = partition.ref;
         r->leader = partition.leader;
@@ -177,8 +179,10 @@ fetch_read_all(FetchRead *reads, int32_t count, const FetchArgs *args)
     ImagePin pin = image_pin();
     for (int32_t i = 0; i < count; i++) {
         if (!reads[i].unknown) {
+            bool gone = args->again && reads[i].part->ref.slot >= 0;
+
             read_reset(&reads[i]);
-            read_resolve(&reads[i], image_of(&pin), args->arena);
+            read_resolve(&reads[i], image_of(&pin), args, gone);
         }
     }
     image_unpin(&pin);

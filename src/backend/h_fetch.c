@@ -380,6 +380,7 @@ fetch_complete(Request *rq, FetchContext *ctx, FetchHold *hold)
         session_leave(hold, rq->now_us);
         return request_close(rq, "no memory for a fetch session");
     }
+    ctx->args.again = true;
     (void)fetch_read_all(ctx->list.reads, ctx->list.count, &ctx->args); /* due, whatever it says */
     ctx->read = true;
     return fetch_answer(rq, ctx, hold);
@@ -527,10 +528,15 @@ take_own_parts(Request *rq, FetchContext *ctx)
     return false;
 }
 
-/* An isolation level that does not exist: every partition fails, and from version 7 the top too. */
+/*
+ * An isolation level that does not exist: every partition fails, from version 7 the top too, from 13
+ * the top alone.
+ */
 static ReqResult
 fetch_bad_isolation(Request *rq, FetchContext *ctx)
 {
+    if (ctx->args.version >= 13)
+        return fetch_fail(rq, KERR_UNKNOWN_SERVER_ERROR, 0);
     if (!take_own_parts(rq, ctx))
         return REQ_CLOSE;
     for (int32_t i = 0; i < ctx->list.count; i++) {

@@ -479,9 +479,12 @@ spares_take_connections(void **unused)
     assert_int_equal(read_pid(fd[0], 100), -1);
     kill(await_child(&node, "retention", 0), SIGKILL);
     assert_int_equal(read_pid(fd[0], 5000), 0); /* a cycle; new spares after it */
-    await_child(&node, "backend spare", 0);
     for (int i = 0; i < 8; i++)
         close(fd[i]);
+    fd[0] = connect_tcp(node.port);
+    assert_true(read_pid(fd[0], 10000) > 0);
+    close(fd[0]);
+    await_child(&node, "backend spare", 0);
     kill(node.pid, SIGTERM); /* spares are no clients: the stop need not wait */
     int64_t before = clock_mono_us();
     assert_int_equal(await_end(&node), EXIT_CODE_CLEAN);

@@ -52,7 +52,6 @@ life_register_broker(const BrokerSelf *self, int64_t broker_epoch, RecordList *r
     RegisterBrokerRecordBrokerEndpoint endpoints[LISTENERS_MAX];
     RegisterBrokerRecordBrokerFeature features[FEATURE_COUNT];
     int16_t version = register_broker_record_version(self->metadata_version);
-    Uuid none[1] = {{{0}}};
     RegisterBrokerRecord record;
     union {
         const Uuid *in;
@@ -87,7 +86,7 @@ life_register_broker(const BrokerSelf *self, int64_t broker_epoch, RecordList *r
         record.log_dirs_count = self->log_dir_count;
     }
     if (version >= 4) /* known, and none is cordoned */
-        record.cordoned_log_dirs = none;
+        record.cordoned_log_dirs_count = 0;
     record_list_add(ret, &register_broker_record_desc, version, &record);
 }
 
@@ -130,7 +129,7 @@ static void
 take_partition(const BrokerSelf *self, const Image *image, const ImageTopic *topic,
                const ImagePartition *p, RecordList *ret)
 {
-    int32_t me[1] = {self->node_id}, none[1] = {0};
+    int32_t me[1] = {self->node_id};
     PartitionChangeRecord record;
 
     if (p->leader == self->node_id) {
@@ -148,9 +147,9 @@ take_partition(const BrokerSelf *self, const Image *image, const ImageTopic *top
         record.isr_count = 1;
     }
     if (self->metadata_version >= 23 && p->elr_count > 0)
-        record.eligible_leader_replicas = none; /* known and empty */
+        record.eligible_leader_replicas_count = 0; /* not null: empty from now on */
     if (self->metadata_version >= 23 && p->last_known_elr_count > 0)
-        record.last_known_elr = none;
+        record.last_known_elr_count = 0;
     record_list_add(ret, &partition_change_record_desc,
                     partition_record_version(self->metadata_version), &record);
 }

@@ -77,7 +77,7 @@ static void
 grow_one(Growth *g, const CreatePartitionsRequestTopic *in, CreatePartitionsResponseResult *r)
 {
     const ImageTopic *topic = image_topic_by_name(g->c->image, in->name);
-    bool manual = in->assignments != NULL;
+    bool manual = in->assignments_count >= 0; /* null: -1 */
     int32_t have, added, first = g->records->count;
     ImagePartition pattern;
 

@@ -59,9 +59,7 @@ struct Image {
     int32_t controller_id;
     int64_t timestamp;    /* of its batch */
     int64_t next_producer_id;
-    int32_t producer_ids_broker; /* of the last ProducerIdsRecord */
-    int32_t zk_migration_state;  /* -1: no such record */
-    int64_t producer_ids_broker_epoch;
+    int32_t zk_migration_state; /* -1: no such record */
     int64_t partition_count;
     int32_t counts[MAP_COUNT];
     bool has_producer_ids;

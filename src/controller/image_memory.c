@@ -105,9 +105,7 @@ image_writer_init(ImageWriter *w)
     w->now = (Image){.generation = 1,
                      .offset = -1,
                      .controller_id = -1,
-                     .zk_migration_state = -1,
-                     .producer_ids_broker = -1,
-                     .producer_ids_broker_epoch = -1};
+                     .zk_migration_state = -1};
     w->before = w->now;
     w->before.generation = 0;
     memset(w->free, 0, sizeof w->free);

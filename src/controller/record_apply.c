@@ -83,8 +83,7 @@ apply_register_broker(const Apply *a, int16_t version, const void *msg)
                      .log_dirs = r->log_dirs,
                      .log_dir_count = r->log_dirs_count,
                      .cordoned_log_dirs = r->cordoned_log_dirs,
-                     .cordoned_log_dir_count =
-                         r->cordoned_log_dirs == NULL ? -1 : r->cordoned_log_dirs_count,
+                     .cordoned_log_dir_count = r->cordoned_log_dirs_count,
                      .features = features,
                      .feature_count = r->features_count,
                      .is_migrating_zk_broker = r->is_migrating_zk_broker};
@@ -177,7 +176,7 @@ apply_registration_change(const Apply *a, int16_t version, const void *msg)
         b.log_dirs = r->log_dirs;
         b.log_dir_count = r->log_dirs_count;
     }
-    if (r->cordoned_log_dirs != NULL) {
+    if (r->cordoned_log_dirs_count >= 0) {
         b.cordoned_log_dirs = r->cordoned_log_dirs;
         b.cordoned_log_dir_count = r->cordoned_log_dirs_count;
     }
@@ -218,6 +217,13 @@ store_partition(const Apply *a, Uuid topic_id, const ImagePartition *p, const ch
     return rc;
 }
 
+/* A null list has the count -1; for partitions the image knows empty lists only. */
+static int32_t
+at_least_0(int32_t count)
+{
+    return count < 0 ? 0 : count;
+}
+
 static int
 apply_partition(const Apply *a, int16_t version, const void *msg)
 {
@@ -234,17 +240,17 @@ apply_partition(const Apply *a, int16_t version, const void *msg)
                              .elr = r->eligible_leader_replicas,
                              .last_known_elr = r->last_known_elr,
                              .directories = r->directories,
-                             .replica_count = r->replicas_count,
-                             .isr_count = r->isr_count,
-                             .removing_count = r->removing_replicas_count,
-                             .adding_count = r->adding_replicas_count,
-                             .elr_count = r->eligible_leader_replicas_count,
-                             .last_known_elr_count = r->last_known_elr_count,
-                             .directory_count = r->directories_count,
+                             .replica_count = at_least_0(r->replicas_count),
+                             .isr_count = at_least_0(r->isr_count),
+                             .removing_count = at_least_0(r->removing_replicas_count),
+                             .adding_count = at_least_0(r->adding_replicas_count),
+                             .elr_count = at_least_0(r->eligible_leader_replicas_count),
+                             .last_known_elr_count = at_least_0(r->last_known_elr_count),
+                             .directory_count = at_least_0(r->directories_count),
                              .recovery_state = r->leader_recovery_state};
 
     if (version == 0 && r->replicas_count > 0) { /* directories not known: all zero (MIGRATING) */
-        p.directories = arena_calloc(a->scratch, (size_t)r->replicas_count, sizeof(Uuid));
+        p.directories = arena_calloc(a->scratch, (size_t)at_least_0(r->replicas_count), sizeof(Uuid));
         if (p.directories == NULL)
             return OT_E_NO_MEMORY;
         p.directory_count = r->replicas_count;
@@ -263,7 +269,7 @@ apply_partition_change(const Apply *a, int16_t version, const void *msg)
     (void)version;
     if (!image_partition_by_id(&a->w->now, r->topic_id, r->partition_id, &p))
         return outcome(a, OT_E_NOT_FOUND, "PartitionChangeRecord");
-    if (r->isr != NULL) {
+    if (r->isr_count >= 0) {
         p.isr = r->isr;
         p.isr_count = r->isr_count;
     }
@@ -271,29 +277,29 @@ apply_partition_change(const Apply *a, int16_t version, const void *msg)
         p.leader = r->leader;
         p.leader_epoch++;
     }
-    if (r->replicas != NULL) {
+    if (r->replicas_count >= 0) {
         p.replicas = r->replicas;
         p.replica_count = r->replicas_count;
     }
-    if (r->removing_replicas != NULL) {
+    if (r->removing_replicas_count >= 0) {
         p.removing = r->removing_replicas;
         p.removing_count = r->removing_replicas_count;
     }
-    if (r->adding_replicas != NULL) {
+    if (r->adding_replicas_count >= 0) {
         p.adding = r->adding_replicas;
         p.adding_count = r->adding_replicas_count;
     }
     if (r->leader_recovery_state != -1)
         p.recovery_state = r->leader_recovery_state;
-    if (r->directories != NULL) {
+    if (r->directories_count >= 0) {
         p.directories = r->directories;
         p.directory_count = r->directories_count;
     }
-    if (r->eligible_leader_replicas != NULL) {
+    if (r->eligible_leader_replicas_count >= 0) {
         p.elr = r->eligible_leader_replicas;
         p.elr_count = r->eligible_leader_replicas_count;
     }
-    if (r->last_known_elr != NULL) {
+    if (r->last_known_elr_count >= 0) {
         p.last_known_elr = r->last_known_elr;
         p.last_known_elr_count = r->last_known_elr_count;
     }
@@ -459,8 +465,6 @@ apply_producer_ids(const Apply *a, int16_t version, const void *msg)
     if (now->has_producer_ids && r->next_producer_id <= now->next_producer_id)
         return outcome(a, OT_E_RANGE, "ProducerIdsRecord");
     now->has_producer_ids = true;
-    now->producer_ids_broker = r->broker_id;
-    now->producer_ids_broker_epoch = r->broker_epoch;
     now->next_producer_id = r->next_producer_id;
     return 0;
 }

@@ -248,11 +248,11 @@ partition_to_record(const ImagePartition *p, Uuid topic_id, PartitionRecord *ret
     ret->partition_epoch = p->partition_epoch;
     ret->directories = directories.out;
     ret->directories_count = p->directory_count;
-    /* An empty list is left out, as Kafka does. */
-    ret->eligible_leader_replicas = p->elr_count > 0 ? ids(p->elr) : NULL;
-    ret->eligible_leader_replicas_count = p->elr_count;
-    ret->last_known_elr = p->last_known_elr_count > 0 ? ids(p->last_known_elr) : NULL;
-    ret->last_known_elr_count = p->last_known_elr_count;
+    /* An empty list is left out (null: count -1), as Kafka does. */
+    ret->eligible_leader_replicas = ids(p->elr);
+    ret->eligible_leader_replicas_count = p->elr_count > 0 ? p->elr_count : -1;
+    ret->last_known_elr = ids(p->last_known_elr);
+    ret->last_known_elr_count = p->last_known_elr_count > 0 ? p->last_known_elr_count : -1;
 }
 
 static int
@@ -275,11 +275,9 @@ emit_topic(const Walk *walk, const ImageTopic *topic)
         partition_to_record(&((const PartitionObject *)node->value)->p, topic->id, &part);
         /* What the level cannot say is left out of a record of that version (R2 holds above it). */
         if (version < 2) {
-            part.eligible_leader_replicas = part.last_known_elr = NULL;
-            part.eligible_leader_replicas_count = part.last_known_elr_count = 0;
+            part.eligible_leader_replicas_count = part.last_known_elr_count = -1;
         }
         if (version < 1) {
-            part.directories = NULL;
             part.directories_count = 0;
         }
         rc = emit(walk, &partition_record_desc, version, &part);
@@ -351,8 +349,8 @@ emit_producer_ids(const Walk *walk)
     if (!walk->image->has_producer_ids)
         return 0;
     producer_ids_record_init(&record);
-    record.broker_id = walk->image->producer_ids_broker;
-    record.broker_epoch = walk->image->producer_ids_broker_epoch;
+    record.broker_id = -1; /* who asked for the last block is forgotten, as Kafka does */
+    record.broker_epoch = -1;
     record.next_producer_id = walk->image->next_producer_id;
     return emit(walk, &producer_ids_record_desc, 0, &record);
 }

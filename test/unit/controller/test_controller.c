@@ -251,6 +251,7 @@ test_grow_and_producer_ids(void **state)
     create_partitions_request_topic_init(&topic);
     topic.name = STRVIEW("grown");
     topic.count = 5;
+    topic.assignments_count = -1; /* null: placed by the controller */
     request.topics = &topic;
     request.topics_count = 1;
     request.timeout_ms = 1000;

@@ -246,6 +246,24 @@ subtest 'death of the supervisor' => sub {
     $node->clean_up;
 };
 
+subtest 'started by root' => sub {
+    plan skip_all => 'not root' if $> != 0;
+    my $uid_of = sub { (Ottla::Test::Node::slurp("/proc/$_[0]/status") =~ /^Uid:\s+(\d+)\s+(\d+)/m)[1] };
+    my $node = Ottla::Test::Node->new;
+    $node->{args} = [ '--user', 'nobody' ];
+    $node->start;
+    is($uid_of->($node->pid), scalar getpwnam('nobody'), '--user');
+    is($uid_of->($_->{pid}), scalar getpwnam('nobody'), "user of the $_->{kind}") for $node->children;
+    is((stat $node->dir)[4], scalar getpwnam('nobody'), 'owner of the directory it made');
+    is(ask($node->connect_tcp), 7, 'it serves');
+    is($node->stop, 0, 'stop');
+    my ($code, $text) = run_ottlad('-D', $node->dir, '-p', $node->port, '--user', 'no-such-user');
+    is($code, 78, 'unknown user');
+    $node->{args} = [ '--user', 'root' ];
+    is($node->launch->wait_exit, 77, 'a directory of somebody else');
+    $node->clean_up;
+};
+
 subtest 'settings of the conformance run' => sub {
     my $conform = '../shared/conformance/conform';
     plan skip_all => 'no ../shared here' if !-x $conform;

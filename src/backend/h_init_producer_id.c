@@ -11,6 +11,7 @@
 #include "backend/forward_int.h"
 #include "ottla/backend/producer_ids.h"
 #include "ottla/common/errlist.h"
+#include "ottla/controller/image.h"
 #include "ottla/ipc/node.h"
 #include "ottla/protocol/msg_allocate_producer_ids.h"
 #include "ottla/protocol/msg_init_producer_id.h"
@@ -40,6 +41,18 @@ check(const InitProducerIdRequest *in)
     return in->transactional_id.len == 0 ? KERR_INVALID_REQUEST : KERR_UNSUPPORTED_VERSION;
 }
 
+/* The controller gives blocks to a broker under its present registration only. */
+static int64_t
+own_epoch(void)
+{
+    ImagePin pin = image_pin();
+    const ImageBroker *self = image_broker(pin.image, node_info.node_id);
+    int64_t epoch = self == NULL ? -1 : self->epoch;
+
+    image_unpin(&pin);
+    return epoch;
+}
+
 ReqResult
 h_init_producer_id_start(Request *rq)
 {
@@ -58,6 +71,7 @@ h_init_producer_id_start(Request *rq)
         return answer(rq, id, 0);
     allocate_producer_ids_request_init(&block);
     block.broker_id = node_info.node_id;
+    block.broker_epoch = own_epoch();
     call = arena_calloc(rq->arena, 1, sizeof *call);
     if (call == NULL ||
         !forward_begin_message(rq, call, &allocate_producer_ids_request_desc, 0, &block))

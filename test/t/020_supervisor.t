@@ -71,6 +71,7 @@ subtest 'first start, titles, pid file, clean stop' => sub {
     is(ask($local), 7, 'the Unix socket answers');
 
     $node->wait_until('startup to finish', sub { !$node->children_of_kind('startup') });
+    $node->wait_until('spare backends', sub { 8 == scalar(() = $node->children_of_kind('spare')) });
     my %kinds;
     push @{ $kinds{ $_->{kind} } }, $_ for $node->children;
     is_deeply([ sort keys %kinds ], [qw(backend checkpointer controller retention spare)], 'kinds');

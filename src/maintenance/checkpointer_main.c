@@ -19,6 +19,7 @@
 #include "ottla/ipc/mainloop.h"
 #include "ottla/ipc/node_settings.h"
 #include "ottla/ipc/slot.h"
+#include "ottla/ipc/title.h"
 #include "ottla/storage/fd_cache.h"
 #include "ottla/storage/logdirs.h"
 
@@ -68,7 +69,9 @@ checkpoint(Checkpointer *c)
     report_full(c);
     if (logdir_is_offline(c->dir))
         return;
+    title_set("checkpoint of %s", logdir_path(c->dir));
     rc = checkpoint_run(c->dir, &r, &err);
+    title_set("idle");
     if (rc == 0)
         report(c, &r, clock_mono_us() - begin);
     else if (!c->failed || !logdir_is_offline(c->dir))
@@ -92,8 +95,10 @@ finish(const Checkpointer *c)
     int64_t begin = clock_mono_us();
     CheckpointReport r;
     ErrInfo err = {0};
-    int rc = checkpoint_final(c->dir, &r, &err);
+    int rc;
 
+    title_set("final checkpoint of %s", logdir_path(c->dir));
+    rc = checkpoint_final(c->dir, &r, &err);
     if (rc == 0)
         report(c, &r, clock_mono_us() - begin);
     else
@@ -103,14 +108,15 @@ finish(const Checkpointer *c)
 }
 
 static void
-take_interrupts(const Checkpointer *c)
+take_interrupts(Checkpointer *c)
 {
     if (interrupt_take(INTERRUPT_FINISH))
         finish(c);
-    if (interrupt_take(INTERRUPT_TERMINATE))
-        exit(0);
     if (interrupt_pending(INTERRUPT_ORPHANED))
         exit(1);
+    (void)interrupt_take(INTERRUPT_TERMINATE); /* the supervisor's order is SIGUSR2 */
+    if (interrupt_take(INTERRUPT_CANCEL))
+        c->next_us = 0; /* checkpoint now */
     if (interrupt_take(INTERRUPT_RELOAD) && node_settings_reread(NULL) != 0) {
         /* The supervisor judged the files and says what is wrong with them. */
     }
@@ -122,6 +128,7 @@ checkpointer_main(int instance, const void *start)
     Checkpointer c = {.dir = instance};
 
     (void)start;
+    title_set("idle");
     fd_cache_init(OPEN_FILES);
     logdir_set_checkpointer(c.dir, slot_ref_pack(slot_ref_self()));
     c.next_us = clock_mono_us() + conf_int64(CONF_CHECKPOINT_INTERVAL_MS) * 1000;

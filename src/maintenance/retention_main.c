@@ -26,6 +26,7 @@
 #include "ottla/ipc/node_settings.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/slot.h"
+#include "ottla/ipc/title.h"
 #include "ottla/storage/fd_cache.h"
 #include "ottla/storage/logdirs.h"
 #include "ottla/storage/plog.h"
@@ -234,6 +235,7 @@ retention_main(int instance, const void *start)
         folders_set_strays_aside(dir);
     r.next_folders_ms = clock_mono_ms();
     r.next_check_ms = clock_mono_ms() + conf_int64(CONF_LOG_INITIAL_TASK_DELAY_MS);
+    title_set("idle");
     for (;;) {
         int64_t now_ms;
 

@@ -14,6 +14,7 @@
 #include "ottla/common/log.h"
 #include "ottla/ipc/mainloop.h"
 #include "ottla/ipc/shared_page.h"
+#include "ottla/ipc/title.h"
 #include "ottla/storage/fd_cache.h"
 #include "ottla/storage/plog.h"
 
@@ -55,6 +56,7 @@ startup_main(int instance, const void *start)
         atomic_u32_store(&shared_page->recovery_total, (uint32_t)high);
         if (stop_wanted())
             exit(interrupt_pending(INTERRUPT_ORPHANED) ? 1 : 0);
+        title_set("recovering log %d of %d", (int)index + 1, (int)high);
         open_one(index);
         (void)atomic_u32_add(&shared_page->recovery_done, 1);
     }

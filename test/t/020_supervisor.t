@@ -83,6 +83,10 @@ subtest 'first start, titles, pid file, clean stop' => sub {
     my ($tcp) = grep { $_->{detail} =~ /^PLAINTEXT/ } @{ $kinds{backend} };
     my $from = $socket->sockport;
     like($tcp->{detail}, qr/^PLAINTEXT 127\.0\.0\.1:$from /, 'a backend names its client');
+    like($kinds{checkpointer}[0]{detail}, qr/^idle$/, 'an idle checkpointer');
+    like($kinds{retention}[0]{detail}, qr/^idle$/, 'an idle retention worker');
+    like($kinds{controller}[0]{detail}, qr/^active/, 'the active controller');
+    kill 'TERM', $kinds{checkpointer}[0]{pid};    # not its order to stop
     like(Ottla::Test::Node::slurp('/proc/' . $node->pid . '/cmdline'), qr/-D\0/,
         'the supervisor keeps its command line');
 
@@ -101,6 +105,7 @@ subtest 'first start, titles, pid file, clean stop' => sub {
         like($text, qr/^version=1\ncluster\.id=[\w-]{22}\nnode\.id=1\ndirectory\.id=[\w-]{22}\n$/,
             "$place/meta.properties");
     }
+    is($node->wait_child('checkpointer')->{pid}, $kinds{checkpointer}[0]{pid}, 'SIGTERM does not end a checkpointer');
     is($node->stop('fast'), 0, 'fast stop');
     ok(!-e $node->dir . '/ottlad.pid', 'the pid file is gone');
     ok(!-e $node->unix_socket,         'the socket is gone');

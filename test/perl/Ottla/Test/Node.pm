@@ -192,7 +192,7 @@ sub children {
     my $parent = $self->{pid} // return ();
     my @found;
     for my $pid (split ' ', slurp("/proc/$parent/task/$parent/children")) {
-        my $title = slurp("/proc/$pid/cmdline") =~ s/\0.*//sr;
+        my $title = slurp("/proc/$pid/cmdline") =~ s/\s*\0.*//sr;
         my $comm  = slurp("/proc/$pid/comm") =~ s/\n//r;
         next if $comm eq '' || !process_lives($pid);
         my ($kind, $detail) = $title =~ /^ottlad: \S+: (\S+)\s*(.*)$/ ? ($1, $2) : ('', '');

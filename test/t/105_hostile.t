@@ -1,0 +1,32 @@
+# Promise 4: a client can hurt only itself. Sizes that lie, halves of frames, other protocols, mutated and random requests,
+# silence, readers that never read: every such connection is answered or closed, others never notice, memory stays
+# bounded, and the log does not fill up. (test/crash/hostile.c)
+use strict;
+use warnings;
+use Test::More;
+use Time::HiRes qw(time);
+use Ottla::Test::Node;
+
+my $rounds = $ENV{OTTLA_LONG} ? 100_000 : 1500;
+my $seed   = $ENV{OTTLA_SEED} // int(rand(1 << 31));
+my $tool   = "$ENV{OTTLA_BUILD}/release/crash/hostile";
+
+my $node = Ottla::Test::Node->new(conf => { 'auto.create.topics.enable' => 'false' })->start;
+my $supervisor = $node->pid;
+my $began = time;
+my $out = qx($tool @{[ $node->port ]} $supervisor test/fuzz/corpus/requests $rounds $seed 2>&1);
+my $exit = $? >> 8;
+my $seconds = time - $began;
+note $out;
+is($exit, 0, "the attacks' own checks, seed $seed") or diag $out;
+
+my ($connections) = $out =~ /^# (\d+) connections$/m;
+my $log = $node->log_text;
+my $lines = () = $log =~ /closing connection/g;
+cmp_ok($lines, '<=', $connections // 0, 'a line for each connection at most');
+cmp_ok($lines, '<=', 10 * ($seconds + 2), '... and ten a second');
+unlike($log, qr/PANIC/, 'no process failed');
+unlike($log, qr/ended by signal|recover(?:ing|ed) after a crash/, 'none was lost');
+is($node->pid, $supervisor, 'the supervisor lives');
+is($node->stop('fast'), 0, 'clean stop');
+done_testing;

@@ -45,12 +45,13 @@ extend_batches(Turn *turn, int32_t added, int64_t added_bytes)
     int32_t first = turn->batch_count < 2 ? 0 : turn->batch_ends[turn->batch_count - 2];
 
     /* Small decisions share a batch, as appends in Kafka's accumulator do [C3]. */
-    if (turn->batch_count > 0 && turn->records.count - first <= DECIDE_RECORDS_MAX &&
+    if (!turn->sealed && turn->batch_count > 0 && turn->records.count - first <= DECIDE_RECORDS_MAX &&
         turn->records.bytes <= TURN_BYTES_MAX && added < DECIDE_RECORDS_MAX / 2 &&
         added_bytes < META_BATCH_BYTES_MAX / 4) {
         turn->batch_ends[turn->batch_count - 1] = turn->records.count;
         return true;
     }
+    turn->sealed = false;
     if (turn->batch_count == turn->batch_room) {
         int32_t room = turn->batch_room == 0 ? 16 : turn->batch_room * 2;
         int32_t *wider = arena_calloc(turn->arena, (size_t)room, sizeof *wider);

@@ -15,6 +15,7 @@ typedef struct Turn {
     ChangeList changes;
     int32_t *batch_ends; /* indexes into records */
     int32_t batch_count, batch_room;
+    bool sealed; /* the last batch takes no more */
     int64_t now_ms;
 } Turn;
 

@@ -368,6 +368,7 @@ first_records(Controller *c, Turn *turn, ErrInfo *err)
         record_list_init(&list, turn->arena);
         bootstrap(c, &list);
         rc = add_in_steps(c, turn, &list, err);
+        turn->sealed = true; /* the transaction is a batch of its own, as Kafka writes it */
     }
     if (rc == 0)
         rc = hosting_start(&c->hosting, &c->image, err);

@@ -18,6 +18,7 @@
 
 #include "controller/image_build.h"
 #include "controller/metalog_int.h"
+#include "ottla/common/clock.h"
 #include "ottla/protocol/batch.h"
 #include "ottla/protocol/record_frame.h"
 
@@ -244,7 +245,8 @@ unpack(const char *name, char *folder, size_t size)
 
     snprintf(folder, size, "%s", made);
     snprintf(command, sizeof command,
-             "tar --zstd -xf %s/%s.tar.zst -C %s --wildcards '*__cluster_metadata-0*'",
+             "tar --zstd -xf %s/%s.tar.zst -C %s --wildcards '*__cluster_metadata-0*' "
+             "'*meta.properties' '*-checkpoint'",
              kit_golden(), name, folder);
     assert_int_equal(system(command), 0);
 }
@@ -290,12 +292,95 @@ test_killed_node(void **state)
     compare_archive("node-2-killed");
 }
 
+/* ---- starting on Kafka's folder ---- */
+
+static Uuid
+directory_of(const char *data)
+{
+    char path[256], line[256];
+    Uuid id = {{0}};
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/meta.properties", data);
+    file = fopen(path, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "directory.id=", 13) == 0)
+            assert_true(uuid_from_text((StrView){line + 13, UUID_TEXT_LEN}, &id));
+    fclose(file);
+    return id;
+}
+
+/* The node that Kafka left becomes ours: next epoch, registered anew, every partition led. */
+static void
+start_on(const char *name)
+{
+    static Controller c;
+    char folder[128], data[192];
+    ControllerSettings settings;
+    ErrInfo err = {0};
+    int64_t partitions = 0;
+    int32_t epoch;
+
+    if (kit_golden() == NULL)
+        skip();
+    unpack(name, folder, sizeof folder);
+    snprintf(data, sizeof data, "%s/data", folder);
+    for (int round = 0; round < 2; round++) {
+        kit_region(0, 1000);
+        settings = kit_settings(data);
+        settings.metadata_dir_id = directory_of(data);
+        settings.logs_may_be_short = round == 0;
+        assert_true(logdir_add(data, settings.metadata_dir_id, &err) >= 0);
+        if (controller_start(&c, &settings, clock_wall_ms(), &err) != 0)
+            fail_msg("%s: %s", name, err.text);
+        assert_true(image_topic_count(&c.image.before) > 20);
+        for (const ImageTopic *t = image_topic_after(&c.image.before, (StrView){NULL, 0});
+             t != NULL; t = image_topic_after(&c.image.before, image_topic_name(t)))
+            for (int32_t i = 0; i < image_topic_partition_count(t); i++) {
+                ImagePartition p;
+
+                assert_true(image_topic_partition(t, i, &p));
+                assert_int_equal(p.leader, 1);
+                assert_int_equal(p.isr_count, 1);
+                assert_int_equal(p.elr_count, 0);
+                assert_non_null(pslot_find(p.ref));
+                assert_int_equal(pslot_leadership(pslot_find(p.ref)).leader_epoch, p.leader_epoch);
+                partitions++;
+            }
+        epoch = c.quorum.epoch;
+        assert_int_equal(kit_create(&c, round == 0 ? "ours-1" : "ours-2", 2), 0);
+        assert_int_equal(controller_snapshot(&c, clock_wall_ms(), &err), 0);
+        controller_stop(&c);
+        kit_region_end();
+    }
+    print_message("# %s: epoch %d, %" PRId64 " partitions in two starts\n", name, (int)epoch,
+                  partitions);
+    kit_remove(folder);
+}
+
+static void
+test_start_on_clean(void **state)
+{
+    (void)state;
+    start_on("node-1");
+}
+
+static void
+test_start_on_killed(void **state)
+{
+    (void)state;
+    start_on("node-2-killed");
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clean_node),
         cmocka_unit_test(test_killed_node),
+        cmocka_unit_test(test_start_on_clean),
+        cmocka_unit_test(test_start_on_killed),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -78,6 +78,9 @@ typedef struct FetchSummary {
  */
 FetchSummary fetch_read_all(FetchRead *reads, int32_t count, const FetchArgs *args);
 
+/* Partitions read, for the test of O(hot). */
+extern uint64_t fetch_read_looks;
+
 /* Lets go of all slices that are still held. */
 void fetch_read_release(FetchRead *reads, int32_t count);
 
@@ -113,7 +116,7 @@ int32_t fetch_nodes_count(void);
  */
 bool fetch_wait_count(FetchPart *part, PlogBound bound, int64_t *io_total);
 
-/* Partitions looked at by woken fetches, for the test of O(ready). */
+/* Partitions counted by waiting fetches, for the test of O(ready). */
 extern uint64_t fetch_wait_looks;
 
 /* ---- answering ----------------------------------------------------------------------------- */

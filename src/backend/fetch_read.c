@@ -14,6 +14,8 @@
 #include "ottla/controller/image.h"
 #include "ottla/storage/fd_cache.h"
 
+uint64_t fetch_read_looks;
+
 /* Kafka tells one partition's failure from another's by code alone; nobody reads a text here. */
 static int16_t
 kafka_error(int code)
@@ -193,6 +195,7 @@ fetch_read_all(FetchRead *reads, int32_t count, const FetchArgs *args)
         if (r->unknown)
             continue;
         sum.known++;
+        fetch_read_looks++;
         if (r->error == 0)
             r->error = read_precheck(r, args);
         if (r->error == 0 && args->version >= 12 && r->part->last_fetched_epoch >= 0)

@@ -186,7 +186,8 @@ test_ids_and_serials(void **state)
     assert_false(exists(ids[0]));
 
     assert_int_not_equal(make(1, false, 1000), ids[0]);
-    assert_false(fetch_session_relock(ids[0] % KIT_SESSIONS, serial, &hold)); /* not its successor */
+    assert_false(
+        fetch_session_relock(ids[0] % KIT_SESSIONS, serial, &hold)); /* not its successor */
 }
 
 static void
@@ -299,8 +300,7 @@ churn(void *arg)
         add_parts(&hold, from, (int32_t)random_seq_below(&seq, 300));
         for (int32_t i = 0; i < 100; i++) {
             FetchKey key = key_of(from + i);
-            int32_t index =
-                fetch_set_find(&hold.session->set, fetch_session_chunks(), &key);
+            int32_t index = fetch_set_find(&hold.session->set, fetch_session_chunks(), &key);
 
             if (index >= 0)
                 fetch_set_remove(&hold.session->set, fetch_session_chunks(), index);
@@ -401,7 +401,7 @@ test_eviction_by_larger(void **state)
     for (int i = 0; i < KIT_SESSIONS; i++)
         ids[i] = make(10 + i, i == 0, 1000);
     for (int i = 0; i < KIT_SESSIONS; i++)
-        use(ids[i], now); /* old, but in use */
+        use(ids[i], now);                      /* old, but in use */
     assert_int_equal(make(11, false, now), 0); /* as large as the smallest: no */
     assert_int_equal(make(5, false, now), 0);
     assert_true(make(12, false, now) > 0);
@@ -422,7 +422,7 @@ test_eviction_by_follower(void **state)
         assert_true(make(1, true, 1001) > 0); /* not for a follower, whatever the size */
         assert_false(exists(ids[i]));
     }
-    assert_int_equal(make(100, true, 1001), 0);  /* and followers' young ones stay */
+    assert_int_equal(make(100, true, 1001), 0); /* and followers' young ones stay */
     assert_int_equal(make(100, false, 1001), 0);
 }
 

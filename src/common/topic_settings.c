@@ -88,6 +88,10 @@ topic_settings_check(const ConfPair *overrides, int count, const ConfLookup *loo
             int_of(&texts, TCONF_MAX_COMPACTION_LAG_MS))
             rc = err_set(err, OT_E_INVALID_CONFIG,
                          "min.compaction.lag.ms is above max.compaction.lag.ms");
+        else if (int_of(&texts, TCONF_REMOTE_STORAGE_ENABLE) != 0 &&
+                 !conf_bool(CONF_REMOTE_LOG_STORAGE_SYSTEM_ENABLE))
+            rc = err_set(err, OT_E_INVALID_CONFIG,
+                         "remote.storage.enable needs remote.log.storage.system.enable");
     }
     arena_free(arena);
     return rc;

@@ -5,7 +5,7 @@
  * node, the broker that comes back after a clean stop holds all it had, so nothing is written for its
  * partitions then; after an unclean one a record each raises the leader epoch (cluster.md 3.4, 3.5).
  *
- * pure
+ * Never: I/O, shared words, clocks.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "controller/broker_life.h"
@@ -69,18 +69,18 @@ life_register_broker(const BrokerSelf *self, int64_t broker_epoch, RecordList *r
         const Listener *l = &self->listeners->rows[i];
 
         if (!l->is_controller && !l->is_unix)
-            endpoints[record.end_points_count++] = (RegisterBrokerRecordBrokerEndpoint){
-                .name = strview_from(l->name),
-                .host = strview_from(l->advertised_host),
-                .port = l->advertised_port,
-                .security_protocol = (int16_t)l->protocol};
+            endpoints[record.end_points_count++] =
+                (RegisterBrokerRecordBrokerEndpoint){.name = strview_from(l->name),
+                                                     .host = strview_from(l->advertised_host),
+                                                     .port = l->advertised_port,
+                                                     .security_protocol = (int16_t)l->protocol};
     }
     record.features = features;
     for (int i = 0; i < FEATURE_COUNT; i++)
-        features[record.features_count++] = (RegisterBrokerRecordBrokerFeature){
-            .name = strview_from(feature_rows[i].name),
-            .min_supported_version = feature_rows[i].min,
-            .max_supported_version = feature_rows[i].max};
+        features[record.features_count++] =
+            (RegisterBrokerRecordBrokerFeature){.name = strview_from(feature_rows[i].name),
+                                                .min_supported_version = feature_rows[i].min,
+                                                .max_supported_version = feature_rows[i].max};
     if (version >= 3) {
         record.log_dirs = dirs.out;
         record.log_dirs_count = self->log_dir_count;

@@ -1,7 +1,7 @@
 /*
  * broker_life.h - the records by which this node registers itself and takes its partitions
  *
- * pure
+ * Never: I/O, shared words, clocks.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef OTTLA_CONTROLLER_BROKER_LIFE_H

@@ -45,7 +45,8 @@ extend_batches(Turn *turn, int32_t added, int64_t added_bytes)
     int32_t first = turn->batch_count < 2 ? 0 : turn->batch_ends[turn->batch_count - 2];
 
     /* Small decisions share a batch, as appends in Kafka's accumulator do [C3]. */
-    if (!turn->sealed && turn->batch_count > 0 && turn->records.count - first <= DECIDE_RECORDS_MAX &&
+    if (!turn->sealed && turn->batch_count > 0 &&
+        turn->records.count - first <= DECIDE_RECORDS_MAX &&
         turn->records.bytes <= TURN_BYTES_MAX && added < DECIDE_RECORDS_MAX / 2 &&
         added_bytes < META_BATCH_BYTES_MAX / 4) {
         turn->batch_ends[turn->batch_count - 1] = turn->records.count;
@@ -135,7 +136,8 @@ publish(Controller *c, const Turn *turn, ErrInfo *err)
             return err_set(err, OT_E_BUSY,
                            "a process holds on to an image %d generations old: cannot publish",
                            IMAGE_ROOT_RING);
-        (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); /* early or not: looked at again */
+        (void)nanosleep(&(struct timespec){.tv_nsec = 1000000},
+                        NULL); /* early or not: looked at again */
     }
     if (shared_page != NULL)
         atomic_i64_store(&shared_page->metadata_offset, c->log.end_offset);
@@ -252,8 +254,7 @@ static const ApiRow *
 api_row(int16_t key, int16_t version)
 {
     for (size_t i = 0; i < sizeof api_rows / sizeof api_rows[0]; i++)
-        if (api_rows[i].request->number == key &&
-            message_has_version(api_rows[i].request, version))
+        if (api_rows[i].request->number == key && message_has_version(api_rows[i].request, version))
             return &api_rows[i];
     return NULL;
 }

@@ -75,7 +75,8 @@ keep_voters(Controller *c, ErrInfo *err)
 {
     for (int32_t i = 0; i < c->voters.endpoint_count; i++) {
         VoterEndpoint *e = &c->voters.endpoints[i];
-        char *listener = arena_strdup(c->arena, e->listener), *host = arena_strdup(c->arena, e->host);
+        char *listener = arena_strdup(c->arena, e->listener),
+             *host = arena_strdup(c->arena, e->host);
 
         if (listener == NULL || host == NULL)
             return err_set(err, OT_E_NO_MEMORY, "no memory for the voter set");
@@ -318,15 +319,15 @@ fill_self(const Controller *c, Uuid *dirs, BrokerSelf *ret)
 {
     for (int i = 0; i < logdir_count(); i++)
         dirs[i] = logdir_uuid(i);
-    *ret = (BrokerSelf){.node_id = c->settings.node_id,
-                        .incarnation_id = c->settings.incarnation_id,
-                        .rack = c->settings.rack,
-                        .log_dirs = dirs,
-                        .log_dir_count = logdir_count(),
-                        .listeners = c->settings.listeners,
-                        .metadata_version =
-                            image_feature(&c->image.now, STRVIEW("metadata.version")),
-                        .logs_may_be_short = c->settings.logs_may_be_short};
+    *ret =
+        (BrokerSelf){.node_id = c->settings.node_id,
+                     .incarnation_id = c->settings.incarnation_id,
+                     .rack = c->settings.rack,
+                     .log_dirs = dirs,
+                     .log_dir_count = logdir_count(),
+                     .listeners = c->settings.listeners,
+                     .metadata_version = image_feature(&c->image.now, STRVIEW("metadata.version")),
+                     .logs_may_be_short = c->settings.logs_may_be_short};
 }
 
 static int

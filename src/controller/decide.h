@@ -1,7 +1,7 @@
 /*
  * decide.h - decisions of the active controller: image and request to records and response
  *
- * Pure: they read the image being built, the settings and a seeded generator; they change nothing.
+ * They read the image being built, the settings and a seeded generator; they change nothing.
  * Records of one decision are one atomic batch. Order of checks and codes: cluster.md 3.7 and
  * observed.md 6.
  *
@@ -31,7 +31,7 @@ typedef struct DecideContext {
     RandomSeq *random;
     const ConfLookup *dynamic; /* settings of brokers in the image */
     int32_t node_id;
-    int32_t num_partitions;     /* of the settings */
+    int32_t num_partitions; /* of the settings */
     int32_t replication_factor;
     bool delete_enabled;
     int64_t partitions_left; /* free slots of the partition table */
@@ -44,8 +44,8 @@ typedef struct DecideContext {
  * Each fills the response (its memory in the arena) and appends to records what must be written, nothing
  * when the request only validates. OT_E_NO_MEMORY: nothing was decided.
  */
-int decide_create_topics(const DecideContext *c, const CreateTopicsRequest *in,
-                         RecordList *records, CreateTopicsResponse *ret);
+int decide_create_topics(const DecideContext *c, const CreateTopicsRequest *in, RecordList *records,
+                         CreateTopicsResponse *ret);
 int decide_delete_topics(const DecideContext *c, int16_t version, const DeleteTopicsRequest *in,
                          RecordList *records, DeleteTopicsResponse *ret);
 int decide_create_partitions(const DecideContext *c, const CreatePartitionsRequest *in,

@@ -4,7 +4,7 @@
  * A topic that is named in two ways is refused once, under all that is known of it; what comes
  * twice in the same way is refused before anybody looks whether it exists (observed.md 6).
  *
- * pure
+ * Never: I/O, shared words, clocks.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdlib.h>
@@ -127,8 +127,8 @@ delete_rest(Deletion *d)
         Item *item = &d->items[i];
         RemoveTopicRecord record;
 
-        for (next = i + 1; next < d->count && !d->items[next].settled &&
-                           uuid_equal(d->items[next].id, item->id);)
+        for (next = i + 1;
+             next < d->count && !d->items[next].settled && uuid_equal(d->items[next].id, item->id);)
             next++;
         if (next > i + 1) {
             answer(d, item->name, item->id, KERR_INVALID_REQUEST,

@@ -1,7 +1,7 @@
 /*
  * decide_partitions.c - CreatePartitions, and blocks of producer ids
  *
- * pure
+ * Never: I/O, shared words, clocks.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdlib.h>
@@ -115,8 +115,7 @@ grow_one(Growth *g, const CreatePartitionsRequestTopic *in, CreatePartitionsResp
         if (!decide_add_partition(g->c, g->records, image_topic_id(topic), have + i, ids,
                                   pattern.replica_count)) {
             record_list_cut(g->records, first);
-            fail(r,
-                 manual ? KERR_INVALID_REPLICA_ASSIGNMENT : KERR_INVALID_REPLICATION_FACTOR,
+            fail(r, manual ? KERR_INVALID_REPLICA_ASSIGNMENT : KERR_INVALID_REPLICATION_FACTOR,
                  "no broker of a partition is active");
             return;
         }

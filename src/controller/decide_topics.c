@@ -1,7 +1,7 @@
 /*
  * decide_topics.c - CreateTopics
  *
- * pure
+ * Never: I/O, shared words, clocks.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <inttypes.h>
@@ -41,9 +41,9 @@ typedef struct Creation {
     const CreateTopicsRequest *in;
     RecordList *records;
     CreateTopicsResponse *out;
-    Placer *placer;       /* made when first needed */
-    ConfValue *defaults;  /* of all topic settings, made when first needed */
-    int64_t partitions;   /* that the topics so far make */
+    Placer *placer;      /* made when first needed */
+    ConfValue *defaults; /* of all topic settings, made when first needed */
+    int64_t partitions;  /* that the topics so far make */
     bool no_memory;
 } Creation;
 
@@ -455,6 +455,7 @@ create_all(Creation *cr, const CreateTopicsRequestTopic *const *sorted)
             next++;
         create_topics_response_topic_init(t);
         t->name = sorted[i]->name;
+        t->error_message = WIRE_NULL_STRING;
         /* An empty list and not null: nothing is hidden. */
         t->configs = arena_calloc(cr->c->arena, 1, sizeof *t->configs);
         sum += asked(cr, sorted[i]);

@@ -11,9 +11,9 @@
 
 /* In the order of a fresh node's records; kraft.version lives in a control record. */
 const FeatureRow feature_rows[FEATURE_COUNT] = {
-    {"metadata.version", 7, 30, 30}, {"eligible.leader.replicas.version", 0, 1, 1},
-    {"group.version", 0, 1, 1},      {"kraft.version", 0, 1, 1},
-    {"share.version", 0, 1, 1},      {"streams.version", 0, 1, 1},
+    {"metadata.version", 7, 30, 30},  {"eligible.leader.replicas.version", 0, 1, 1},
+    {"group.version", 0, 1, 1},       {"kraft.version", 0, 1, 1},
+    {"share.version", 0, 1, 1},       {"streams.version", 0, 1, 1},
     {"transaction.version", 0, 2, 2},
 };
 

@@ -120,13 +120,12 @@ hosting_pick_directory(void *hosting)
 static void
 set_leadership(const Hosting *h, PartitionSlot *slot, const ImagePartition *p)
 {
-    pslot_set_leadership(
-        slot, (PslotLeadership){.leader_epoch = p->leader_epoch,
-                                .role = p->leader == h->node_id ? PSLOT_ROLE_LEADER
-                                        : p->leader < 0         ? PSLOT_ROLE_NONE
-                                                                : PSLOT_ROLE_FOLLOWER,
-                                .replica_count = (uint8_t)p->replica_count,
-                                .isr_count = (uint16_t)p->isr_count});
+    pslot_set_leadership(slot, (PslotLeadership){.leader_epoch = p->leader_epoch,
+                                                 .role = p->leader == h->node_id ? PSLOT_ROLE_LEADER
+                                                         : p->leader < 0         ? PSLOT_ROLE_NONE
+                                                                         : PSLOT_ROLE_FOLLOWER,
+                                                 .replica_count = (uint8_t)p->replica_count,
+                                                 .isr_count = (uint16_t)p->isr_count});
 }
 
 static bool
@@ -229,9 +228,8 @@ hosting_start(Hosting *h, ImageWriter *w, ErrInfo *err)
     if (checkpoints == NULL)
         return err_set(err, OT_E_NO_MEMORY, "no memory for the checkpoint files");
     for (const MapNode *node = map_after(w->now.maps[MAP_TOPIC_NAME], (BytesView){NULL, 0}, true);
-         rc == 0 && node != NULL;
-         node = map_after(w->now.maps[MAP_TOPIC_NAME], (BytesView){node->key, node->key_len},
-                          false))
+         rc == 0 && node != NULL; node = map_after(w->now.maps[MAP_TOPIC_NAME],
+                                                   (BytesView){node->key, node->key_len}, false))
         rc = host_topic(h, node->value, &w->now, checkpoints, err);
     logdir_checkpoints_free(checkpoints);
     return rc;

@@ -7,6 +7,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "ottla/controller/image.h"
+
 #include <string.h>
 
 #include "controller/image_int.h"
@@ -60,12 +62,6 @@ image_unpin(ImagePin *pin)
     if (!pin->inner && pin->image != NULL)
         image_unpin_slot(my_slot_index);
     pin->image = NULL;
-}
-
-uint64_t
-image_newest_generation(void)
-{
-    return atomic_u64_load(&image_shared->newest);
 }
 
 uint64_t
@@ -321,8 +317,7 @@ image_config_after(const Image *image, int8_t type, StrView resource, StrView af
         return false;
     key = (BytesView){bytes, image_config_key(type, resource, after, bytes)};
     found = value_of(map_after(image->maps[MAP_CONFIG], key, after.ptr == NULL));
-    if (found == NULL || found->key_len < prefix ||
-        memcmp(found->data, bytes, (size_t)prefix) != 0)
+    if (found == NULL || found->key_len < prefix || memcmp(found->data, bytes, (size_t)prefix) != 0)
         return false;
     value = entry_value(found);
     *ret_key = (StrView){(const char *)found->data + prefix, found->key_len - prefix};

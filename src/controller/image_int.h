@@ -54,10 +54,10 @@ typedef enum ImageMap {
 /* Everything of a generation. Copied into the ring when published. */
 struct Image {
     uint64_t generation;
-    int64_t offset;       /* last record applied; -1: none */
-    int32_t epoch;        /* of that record */
+    int64_t offset; /* last record applied; -1: none */
+    int32_t epoch;  /* of that record */
     int32_t controller_id;
-    int64_t timestamp;    /* of its batch */
+    int64_t timestamp; /* of its batch */
     int64_t next_producer_id;
     int32_t zk_migration_state; /* -1: no such record */
     int64_t partition_count;
@@ -69,7 +69,7 @@ struct Image {
 struct ImageTopic {
     uint64_t born;
     Uuid id;
-    uint64_t settings; /* handle of topic_settings_new; 0: none yet */
+    uint64_t settings;   /* handle of topic_settings_new; 0: none yet */
     MapNode *partitions; /* PartitionObject; key: index, big-endian */
     int32_t partition_count;
     int32_t name_len;
@@ -184,17 +184,17 @@ typedef struct ImageWriter {
     uint8_t *bump;
     uint8_t *end;
     FreePiece *free[IMAGE_CLASS_COUNT];
-    int64_t free_nodes;   /* pieces in the class of MapNode */
-    size_t used;          /* bytes in pieces that are taken */
-    uint64_t generation;  /* being built */
-    uint64_t published;   /* 0: none */
-    PieceList born;       /* made in this generation */
-    PieceList dropped;    /* made and given up in this generation */
-    PieceList retired;    /* of older generations, given up in this one */
-    PieceList waiting;    /* given up in generations that are committed */
-    bool no_memory;       /* a list could not grow: the generation must be aborted */
-    Image now;            /* the generation being built */
-    Image before;         /* the last committed one */
+    int64_t free_nodes;  /* pieces in the class of MapNode */
+    size_t used;         /* bytes in pieces that are taken */
+    uint64_t generation; /* being built */
+    uint64_t published;  /* 0: none */
+    PieceList born;      /* made in this generation */
+    PieceList dropped;   /* made and given up in this generation */
+    PieceList retired;   /* of older generations, given up in this one */
+    PieceList waiting;   /* given up in generations that are committed */
+    bool no_memory;      /* a list could not grow: the generation must be aborted */
+    Image now;           /* the generation being built */
+    Image before;        /* the last committed one */
 } ImageWriter;
 
 /* Takes the whole arena, empty. One writer per region. */

@@ -50,7 +50,7 @@ class_of(size_t bytes, size_t *ret_size)
         return (int)(*ret_size / 16) - 1;
     }
     for (size_t base = 512;; base *= 2, step *= 2)
-        for (size_t i = 1; i <= 4; i++, class++) {
+        for (size_t i = 1; i <= 4; i++, class ++) {
             if (class >= IMAGE_CLASS_COUNT)
                 return -1;
             if (bytes <= base + i * step) {
@@ -102,10 +102,7 @@ image_writer_init(ImageWriter *w)
 
     *w = (ImageWriter){.bump = image_shared->arena, .generation = 1};
     w->end = w->bump + image_shared->arena_bytes;
-    w->now = (Image){.generation = 1,
-                     .offset = -1,
-                     .controller_id = -1,
-                     .zk_migration_state = -1};
+    w->now = (Image){.generation = 1, .offset = -1, .controller_id = -1, .zk_migration_state = -1};
     w->before = w->now;
     w->before.generation = 0;
     memset(w->free, 0, sizeof w->free);

@@ -153,8 +153,7 @@ meta_voters_parse(BytesView value, Arena *arena, VoterSet *ret, ErrInfo *err)
 
     wire_reader_init(&r, value.ptr, (size_t)value.len, arena);
     voters_record_read(&r, 0, &msg);
-    if (r.err != 0 || msg.voters_count < 1 ||
-        msg.voters[0].endpoints_count > VOTER_ENDPOINTS_MAX)
+    if (r.err != 0 || msg.voters_count < 1 || msg.voters[0].endpoints_count > VOTER_ENDPOINTS_MAX)
         return err_set(err, OT_E_CORRUPT, "a voters record cannot be read");
     *ret = (VoterSet){.count = msg.voters_count,
                       .voter = {msg.voters[0].voter_id, msg.voters[0].voter_directory_id},

@@ -67,8 +67,8 @@ note_file(MetaLog *log, StrView name, ErrInfo *err)
 
     if (name.len == 24 && ends_with(name, ".log") &&
         text_to_int64((StrView){name.ptr, 20}, &base) && base >= 0) {
-        if (!metalog_list_room(log, (void **)&log->segments, log->segment_count,
-                               &log->segment_room, sizeof *log->segments))
+        if (!metalog_list_room(log, (void **)&log->segments, log->segment_count, &log->segment_room,
+                               sizeof *log->segments))
             return err_set(err, OT_E_NO_MEMORY, "no memory for segments");
         log->segments[log->segment_count++] = (MetaSegment){base, 0};
     } else if (name.len == 42 && ends_with(name, ".checkpoint") && name.ptr[20] == '-' &&
@@ -357,7 +357,8 @@ roll_if_needed(MetaLog *log, int64_t bytes, int64_t now_ms, ErrInfo *err)
         (last->size + bytes <= log->settings.segment_bytes &&
          (log->first_timestamp < 0 || now_ms - log->first_timestamp < log->settings.segment_ms)))
         return 0;
-    rc = add_time_entry(log, last->base, err); /* the segment's largest timestamp, as Kafka's roll */
+    rc =
+        add_time_entry(log, last->base, err); /* the segment's largest timestamp, as Kafka's roll */
     return rc != 0 ? rc : new_segment(log, err);
 }
 
@@ -445,10 +446,9 @@ metalog_store_epochs(MetaLog *log, ErrInfo *err)
     if (strbuf_failed(&text))
         rc = err_set(err, OT_E_NO_MEMORY, "no memory for " LEADER_EPOCH_FILE);
     else
-        rc = vfs_replace_file(path,
-                              (BytesView){(const uint8_t *)strbuf_view(&text).ptr,
-                                          strbuf_view(&text).len},
-                              0640, VFS_SYNCED, err);
+        rc = vfs_replace_file(
+            path, (BytesView){(const uint8_t *)strbuf_view(&text).ptr, strbuf_view(&text).len},
+            0640, VFS_SYNCED, err);
     strbuf_release(&text);
     return rc;
 }
@@ -459,8 +459,8 @@ metalog_begin_epoch(MetaLog *log, int32_t epoch, ErrInfo *err)
     if (!metalog_list_room(log, (void **)&log->epochs, log->epoch_count, &log->epoch_room,
                            sizeof *log->epochs))
         return err_set(err, OT_E_NO_MEMORY, "no memory for epochs");
-    log->epoch_count = epochs_assign(log->epochs, log->epoch_count,
-                                     (EpochEntry){epoch, log->end_offset});
+    log->epoch_count =
+        epochs_assign(log->epochs, log->epoch_count, (EpochEntry){epoch, log->end_offset});
     return metalog_store_epochs(log, err);
 }
 

@@ -60,7 +60,7 @@ typedef struct MetaLog {
     int64_t end_offset;
     int32_t last_epoch; /* of the last record; 0: none */
     int64_t last_timestamp;
-    int64_t cut_bytes;  /* torn tail of the last segment, found by replay */
+    int64_t cut_bytes; /* torn tail of the last segment, found by replay */
     int64_t bytes_since_snapshot;
 
     /* The active segment; fds are -1 before metalog_make_writable. */

@@ -293,7 +293,8 @@ metalog_replay(MetaLog *log, const MetaReader *reader, ErrInfo *err)
         return 0;
     if (log->segments[0].base > from.offset)
         return err_set(err, OT_E_CORRUPT,
-                       "the metadata log begins at %" PRId64 " and no snapshot covers what is before",
+                       "the metadata log begins at %" PRId64
+                       " and no snapshot covers what is before",
                        log->segments[0].base);
     log->last_epoch = 0;
     rc = replay_segments(log, from.offset, reader, err);

@@ -6,7 +6,7 @@
  * After as many partitions as there are unfenced brokers everything is shuffled, so that the second
  * replicas of one leader do not all meet on the same broker.
  *
- * pure
+ * Never: I/O, shared words, clocks.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdlib.h>

@@ -95,9 +95,8 @@ apply_register_broker(const Apply *a, int16_t version, const void *msg)
         endpoints[i] = (ImageEndpoint){r->end_points[i].name, r->end_points[i].host,
                                        r->end_points[i].port, r->end_points[i].security_protocol};
     for (int32_t i = 0; i < r->features_count; i++)
-        features[i] =
-            (ImageFeatureRange){r->features[i].name, r->features[i].min_supported_version,
-                                r->features[i].max_supported_version};
+        features[i] = (ImageFeatureRange){r->features[i].name, r->features[i].min_supported_version,
+                                          r->features[i].max_supported_version};
     return outcome(a, build_broker(a->w, &b), "RegisterBrokerRecord");
 }
 
@@ -212,8 +211,8 @@ store_partition(const Apply *a, Uuid topic_id, const ImagePartition *p, const ch
     int rc = outcome(a, build_partition(a->w, topic_id, p), what);
 
     if (rc == 0)
-        note(a, &(Change){
-                    .kind = CHANGE_PARTITION, .topic_id = topic_id, .partition = p->partition});
+        note(a,
+             &(Change){.kind = CHANGE_PARTITION, .topic_id = topic_id, .partition = p->partition});
     return rc;
 }
 
@@ -250,7 +249,8 @@ apply_partition(const Apply *a, int16_t version, const void *msg)
                              .recovery_state = r->leader_recovery_state};
 
     if (version == 0 && r->replicas_count > 0) { /* directories not known: all zero (MIGRATING) */
-        p.directories = arena_calloc(a->scratch, (size_t)at_least_0(r->replicas_count), sizeof(Uuid));
+        p.directories =
+            arena_calloc(a->scratch, (size_t)at_least_0(r->replicas_count), sizeof(Uuid));
         if (p.directories == NULL)
             return OT_E_NO_MEMORY;
         p.directory_count = r->replicas_count;
@@ -320,8 +320,8 @@ remove_configs(const Apply *a, int8_t type, StrView resource)
 
         if (bytes == NULL)
             return OT_E_NO_MEMORY;
-        rc = build_remove_entry(
-            a->w, MAP_CONFIG, (BytesView){bytes, image_config_key(type, resource, key, bytes)});
+        rc = build_remove_entry(a->w, MAP_CONFIG,
+                                (BytesView){bytes, image_config_key(type, resource, key, bytes)});
     }
     return rc;
 }
@@ -333,8 +333,8 @@ note_gone(const Apply *a, const ImageTopic *topic)
 
     if (a->changes == NULL)
         return;
-    change.refs = arena_calloc(a->changes->arena, (size_t)topic->partition_count + 1,
-                               sizeof *change.refs);
+    change.refs =
+        arena_calloc(a->changes->arena, (size_t)topic->partition_count + 1, sizeof *change.refs);
     if (change.refs == NULL) {
         a->changes->no_memory = true;
         return;

@@ -82,7 +82,7 @@ controller_reply_decode(BytesView message, ControllerReply *ret)
     if (message.ptr == NULL || message.len < CONTROLLER_REPLY_HEAD)
         return false;
     memcpy(&ret->status, message.ptr, sizeof ret->status);
-    ret->body = (BytesView){message.ptr + CONTROLLER_REPLY_HEAD,
-                            message.len - CONTROLLER_REPLY_HEAD};
+    ret->body =
+        (BytesView){message.ptr + CONTROLLER_REPLY_HEAD, message.len - CONTROLLER_REPLY_HEAD};
     return true;
 }

@@ -79,8 +79,8 @@ write_header(SnapshotWriter *w, ErrInfo *err)
     int32_t count = 1;
 
     if (w->facts.kraft_version > 0) {
-        records[count++] = (MetaControl){
-            CONTROL_KRAFT_VERSION, meta_kraft_version(w->facts.kraft_version, w->arena)};
+        records[count++] = (MetaControl){CONTROL_KRAFT_VERSION,
+                                         meta_kraft_version(w->facts.kraft_version, w->arena)};
         records[count++] =
             (MetaControl){CONTROL_KRAFT_VOTERS, meta_voters(&w->facts.voters, w->arena)};
     }

@@ -43,6 +43,18 @@ set_role(Quorum *q, QuorumRole role)
     q->role = role;
 }
 
+/* What must hold after every step. */
+static void
+check_invariants(const Quorum *q)
+{
+    ot_assert(q->role < QUORUM_ROLE_COUNT);
+    ot_assert(q->epoch >= 0);
+    ot_assert(q->role != QUORUM_LEADER || q->leader_id == q->self.node_id);
+    ot_assert(q->role != QUORUM_LEADER || q->epoch > 0);
+    ot_assert(q->role != QUORUM_CANDIDATE || q->voted);
+    ot_assert(q->high_watermark <= q->flushed);
+}
+
 static bool
 is_voter(const QuorumStart *start)
 {
@@ -81,7 +93,7 @@ quorum_start(Quorum *q, const QuorumStart *start, ErrInfo *err)
         q->role = QUORUM_CANDIDATE;
         q->voted = true;
     }
-    quorum_check_invariants(q);
+    check_invariants(q);
     return 0;
 }
 
@@ -170,16 +182,5 @@ quorum_step(Quorum *q, const QuorumEvent *event, QuorumActions *ret)
             set_role(q, QUORUM_RESIGNED);
         break;
     }
-    quorum_check_invariants(q);
-}
-
-void
-quorum_check_invariants(const Quorum *q)
-{
-    ot_assert(q->role < QUORUM_ROLE_COUNT);
-    ot_assert(q->epoch >= 0);
-    ot_assert(q->role != QUORUM_LEADER || q->leader_id == q->self.node_id);
-    ot_assert(q->role != QUORUM_LEADER || q->epoch > 0);
-    ot_assert(q->role != QUORUM_CANDIDATE || q->voted);
-    ot_assert(q->high_watermark <= q->flushed);
+    check_invariants(q);
 }

@@ -204,8 +204,7 @@ quorum_state_print(const QuorumState *state, int data_version, char ret[QUORUM_S
     if (data_version == 1) {
         uuid_to_text(state->voted_directory_id, voted);
         return snprintf(ret, QUORUM_STATE_MAX,
-                        "{\"leaderId\":%" PRId32 ",\"leaderEpoch\":%" PRId32
-                        ",\"votedId\":%" PRId32
+                        "{\"leaderId\":%" PRId32 ",\"leaderEpoch\":%" PRId32 ",\"votedId\":%" PRId32
                         ",\"votedDirectoryId\":\"%s\",\"data_version\":1}",
                         state->leader_id, state->leader_epoch, state->voted_id, voted);
     }

@@ -51,8 +51,7 @@ image_of(const ImagePin *pin)
     return pin->image;
 }
 
-/* Generation of the newest published image, 0 before the first; cheap, no pin. Grows with each. */
-uint64_t image_newest_generation(void);
+/* Grows with each publication. */
 uint64_t image_generation(const Image *image);
 
 /* Offset of the last metadata record in this image: the "finalized features epoch" of ApiVersions. */

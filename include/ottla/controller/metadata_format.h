@@ -20,11 +20,11 @@ int metadata_format_bootstrap(const char *dir, ErrInfo *err) __attribute__((warn
 
 typedef struct MetadataVoter {
     int32_t node_id;
-    Uuid directory_id;        /* of the metadata directory */
-    const char *listener;     /* "CONTROLLER" */
+    Uuid directory_id;    /* of the metadata directory */
+    const char *listener; /* "CONTROLLER" */
     const char *host;
     uint16_t port;
-    int64_t now_ms;           /* wall clock */
+    int64_t now_ms; /* wall clock */
 } MetadataVoter;
 
 /*

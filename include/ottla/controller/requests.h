@@ -26,11 +26,11 @@
 typedef struct ControllerRequest {
     int16_t api_key;
     int16_t api_version;
-    bool auto_create;    /* CreateTopics of the broker itself: internal names are allowed */
-    StrView client_id;   /* null: none */
-    StrView principal;   /* "User:ANONYMOUS" */
-    StrView listener;    /* name of the listener it came in on */
-    BytesView body;      /* request body, without header */
+    bool auto_create;  /* CreateTopics of the broker itself: internal names are allowed */
+    StrView client_id; /* null: none */
+    StrView principal; /* "User:ANONYMOUS" */
+    StrView listener;  /* name of the listener it came in on */
+    BytesView body;    /* request body, without header */
 } ControllerRequest;
 
 typedef struct ControllerReply {

@@ -49,8 +49,8 @@ typedef struct Quorum {
 } Quorum;
 
 typedef enum QuorumActionKind {
-    QUORUM_STORE_STATE,   /* write quorum-state, durable before the next action */
-    QUORUM_BEGIN_EPOCH,   /* (epoch, log end) into leader-epoch-checkpoint, before the next action */
+    QUORUM_STORE_STATE, /* write quorum-state, durable before the next action */
+    QUORUM_BEGIN_EPOCH, /* (epoch, log end) into leader-epoch-checkpoint, before the next action */
     QUORUM_APPEND_LEADER_CHANGE, /* the control batch that opens the epoch */
 } QuorumActionKind;
 
@@ -70,9 +70,9 @@ typedef struct QuorumActions {
 typedef struct QuorumStart {
     QuorumState stored;
     ReplicaKey self;
-    ReplicaKey voter;       /* of the latest VotersRecord, or of the settings */
-    int32_t voter_count;    /* 1 */
-    int32_t log_epoch;      /* of the last record; 0: none */
+    ReplicaKey voter;    /* of the latest VotersRecord, or of the settings */
+    int32_t voter_count; /* 1 */
+    int32_t log_epoch;   /* of the last record; 0: none */
     int64_t log_end;
 } QuorumStart;
 
@@ -96,9 +96,6 @@ typedef struct QuorumEvent {
 
 /* Changes the state and says what is to be done, in order. */
 void quorum_step(Quorum *q, const QuorumEvent *event, QuorumActions *ret);
-
-/* Asserts what must hold after every step. */
-void quorum_check_invariants(const Quorum *q);
 
 const char *quorum_role_name(QuorumRole role);
 

@@ -16,10 +16,10 @@
 #include "ottla/common/err.h"
 #include "ottla/common/view.h"
 
-#define QUORUM_STATE_FILE   "quorum-state"
-#define QUORUM_STATE_MAX    65536 /* bytes of the file; Kafka writes some 100 */
-#define QUORUM_VOTERS_MAX   64    /* of a version 0 file */
-#define QUORUM_NODE_NONE    (-1)
+#define QUORUM_STATE_FILE "quorum-state"
+#define QUORUM_STATE_MAX  65536 /* bytes of the file; Kafka writes some 100 */
+#define QUORUM_VOTERS_MAX 64    /* of a version 0 file */
+#define QUORUM_NODE_NONE  (-1)
 
 typedef struct QuorumState {
     int32_t leader_id; /* QUORUM_NODE_NONE: not known */

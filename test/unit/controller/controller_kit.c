@@ -78,20 +78,19 @@ kit_region_end(void)
 ControllerSettings
 kit_settings(const char *folder)
 {
-    listeners = (ListenerTable){
-        .count = 2,
-        .rows = {{.name = "PLAINTEXT",
-                  .host = "localhost",
-                  .advertised_host = "localhost",
-                  .port = 9092,
-                  .advertised_port = 9092,
-                  .is_inter_broker = true},
-                 {.name = "CONTROLLER",
-                  .host = "localhost",
-                  .advertised_host = "localhost",
-                  .port = 9093,
-                  .advertised_port = 9093,
-                  .is_controller = true}}};
+    listeners = (ListenerTable){.count = 2,
+                                .rows = {{.name = "PLAINTEXT",
+                                          .host = "localhost",
+                                          .advertised_host = "localhost",
+                                          .port = 9092,
+                                          .advertised_port = 9092,
+                                          .is_inter_broker = true},
+                                         {.name = "CONTROLLER",
+                                          .host = "localhost",
+                                          .advertised_host = "localhost",
+                                          .port = 9093,
+                                          .advertised_port = 9093,
+                                          .is_controller = true}}};
     return (ControllerSettings){
         .metadata_dir = folder,
         .log = {.segment_bytes = 1 << 30,

@@ -82,9 +82,8 @@ test_fresh(void **state)
     assert_int_equal(image_feature(image(), STRVIEW("metadata.version")), 30);
     assert_int_equal(image_feature(image(), STRVIEW("kraft.version")), 1);
     assert_int_equal(image_feature(image(), STRVIEW("transaction.version")), 2);
-    assert_true(
-        image_config(image(), IMAGE_CONFIG_BROKER, STRVIEW(""), STRVIEW("min.insync.replicas"),
-                     &value));
+    assert_true(image_config(image(), IMAGE_CONFIG_BROKER, STRVIEW(""),
+                             STRVIEW("min.insync.replicas"), &value));
     assert_true(strview_equal(value, STRVIEW("1")));
     assert_int_equal(controller.quorum.epoch, 1);
     assert_int_equal(controller.quorum.high_watermark, controller.log.end_offset);
@@ -149,8 +148,7 @@ test_unclean_start_raises_epochs(void **state)
     settings.logs_may_be_short = true;
     assert_true(logdir_add(folder, settings.metadata_dir_id, &err) >= 0);
     assert_int_equal(controller_start(&controller, &settings, clock_wall_ms(), &err), 0);
-    assert_true(
-        image_topic_partition(image_topic_by_name(image(), STRVIEW("t")), 1, &p));
+    assert_true(image_topic_partition(image_topic_by_name(image(), STRVIEW("t")), 1, &p));
     assert_int_equal(p.leader_epoch, 1);
     assert_int_equal(pslot_leadership(pslot_find(p.ref)).leader_epoch, 1);
 }
@@ -220,9 +218,10 @@ test_delete(void **state)
     assert_int_equal(response.responses_count, 3);
     for (int i = 0; i < 3; i++) {
         DeleteTopicsResponseTopic *t = &response.responses[i];
-        int16_t wanted = t->name.ptr == NULL                       ? KERR_UNKNOWN_TOPIC_ID
-                         : strview_equal(t->name, STRVIEW("gone")) ? 0
-                                                                   : KERR_UNKNOWN_TOPIC_OR_PARTITION;
+        int16_t wanted = t->name.ptr == NULL ? KERR_UNKNOWN_TOPIC_ID
+                         : strview_equal(t->name, STRVIEW("gone"))
+                             ? 0
+                             : KERR_UNKNOWN_TOPIC_OR_PARTITION;
         assert_int_equal(t->error_code, wanted);
     }
     assert_null(image_topic_by_name(image(), STRVIEW("gone")));
@@ -338,8 +337,8 @@ test_no_space(void **state)
 
     (void)state;
     vfs_faulty_install();
-    vfs_faulty_plan((VfsFault){
-        .call = VFS_CALL_PWRITEV, .nth = 1, .errno_value = ENOSPC, .short_bytes = -1});
+    vfs_faulty_plan(
+        (VfsFault){.call = VFS_CALL_PWRITEV, .nth = 1, .errno_value = ENOSPC, .short_bytes = -1});
     assert_int_equal(kit_create(&controller, "full", 2), KERR_KAFKA_STORAGE_ERROR);
     vfs_faulty_remove();
     assert_int_equal(controller.log.end_offset, end);

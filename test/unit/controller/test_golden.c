@@ -199,7 +199,7 @@ count_differences(void)
     qsort(theirs.items, (size_t)theirs.count, sizeof theirs.items[0], compare_records);
     qsort(ours.items, (size_t)ours.count, sizeof ours.items[0], compare_records);
     while (i < theirs.count || k < ours.count) {
-        int diff = i == theirs.count  ? 1
+        int diff = i == theirs.count ? 1
                    : k == ours.count ? -1
                                      : compare_records(&theirs.items[i], &ours.items[k]);
 

@@ -81,8 +81,8 @@ check_against(const bool *model, const MapNode *root)
     (void)check_tree(root, &found);
     assert_int_equal(found, wanted);
     for (const MapNode *node = map_after(root, (BytesView){NULL, 0}, true), *last = NULL;
-         node != NULL; last = node,
-                       node = map_after(root, (BytesView){node->key, node->key_len}, false)) {
+         node != NULL;
+         last = node, node = map_after(root, (BytesView){node->key, node->key_len}, false)) {
         if (last != NULL)
             assert_true(image_key_compare((BytesView){last->key, last->key_len},
                                           (BytesView){node->key, node->key_len}) < 0);

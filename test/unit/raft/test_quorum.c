@@ -162,8 +162,9 @@ test_flushed_old_epoch(void **state)
 static void
 test_state_text(void **state)
 {
-    static const char v1[] = "{\"leaderId\":1,\"leaderEpoch\":2,\"votedId\":-1,\"votedDirectoryId\":"
-                             "\"AAAAAAAAAAAAAAAAAAAAAA\",\"data_version\":1}";
+    static const char v1[] =
+        "{\"leaderId\":1,\"leaderEpoch\":2,\"votedId\":-1,\"votedDirectoryId\":"
+        "\"AAAAAAAAAAAAAAAAAAAAAA\",\"data_version\":1}";
     static const char v0[] = "{\"clusterId\":\"\",\"leaderId\":1,\"leaderEpoch\":2,\"votedId\":-1,"
                              "\"appliedOffset\":0,\"currentVoters\":[{\"voterId\":1}],"
                              "\"data_version\":0}";
@@ -193,8 +194,9 @@ test_state_text(void **state)
 static void
 test_damaged_text(void **state)
 {
-    static const char good[] = "{\"leaderId\":1,\"leaderEpoch\":2,\"votedId\":-1,"
-                               "\"votedDirectoryId\":\"AAAAAAAAAAAAAAAAAAAAAA\",\"data_version\":1}";
+    static const char good[] =
+        "{\"leaderId\":1,\"leaderEpoch\":2,\"votedId\":-1,"
+        "\"votedDirectoryId\":\"AAAAAAAAAAAAAAAAAAAAAA\",\"data_version\":1}";
     static const char *const bad[] = {
         "",
         "{}",

@@ -23,8 +23,8 @@
 #define POLL_US          (20 * 1000)
 #define POLL_US_PER_PART 4
 
-/* More entries than this are refused: far above max.partitions, and a bound of memory. */
-#define FETCH_ENTRIES_MAX 200000
+/* More entries than this are refused: the default of max.partitions, and a bound of memory. */
+#define FETCH_ENTRIES_MAX 100000
 
 /* Arena bytes that reading and answering one partition may take, names not counted. */
 #define BYTES_PER_PART                                                                 \
@@ -44,9 +44,10 @@ typedef struct FetchContext {
     FetchMode mode;
     FetchPartList list; /* what this pass reads */
     int64_t deadline_us;
-    int64_t total; /* bytes that are ready, as counted while waiting */
-    bool poll;     /* some partition has no wait node */
-    bool read;     /* list may hold slices */
+    int64_t total;   /* bytes that are ready, as counted while waiting */
+    bool poll;       /* some partition has no wait node */
+    int64_t poll_us; /* when to look at those again */
+    bool read;       /* list may hold slices */
 
     /* FETCH_INCREMENTAL: which session, and that nobody else went on with it meanwhile. */
     int32_t session_index;
@@ -388,12 +389,24 @@ fetch_complete(Request *rq, FetchContext *ctx, FetchHold *hold)
 
 /* ---- waiting ------------------------------------------------------------------------------------ */
 
+/* The partitions without a node were just looked at. */
+static void
+poll_later(FetchContext *ctx, int64_t now_us)
+{
+    ctx->poll_us = now_us + POLL_US + (int64_t)ctx->list.count * POLL_US_PER_PART;
+}
+
+static bool
+poll_is_due(const FetchContext *ctx, int64_t now_us)
+{
+    return ctx->poll && now_us >= ctx->poll_us;
+}
+
 static void
 fetch_set_deadline(Request *rq, const FetchContext *ctx)
 {
-    int64_t poll_us = rq->now_us + POLL_US + (int64_t)ctx->list.count * POLL_US_PER_PART;
-
-    rq->deadline_us = ctx->poll && poll_us < ctx->deadline_us ? poll_us : ctx->deadline_us;
+    rq->deadline_us =
+        ctx->poll && ctx->poll_us < ctx->deadline_us ? ctx->poll_us : ctx->deadline_us;
     rq->wait_event = WAIT_EV_FETCH_MIN_BYTES;
 }
 
@@ -422,6 +435,7 @@ fetch_register(Request *rq, FetchContext *ctx, FetchHold *hold)
     }
     if (hold == NULL)
         fetch_nodes_end();
+    poll_later(ctx, rq->now_us);
     return due || ctx->total >= ctx->args.min_bytes;
 }
 
@@ -435,7 +449,7 @@ fetch_take_ready(Request *rq, FetchContext *ctx)
     uint32_t key;
 
     wait_begin_take(&take, my_slot_index, rq->rescan);
-    if (take.everything || ctx->poll) {
+    if (take.everything || poll_is_due(ctx, rq->now_us)) {
         wait_end_take(&take);
         return fetch_register(rq, ctx, NULL);
     }
@@ -662,8 +676,10 @@ fetch_finish_incremental(Request *rq, FetchContext *ctx, bool over)
     if (!session_resume(ctx, &hold))
         return fetch_fail(rq, KERR_INVALID_FETCH_SESSION_EPOCH, ctx->session_id);
     due = session_take_ready(&hold, ctx, rq->rescan, true);
-    if (ctx->poll)
+    if (poll_is_due(ctx, rq->now_us)) {
         due |= session_poll(&hold, ctx);
+        poll_later(ctx, rq->now_us);
+    }
     if (over || due || ctx->total >= ctx->args.min_bytes)
         return fetch_complete(rq, ctx, &hold);
     fetch_set_deadline(rq, ctx);

@@ -23,9 +23,10 @@
 #include "ottla/ipc/pool.h"
 #include "ottla/storage/plog.h"
 
-#define FETCH_CHUNK_BYTES       16384
-#define FETCH_SESSION_PARTS_MAX 16384 /* a larger fetch gets no session: answered in full each time */
-#define FETCH_NONE              (-1)
+#define FETCH_CHUNK_BYTES 16384
+#define FETCH_SESSION_PARTS_MAX \
+    16384 /* a larger fetch gets no session: answered in full each time */
+#define FETCH_NONE (-1)
 
 /* A topic as a fetch names it. */
 typedef struct FetchTopic {
@@ -41,16 +42,16 @@ typedef struct FetchPart {
     int64_t order;
     int64_t told_high_watermark; /* what the client was last told; -1: nothing */
     int64_t told_log_start;
-    PlogPosition start;    /* where its last read began */
-    int64_t ready_bytes;   /* what it adds to minBytes now */
-    PartitionRef ref;      /* of its last read; PARTITION_REF_NONE: unknown */
-    int32_t topic;         /* index in the set, or in the request's topics */
+    PlogPosition start;  /* where its last read began */
+    int64_t ready_bytes; /* what it adds to minBytes now */
+    PartitionRef ref;    /* of its last read; PARTITION_REF_NONE: unknown */
+    int32_t topic;       /* index in the set, or in the request's topics */
     int32_t partition;
     int32_t max_bytes;
     int32_t current_leader_epoch;
     int32_t last_fetched_epoch;
-    int32_t node;          /* wait node; WAIT_NODE_NONE: not registered */
-    int32_t hash_next;     /* also links free parts */
+    int32_t node;      /* wait node; WAIT_NODE_NONE: not registered */
+    int32_t hash_next; /* also links free parts */
     int32_t hot_next;
     int32_t hot_prev;
     bool in_use;
@@ -63,9 +64,10 @@ _Static_assert(sizeof(FetchPart) <= 128, "128 parts a chunk");
 #define FETCH_PART_CHUNKS      (FETCH_SESSION_PARTS_MAX / FETCH_PARTS_PER_CHUNK)
 #define FETCH_TOPIC_BYTES      320
 #define FETCH_TOPICS_PER_CHUNK (FETCH_CHUNK_BYTES / FETCH_TOPIC_BYTES)
-#define FETCH_TOPIC_CHUNKS     ((FETCH_SESSION_PARTS_MAX + FETCH_TOPICS_PER_CHUNK - 1) / FETCH_TOPICS_PER_CHUNK)
-#define FETCH_PART_BUCKETS     2048
-#define FETCH_TOPIC_BUCKETS    512
+#define FETCH_TOPIC_CHUNKS \
+    ((FETCH_SESSION_PARTS_MAX + FETCH_TOPICS_PER_CHUNK - 1) / FETCH_TOPICS_PER_CHUNK)
+#define FETCH_PART_BUCKETS  2048
+#define FETCH_TOPIC_BUCKETS 512
 
 /* Where chunks come from. */
 typedef struct FetchChunks {

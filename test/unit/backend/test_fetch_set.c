@@ -71,9 +71,8 @@ static int32_t
 chunks_taken(void)
 {
     int32_t taken = 0;
-    for (uint32_t i = 0; i < CHUNKS; i++) {
+    for (uint32_t i = 0; i < CHUNKS; i++)
         taken += pool_owner(chunks.pool, i) != 0;
-    }
     return taken;
 }
 
@@ -97,10 +96,9 @@ test_random_changes_agree_with_a_model(void **state)
         case 1: {
             int32_t index = fetch_set_add(set, &chunks, &key);
             assert_true(index >= 0 && (*there < 0 || index == *there));
-            if (*there < 0) {
+            if (*there < 0)
 
                 count++;
-            }
             *there = index;
             break;
         }
@@ -115,7 +113,6 @@ test_random_changes_agree_with_a_model(void **state)
             if (*there >= 0) {
                 fetch_set_cool(set, &chunks, *there);
                 fetch_set_move_to_end(set, &chunks, *there);
-
             }
         }
         assert_int_equal(set->part_count, count);

@@ -4,7 +4,8 @@
  *     crash_load PORT SUPERVISOR_PID backends|workers KILLS SEED
  *
  * Writers send one batch at a time, with acks=all, half of them idempotent, two to a partition, and
- * send it again until it is acknowledged. Readers follow the partitions by long polls. The parent
+ * send it again until it is acknowledged. Readers follow the partitions by long polls, half of them in
+ * fetch sessions, which go on when a connection breaks. The parent
  * kills with SIGKILL: a random client's backend, or a random worker. It proves (design.md 2, promises
  * 2 and 4; TAP on stdout):
  *
@@ -272,9 +273,37 @@ walk_records(const RecordsView *records, int64_t from, EachRecord each, void *ar
     return next;
 }
 
-/* One fetch of one partition from an offset on. */
+/*
+ * Who reads one partition, with a fetch session or without. A session goes on when its connection
+ * broke: on the next one, in another process of the node.
+ */
+typedef struct Reading {
+    WireClient *client;
+    ClientState *me;
+    int32_t partition;
+    int64_t next;
+    bool sessions;
+    int32_t session_id;
+    int32_t session_epoch;
+} Reading;
+
+/* What the answer says of the session. False: there is none any more, begin anew. */
+static bool
+session_goes_on(Reading *r, const FetchResponse *response)
+{
+    bool known = response->error_code == 0;
+    if (!known && response->error_code != KERR_FETCH_SESSION_ID_NOT_FOUND &&
+        response->error_code != KERR_INVALID_FETCH_SESSION_EPOCH) {
+        client_fail(r->me, "fetch session error", response->error_code);
+    }
+    r->session_id = known ? response->session_id : 0;
+    r->session_epoch = r->session_id == 0 ? 0 : r->session_epoch + 1;
+    return known;
+}
+
+/* One fetch of one partition. ret->records is empty when there is nothing new. */
 static WireResult
-fetch_once(WireClient *client, int32_t index, int64_t from, FetchResponsePartition *ret)
+fetch_once(Reading *r, FetchResponsePartition *ret)
 {
     FetchRequest request;
     FetchResponse response;
@@ -283,8 +312,8 @@ fetch_once(WireClient *client, int32_t index, int64_t from, FetchResponsePartiti
     fetch_request_init(&request);
     fetch_request_partition_init(&partition);
     fetch_request_topic_init(&topic);
-    partition.partition = index;
-    partition.fetch_offset = from;
+    partition.partition = r->partition;
+    partition.fetch_offset = r->next;
     partition.partition_max_bytes = FETCH_BYTES;
     topic.topic = STRVIEW(TOPIC);
     topic.partitions = &partition;
@@ -294,9 +323,15 @@ fetch_once(WireClient *client, int32_t index, int64_t from, FetchResponsePartiti
     request.max_bytes = FETCH_BYTES;
     request.topics = &topic;
     request.topics_count = 1;
-    WireResult result = wire_client_call(client, &(WireCall){1, 12, &fetch_request_desc, &request,
-                                                             &fetch_response_desc, &response});
-    if (result == WIRE_OK) {
+    request.session_id = r->session_id;
+    request.session_epoch = r->sessions ? r->session_epoch : -1;
+    WireResult result = wire_client_call(r->client, &(WireCall){1, 12, &fetch_request_desc, &request,
+                                                                &fetch_response_desc, &response});
+    if (result != WIRE_OK) {
+        return result;
+    }
+    fetch_response_partition_init(ret);
+    if ((!r->sessions || session_goes_on(r, &response)) && response.responses_count > 0) {
         *ret = response.responses[0].partitions[0];
     }
     return result;
@@ -315,26 +350,29 @@ reader_main(int reader)
     ClientState *me = &shared->clients[WRITERS + reader];
     WireClient client;
     Arena *arena = arena_new(1 << 14, 0);
-    int64_t next = 0;
+    Reading r = {.client = &client,
+                 .me = me,
+                 .partition = reader % PARTITIONS,
+                 .sessions = reader % 2 == 0};
     wire_client_init(&client, server_port);
     if (!client_connect(&client, me)) {
         return;
     }
     while (atomic_u32_load(&shared->stop) == 0) {
         FetchResponsePartition got;
-        WireResult result = fetch_once(&client, reader % PARTITIONS, next, &got);
+        WireResult result = fetch_once(&r, &got);
         arena_reset(arena);
         if (result != WIRE_OK) {
             if (!client_broke(&client, me, result)) {
                 return;
             }
         } else if (got.error_code == 0) {
-            int64_t want = next;
-            if (walk_records(&got.records, next, follows, &want, arena) < 0) {
-                client_fail(me, "offsets do not follow one another after", next);
+            int64_t want = r.next;
+            if (walk_records(&got.records, r.next, follows, &want, arena) < 0) {
+                client_fail(me, "offsets do not follow one another after", r.next);
             }
-            next = want;
-            atomic_i64_store(&me->done, next);
+            r.next = want;
+            atomic_i64_store(&me->done, r.next);
         } else if (is_transient(got.error_code)) {
             wait_ms(5);
         } else {
@@ -550,7 +588,8 @@ read_all(Tally *tally)
         for (;;) {
             FetchResponsePartition got;
             arena_reset(arena);
-            if (fetch_once(&client, p, next, &got) != WIRE_OK) {
+            Reading r = {.client = &client, .partition = p, .next = next};
+            if (fetch_once(&r, &got) != WIRE_OK) {
                 return false;
             }
             if (is_transient(got.error_code)) {

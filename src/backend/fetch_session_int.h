@@ -29,7 +29,7 @@
 #define FETCH_SESSION_EVICTION_MS 120000
 
 typedef struct FetchSession {
-    AtomicU32 id;      /* 0: free. Changed under both the table's and the session's lock */
+    AtomicU32 id;      /* 0: free. Given under both locks, taken away under the session's */
     AtomicU32 serial;  /* another one for each session that lives here */
     AtomicI64 used_ms; /* monotonic, of the last fetch */
     int64_t created_ms;

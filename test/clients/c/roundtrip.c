@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT 300
-#define PARTITIONS 3
+#define COUNT       300
+#define PARTITIONS  3
 #define DEADLINE_MS 60000
-#define VALUE_MAX 1500
+#define VALUE_MAX   1500
 
 typedef struct Rec {
     char key[16];
@@ -59,6 +59,8 @@ client_new(rd_kafka_type_t type, const char *server, const char *codec)
         {type == RD_KAFKA_PRODUCER ? "enable.idempotence" : "enable.partition.eof", "true"},
         {type == RD_KAFKA_PRODUCER ? "linger.ms" : "fetch.wait.max.ms", "20"},
         {type == RD_KAFKA_PRODUCER ? "client.id" : "group.id", "roundtrip"},
+        {type == RD_KAFKA_PRODUCER ? "acks" : "enable.auto.commit",
+         type == RD_KAFKA_PRODUCER ? "all" : "false"},
     };
     for (size_t n = 0; n < sizeof pairs / sizeof pairs[0]; n++) {
         if (rd_kafka_conf_set(conf, pairs[n][0], pairs[n][1], text, sizeof text) != 0) {

@@ -61,6 +61,7 @@ typedef struct Talk {
     AtomicI64 answered_us;
     AtomicI32 session;
     AtomicI32 answered; /* partitions in an answer */
+    AtomicU32 round;
 } Talk;
 
 static Talk *talk;
@@ -621,6 +622,70 @@ test_session_interest_runs_out(void **state)
     expect(id, 3, 1, 1);
 }
 
+#define ROUNDS 3000
+
+/* Appends to the next partition each time a round begins, at some instant of the other's start. */
+static void
+append_in_rounds(void *arg)
+{
+    RandomSeq seq = {7};
+
+    (void)arg; /* needs none */
+    for (uint32_t round = 1; round <= ROUNDS; round++) {
+        int64_t until;
+
+        while (atomic_u32_load(&talk->round) < round)
+            kit_pause_us(10);
+        until = clock_mono_us() + (int64_t)random_seq_below(&seq, 150);
+        while (clock_mono_us() < until)
+            ;
+        arena_reset(scratch);
+        append((int32_t)(round % PARTITIONS));
+    }
+}
+
+/* Whatever the instant of an append: before the look at what is ready, after it, while it sleeps. */
+static void
+test_session_misses_nothing(void **state)
+{
+    int32_t id = open_session(PARTITIONS);
+    int32_t moved = 0;
+    int64_t ends[PARTITIONS] = {0};
+    pid_t writer;
+
+    (void)state;
+    expect(id, 1, PARTITIONS, 0);
+    atomic_u32_store(&talk->round, 0);
+    writer = kit_fork(append_in_rounds, NULL);
+    for (uint32_t round = 1; round <= ROUNDS; round++) {
+        Asked asked = {.count = 1,
+                       .first = moved,
+                       .offset = ends[moved],
+                       .session = id,
+                       .epoch = (int32_t)round + 1,
+                       .wait_ms = 10000};
+        int64_t began = clock_mono_us();
+        ReqResult result;
+        Running f;
+
+        atomic_u32_store(&talk->round, round);
+        result = start(&f, &asked);
+        while (result == REQ_PENDING) {
+            uint32_t why = mainloop_wait(f.rq.deadline_us, WAIT_EV_FETCH_MIN_BYTES);
+
+            f.rq.rescan = (why & WOKE_RESCAN) != 0;
+            result = finish(&f);
+        }
+        assert_int_equal(f.answer.error_code, 0);
+        assert_true(clock_mono_us() - began < 5000000);
+        assert_int_equal(with_records(&f, &moved), 1);
+        assert_int_equal(moved, round % PARTITIONS);
+        ends[moved]++;
+        over(&f);
+    }
+    kit_join(writer);
+}
+
 /* ---- killed wakers ---------------------------------------------------------------------------------- */
 
 /* Publishes a batch and is killed before it tells anybody. */
@@ -714,6 +779,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_session_taken_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_session_goes_on_elsewhere, setup, teardown),
         cmocka_unit_test_setup_teardown(test_session_interest_runs_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_session_misses_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_waker, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_waker_of_a_session, setup, teardown),
     };

@@ -260,8 +260,6 @@ compare_archive(const char *name)
     MetaLog log;
     int compared = 0;
 
-    if (kit_golden() == NULL)
-        skip();
     unpack(name, folder, sizeof folder);
     snprintf(data, sizeof data, "%s/data", folder);
     kit_region(0, 1000);
@@ -322,8 +320,6 @@ start_on(const char *name)
     int64_t partitions = 0;
     int32_t epoch;
 
-    if (kit_golden() == NULL)
-        skip();
     unpack(name, folder, sizeof folder);
     snprintf(data, sizeof data, "%s/data", folder);
     for (int round = 0; round < 2; round++) {
@@ -383,6 +379,10 @@ main(void)
         cmocka_unit_test(test_start_on_killed),
     };
 
+    if (kit_golden() == NULL) {
+        puts("1..0 # SKIP no data of Kafka's in ../shared/peers/golden");
+        return 0;
+    }
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,8 +31,6 @@ unpack(const char *name)
     pid_t pid;
 
     (void)snprintf(path, sizeof path, GOLDEN "/%s.tar.zst", name);
-    if (access(path, R_OK) != 0)
-        return NULL;
     pid = fork();
     if (pid == 0) {
         (void)execlp("tar", "tar", "--zstd", "-xf", path, "-C", kit_dir, "--strip-components=1",
@@ -197,8 +195,6 @@ a_clean_node(void **state)
     int64_t epoch;
 
     (void)state;
-    if (json == NULL)
-        skip();
     assert_int_equal(logdir_take_clean_marker(0, &clean, &epoch, NULL), 0);
     assert_true(clean);
     checkpoints = logdir_checkpoints_load();
@@ -257,8 +253,6 @@ a_killed_node(void **state)
     int64_t epoch;
 
     (void)state;
-    if (json == NULL)
-        skip();
     assert_int_equal(logdir_take_clean_marker(0, &clean, &epoch, NULL), 0);
     assert_false(clean);
     logdir_set_clean(0, false);
@@ -302,5 +296,9 @@ main(void)
         cmocka_unit_test_setup_teardown(a_killed_node, kit_setup, kit_teardown),
     };
 
+    if (access(GOLDEN, R_OK) != 0) {
+        puts("1..0 # SKIP no data of Kafka's in " GOLDEN);
+        return 0;
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,8 +97,7 @@ wait_ms(int ms)
 static void
 client_fail(ClientState *me, const char *what, int64_t number)
 {
-    fprintf(stderr, "# client %d: %s %lld\n", (int)(me - shared->clients), what,
-            (long long)number);
+    fprintf(stderr, "# client %d: %s %lld\n", (int)(me - shared->clients), what, (long long)number);
     atomic_u32_store(&me->failed, 1);
     _exit(1);
 }
@@ -150,9 +149,9 @@ writer_producer_id(WireClient *client, ClientState *me, int64_t *ret_id)
     request.transactional_id = WIRE_NULL_STRING;
     request.transaction_timeout_ms = 60000;
     for (;;) {
-        WireResult result = wire_client_call(
-            client, &(WireCall){22, 4, &init_producer_id_request_desc, &request,
-                                &init_producer_id_response_desc, &response});
+        WireResult result =
+            wire_client_call(client, &(WireCall){22, 4, &init_producer_id_request_desc, &request,
+                                                 &init_producer_id_response_desc, &response});
         if (result != WIRE_OK) {
             if (!client_broke(client, me, result)) {
                 return false;
@@ -181,8 +180,7 @@ writer_batch(int writer, int64_t number, int64_t producer_id, Arena *arena)
     BatchBuilder *builder = batch_builder_new(&options, arena);
     for (int i = 0; i < BATCH_RECORDS; i++) {
         char *text = arena_printf(arena, "%d %lld", writer, (long long)(number + i));
-        BatchRecord record = {.timestamp = 1000,
-                              .value = {(uint8_t *)text, (int32_t)strlen(text)}};
+        BatchRecord record = {.timestamp = 1000, .value = {(uint8_t *)text, (int32_t)strlen(text)}};
         if (batch_builder_add(builder, &record, NULL) != 0) {
             abort();
         }
@@ -325,8 +323,9 @@ fetch_once(Reading *r, FetchResponsePartition *ret)
     request.topics_count = 1;
     request.session_id = r->session_id;
     request.session_epoch = r->sessions ? r->session_epoch : -1;
-    WireResult result = wire_client_call(r->client, &(WireCall){1, 12, &fetch_request_desc, &request,
-                                                                &fetch_response_desc, &response});
+    WireResult result =
+        wire_client_call(r->client, &(WireCall){1, 12, &fetch_request_desc, &request,
+                                                &fetch_response_desc, &response});
     if (result != WIRE_OK) {
         return result;
     }
@@ -350,10 +349,8 @@ reader_main(int reader)
     ClientState *me = &shared->clients[WRITERS + reader];
     WireClient client;
     Arena *arena = arena_new(1 << 14, 0);
-    Reading r = {.client = &client,
-                 .me = me,
-                 .partition = reader % PARTITIONS,
-                 .sessions = reader % 2 == 0};
+    Reading r = {
+        .client = &client, .me = me, .partition = reader % PARTITIONS, .sessions = reader % 2 == 0};
     wire_client_init(&client, server_port);
     if (!client_connect(&client, me)) {
         return;
@@ -538,9 +535,9 @@ kill_many(pid_t supervisor, bool backends, int kills, RandomSeq *seq)
 
 /* What the final reading found of each writer. */
 typedef struct Tally {
-    int64_t next[WRITERS];       /* idempotent: the number that must come */
+    int64_t next[WRITERS]; /* idempotent: the number that must come */
     int64_t doubled[WRITERS];
-    uint8_t *seen[WRITERS];      /* plain: times each number came */
+    uint8_t *seen[WRITERS]; /* plain: times each number came */
     int64_t seen_count[WRITERS];
     bool out_of_order;
 } Tally;

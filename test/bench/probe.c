@@ -104,6 +104,7 @@ first_ack(uint16_t port, char **command)
     if (pid == 0) {
         (void)setsid();
         (void)!freopen("/dev/null", "w", stdout);
+        (void)!freopen("/dev/null", "w", stderr);
         execv(command[0], command);
         _exit(127);
     }

@@ -329,12 +329,6 @@ topic_settings_new(const TopicSettings *settings)
 }
 
 void
-pslot_set_settings(PartitionSlot *slot, uint64_t handle)
-{
-    atomic_u64_store(&slot->settings, handle);
-}
-
-void
 topic_settings_free(uint64_t handle)
 {
     uint32_t i = (uint32_t)handle;

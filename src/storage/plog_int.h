@@ -151,8 +151,6 @@ typedef struct PlogView {
 int plog_view(PartitionRef ref, PlogView *ret, ErrInfo *err);
 bool plog_view_valid(const PlogView *view, PartitionRef ref);
 
-void plog_fill_offsets(const PartitionSlot *slot, const PlogTuple *tuple, PlogOffsets *ret);
-
 /*
  * Position of the first batch whose last offset is >= offset, at or after the segment's start.
  * *ret_found false: none in this segment.
@@ -172,9 +170,6 @@ int plog_place_of(const PlogView *view, const SegmentView *seg, int64_t offset, 
 /* Append lock held, state UNOPENED: loads, recovers if needed, publishes. */
 int plog_open_locked(PartitionSlot *slot, ErrInfo *err);
 
-/* The lock's last owner died: design.md 4 steps 1 to 5; the caller says consistent. */
-int plog_repair_locked(PartitionSlot *slot, ErrInfo *err);
-
 /* Creates the folder at the first append. */
 int plog_make_folder(PartitionSlot *slot, ErrInfo *err);
 
@@ -191,8 +186,6 @@ void plog_mark_dirty(PartitionSlot *slot);
 int plog_replay_producers(PartitionSlot *slot, PlogTuple *tuple, int64_t from, int64_t txn_from,
                           ErrInfo *err);
 
-/* Encodes all producers; *ret malloc'ed. */
-int plog_snapshot_encode(const PartitionSlot *slot, uint8_t **ret, int32_t *ret_len, ErrInfo *err);
 int plog_snapshot_store(PartitionSlot *slot, int64_t offset, VfsDurability durability,
                         ErrInfo *err);
 

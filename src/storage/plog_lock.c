@@ -132,7 +132,8 @@ repair_unopened(PartitionSlot *slot)
     atomic_u32_store(&slot->opening, 0);
 }
 
-int
+/* The lock's last owner died: design.md 4 steps 1 to 5; the caller says consistent. */
+static int
 plog_repair_locked(PartitionSlot *slot, ErrInfo *err)
 {
     int rc = 0;

@@ -31,7 +31,8 @@ encode_entry(ProducerEntry *entry, void *arg)
     producer_snapshot_put(e->file, e->count++, producer_entry_id(entry), &state);
 }
 
-int
+/* Encodes all producers; *ret malloc'ed. */
+static int
 plog_snapshot_encode(const PartitionSlot *slot, uint8_t **ret, int32_t *ret_len, ErrInfo *err)
 {
     size_t size = producer_snapshot_bytes((int32_t)slot->producer_count);
@@ -51,8 +52,8 @@ int
 plog_snapshot_store(PartitionSlot *slot, int64_t offset, VfsDurability durability, ErrInfo *err)
 {
     char path[LIMIT_PATH_BYTES];
-    uint8_t *bytes;
-    int32_t len;
+    uint8_t *bytes = NULL;
+    int32_t len = 0;
     int rc = plog_snapshot_encode(slot, &bytes, &len, err);
 
     if (rc != 0)

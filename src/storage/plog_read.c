@@ -45,7 +45,7 @@ plog_view_valid(const PlogView *view, PartitionRef ref)
            atomic_u32_load(&view->slot->list_generation) == view->list_generation;
 }
 
-void
+static void
 plog_fill_offsets(const PartitionSlot *slot, const PlogTuple *t, PlogOffsets *ret)
 {
     int64_t stable = t->high_watermark;
@@ -508,32 +508,4 @@ plog_available(PartitionRef ref, const PlogPosition *start, PlogBound bound, Plo
     if (!ret->full)
         ret->bytes = view.tuple.active_size - start->pos;
     return 0;
-}
-
-int
-plog_size(PartitionRef ref, PlogSize *ret, ErrInfo *err)
-{
-    PlogView view;
-    int tries;
-
-    for (tries = 0; tries < READ_TRIES; tries++) {
-        int64_t bytes;
-        int32_t i;
-        int rc = plog_view(ref, &view, err);
-
-        if (rc != 0)
-            return rc;
-        bytes = view.tuple.active_size;
-        for (i = 0; i < view.tuple.seg_count; i++) {
-            SegEntry e;
-
-            if (!seglist_get(&view.tuple, i, &e))
-                break;
-            bytes += e.size;
-        }
-        *ret = (PlogSize){bytes, view.tuple.seg_count + 1};
-        if (i == view.tuple.seg_count && plog_view_valid(&view, ref))
-            return 0;
-    }
-    return err_set(err, OT_E_KAFKA_STORAGE_ERROR, "partition changes faster than it can be read");
 }

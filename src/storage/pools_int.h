@@ -46,9 +46,6 @@ bool seglist_get(const PlogTuple *tuple, int32_t index, SegEntry *ret);
  */
 bool seglist_find(const PlogTuple *tuple, int64_t offset, int32_t *ret_index, SegEntry *ret);
 
-/* Calls cb for each entry in order until it returns false. Needs the append lock. */
-void seglist_each(const PlogTuple *tuple, bool (*cb)(const SegEntry *entry, void *arg), void *arg);
-
 /* ---- hot index entries ---------------------------------------------------------------------- */
 
 #define HOT_INDEX_ENTRIES 25

@@ -207,23 +207,6 @@ seglist_find(const PlogTuple *tuple, int64_t offset, int32_t *ret_index, SegEntr
     return true;
 }
 
-void
-seglist_each(const PlogTuple *tuple, bool (*cb)(const SegEntry *entry, void *arg), void *arg)
-{
-    int32_t at = tuple->seg_first;
-    uint32_t chunk = tuple->seg_head;
-    int32_t i;
-
-    for (i = 0; i < tuple->seg_count; i++, at++) {
-        if (at == CHUNK_ENTRIES) {
-            chunk = chunk_at(chunk)->next;
-            at = 0;
-        }
-        if (!cb(&chunk_at(chunk)->entries[at], arg))
-            return;
-    }
-}
-
 /* ---- hot index entries -------------------------------------------------------------------------- */
 
 uint32_t

@@ -232,10 +232,9 @@ void topic_settings_shm_init(void *base, const ShmLimits *limits);
 
 /*
  * Controller process: stores a record that all partitions of a topic share and returns its handle
- * (0: no record free). A change makes a new record, moves the topic's slots to it, frees the old one.
+ * (0: no record free). Freed once the topic is deleted.
  */
 uint64_t topic_settings_new(const TopicSettings *settings);
-void pslot_set_settings(PartitionSlot *slot, uint64_t handle);
 void topic_settings_free(uint64_t handle);
 
 /* Copies the settings in force; anybody, no lock. */

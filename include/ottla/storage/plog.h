@@ -163,13 +163,6 @@ typedef struct PlogProducer {
 int plog_producers(PartitionRef ref, Arena *arena, PlogProducer **ret, int32_t *ret_count,
                    ErrInfo *err);
 
-/* Sum of the .log bytes and number of segments, as DescribeLogDirs counts. */
-typedef struct PlogSize {
-    int64_t bytes;
-    int32_t segments;
-} PlogSize;
-int plog_size(PartitionRef ref, PlogSize *ret, ErrInfo *err);
-
 /* ---- the append lock ------------------------------------------------------------------------------- */
 
 #define PLOG_LOCK_WAIT_MS 10000 /* then 7, nothing appended (design.md 4) */

@@ -93,7 +93,8 @@ turn_add(Controller *c, Turn *turn, const RecordList *records, ErrInfo *err)
     return rc;
 }
 
-void
+/* Undoes what turn_add did. */
+static void
 turn_undo(Controller *c)
 {
     hosting_undo(&c->hosting);

@@ -36,7 +36,4 @@ int turn_add(Controller *c, Turn *turn, const RecordList *records, ErrInfo *err)
  */
 int turn_commit(Controller *c, Turn *turn, ErrInfo *err);
 
-/* Undoes what turn_add did. */
-void turn_undo(Controller *c);
-
 #endif

@@ -53,11 +53,6 @@ int decide_create_partitions(const DecideContext *c, const CreatePartitionsReque
 int decide_producer_ids(const DecideContext *c, const AllocateProducerIdsRequest *in,
                         RecordList *records, AllocateProducerIdsResponse *ret);
 
-/* ---- names ---- */
-
-/* Why a name cannot be a topic's; NULL: it can. */
-const char *topic_name_fault(StrView name);
-
 /* ---- shared by topics and partitions ---- */
 
 /* Active: registered, not fenced, not in controlled shutdown. */

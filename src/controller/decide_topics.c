@@ -15,7 +15,8 @@
 
 /* ---- names ---- */
 
-const char *
+/* Why a name cannot be a topic's; NULL: it can. */
+static const char *
 topic_name_fault(StrView name)
 {
     if (name.len == 0)

@@ -320,6 +320,30 @@ store_topic_id(const MetaLog *log, ErrInfo *err)
     return rc == OT_E_NOT_FOUND ? partition_metadata_store(log->folder, id, err) : rc;
 }
 
+static int
+store_epochs(MetaLog *log, ErrInfo *err)
+{
+    char path[LIMIT_PATH_BYTES];
+    StrBuf text;
+    int rc;
+
+    strbuf_init(&text, LIMIT_STATE_FILE_BYTES, NULL);
+    strbuf_printf(&text, "0\n%" PRId32 "\n", log->epoch_count);
+    for (int32_t i = 0; i < log->epoch_count; i++)
+        strbuf_printf(&text, "%" PRId32 " %" PRId64 "\n", log->epochs[i].epoch,
+                      log->epochs[i].start_offset);
+    snprintf(path, sizeof path, "%.*s/" LEADER_EPOCH_FILE,
+             LIMIT_PATH_BYTES - LIMIT_FILE_NAME_BYTES - 1, log->folder);
+    if (strbuf_failed(&text))
+        rc = err_set(err, OT_E_NO_MEMORY, "no memory for " LEADER_EPOCH_FILE);
+    else
+        rc = vfs_replace_file(
+            path, (BytesView){(const uint8_t *)strbuf_view(&text).ptr, strbuf_view(&text).len},
+            0640, VFS_SYNCED, err);
+    strbuf_release(&text);
+    return rc;
+}
+
 int
 metalog_make_writable(MetaLog *log, ErrInfo *err)
 {
@@ -330,7 +354,7 @@ metalog_make_writable(MetaLog *log, ErrInfo *err)
     if (rc != 0)
         return rc;
     log->epoch_count = epochs_truncate_end(log->epochs, log->epoch_count, log->end_offset);
-    rc = metalog_store_epochs(log, err);
+    rc = store_epochs(log, err);
     if (rc != 0)
         return rc;
     if (log->segment_count == 0)
@@ -430,30 +454,6 @@ metalog_append(MetaLog *log, const BytesView *batches, int32_t count, int64_t no
 /* ---- epochs, quorum-state ---- */
 
 int
-metalog_store_epochs(MetaLog *log, ErrInfo *err)
-{
-    char path[LIMIT_PATH_BYTES];
-    StrBuf text;
-    int rc;
-
-    strbuf_init(&text, LIMIT_STATE_FILE_BYTES, NULL);
-    strbuf_printf(&text, "0\n%" PRId32 "\n", log->epoch_count);
-    for (int32_t i = 0; i < log->epoch_count; i++)
-        strbuf_printf(&text, "%" PRId32 " %" PRId64 "\n", log->epochs[i].epoch,
-                      log->epochs[i].start_offset);
-    snprintf(path, sizeof path, "%.*s/" LEADER_EPOCH_FILE,
-             LIMIT_PATH_BYTES - LIMIT_FILE_NAME_BYTES - 1, log->folder);
-    if (strbuf_failed(&text))
-        rc = err_set(err, OT_E_NO_MEMORY, "no memory for " LEADER_EPOCH_FILE);
-    else
-        rc = vfs_replace_file(
-            path, (BytesView){(const uint8_t *)strbuf_view(&text).ptr, strbuf_view(&text).len},
-            0640, VFS_SYNCED, err);
-    strbuf_release(&text);
-    return rc;
-}
-
-int
 metalog_begin_epoch(MetaLog *log, int32_t epoch, ErrInfo *err)
 {
     if (!metalog_list_room(log, (void **)&log->epochs, log->epoch_count, &log->epoch_room,
@@ -461,7 +461,7 @@ metalog_begin_epoch(MetaLog *log, int32_t epoch, ErrInfo *err)
         return err_set(err, OT_E_NO_MEMORY, "no memory for epochs");
     log->epoch_count =
         epochs_assign(log->epochs, log->epoch_count, (EpochEntry){epoch, log->end_offset});
-    return metalog_store_epochs(log, err);
+    return store_epochs(log, err);
 }
 
 static void
@@ -548,7 +548,7 @@ remove_segments_below(MetaLog *log, int64_t offset, ErrInfo *err)
     if (gone > 0 && rc == 0) {
         log->epoch_count =
             epochs_truncate_start(log->epochs, log->epoch_count, log->segments[0].base);
-        rc = metalog_store_epochs(log, err);
+        rc = store_epochs(log, err);
     }
     return rc;
 }

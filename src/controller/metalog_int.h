@@ -47,6 +47,4 @@ int file_walk_next(FileWalk *walk, BytesView *ret, ErrInfo *err);
 /* Past the batch that file_walk_next() gave; its bytes stay valid until the next call of that. */
 void file_walk_past(FileWalk *walk, int32_t bytes);
 
-int metalog_store_epochs(MetaLog *log, ErrInfo *err);
-
 #endif

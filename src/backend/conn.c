@@ -81,7 +81,6 @@ typedef struct Connection {
 } Connection;
 
 static Connection cn;
-Conn *my_conn = &cn.conn;
 
 /* ---- boxes ------------------------------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /*
  * conn_int.h - one connection: socket, frames, requests in order
  *
- * A backend has exactly one, my_conn. Its parts: frame.c finds frames (pure), pending.c keeps the
+ * A backend has exactly one. Its parts: frame.c finds frames (pure), pending.c keeps the
  * order of requests (pure), outq.c sends, conn.c moves bytes between them.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -32,8 +32,6 @@ struct Conn {
     void (*idle)(void);                 /* of a handler: called once at idle_at_us; NULL: none */
     int64_t idle_at_us;
 };
-
-extern Conn *my_conn;
 
 /* Serves the connection until it ends. */
 void conn_serve(const BackendStart *start);

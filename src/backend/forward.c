@@ -34,8 +34,19 @@ typedef struct Forward {
     } in;
 } Forward;
 
-bool
-forward_begin(Request *rq, MboxCall *call, const ForwardBody *body)
+typedef struct ForwardBody {
+    int16_t api_key;
+    int16_t api_version;
+    bool auto_create; /* CreateTopics of the broker's own making */
+    BytesView body;
+} ForwardBody;
+
+/*
+ * Sends a request body (in memory of the request) to the controller, in the name of the connection.
+ * False: it cannot be sent.
+ */
+static bool
+send_body(Request *rq, MboxCall *call, const ForwardBody *body)
 {
     ControllerRequest request = {.api_key = body->api_key,
                                  .api_version = body->api_version,
@@ -74,7 +85,7 @@ forward_begin_message(Request *rq, MboxCall *call, const MessageDesc *desc, int1
     wire_writer_init(&w, bytes, size.bytes);
     desc->write(&w, version, msg);
     body.body = (BytesView){bytes, (int32_t)size.bytes};
-    return forward_begin(rq, call, &body);
+    return send_body(rq, call, &body);
 }
 
 ForwardReply
@@ -224,7 +235,7 @@ forward_start(Request *rq)
         return REQ_CLOSE;
     body = (ForwardBody){
         .api_key = rq->head.api->key, .api_version = rq->head.api_version, .body = rq->body};
-    if (!forward_begin(rq, &fwd->call, &body))
+    if (!send_body(rq, &fwd->call, &body))
         return fail(rq, KERR_REQUEST_TIMED_OUT);
     if (timeout_ms < FORWARD_WAIT_MIN_MS)
         timeout_ms = FORWARD_WAIT_MIN_MS;

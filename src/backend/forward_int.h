@@ -10,20 +10,9 @@
 #include "ottla/ipc/mailbox.h"
 
 /*
- * Sends a request body (of this key and version, in memory of the request) to the controller, in the
- * name of the connection. Then REQ_PENDING, forward_poll in finish, mbox_cancel in drop.
- * auto_create: CreateTopics of the broker's own making. False: it cannot be sent.
+ * Sends a message (of this version) to the controller, in the name of the connection. Then
+ * REQ_PENDING, forward_poll in finish, mbox_cancel in drop. False: it cannot be sent.
  */
-typedef struct ForwardBody {
-    int16_t api_key;
-    int16_t api_version;
-    bool auto_create;
-    BytesView body;
-} ForwardBody;
-bool forward_begin(Request *rq, MboxCall *call, const ForwardBody *body)
-    __attribute__((warn_unused_result));
-
-/* The same for a struct of that message. */
 bool forward_begin_message(Request *rq, MboxCall *call, const MessageDesc *desc, int16_t version,
                            const void *msg) __attribute__((warn_unused_result));
 

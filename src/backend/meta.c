@@ -56,16 +56,6 @@ meta_copy(Arena *arena, StrView text)
 }
 
 int32_t *
-meta_copy_ids(Arena *arena, const int32_t *ids, int32_t count)
-{
-    int32_t *copy = arena_calloc(arena, (size_t)count, sizeof *copy);
-
-    if (copy != NULL && count > 0)
-        memcpy(copy, ids, (size_t)count * sizeof *copy);
-    return copy;
-}
-
-int32_t *
 meta_offline(const Image *image, const ImagePartition *part, Arena *arena, int32_t *ret_count)
 {
     int32_t *list = arena_calloc(arena, (size_t)part->replica_count, sizeof *list);

@@ -39,9 +39,8 @@ bool meta_find_by_id(const Image *image, Uuid id, int32_t partition, MetaPartiti
 /* Name of the listener whose endpoints this connection is told. */
 StrView meta_listener(const struct Conn *conn);
 
-/* Copies out of the image; NULL when the arena is full. */
+/* Copies out of the image; ptr NULL when the arena is full. */
 StrView meta_copy(Arena *arena, StrView text);
-int32_t *meta_copy_ids(Arena *arena, const int32_t *ids, int32_t count);
 
 /* Replicas that are not alive. */
 int32_t *meta_offline(const Image *image, const ImagePartition *part, Arena *arena,

@@ -68,7 +68,27 @@ test_hundred_of_hundred(void **state)
     assert_true(us <= 3000000 * SLOWER);
 }
 
-/* Times without the flush would say more; the flush is the same at both ends. */
+/*
+ * CPU time, because the flush waits for a disk that others use, and the best of ten stretches of
+ * one-partition topics, because they use the caches, too.
+ */
+#define STRETCH 50
+static int64_t
+stretch_us(const char *prefix)
+{
+    int64_t best = INT64_MAX;
+
+    for (int i = 0; i < 10; i++) {
+        int64_t begin = clock_cpu_us();
+        int64_t us;
+
+        (void)create_us(prefix, i * STRETCH, STRETCH, 1);
+        us = clock_cpu_us() - begin;
+        best = us < best ? us : best;
+    }
+    return best;
+}
+
 static void
 test_one_more_topic(void **state)
 {
@@ -76,13 +96,13 @@ test_one_more_topic(void **state)
 
     (void)state;
     (void)create_us("warm", 0, 100, 1);
-    few = create_us("few", 0, 500, 1);
+    few = stretch_us("few");
     (void)create_us("crowd", 0, 20000, 1);
-    many = create_us("many", 0, 500, 1);
-    print_message("# one more topic: %" PRId64 " us among 350, %" PRId64
+    many = stretch_us("many");
+    print_message("# one more topic: %" PRId64 " us of CPU among 350, %" PRId64
                   " us among 21,000; image %zu bytes in use\n",
-                  few / 500, many / 500, controller.image.used);
-    assert_true(many <= 3 * few + 500 * 100 * SLOWER);
+                  few / STRETCH, many / STRETCH, controller.image.used);
+    assert_true(many <= 3 * few + STRETCH * 100);
 }
 
 static void

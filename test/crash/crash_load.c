@@ -1,18 +1,21 @@
 /*
  * crash_load.c - processes of a loaded node are killed; nothing acknowledged may be lost or doubled
  *
- *     crash_load PORT SUPERVISOR_PID backends|workers KILLS SEED
+ *     crash_load PORT SUPERVISOR_PID backends|workers|node KILLS SEED
  *
  * Writers send one batch at a time, with acks=all, half of them idempotent, two to a partition, and
  * send it again until it is acknowledged. Readers follow the partitions by long polls, half of them in
  * fetch sessions, which go on when a connection breaks. The parent
- * kills with SIGKILL: a random client's backend, or a random worker. It proves (design.md 2, promises
- * 2 and 4; TAP on stdout):
+ * kills with SIGKILL: a random client's backend, or a random worker. A whole node is killed by who
+ * called: for each line "kill" on stdout it kills the node, starts it again on the same port, and
+ * answers with a line; meanwhile one more client creates and deletes topics (topic_churn.h). It
+ * proves (design.md 2, promises 2 and 4; TAP on stdout):
  *
  *   - a killed backend breaks its own connection and no other
  *   - every acknowledged record is there at the end
  *   - records of idempotent writers are there once and in order
  *   - readers saw every offset once, in order
+ *   - created topics are there with their ids, deleted ones are not, after each start and at the end
  *   - nobody ever waited WIRE_ANSWER_SECONDS for an answer
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -21,14 +24,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "ottla/common/errlist.h"
@@ -41,34 +42,22 @@
 #include "ottla/protocol/msg_init_producer_id.h"
 #include "ottla/protocol/msg_produce.h"
 #include "ottla/protocol/record.h"
-#include "wire_client.h"
+#include "load_client.h"
+#include "topic_churn.h"
 
 #define PARTITIONS    4
 #define WRITERS       8 /* two to a partition: an idempotent one and a plain one */
 #define READERS       4
 #define CLIENTS       (WRITERS + READERS)
+#define CHURN         CLIENTS /* one more client, of whole nodes only */
 #define BATCH_RECORDS 5
 #define FETCH_BYTES   (1 << 20)
-#define SETTLE_MS     20000
 #define TOPIC         "crash-load"
 
-/* Of one client, in memory shared with the parent. */
-typedef struct ClientState {
-    AtomicU32 port;     /* of its connection; 0: none now */
-    AtomicU32 breaks;   /* connections that ended under it */
-    AtomicU32 expected; /* kills of its backend */
-    AtomicU32 failed;   /* it gave up: why is on stderr */
-    AtomicI64 done;     /* records acknowledged, or offsets read */
-    AtomicU32 resent;   /* batches sent again */
-} ClientState;
+typedef enum Mode { MODE_BACKENDS, MODE_WORKERS, MODE_NODE, MODE_COUNT } Mode;
 
-typedef struct Shared {
-    AtomicU32 stop;
-    ClientState clients[CLIENTS];
-} Shared;
+static const char *const mode_names[MODE_COUNT] = {"backends", "workers", "node"};
 
-static Shared *shared;
-static uint16_t server_port;
 static int tests_run, tests_failed;
 
 static void
@@ -78,66 +67,6 @@ check(bool ok, const char *what)
     tests_failed += !ok;
     printf("%s %d - %s\n", ok ? "ok" : "not ok", tests_run, what);
     fflush(stdout);
-}
-
-static int64_t
-now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static void
-wait_ms(int ms)
-{
-    (void)poll(NULL, 0, ms);
-}
-
-static void
-client_fail(ClientState *me, const char *what, int64_t number)
-{
-    fprintf(stderr, "# client %d: %s %lld\n", (int)(me - shared->clients), what, (long long)number);
-    atomic_u32_store(&me->failed, 1);
-    _exit(1);
-}
-
-/* Connects, again and again while the node restarts. False: the test is over. */
-static bool
-client_connect(WireClient *client, ClientState *me)
-{
-    int64_t deadline = now_ms() + SETTLE_MS;
-    while (!wire_client_connect(client)) {
-        if (atomic_u32_load(&shared->stop) != 0) {
-            return false;
-        }
-        if (now_ms() > deadline) {
-            client_fail(me, "cannot connect for ms:", SETTLE_MS);
-        }
-        wait_ms(10);
-    }
-    atomic_u32_store(&me->port, client->local_port);
-    return true;
-}
-
-/* The connection broke: counts it and connects anew. */
-static bool
-client_broke(WireClient *client, ClientState *me, WireResult result)
-{
-    if (result == WIRE_SILENCE) {
-        client_fail(me, "no answer in seconds:", WIRE_ANSWER_SECONDS);
-    }
-    atomic_u32_store(&me->port, 0);
-    atomic_u32_add(&me->breaks, 1);
-    return client_connect(client, me);
-}
-
-static bool
-is_transient(int16_t error)
-{
-    return error == KERR_COORDINATOR_LOAD_IN_PROGRESS || error == KERR_NOT_LEADER_OR_FOLLOWER ||
-           error == KERR_LEADER_NOT_AVAILABLE || error == KERR_REQUEST_TIMED_OUT ||
-           error == KERR_UNKNOWN_TOPIC_OR_PARTITION || error == KERR_COORDINATOR_NOT_AVAILABLE;
 }
 
 static bool
@@ -494,6 +423,17 @@ kill_backend(pid_t supervisor, RandomSeq *seq)
 }
 
 static bool
+any_failed(void)
+{
+    for (int i = 0; i <= CHURN; i++) {
+        if (atomic_u32_load(&shared->clients[i].failed) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
 kill_worker(pid_t supervisor, RandomSeq *seq)
 {
     static const char *const kinds[] = {": controller", ": checkpointer", ": retention"};
@@ -512,25 +452,52 @@ total_done(void)
     return sum;
 }
 
-static void
-kill_many(pid_t supervisor, bool backends, int kills, RandomSeq *seq)
+/* Has the caller kill the node and start it. False: it gave up. */
+static bool
+kill_node(void)
 {
-    for (int done = 0; done < kills;) {
-        bool killed = backends ? kill_backend(supervisor, seq) : kill_worker(supervisor, seq);
-        done += killed;
-        if (killed && !backends) { /* the next one when work has gone on */
-            int64_t before = total_done(), deadline = now_ms() + SETTLE_MS;
-            while (total_done() < before + 20 * BATCH_RECORDS && now_ms() < deadline) {
-                wait_ms(10);
-            }
+    char line[64];
+    printf("kill\n");
+    fflush(stdout);
+    return fgets(line, sizeof line, stdin) != NULL;
+}
+
+/* The next one when work has gone on; false: it has not, or a client gave up. */
+static bool
+wait_for_work(void)
+{
+    int64_t before = total_done(), deadline = now_ms() + SETTLE_MS;
+    while (total_done() < before + 20 * BATCH_RECORDS) {
+        if (any_failed() || now_ms() > deadline) {
+            return false;
         }
-        wait_ms((int)random_seq_below(seq, 10));
-        for (int i = 0; i < CLIENTS; i++) {
-            if (atomic_u32_load(&shared->clients[i].failed) != 0) {
-                return;
+        wait_ms(10);
+    }
+    return true;
+}
+
+/* Returns how many. */
+static int
+kill_many(pid_t supervisor, Mode mode, int kills, RandomSeq *seq)
+{
+    int done = 0;
+    while (done < kills && !any_failed()) {
+        if (mode == MODE_BACKENDS) {
+            done += kill_backend(supervisor, seq);
+            wait_ms((int)random_seq_below(seq, 10));
+        } else if (mode == MODE_WORKERS) {
+            done += kill_worker(supervisor, seq);
+            (void)wait_for_work();
+            wait_ms((int)random_seq_below(seq, 10));
+        } else {
+            if (!kill_node() || !wait_for_work()) {
+                break;
             }
+            done++;
+            wait_ms((int)random_seq_below(seq, 150));
         }
     }
+    return done;
 }
 
 /* What the final reading found of each writer. */
@@ -610,21 +577,40 @@ read_all(Tally *tally)
 }
 
 static void
+verify_churn(const Churn *churn)
+{
+    WireClient client;
+    WireResult result = WIRE_BROKEN;
+    const char *wrong = NULL;
+    int created, deleted;
+    wire_client_init(&client, server_port);
+    if (wire_client_connect(&client)) {
+        wrong = churn_check(churn, &client, &result);
+    }
+    wire_client_close(&client);
+    churn_counts(churn, &created, &deleted);
+    printf("# %d topics created, %d of them deleted%s%s\n", created, deleted,
+           wrong != NULL ? "; at the end " : "", wrong != NULL ? wrong : "");
+    check(result == WIRE_OK && wrong == NULL,
+          "acknowledged creations and deletions of topics stay");
+    check(created > 0 && deleted > 0, "... and there were both");
+}
+
+static void
 verify(bool backends)
 {
     static Tally tally;
-    bool strangers = false, failed = false, lost = false, too_many = false;
+    bool strangers = false, lost = false, too_many = false;
     int64_t acked = 0;
     for (int i = 0; i < CLIENTS; i++) {
         const ClientState *c = &shared->clients[i];
-        failed |= atomic_u32_load(&c->failed) != 0;
         if (backends && atomic_u32_load(&c->breaks) != atomic_u32_load(&c->expected)) {
             printf("# client %d: %u breaks, %u kills\n", i, atomic_u32_load(&c->breaks),
                    atomic_u32_load(&c->expected));
             strangers = true;
         }
     }
-    check(!failed, "no client met an error or silence");
+    check(!any_failed(), "no client met an error or silence");
     if (backends) {
         check(!strangers, "connections broke where their backend was killed, and nowhere else");
     }
@@ -648,46 +634,71 @@ verify(bool backends)
     check(!too_many, "a plain writer's records are doubled only where it sent again");
 }
 
-int
-main(int argc, char **argv)
+static void
+client_main(int i, Churn *churn)
 {
-    if (argc != 6) {
-        fprintf(stderr, "usage: crash_load PORT SUPERVISOR_PID backends|workers KILLS SEED\n");
-        return 2;
+    if (i < WRITERS) {
+        writer_main(i);
+    } else if (i < CLIENTS) {
+        reader_main(i - WRITERS);
+    } else {
+        churn_main(churn, &shared->clients[i]);
     }
-    server_port = (uint16_t)strtol(argv[1], NULL, 10);
-    pid_t supervisor = (pid_t)strtol(argv[2], NULL, 10);
-    bool backends = strcmp(argv[3], "backends") == 0;
-    int kills = (int)strtol(argv[4], NULL, 10);
-    RandomSeq seq = {strtoull(argv[5], NULL, 10)};
-    pid_t children[CLIENTS];
-    printf("# seed %s\n", argv[5]);
-    fflush(stdout);
-    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED) {
-        return 1;
-    }
-    topic_create();
-    for (int i = 0; i < CLIENTS; i++) {
+}
+
+/* The clients' lives, and the kills among them. */
+static bool
+run_load(pid_t supervisor, Mode mode, int kills, uint64_t seed, Churn *churn)
+{
+    RandomSeq seq = {seed};
+    int clients = mode == MODE_NODE ? CHURN + 1 : CLIENTS;
+    pid_t children[CHURN + 1];
+    for (int i = 0; i < clients; i++) {
         children[i] = fork();
         if (children[i] == 0) {
-            if (i < WRITERS) {
-                writer_main(i);
-            } else {
-                reader_main(i - WRITERS);
-            }
+            client_main(i, churn);
             _exit(0);
         }
     }
     int64_t begin = now_ms();
-    kill_many(supervisor, backends, kills, &seq);
-    printf("# %d kills in %lld ms\n", kills, (long long)(now_ms() - begin));
+    int killed = kill_many(supervisor, mode, kills, &seq);
+    printf("# %d kills in %lld ms\n", killed, (long long)(now_ms() - begin));
     wait_ms(200);
     atomic_u32_store(&shared->stop, 1);
-    for (int i = 0; i < CLIENTS; i++) {
+    for (int i = 0; i < clients; i++) {
         (void)waitpid(children[i], NULL, 0);
     }
-    verify(backends);
+    return killed == kills;
+}
+
+int
+main(int argc, char **argv)
+{
+    Mode mode = 0;
+    while (argc == 6 && mode < MODE_COUNT && strcmp(argv[3], mode_names[mode]) != 0) {
+        mode++;
+    }
+    if (argc != 6 || mode == MODE_COUNT) {
+        fprintf(stderr, "usage: crash_load PORT SUPERVISOR_PID backends|workers|node KILLS SEED\n");
+        return 2;
+    }
+    server_port = (uint16_t)strtol(argv[1], NULL, 10);
+    pid_t supervisor = (pid_t)strtol(argv[2], NULL, 10);
+    int kills = (int)strtol(argv[4], NULL, 10);
+    uint64_t seed = strtoull(argv[5], NULL, 10);
+    Churn *churn = churn_new(seed);
+    printf("# seed %s\n", argv[5]);
+    fflush(stdout);
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED || churn == NULL) {
+        return 1;
+    }
+    topic_create();
+    check(run_load(supervisor, mode, kills, seed, churn), "work went on after each kill");
+    verify(mode == MODE_BACKENDS);
+    if (mode == MODE_NODE) {
+        verify_churn(churn);
+    }
     printf("1..%d\n", tests_run);
     return tests_failed != 0;
 }

@@ -1,0 +1,264 @@
+/*
+ * topic_churn.c - a client that creates and deletes topics all the time, while the node is killed
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "topic_churn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "ottla/common/errlist.h"
+#include "ottla/protocol/msg_create_topics.h"
+#include "ottla/protocol/msg_delete_topics.h"
+#include "ottla/protocol/msg_metadata.h"
+
+#define TOPICS_MAX     50000
+#define LIVE_MAX       12
+#define PARTITIONS_MAX 3
+#define NAME_PREFIX    "churn-"
+
+typedef enum TopicState {
+    TOPIC_NONE,
+    TOPIC_CREATING, /* asked for, not acknowledged: may be there or not */
+    TOPIC_CREATED,
+    TOPIC_DELETING, /* the same of its deletion */
+    TOPIC_DELETED,
+} TopicState;
+
+typedef struct ChurnTopic {
+    TopicState state;
+    int32_t partitions;
+    bool id_known; /* not when the acknowledgement was lost */
+    Uuid id;
+} ChurnTopic;
+
+struct Churn {
+    RandomSeq seq;
+    int32_t count; /* topics[0 .. count) were asked for; the name has the number */
+    ChurnTopic topics[TOPICS_MAX];
+};
+
+Churn *
+churn_new(uint64_t seed)
+{
+    Churn *churn = mmap(NULL, sizeof *churn, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (churn == MAP_FAILED) {
+        return NULL;
+    }
+    churn->seq = (RandomSeq){seed};
+    return churn;
+}
+
+static StrView
+topic_name(int32_t number, char ret[32])
+{
+    int len = snprintf(ret, 32, NAME_PREFIX "%d", number);
+    return (StrView){ret, len};
+}
+
+/* The number in a name of ours; -1: not ours. */
+static int32_t
+topic_number(const Churn *churn, StrView name)
+{
+    char text[32] = "";
+    int number;
+    if (name.len >= (int32_t)sizeof text) {
+        return -1;
+    }
+    memcpy(text, name.ptr, (size_t)name.len);
+    return sscanf(text, NAME_PREFIX "%d", &number) == 1 && number >= 0 && number < churn->count
+               ? number
+               : -1;
+}
+
+/* What is wrong with a topic that the node says is there; NULL: nothing. */
+static const char *
+check_present(const ChurnTopic *mine, const MetadataResponseTopic *theirs)
+{
+    if (mine->state == TOPIC_DELETED) {
+        return "a deleted topic is back";
+    }
+    if (theirs->error_code != 0) {
+        return "a topic has an error";
+    }
+    if (theirs->partitions_count != mine->partitions) {
+        return "a topic has another number of partitions";
+    }
+    if (mine->id_known && memcmp(&mine->id, &theirs->topic_id, sizeof mine->id) != 0) {
+        return "a topic has another id";
+    }
+    return NULL;
+}
+
+const char *
+churn_check(const Churn *churn, WireClient *client, WireResult *ret_result)
+{
+    static bool present[TOPICS_MAX];
+    MetadataRequest request;
+    MetadataResponse response;
+    metadata_request_init(&request);
+    request.topics_count = -1; /* all */
+    request.allow_auto_topic_creation = false;
+    *ret_result = wire_client_call(client, &(WireCall){3, 12, &metadata_request_desc, &request,
+                                                       &metadata_response_desc, &response});
+    if (*ret_result != WIRE_OK) {
+        return NULL;
+    }
+    memset(present, 0, sizeof present);
+    for (int32_t i = 0; i < response.topics_count; i++) {
+        int32_t number = topic_number(churn, response.topics[i].name);
+        if (number >= 0) {
+            const char *wrong = check_present(&churn->topics[number], &response.topics[i]);
+            if (wrong != NULL) {
+                return wrong;
+            }
+            present[number] = true;
+        }
+    }
+    for (int32_t i = 0; i < churn->count; i++) {
+        if (churn->topics[i].state == TOPIC_CREATED && !present[i]) {
+            return "a created topic is missing";
+        }
+    }
+    return NULL;
+}
+
+/* The connection broke: on the next one, everything acknowledged must be true. False: the test is over. */
+static bool
+churn_broke(const Churn *churn, WireClient *client, ClientState *me, WireResult result)
+{
+    while (result != WIRE_OK) {
+        if (!client_broke(client, me, result)) {
+            return false;
+        }
+        const char *wrong = churn_check(churn, client, &result);
+        if (wrong != NULL) {
+            client_fail(me, wrong, churn->count);
+        }
+    }
+    atomic_u32_add(&me->resent, 1);
+    return true;
+}
+
+/* Creates the next topic, however often the node dies meanwhile. False: the test is over. */
+static bool
+create_next(Churn *churn, WireClient *client, ClientState *me)
+{
+    char name[32];
+    int32_t number = churn->count++;
+    ChurnTopic *topic = &churn->topics[number];
+    topic->partitions = 1 + (int32_t)random_seq_below(&churn->seq, PARTITIONS_MAX);
+    topic->state = TOPIC_CREATING;
+    for (bool again = false;; again = true) {
+        CreateTopicsRequestTopic wish;
+        CreateTopicsRequest request;
+        CreateTopicsResponse response;
+        create_topics_request_topic_init(&wish);
+        create_topics_request_init(&request);
+        wish.name = topic_name(number, name);
+        wish.num_partitions = topic->partitions;
+        wish.replication_factor = 1;
+        request.topics = &wish;
+        request.topics_count = 1;
+        request.timeout_ms = 10000;
+        WireResult result =
+            wire_client_call(client, &(WireCall){19, 7, &create_topics_request_desc, &request,
+                                                 &create_topics_response_desc, &response});
+        if (result != WIRE_OK) {
+            if (!churn_broke(churn, client, me, result)) {
+                return false;
+            }
+            continue;
+        }
+        int16_t error = response.topics[0].error_code;
+        if (error == 0 || (error == KERR_TOPIC_ALREADY_EXISTS && again)) {
+            topic->id_known = error == 0;
+            topic->id = response.topics[0].topic_id;
+            topic->state = TOPIC_CREATED;
+            return true;
+        }
+        if (!is_transient(error)) {
+            client_fail(me, "create error", error);
+        }
+        wait_ms(5);
+    }
+}
+
+static bool
+delete_one(Churn *churn, int32_t number, WireClient *client, ClientState *me)
+{
+    char name[32];
+    ChurnTopic *topic = &churn->topics[number];
+    topic->state = TOPIC_DELETING;
+    for (bool again = false;; again = true) {
+        DeleteTopicsRequestTopic wish;
+        DeleteTopicsRequest request;
+        DeleteTopicsResponse response;
+        delete_topics_request_topic_init(&wish);
+        delete_topics_request_init(&request);
+        wish.name = topic_name(number, name);
+        request.topics = &wish;
+        request.topics_count = 1;
+        request.timeout_ms = 10000;
+        WireResult result =
+            wire_client_call(client, &(WireCall){20, 6, &delete_topics_request_desc, &request,
+                                                 &delete_topics_response_desc, &response});
+        if (result != WIRE_OK) {
+            if (!churn_broke(churn, client, me, result)) {
+                return false;
+            }
+            continue;
+        }
+        int16_t error = response.responses[0].error_code;
+        if (error == 0 || (error == KERR_UNKNOWN_TOPIC_OR_PARTITION && again)) {
+            topic->state = TOPIC_DELETED;
+            return true;
+        }
+        if (error == KERR_UNKNOWN_TOPIC_OR_PARTITION || !is_transient(error)) {
+            client_fail(me, "delete error", error);
+        }
+        wait_ms(5);
+    }
+}
+
+void
+churn_main(Churn *churn, ClientState *me)
+{
+    WireClient client;
+    int32_t live[LIVE_MAX];
+    uint64_t live_count = 0;
+    wire_client_init(&client, server_port);
+    if (!client_connect(&client, me)) {
+        return;
+    }
+    while (atomic_u32_load(&shared->stop) == 0 && churn->count < TOPICS_MAX) {
+        if (live_count < random_seq_below(&churn->seq, LIVE_MAX) + 1) {
+            live[live_count++] = churn->count;
+            if (!create_next(churn, &client, me)) {
+                return;
+            }
+        } else {
+            uint64_t victim = random_seq_below(&churn->seq, live_count);
+            int32_t number = live[victim];
+            live[victim] = live[--live_count];
+            if (!delete_one(churn, number, &client, me)) {
+                return;
+            }
+        }
+        atomic_i64_add(&me->done, 1);
+    }
+}
+
+void
+churn_counts(const Churn *churn, int *ret_created, int *ret_deleted)
+{
+    *ret_created = *ret_deleted = 0;
+    for (int32_t i = 0; i < churn->count; i++) {
+        *ret_created += churn->topics[i].state >= TOPIC_CREATED;
+        *ret_deleted += churn->topics[i].state == TOPIC_DELETED;
+    }
+}

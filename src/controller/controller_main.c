@@ -29,6 +29,7 @@
 #define TURN_ARENA_CHUNK (256 * 1024)
 #define HOUSEKEEP_MS     60000 /* Kafka looks at old snapshots as often */
 #define PIN_TOO_OLD_US   (30 * INT64_C(1000000))
+#define PIN_LOOK_US      (10 * INT64_C(1000000))
 
 static void
 fill_settings(ControllerSettings *s)
@@ -118,19 +119,17 @@ serve(Controller *c, bool rescan)
     return count == TURN_REQUESTS_MAX || bytes >= TURN_BYTES_MAX;
 }
 
-/* A process that holds its pin too long keeps memory from being used again: say who. */
+/* Memory of the image waits for a process that is stopped or lost: it ends. */
 static void
-watch_pins(const Controller *c)
+watch_pins(const Controller *c, int64_t now_us)
 {
-    static LogRate rate;
-    int32_t slot;
-    int64_t since;
-    uint64_t oldest = image_oldest_pin(&slot, &since);
+    uint64_t generation;
+    pid_t pid = image_kill_old_pin(&c->image, now_us - PIN_TOO_OLD_US, &generation);
 
-    if (slot >= 0 && oldest < c->image.published && clock_mono_us() - since > PIN_TOO_OLD_US)
-        log_limited(&rate, 1, LL_WARNING, "controller",
-                    "a process holds on to an old metadata image: pid=%d generation=%" PRIu64,
-                    (int)atomic_i32_load(&slot_at(slot)->pid), oldest);
+    if (pid != 0)
+        log_msg(LL_WARNING, "controller",
+                "killed a process that holds an old metadata image; pid=%d generation=%" PRIu64,
+                (int)pid, generation);
 }
 
 static void
@@ -148,7 +147,17 @@ housekeep(Controller *c)
     else if (c->log.snapshot_count != snapshots)
         log_msg(LL_LOG, "controller", "wrote a snapshot of the metadata; offset=%" PRId64,
                 c->image.before.offset + 1);
-    watch_pins(c);
+}
+
+static void
+show_title(const Controller *c)
+{
+    static int64_t shown = -1;
+
+    if (c->log.end_offset == shown)
+        return;
+    shown = c->log.end_offset;
+    title_set("leader epoch %d offset %" PRId64, (int)c->quorum.epoch, shown);
 }
 
 static void
@@ -168,7 +177,7 @@ become_active(Controller *c)
     atomic_i32_store(&shared_page->controller_epoch, c->quorum.epoch);
     atomic_u32_store(&shared_page->controller_active, 1);
     node_wake_supervisor();
-    title_set("active");
+    show_title(c);
     log_msg(LL_NOTICE, "controller",
             "active controller of the quorum; epoch=%d offset=%" PRId64 " topics=%d "
             "partitions=%" PRId64 " ms=%" PRId64,
@@ -177,18 +186,26 @@ become_active(Controller *c)
     latch_set_index(my_slot_index); /* requests may wait already */
 }
 
+/* Pins are looked at while memory waits for them; an idle node sleeps on. */
+static int64_t
+sleep_until(const Controller *c, int64_t next_us, int64_t look_us)
+{
+    return c->image.retired.count > 0 && look_us < next_us ? look_us : next_us;
+}
+
 void
 controller_main(int instance, const void *start)
 {
     static Controller controller;
     Controller *c = &controller;
-    int64_t next_us;
+    int64_t next_us, look_us, wake_us;
     bool rescan = true;
 
     (void)instance; /* there is one */
     (void)start;
     become_active(c);
     next_us = clock_mono_us() + HOUSEKEEP_MS * INT64_C(1000);
+    look_us = clock_mono_us() + PIN_LOOK_US;
     for (;;) {
         bool more = serve(c, rescan);
         int64_t now_us = clock_mono_us();
@@ -197,7 +214,13 @@ controller_main(int instance, const void *start)
             housekeep(c);
             next_us = now_us + HOUSEKEEP_MS * INT64_C(1000);
         }
-        rescan = (mainloop_wait(more ? 0 : next_us, WAIT_EV_CONTROLLER_MAIN) & WOKE_RESCAN) != 0;
+        if (now_us >= look_us) {
+            watch_pins(c, now_us);
+            look_us = now_us + PIN_LOOK_US;
+        }
+        show_title(c);
+        wake_us = more ? 0 : sleep_until(c, next_us, look_us);
+        rescan = (mainloop_wait(wake_us, WAIT_EV_CONTROLLER_MAIN) & WOKE_RESCAN) != 0;
         if (interrupt_take(INTERRUPT_RELOAD))
             (void)node_settings_reread(NULL); /* the supervisor has judged and told */
         if (interrupt_pending(INTERRUPT_TERMINATE) || interrupt_pending(INTERRUPT_ORPHANED))

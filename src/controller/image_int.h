@@ -228,6 +228,13 @@ void image_reclaim(ImageWriter *w);
 /* Oldest generation that a live process pins, UINT64_MAX: none; who: its slot index or -1. */
 uint64_t image_oldest_pin(int32_t *ret_slot, int64_t *ret_since_us);
 
+/*
+ * Kills the process that pins a generation older than the published one since before since_us
+ * (design.md 4): it is stopped or lost, and memory waits for it. Its pid; 0: there is none. Never
+ * the caller's own process.
+ */
+pid_t image_kill_old_pin(const ImageWriter *w, int64_t since_us, uint64_t *ret_generation);
+
 /* ---- writer: maps and objects -------------------------------------------------------------------- */
 
 /*

@@ -11,8 +11,11 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
 
 #include "controller/image_int.h"
 #include "ottla/common/assert.h"
@@ -216,6 +219,30 @@ image_oldest_pin(int32_t *ret_slot, int64_t *ret_since_us)
         }
     }
     return oldest;
+}
+
+pid_t
+image_kill_old_pin(const ImageWriter *w, int64_t since_us, uint64_t *ret_generation)
+{
+    int32_t slot, again;
+    int64_t since;
+    uint64_t oldest = image_oldest_pin(&slot, &since);
+    pid_t pid;
+    int pidfd;
+
+    *ret_generation = oldest;
+    if (slot < 0 || slot == my_slot_index || oldest >= w->published || since > since_us)
+        return 0;
+    pid = atomic_i32_load(&slot_at(slot)->pid);
+    pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
+    if (pidfd < 0)
+        return 0;
+    /* It may have ended and its number be another's by now: the pin tells, and pidfd is one process. */
+    if (image_oldest_pin(&again, &since) != oldest || again != slot || since > since_us ||
+        pidfd_send_signal(pidfd, SIGKILL, NULL, 0) != 0)
+        pid = 0;
+    (void)close(pidfd);
+    return pid;
 }
 
 int

@@ -280,7 +280,7 @@ all_in_order(int dir)
 }
 
 int
-checkpoint_final(int dir, CheckpointReport *ret, ErrInfo *err)
+checkpoint_final(int dir, int64_t broker_epoch, CheckpointReport *ret, ErrInfo *err)
 {
     bool good = all_in_order(dir);
     JobList list = {0};
@@ -294,7 +294,7 @@ checkpoint_final(int dir, CheckpointReport *ret, ErrInfo *err)
     good &= list.count == 0 || !overflow || rc == 0;
     free(list.jobs);
     if (rc == 0 && good && all_in_order(dir))
-        rc = logdir_write_clean_marker(dir, -1, err);
+        rc = logdir_write_clean_marker(dir, broker_epoch, err);
     return rc;
 }
 

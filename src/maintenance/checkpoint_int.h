@@ -25,9 +25,9 @@ int checkpoint_run(int dir, CheckpointReport *ret, ErrInfo *err);
 
 /*
  * The ordered stop: all partitions, then the clean-shutdown marker, unless the directory is offline
- * or a log of it is not in order. Nobody appends any more.
+ * or a log of it is not in order; the marker names broker_epoch. Nobody appends any more.
  */
-int checkpoint_final(int dir, CheckpointReport *ret, ErrInfo *err);
+int checkpoint_final(int dir, int64_t broker_epoch, CheckpointReport *ret, ErrInfo *err);
 
 /* Forgets idle producers of the directory's partitions. Returns how many. */
 int32_t checkpoint_expire_producers(int dir, int64_t now_ms, int64_t expiration_ms);

@@ -16,7 +16,9 @@
 #include "ottla/common/clock.h"
 #include "ottla/common/conf.h"
 #include "ottla/common/log.h"
+#include "ottla/controller/image.h"
 #include "ottla/ipc/mainloop.h"
+#include "ottla/ipc/node.h"
 #include "ottla/ipc/node_settings.h"
 #include "ottla/ipc/slot.h"
 #include "ottla/ipc/title.h"
@@ -89,6 +91,18 @@ expire(Checkpointer *c)
                                       conf_int64(CONF_PRODUCER_ID_EXPIRATION_MS)); /* a count */
 }
 
+/* This broker's epoch, which the clean marker names as Kafka's does; -1: not registered. */
+static int64_t
+own_epoch(void)
+{
+    ImagePin pin = image_pin();
+    const ImageBroker *self = pin.image == NULL ? NULL : image_broker(pin.image, node_info.node_id);
+    int64_t epoch = self == NULL ? -1 : self->epoch;
+
+    image_unpin(&pin);
+    return epoch;
+}
+
 static _Noreturn void
 finish(const Checkpointer *c)
 {
@@ -98,7 +112,7 @@ finish(const Checkpointer *c)
     int rc;
 
     title_set("final checkpoint of %s", logdir_path(c->dir));
-    rc = checkpoint_final(c->dir, &r, &err);
+    rc = checkpoint_final(c->dir, own_epoch(), &r, &err);
     if (rc == 0)
         report(c, &r, clock_mono_us() - begin);
     else

@@ -85,7 +85,7 @@ subtest 'first start, titles, pid file, clean stop' => sub {
     like($tcp->{detail}, qr/^PLAINTEXT 127\.0\.0\.1:$from /, 'a backend names its client');
     like($kinds{checkpointer}[0]{detail}, qr/^idle$/, 'an idle checkpointer');
     like($kinds{retention}[0]{detail}, qr/^idle$/, 'an idle retention worker');
-    like($kinds{controller}[0]{detail}, qr/^active/, 'the active controller');
+    like($kinds{controller}[0]{detail}, qr/^leader epoch \d+ offset \d+$/, 'the active controller');
     kill 'TERM', $kinds{checkpointer}[0]{pid};    # not its order to stop
     like(Ottla::Test::Node::slurp('/proc/' . $node->pid . '/cmdline'), qr/-D\0/,
         'the supervisor keeps its command line');
@@ -113,7 +113,8 @@ subtest 'first start, titles, pid file, clean stop' => sub {
     my $log = $node->log_new;
     like($log, qr/LOG: .*starting.*data_dir=/, 'first line');
     like($log, qr/LOG: .*ready.*listeners=PLAINTEXT:.*cluster_id=.*node_id=1/, 'ready line');
-    ok(-e $node->dir . '/log/.kafka_cleanshutdown', 'clean marker');
+    like(Ottla::Test::Node::slurp($node->dir . '/log/.kafka_cleanshutdown'),
+        qr/^\{"version":0,"brokerEpoch":\d+\}$/, 'clean marker');
 
     $node->start;
     like($node->log_new, qr/clean_start=yes/, 'the next start is a clean one');

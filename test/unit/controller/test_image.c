@@ -346,6 +346,37 @@ test_pin_keeps_its_generation(void **state)
     assert_int_equal(image_oldest_pin(&slot, &since), UINT64_MAX);
 }
 
+/* Who holds on to an old generation is killed, but for the owner of a new one or of a young pin. */
+static void
+test_old_pins_are_killed(void **state)
+{
+    RandomSeq seq = {.state = 3};
+    uint64_t generation;
+    pid_t child;
+    uint32_t slot_generation = slot_prepare(2);
+    int status;
+
+    (void)state;
+    write_generation(&seq, 1);
+    child = fork();
+    if (child == 0) {
+        atomic_i32_store(&slot_at(2)->pid, (int)getpid());
+        (void)image_pin_slot(2);
+        for (;;)
+            (void)pause();
+    }
+    while (atomic_u64_load(&slot_at(2)->image_pin) == 0)
+        (void)usleep(1000);
+    assert_int_equal(image_kill_old_pin(&writer, clock_mono_us(), &generation), 0); /* the newest */
+    write_generation(&seq, 2);
+    assert_int_equal(image_kill_old_pin(&writer, clock_mono_us() - 60000000, &generation), 0);
+    assert_int_equal(image_kill_old_pin(&writer, clock_mono_us(), &generation), child);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    slot_mark_dead(2, slot_generation);
+    assert_int_equal(image_kill_old_pin(&writer, clock_mono_us(), &generation), 0);
+}
+
 /* A pin as old as the ring stops publication and nothing else. */
 static void
 test_ring_of_roots(void **state)
@@ -378,6 +409,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_readers_in_threads, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_readers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pin_keeps_its_generation, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_old_pins_are_killed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ring_of_roots, setup, teardown),
     };
 

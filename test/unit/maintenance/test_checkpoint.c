@@ -86,16 +86,17 @@ final_checkpoint_is_clean(void **state)
         kit_append_ok(ref, &(KitBatch){.value_bytes = 200, .producer_id = 4, .sequence = i});
     assert_int_equal(replica_delete_records(ref, 60, &low, NULL), 0);
     assert_int_equal(low, 60);
-    assert_int_equal(checkpoint_final(0, &r, NULL), 0);
+    assert_int_equal(checkpoint_final(0, 77, &r, NULL), 0);
     assert_int_equal(checkpointed(CHECKPOINT_LOG_START, "final", 0), 60);
     assert_int_equal(logdir_take_clean_marker(0, &clean, &epoch, NULL), 0);
     assert_true(clean);
+    assert_int_equal(epoch, 77);
     kit_restart(true);
     ref = kit_partition_at("final", 0, 200, 60);
     assert_int_equal(kit_verify(ref, 60), 200);
     /* an offline directory gets no marker */
     logdir_set_offline(0);
-    (void)checkpoint_final(0, &r, NULL);
+    (void)checkpoint_final(0, 77, &r, NULL);
     assert_int_equal(logdir_take_clean_marker(0, &clean, &epoch, NULL), 0);
     assert_false(clean);
 }
@@ -115,7 +116,7 @@ nothing_unopened_is_called_clean(void **state)
     kit_extend(kit_segment(ref, 0, ".log"), 500, 0xee);
     kit_restart(false);
     ref = kit_partition("unopened", 0);
-    assert_int_equal(checkpoint_final(0, &r, NULL), 0);
+    assert_int_equal(checkpoint_final(0, 77, &r, NULL), 0);
     assert_int_equal(pslot_state(pslot_at(ref.slot)), PSLOT_OPEN);
     assert_int_equal(logdir_take_clean_marker(0, &clean, &epoch, NULL), 0);
     assert_true(clean);

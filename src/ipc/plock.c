@@ -13,9 +13,16 @@
 #include "ottla/ipc/plock.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "ottla/common/assert.h"
+#include "ottla/common/vfs.h"
 #include "ottla/ipc/slot.h"
 
 #ifdef __SANITIZE_THREAD__ /* it does not know pthread_mutex_clocklock */
@@ -47,7 +54,7 @@ plock_init(PLock *lock, PLockRank rank)
     ot_assert(pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST) == 0);
     ot_assert(pthread_mutex_init(&lock->mutex, &attr) == 0);
     ot_assert(pthread_mutexattr_destroy(&attr) == 0);
-    lock->rank = (uint32_t)rank;
+    lock->rank = (uint16_t)rank;
     lock->initialized = 1;
 }
 
@@ -68,9 +75,10 @@ check_rank(const PLock *lock)
 
 /* Keeps books of a lock just taken; tells what the mutex said. */
 static PLockResult
-note_taken(const PLock *lock, int rc)
+note_taken(PLock *lock, int rc)
 {
     ot_assert(rc == 0 || rc == EOWNERDEAD);
+    atomic_u32_store_relaxed(&lock->holder, (uint32_t)(my_slot_index + 1));
     held_dead[held_count] = rc == EOWNERDEAD;
     held[held_count++] = lock;
     if (my_slot != NULL)
@@ -136,9 +144,50 @@ plock_unlock(PLock *lock)
         held_dead[i] = held_dead[i + 1];
     }
     held_count--;
+    atomic_u32_store_relaxed(&lock->holder, 0);
     if (my_slot != NULL)
         atomic_u32_store_relaxed(&my_slot->critical, (uint32_t)held_count);
     ot_assert(pthread_mutex_unlock(&lock->mutex) == 0);
+}
+
+static bool
+is_stopped(pid_t pid)
+{
+    char path[32], text[256];
+    const char *state;
+    ssize_t count;
+    int fd;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    fd = vfs_open(path, O_RDONLY, 0, NULL);
+    if (fd < 0)
+        return false;
+    count = vfs_pread(fd, text, sizeof text - 1, 0, NULL);
+    vfs_close(fd);
+    text[count < 0 ? 0 : count] = '\0';
+    state = strrchr(text, ')'); /* behind the name in parentheses */
+    return state != NULL && state[1] == ' ' && (state[2] == 'T' || state[2] == 't');
+}
+
+pid_t
+plock_kill_stopped_holder(const PLock *lock)
+{
+    uint32_t holder = atomic_u32_load(&lock->holder);
+    pid_t pid;
+    int pidfd;
+
+    if (holder == 0 || (int32_t)(holder - 1) == my_slot_index)
+        return 0;
+    pid = atomic_i32_load(&slot_at((int32_t)(holder - 1))->pid);
+    pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
+    if (pidfd < 0)
+        return 0;
+    /* A stopped process lets nothing go: what is still true now stays so until the kill. */
+    if (!is_stopped(pid) || atomic_u32_load(&lock->holder) != holder ||
+        pidfd_send_signal(pidfd, SIGKILL, NULL, 0) != 0)
+        pid = 0;
+    (void)close(pidfd);
+    return pid;
 }
 
 int

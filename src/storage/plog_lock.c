@@ -22,6 +22,7 @@
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/crashpoint.h"
+#include "ottla/common/log.h"
 #include "storage/plog_int.h"
 
 #define OPENING_WAIT_US (200 * 1000) /* for a log that another process opens right now */
@@ -186,6 +187,18 @@ take_over(PartitionSlot *slot, ErrInfo *err)
 
 /* ---- taking the lock ---------------------------------------------------------------------------- */
 
+/* One stopped process must not keep a partition from everybody (design.md 4, appending). */
+static void
+end_stopped_holder(PartitionSlot *slot)
+{
+    pid_t pid = plock_kill_stopped_holder(&slot->append_lock);
+
+    if (pid != 0)
+        log_msg(LL_WARNING, "storage",
+                "killed a stopped process that held an append lock; pid=%d topic=%s partition=%d",
+                (int)pid, slot->topic, (int)slot->partition);
+}
+
 static int
 lock_slot(PartitionSlot *slot, int64_t wait_us, ErrInfo *err)
 {
@@ -198,6 +211,8 @@ lock_slot(PartitionSlot *slot, int64_t wait_us, ErrInfo *err)
     case PLOCK_TIMEOUT:
         break;
     }
+    if (wait_us >= (int64_t)PLOG_LOCK_WAIT_MS * 1000)
+        end_stopped_holder(slot);
     return err_set(err, OT_E_REQUEST_TIMED_OUT, "%s-%d: append lock is held", slot->topic,
                    (int)slot->partition);
 }

@@ -14,7 +14,9 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
+#include "ottla/ipc/atomics.h"
 #include "ottla/ipc/wait_events.h"
 
 /* In the order in which they may be taken together. */
@@ -28,8 +30,9 @@ typedef enum PLockRank {
 
 typedef struct PLock {
     pthread_mutex_t mutex;
-    uint32_t rank;
-    uint32_t initialized; /* 0 in fresh memory */
+    uint16_t rank;
+    uint16_t initialized; /* 0 in fresh memory */
+    AtomicU32 holder;     /* slot index + 1 of who took it last; 0: nobody with a slot */
 } PLock;
 
 typedef enum PLockResult {
@@ -59,6 +62,12 @@ void plock_consistent(PLock *lock);
  * asserted.
  */
 void plock_unlock(PLock *lock);
+
+/*
+ * After a PLOCK_TIMEOUT too many: kills the holder if it is stopped (a debugger, SIGSTOP), so that the
+ * next taker gets PLOCK_OWNER_DIED. Its pid; 0: the holder runs, or is gone.
+ */
+pid_t plock_kill_stopped_holder(const PLock *lock);
 
 /* Locks this process holds now: > 0 inside a critical section. */
 int plock_held_count(void);

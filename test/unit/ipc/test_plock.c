@@ -111,6 +111,33 @@ deadline_and_dead_owner(void **state)
     plock_unlock(&s->lock);
 }
 
+/* Who is stopped inside is killed when asked, who merely is slow is not; the next taker repairs. */
+static void
+stopped_holders_are_killed(void **state)
+{
+    Shared *s = kit_scratch;
+    pid_t pid;
+    int64_t until_us = clock_mono_us() + 10000000;
+
+    (void)state;
+    plock_init(&s->lock, PLOCK_RANK_APPEND);
+    assert_int_equal(plock_kill_stopped_holder(&s->lock), 0);
+    pid = kit_fork(hold_for_ever, s);
+    while (atomic_u32_load(&s->held) == 0)
+        kit_pause_us(100);
+    assert_int_equal(plock_kill_stopped_holder(&s->lock), 0);
+    assert_int_equal(kill(pid, SIGSTOP), 0);
+    while (plock_kill_stopped_holder(&s->lock) != pid) {
+        assert_true(clock_mono_us() < until_us);
+        kit_pause_us(1000);
+    }
+    assert_int_equal(plock_lock(&s->lock, until_us, WAIT_EV_PARTITION_LOCK), PLOCK_OWNER_DIED);
+    plock_consistent(&s->lock);
+    plock_unlock(&s->lock);
+    while (kit_reap_ended() == 0)
+        kit_pause_us(1000);
+}
+
 static void
 locks_come_off_in_any_order(void **state)
 {
@@ -181,6 +208,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_exclude_each_other),
         cmocka_unit_test_setup_teardown(deadline_and_dead_owner, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(stopped_holders_are_killed, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(locks_come_off_in_any_order, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(killed_owners_are_repaired_after, kit_setup, kit_teardown),
     };

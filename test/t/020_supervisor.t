@@ -61,6 +61,32 @@ subtest 'command line' => sub {
         'every address needs an advertised one');
 };
 
+subtest 'files of settings' => sub {
+    my $dir = tempdir(CLEANUP => 1);
+    my $write = sub {
+        my ($name, $text) = @_;
+        open my $fh, '>', "$dir/$name" or die;
+        print $fh $text;
+        close $fh;
+    };
+    is((run_ottlad('-c', 'log.segment.bytes=512MB', '-C', 'log.segment.bytes'))[1], "536870912\n", 'bytes with units');
+    $write->('ottla.conf', "log.retention.ms = '3d'\n");
+    is((run_ottlad('-D', $dir, '-C', 'log.retention.ms'))[1], "259200000\n", 'time with units, from ottla.conf');
+    $write->('ottla.conf', "# one\nnum.partitions = 3\nlog.segment.byts = 4\n");
+    my ($code, $text) = run_ottlad('-D', $dir, '--check');
+    is($code, 78, 'ottla.conf with an unknown name');
+    like($text, qr/ottla\.conf:3: unknown setting "log\.segment\.byts"; did you mean "log\.segment\.bytes"/, 'file, line, nearest');
+    unlink "$dir/ottla.conf";
+    $write->('server.properties', "num.partitions=3\n\nlog.segment.byts=4\n");
+    ($code, $text) = run_ottlad('-D', $dir, '--properties', "$dir/server.properties", '--check');
+    is($code, 0, 'properties with an unknown name');
+    like($text, qr/WARNING.*server\.properties:3: .*"log\.segment\.byts".*"log\.segment\.bytes"/, 'a warning with file and line');
+    $write->('server.properties', "num.partitions=x\n");
+    ($code, $text) = run_ottlad('-D', $dir, '--properties', "$dir/server.properties", '--check');
+    is($code, 78, 'properties with a bad value');
+    like($text, qr/ERROR.*server\.properties:1: num\.partitions/, 'file and line');
+};
+
 subtest 'first start, titles, pid file, clean stop' => sub {
     my $node = Ottla::Test::Node->new(name => 'alpha');
     $node->start;

@@ -159,7 +159,7 @@ sub produce_silently {
 sub log_end {
     my ($socket, $topic) = @_;
     syswrite $socket, frame(2, 1, pack('N N', 0xffffffff, 1) . pack('n/a*', $topic)
-        . pack('N N Q>', 1, 0, 0xffffffffffffffff));
+        . pack('N N q>', 1, 0, -1));
     return unpack 'Q>', substr answer($socket), -8;
 }
 

@@ -588,7 +588,7 @@ verify_churn(const Churn *churn)
         wrong = churn_check(churn, &client, &result);
     }
     wire_client_close(&client);
-    churn_counts(churn, &created, &deleted);
+    churn_report(churn, &created, &deleted);
     printf("# %d topics created, %d of them deleted%s%s\n", created, deleted,
            wrong != NULL ? "; at the end " : "", wrong != NULL ? wrong : "");
     check(result == WIRE_OK && wrong == NULL,

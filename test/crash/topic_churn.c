@@ -11,9 +11,11 @@
 #include <sys/mman.h>
 
 #include "ottla/common/errlist.h"
+#include "ottla/protocol/batch_builder.h"
 #include "ottla/protocol/msg_create_topics.h"
 #include "ottla/protocol/msg_delete_topics.h"
 #include "ottla/protocol/msg_metadata.h"
+#include "ottla/protocol/msg_produce.h"
 
 #define TOPICS_MAX     50000
 #define LIVE_MAX       12
@@ -188,6 +190,49 @@ create_next(Churn *churn, WireClient *client, ClientState *me)
     }
 }
 
+/* One record to partition 0, so that the topic has a folder. False: the test is over. */
+static bool
+write_one(const Churn *churn, int32_t number, WireClient *client, ClientState *me)
+{
+    char name[32];
+    BatchBuilderOptions options = BATCH_BUILDER_DEFAULTS;
+    BatchRecord record = {.timestamp = 1000, .value = {(const uint8_t *)"x", 1}};
+    BytesView batch = {0};
+    Arena *arena = arena_new(1 << 12, 0);
+    BatchBuilder *builder = batch_builder_new(&options, arena);
+    if (batch_builder_add(builder, &record, NULL) != 0 ||
+        batch_builder_finish(builder, &batch, NULL) != 0) {
+        abort();
+    }
+    ProduceRequestPartition partition = {.records = records_in_memory(batch.ptr, batch.len)};
+    ProduceRequestTopic topic = {
+        .name = topic_name(number, name), .partition_data = &partition, .partition_data_count = 1};
+    ProduceRequest request = {.transactional_id = WIRE_NULL_STRING,
+                              .acks = -1,
+                              .timeout_ms = 10000,
+                              .topic_data = &topic,
+                              .topic_data_count = 1};
+    bool on = true, written = false;
+    while (on && !written) {
+        ProduceResponse response;
+        WireResult result =
+            wire_client_call(client, &(WireCall){0, 9, &produce_request_desc, &request,
+                                                 &produce_response_desc, &response});
+        if (result != WIRE_OK) {
+            on = churn_broke(churn, client, me, result);
+            continue;
+        }
+        int16_t error = response.responses[0].partition_responses[0].error_code;
+        written = error == 0;
+        if (!written && !is_transient(error)) {
+            client_fail(me, "produce error of a new topic", error);
+        }
+        wait_ms(written ? 0 : 5);
+    }
+    arena_free(arena);
+    return on;
+}
+
 static bool
 delete_one(Churn *churn, int32_t number, WireClient *client, ClientState *me)
 {
@@ -237,8 +282,9 @@ churn_main(Churn *churn, ClientState *me)
     }
     while (atomic_u32_load(&shared->stop) == 0 && churn->count < TOPICS_MAX) {
         if (live_count < random_seq_below(&churn->seq, LIVE_MAX) + 1) {
-            live[live_count++] = churn->count;
-            if (!create_next(churn, &client, me)) {
+            int32_t number = churn->count;
+            live[live_count++] = number;
+            if (!create_next(churn, &client, me) || !write_one(churn, number, &client, me)) {
                 return;
             }
         } else {
@@ -254,11 +300,16 @@ churn_main(Churn *churn, ClientState *me)
 }
 
 void
-churn_counts(const Churn *churn, int *ret_created, int *ret_deleted)
+churn_report(const Churn *churn, int *ret_created, int *ret_deleted)
 {
     *ret_created = *ret_deleted = 0;
+    printf("# live topics:");
     for (int32_t i = 0; i < churn->count; i++) {
         *ret_created += churn->topics[i].state >= TOPIC_CREATED;
         *ret_deleted += churn->topics[i].state == TOPIC_DELETED;
+        if (churn->topics[i].state == TOPIC_CREATED) {
+            printf(" " NAME_PREFIX "%d", i);
+        }
     }
+    printf("\n");
 }

@@ -26,7 +26,7 @@ void churn_main(Churn *churn, ClientState *me);
  */
 const char *churn_check(const Churn *churn, WireClient *client, WireResult *ret_result);
 
-/* Acknowledged creations and deletions until now. */
-void churn_counts(const Churn *churn, int *ret_created, int *ret_deleted);
+/* Acknowledged creations and deletions until now; names of what is there go to stdout. */
+void churn_report(const Churn *churn, int *ret_created, int *ret_deleted);
 
 #endif

@@ -13,7 +13,18 @@ my $seed  = $ENV{OTTLA_SEED} // int(rand(1 << 31));
 my $load  = "$ENV{OTTLA_BUILD}/release/crash/crash_load";
 srand $seed;
 
-my $node = Ottla::Test::Node->new->start;
+# Small and frequent, so that kills meet rolls, checkpoints, snapshots and removals, too. Records of the load are old: no
+# retention.
+my $node = Ottla::Test::Node->new(conf => {
+    'log.segment.bytes'                               => 1 << 20,
+    'log.retention.ms'                                => -1,
+    'log.retention.check.interval.ms'                 => 100,
+    'log.segment.delete.delay.ms'                     => 100,
+    'checkpoint.interval.ms'                          => 100,
+    'metadata.log.max.record.bytes.between.snapshots' => 1 << 13,
+    'internal.metadata.log.segment.bytes'             => 1 << 15,
+    'internal.metadata.delete.delay.millis'           => 100,
+})->start;
 
 # A backend that stands still, maybe in the middle of an append, with locks.
 sub stop_backend {
@@ -77,5 +88,16 @@ ok($ms_max < $READY_MS_MAX, "ready within $READY_MS_MAX ms, each time") or diag 
 unlike($node->log_text, qr/PANIC/, 'no process failed by itself');
 is($node->stop('fast'), 0, 'clean stop');
 $node->start;
+
+# What a kill left of a deleted topic goes, or is set aside when the kill came before its folder got its new name.
+sub folders { map { m{/(churn-[^/]+)$} } glob join ' ', map { $node->dir . $_ } '/*/churn-*', '/churn-*' }
+my $strays = grep { /-stray$/ } folders();
+note "$strays folders set aside";
+my @live = map { "$_-0" } split ' ', $said =~ /^# live topics:(.*)$/m ? $1 : '';
+my @there;
+ok(eval { $node->wait_until('folders of the topics that are there, no others', sub {
+    @there = grep { !/-stray$/ } folders();
+    "@{[ sort @there ]}" eq "@{[ sort @live ]}";
+}, 10) }, 'folders of the topics that are there, no others') or diag "there: @there, expected: @live";
 is($node->stop('fast'), 0, 'and start and stop again');
 done_testing;

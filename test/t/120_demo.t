@@ -16,7 +16,7 @@ my $node = Ottla::Test::Node->new->start;
 my $out  = qx(contrib/demo/load-debian-index --server @{[ $node->address ]} --keep 2>&1);
 is($? >> 8, 0, 'load-debian-index') or diag $out;
 like($out, qr/^nothing missing, doubled, reordered within a key, or changed$/m, 'says so');
-my ($count) = $out =~ /^(\d+) stanzas/;
+my ($count) = $out =~ /^(\d+) stanzas/m;
 cmp_ok($count, '>=', $stanzas, 'all stanzas');
 note $out;
 is($node->restart->stop('fast'), 0, 'restarts and stops');

@@ -160,8 +160,8 @@ add_time_entry(MetaLog *log, int64_t base, ErrInfo *err)
 
     if (log->max_timestamp <= log->last_time_entry)
         return 0;
-    batch_store64(entry, (uint64_t)log->max_timestamp);
-    batch_store32(entry + 8, (uint32_t)(log->max_timestamp_offset - base));
+    wire_store64(entry, (uint64_t)log->max_timestamp);
+    wire_store32(entry + 8, (uint32_t)(log->max_timestamp_offset - base));
     if (log->time_fd >= 0)
         rc = vfs_pwrite(log->time_fd, entry, sizeof entry, log->time_entries * TIME_ENTRY, err);
     if (rc == 0) {
@@ -186,8 +186,8 @@ metalog_index_batch(MetaLog *log, BytesView batch, int64_t pos, ErrInfo *err)
     if (log->bytes_since_index > META_INDEX_INTERVAL) {
         uint8_t entry[INDEX_ENTRY];
 
-        batch_store32(entry, (uint32_t)(last - base));
-        batch_store32(entry + 4, (uint32_t)pos);
+        wire_store32(entry, (uint32_t)(last - base));
+        wire_store32(entry + 4, (uint32_t)pos);
         if (log->index_fd >= 0)
             rc = vfs_pwrite(log->index_fd, entry, sizeof entry, log->index_entries * INDEX_ENTRY,
                             err);

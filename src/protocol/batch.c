@@ -56,8 +56,8 @@ void
 batch_seal(uint8_t *batch, size_t size)
 {
     ot_assert(size >= BATCH_HEADER_BYTES);
-    batch_store32(batch + BATCH_AT_CRC,
-                  crc32c(batch + BATCH_AT_ATTRIBUTES, size - BATCH_AT_ATTRIBUTES));
+    wire_store32(batch + BATCH_AT_CRC,
+                 crc32c(batch + BATCH_AT_ATTRIBUTES, size - BATCH_AT_ATTRIBUTES));
 }
 
 BatchScan
@@ -147,8 +147,8 @@ batch_change(Batch *batch, int16_t attributes, int64_t max_timestamp)
     uint32_t crc = 0;
 
     memcpy(change, from, sizeof change);
-    batch_store16(batch->header + BATCH_AT_ATTRIBUTES, (uint16_t)attributes);
-    batch_store64(batch->header + BATCH_AT_MAX_TIMESTAMP, (uint64_t)max_timestamp);
+    wire_store16(batch->header + BATCH_AT_ATTRIBUTES, (uint16_t)attributes);
+    wire_store64(batch->header + BATCH_AT_MAX_TIMESTAMP, (uint64_t)max_timestamp);
     for (size_t i = 0; i < sizeof change; i++) {
         crc ^= (uint8_t)(change[i] ^ from[i]);
         for (int bit = 0; bit < 8; bit++) {
@@ -156,8 +156,8 @@ batch_change(Batch *batch, int16_t attributes, int64_t max_timestamp)
         }
     }
     if (crc != 0) {
-        batch_store32(batch->header + BATCH_AT_CRC,
-                      batch_crc(batch->header) ^ crc_multiply(crc, batch->crc_shift));
+        wire_store32(batch->header + BATCH_AT_CRC,
+                     batch_crc(batch->header) ^ crc_multiply(crc, batch->crc_shift));
     }
 }
 

@@ -195,18 +195,18 @@ write_header(const BatchBuilder *builder, uint8_t *to, int64_t size)
     bool append_time = (options->attributes & BATCH_ATTR_APPEND_TIME) != 0;
 
     batch_set_base_offset(to, options->base_offset);
-    batch_store32(to + BATCH_AT_LENGTH, (uint32_t)(size - BATCH_OVERHEAD_BYTES));
+    wire_store32(to + BATCH_AT_LENGTH, (uint32_t)(size - BATCH_OVERHEAD_BYTES));
     batch_set_leader_epoch(to, options->leader_epoch);
     to[BATCH_AT_MAGIC] = BATCH_MAGIC;
-    batch_store16(to + BATCH_AT_ATTRIBUTES, (uint16_t)options->attributes);
-    batch_store32(to + BATCH_AT_LAST_OFFSET_DELTA, (uint32_t)(builder->next_delta - 1));
-    batch_store64(to + BATCH_AT_BASE_TIMESTAMP, (uint64_t)builder->base_timestamp);
-    batch_store64(to + BATCH_AT_MAX_TIMESTAMP,
-                  (uint64_t)(append_time ? options->append_time_ms : builder->max_timestamp));
-    batch_store64(to + BATCH_AT_PRODUCER_ID, (uint64_t)options->producer_id);
-    batch_store16(to + BATCH_AT_PRODUCER_EPOCH, (uint16_t)options->producer_epoch);
-    batch_store32(to + BATCH_AT_BASE_SEQUENCE, (uint32_t)options->base_sequence);
-    batch_store32(to + BATCH_AT_RECORD_COUNT, (uint32_t)builder->count);
+    wire_store16(to + BATCH_AT_ATTRIBUTES, (uint16_t)options->attributes);
+    wire_store32(to + BATCH_AT_LAST_OFFSET_DELTA, (uint32_t)(builder->next_delta - 1));
+    wire_store64(to + BATCH_AT_BASE_TIMESTAMP, (uint64_t)builder->base_timestamp);
+    wire_store64(to + BATCH_AT_MAX_TIMESTAMP,
+                 (uint64_t)(append_time ? options->append_time_ms : builder->max_timestamp));
+    wire_store64(to + BATCH_AT_PRODUCER_ID, (uint64_t)options->producer_id);
+    wire_store16(to + BATCH_AT_PRODUCER_EPOCH, (uint16_t)options->producer_epoch);
+    wire_store32(to + BATCH_AT_BASE_SEQUENCE, (uint32_t)options->base_sequence);
+    wire_store32(to + BATCH_AT_RECORD_COUNT, (uint32_t)builder->count);
     batch_seal(to, (size_t)size);
 }
 
@@ -254,8 +254,8 @@ batch_builder_finish(BatchBuilder *builder, BytesView *ret_bytes, ErrInfo *err)
 void
 control_record_key(ControlType type, uint8_t ret_key[CONTROL_KEY_BYTES])
 {
-    batch_store16(ret_key, 0);
-    batch_store16(ret_key + 2, (uint16_t)type);
+    wire_store16(ret_key, 0);
+    wire_store16(ret_key + 2, (uint16_t)type);
 }
 
 int
@@ -289,8 +289,8 @@ end_txn_batch_build(const BatchBuilderOptions *options, bool commit, int32_t coo
 
     marker.attributes |= BATCH_ATTR_TRANSACTIONAL;
     marker.base_sequence = BATCH_NO_SEQUENCE;
-    batch_store16(value, 0);
-    batch_store32(value + 2, (uint32_t)coordinator_epoch);
+    wire_store16(value, 0);
+    wire_store32(value + 2, (uint32_t)coordinator_epoch);
     return control_batch_build(&marker, commit ? CONTROL_COMMIT : CONTROL_ABORT,
                                (BytesView){value, END_TXN_VALUE_BYTES}, timestamp, arena, ret_bytes,
                                err);

@@ -184,11 +184,11 @@ rewrite_header(const BatchRules *rules, int64_t first_timestamp, const BatchSink
 
     ret->payload =
         (BytesView){sink->bytes + BATCH_HEADER_BYTES, (int32_t)(sink->used - BATCH_HEADER_BYTES)};
-    batch_store32(header + BATCH_AT_LENGTH, (uint32_t)(sink->used - BATCH_OVERHEAD_BYTES));
-    batch_store16(header + BATCH_AT_ATTRIBUTES, (uint16_t)(kept | time | rules->target_codec));
-    batch_store64(header + BATCH_AT_BASE_TIMESTAMP, (uint64_t)first_timestamp);
-    batch_store64(header + BATCH_AT_MAX_TIMESTAMP, (uint64_t)ret->max_timestamp);
-    batch_store32(header + BATCH_AT_CRC, batch_crc_of(header, ret->payload));
+    wire_store32(header + BATCH_AT_LENGTH, (uint32_t)(sink->used - BATCH_OVERHEAD_BYTES));
+    wire_store16(header + BATCH_AT_ATTRIBUTES, (uint16_t)(kept | time | rules->target_codec));
+    wire_store64(header + BATCH_AT_BASE_TIMESTAMP, (uint64_t)first_timestamp);
+    wire_store64(header + BATCH_AT_MAX_TIMESTAMP, (uint64_t)ret->max_timestamp);
+    wire_store32(header + BATCH_AT_CRC, batch_crc_of(header, ret->payload));
     ret->crc_shift = batch_crc_shift(BATCH_FIXED_TAIL_BYTES + (size_t)ret->payload.len);
 }
 

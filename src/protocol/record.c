@@ -784,19 +784,19 @@ record_header_next(BytesView *rest, RecordHeader *ret)
 bool
 control_record_type(BytesView key, int16_t *ret_type)
 {
-    if (key.ptr == NULL || key.len < 4 || (int16_t)batch_load16(key.ptr) < 0) {
+    if (key.ptr == NULL || key.len < 4 || (int16_t)wire_load16(key.ptr) < 0) {
         return false;
     }
-    *ret_type = (int16_t)batch_load16(key.ptr + 2);
+    *ret_type = (int16_t)wire_load16(key.ptr + 2);
     return true;
 }
 
 bool
 control_end_txn_epoch(BytesView value, int32_t *ret_coordinator_epoch)
 {
-    if (value.ptr == NULL || value.len < 6 || (int16_t)batch_load16(value.ptr) < 0) {
+    if (value.ptr == NULL || value.len < 6 || (int16_t)wire_load16(value.ptr) < 0) {
         return false;
     }
-    *ret_coordinator_epoch = (int32_t)batch_load32(value.ptr + 2);
+    *ret_coordinator_epoch = (int32_t)wire_load32(value.ptr + 2);
     return true;
 }

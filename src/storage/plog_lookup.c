@@ -356,10 +356,10 @@ aborted_of_segment(const PlogView *view, const SegmentView *seg, AbortedSearch *
 
         if (vfs_pread_full(file->fd, at, sizeof at, pos, NULL) != 0)
             break;
-        first = (int64_t)batch_load64(at + 10);
-        if ((int64_t)batch_load64(at + 18) >= s->fetch_offset && first < s->upper_bound)
-            rc = add_aborted(l, (PlogAborted){(int64_t)batch_load64(at + 2), first}, err);
-        s->complete = (int64_t)batch_load64(at + 26) >= s->upper_bound;
+        first = (int64_t)wire_load64(at + 10);
+        if ((int64_t)wire_load64(at + 18) >= s->fetch_offset && first < s->upper_bound)
+            rc = add_aborted(l, (PlogAborted){(int64_t)wire_load64(at + 2), first}, err);
+        s->complete = (int64_t)wire_load64(at + 26) >= s->upper_bound;
     }
     fd_cache_put(file);
     return rc;

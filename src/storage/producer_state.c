@@ -151,22 +151,22 @@ producer_snapshot_put(uint8_t *file, int32_t index, int64_t producer_id, const P
     const ProducerBatch *last =
         state->batch_count == 0 ? NULL : &state->batches[state->batch_count - 1];
 
-    batch_store64(at, (uint64_t)producer_id);
-    batch_store16(at + 8, (uint16_t)state->epoch);
-    batch_store32(at + 10, (uint32_t)(last != NULL ? last->last_sequence : BATCH_NO_SEQUENCE));
-    batch_store64(at + 14, (uint64_t)(last != NULL ? last->last_offset : -1));
-    batch_store32(at + 22, (uint32_t)(last != NULL ? last->offset_delta : 0));
-    batch_store64(at + 26, (uint64_t)state->last_timestamp);
-    batch_store32(at + 34, (uint32_t)state->coordinator_epoch);
-    batch_store64(at + 38, (uint64_t)state->txn_first_offset);
+    wire_store64(at, (uint64_t)producer_id);
+    wire_store16(at + 8, (uint16_t)state->epoch);
+    wire_store32(at + 10, (uint32_t)(last != NULL ? last->last_sequence : BATCH_NO_SEQUENCE));
+    wire_store64(at + 14, (uint64_t)(last != NULL ? last->last_offset : -1));
+    wire_store32(at + 22, (uint32_t)(last != NULL ? last->offset_delta : 0));
+    wire_store64(at + 26, (uint64_t)state->last_timestamp);
+    wire_store32(at + 34, (uint32_t)state->coordinator_epoch);
+    wire_store64(at + 38, (uint64_t)state->txn_first_offset);
 }
 
 void
 producer_snapshot_seal(uint8_t *file, int32_t count)
 {
-    batch_store16(file, SNAPSHOT_VERSION);
-    batch_store32(file + 6, (uint32_t)count);
-    batch_store32(file + 2, crc32c(file + 6, producer_snapshot_bytes(count) - 6));
+    wire_store16(file, SNAPSHOT_VERSION);
+    wire_store32(file + 6, (uint32_t)count);
+    wire_store32(file + 2, crc32c(file + 6, producer_snapshot_bytes(count) - 6));
 }
 
 int
@@ -174,11 +174,11 @@ producer_snapshot_check(BytesView file, int32_t *ret_count, ErrInfo *err)
 {
     int32_t count;
 
-    if (file.len < PRODUCER_SNAPSHOT_HEAD_BYTES || batch_load16(file.ptr) != SNAPSHOT_VERSION)
+    if (file.len < PRODUCER_SNAPSHOT_HEAD_BYTES || wire_load16(file.ptr) != SNAPSHOT_VERSION)
         return err_set(err, OT_E_CORRUPT, "producer snapshot: unknown version");
-    if (crc32c(file.ptr + 6, (size_t)file.len - 6) != batch_load32(file.ptr + 2))
+    if (crc32c(file.ptr + 6, (size_t)file.len - 6) != wire_load32(file.ptr + 2))
         return err_set(err, OT_E_CORRUPT, "producer snapshot: wrong checksum");
-    count = (int32_t)batch_load32(file.ptr + 6);
+    count = (int32_t)wire_load32(file.ptr + 6);
     if (count < 0 || producer_snapshot_bytes(count) != (size_t)file.len)
         return err_set(err, OT_E_CORRUPT, "producer snapshot: %d entries in %d bytes", (int)count,
                        (int)file.len);
@@ -190,20 +190,20 @@ void
 producer_snapshot_get(BytesView file, int32_t index, int64_t *ret_producer_id, ProducerState *ret)
 {
     const uint8_t *at = file.ptr + producer_snapshot_bytes(index);
-    int64_t last_offset = (int64_t)batch_load64(at + 14);
+    int64_t last_offset = (int64_t)wire_load64(at + 14);
 
     ot_assert(producer_snapshot_bytes(index + 1) <= (size_t)file.len);
     *ret = PRODUCER_STATE_EMPTY;
-    *ret_producer_id = (int64_t)batch_load64(at);
-    ret->epoch = (int16_t)batch_load16(at + 8);
-    ret->last_timestamp = (int64_t)batch_load64(at + 26);
-    ret->coordinator_epoch = (int32_t)batch_load32(at + 34);
-    ret->txn_first_offset = (int64_t)batch_load64(at + 38);
+    *ret_producer_id = (int64_t)wire_load64(at);
+    ret->epoch = (int16_t)wire_load16(at + 8);
+    ret->last_timestamp = (int64_t)wire_load64(at + 26);
+    ret->coordinator_epoch = (int32_t)wire_load32(at + 34);
+    ret->txn_first_offset = (int64_t)wire_load64(at + 38);
     if (last_offset >= 0) {
         ret->batch_count = 1;
         ret->batches[0] = (ProducerBatch){.last_offset = last_offset,
                                           .timestamp = ret->last_timestamp,
-                                          .last_sequence = (int32_t)batch_load32(at + 10),
-                                          .offset_delta = (int32_t)batch_load32(at + 22)};
+                                          .last_sequence = (int32_t)wire_load32(at + 10),
+                                          .offset_delta = (int32_t)wire_load32(at + 22)};
     }
 }

@@ -17,28 +17,28 @@
 void
 index_entry_encode(uint8_t at[INDEX_ENTRY_BYTES], IndexEntry e)
 {
-    batch_store32(at, (uint32_t)e.offset_rel);
-    batch_store32(at + 4, (uint32_t)e.pos);
+    wire_store32(at, (uint32_t)e.offset_rel);
+    wire_store32(at + 4, (uint32_t)e.pos);
 }
 
 IndexEntry
 index_entry_decode(const uint8_t at[INDEX_ENTRY_BYTES])
 {
-    return (IndexEntry){(int32_t)batch_load32(at), (int32_t)batch_load32(at + 4)};
+    return (IndexEntry){(int32_t)wire_load32(at), (int32_t)wire_load32(at + 4)};
 }
 
 void
 time_entry_encode(uint8_t at[TIME_ENTRY_BYTES], TimeEntry e)
 {
-    batch_store64(at, (uint64_t)e.timestamp);
-    batch_store32(at + 8, (uint32_t)e.offset_rel);
+    wire_store64(at, (uint64_t)e.timestamp);
+    wire_store32(at + 8, (uint32_t)e.offset_rel);
 }
 
 TimeEntry
 time_entry_decode(const uint8_t at[TIME_ENTRY_BYTES])
 {
-    return (TimeEntry){.timestamp = (int64_t)batch_load64(at),
-                       .offset_rel = (int32_t)batch_load32(at + 8)};
+    return (TimeEntry){.timestamp = (int64_t)wire_load64(at),
+                       .offset_rel = (int32_t)wire_load32(at + 8)};
 }
 
 /* ---- searching a file --------------------------------------------------------------------------- */
@@ -49,13 +49,13 @@ typedef int64_t (*KeyOf)(const uint8_t *entry);
 static int64_t
 index_key(const uint8_t *entry)
 {
-    return (int32_t)batch_load32(entry);
+    return (int32_t)wire_load32(entry);
 }
 
 static int64_t
 time_key(const uint8_t *entry)
 {
-    return (int64_t)batch_load64(entry);
+    return (int64_t)wire_load64(entry);
 }
 
 typedef struct FileSearch {

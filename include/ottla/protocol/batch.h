@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "ottla/common/view.h"
+#include "ottla/protocol/wire.h"
 
 #define BATCH_HEADER_BYTES   61
 #define BATCH_OVERHEAD_BYTES 12 /* base offset and length, which the length does not count */
@@ -62,68 +63,19 @@
 #define BATCH_NO_PRODUCER_EPOCH (-1)
 #define BATCH_NO_SEQUENCE       (-1)
 
-/* Big-endian loads and stores, shared by the batch files. */
-static inline uint16_t
-batch_load16(const uint8_t *at)
-{
-    uint16_t value;
-
-    memcpy(&value, at, sizeof value);
-    return __builtin_bswap16(value);
-}
-
-static inline uint32_t
-batch_load32(const uint8_t *at)
-{
-    uint32_t value;
-
-    memcpy(&value, at, sizeof value);
-    return __builtin_bswap32(value);
-}
-
-static inline uint64_t
-batch_load64(const uint8_t *at)
-{
-    uint64_t value;
-
-    memcpy(&value, at, sizeof value);
-    return __builtin_bswap64(value);
-}
-
-static inline void
-batch_store16(uint8_t *at, uint16_t value)
-{
-    value = __builtin_bswap16(value);
-    memcpy(at, &value, sizeof value);
-}
-
-static inline void
-batch_store32(uint8_t *at, uint32_t value)
-{
-    value = __builtin_bswap32(value);
-    memcpy(at, &value, sizeof value);
-}
-
-static inline void
-batch_store64(uint8_t *at, uint64_t value)
-{
-    value = __builtin_bswap64(value);
-    memcpy(at, &value, sizeof value);
-}
-
 /* ---- The prefix: valid to read when BATCH_PREFIX_BYTES are there ---- */
 
 static inline int64_t
 batch_base_offset(const uint8_t *batch)
 {
-    return (int64_t)batch_load64(batch + BATCH_AT_BASE_OFFSET);
+    return (int64_t)wire_load64(batch + BATCH_AT_BASE_OFFSET);
 }
 
 /* The length field as it stands: may be negative in bytes from outside. */
 static inline int32_t
 batch_length(const uint8_t *batch)
 {
-    return (int32_t)batch_load32(batch + BATCH_AT_LENGTH);
+    return (int32_t)wire_load32(batch + BATCH_AT_LENGTH);
 }
 
 /* Size in bytes of the whole batch; negative or small for a bad length field. */
@@ -136,7 +88,7 @@ batch_size(const uint8_t *batch)
 static inline int32_t
 batch_leader_epoch(const uint8_t *batch)
 {
-    return (int32_t)batch_load32(batch + BATCH_AT_LEADER_EPOCH);
+    return (int32_t)wire_load32(batch + BATCH_AT_LEADER_EPOCH);
 }
 
 static inline int8_t
@@ -150,13 +102,13 @@ batch_magic(const uint8_t *batch)
 static inline uint32_t
 batch_crc(const uint8_t *batch)
 {
-    return batch_load32(batch + BATCH_AT_CRC);
+    return wire_load32(batch + BATCH_AT_CRC);
 }
 
 static inline int16_t
 batch_attributes(const uint8_t *batch)
 {
-    return (int16_t)batch_load16(batch + BATCH_AT_ATTRIBUTES);
+    return (int16_t)wire_load16(batch + BATCH_AT_ATTRIBUTES);
 }
 
 /* 0 to 7: check against BATCH_CODEC_LAST. */
@@ -194,7 +146,7 @@ batch_has_delete_horizon(const uint8_t *batch)
 static inline int32_t
 batch_last_offset_delta(const uint8_t *batch)
 {
-    return (int32_t)batch_load32(batch + BATCH_AT_LAST_OFFSET_DELTA);
+    return (int32_t)wire_load32(batch + BATCH_AT_LAST_OFFSET_DELTA);
 }
 
 static inline int64_t
@@ -213,37 +165,37 @@ batch_next_offset(const uint8_t *batch)
 static inline int64_t
 batch_base_timestamp(const uint8_t *batch)
 {
-    return (int64_t)batch_load64(batch + BATCH_AT_BASE_TIMESTAMP);
+    return (int64_t)wire_load64(batch + BATCH_AT_BASE_TIMESTAMP);
 }
 
 static inline int64_t
 batch_max_timestamp(const uint8_t *batch)
 {
-    return (int64_t)batch_load64(batch + BATCH_AT_MAX_TIMESTAMP);
+    return (int64_t)wire_load64(batch + BATCH_AT_MAX_TIMESTAMP);
 }
 
 static inline int64_t
 batch_producer_id(const uint8_t *batch)
 {
-    return (int64_t)batch_load64(batch + BATCH_AT_PRODUCER_ID);
+    return (int64_t)wire_load64(batch + BATCH_AT_PRODUCER_ID);
 }
 
 static inline int16_t
 batch_producer_epoch(const uint8_t *batch)
 {
-    return (int16_t)batch_load16(batch + BATCH_AT_PRODUCER_EPOCH);
+    return (int16_t)wire_load16(batch + BATCH_AT_PRODUCER_EPOCH);
 }
 
 static inline int32_t
 batch_base_sequence(const uint8_t *batch)
 {
-    return (int32_t)batch_load32(batch + BATCH_AT_BASE_SEQUENCE);
+    return (int32_t)wire_load32(batch + BATCH_AT_BASE_SEQUENCE);
 }
 
 static inline int32_t
 batch_record_count(const uint8_t *batch)
 {
-    return (int32_t)batch_load32(batch + BATCH_AT_RECORD_COUNT);
+    return (int32_t)wire_load32(batch + BATCH_AT_RECORD_COUNT);
 }
 
 /* Kafka counts every negative id as "no producer". */
@@ -264,13 +216,13 @@ int32_t batch_last_sequence(const uint8_t *batch);
 static inline void
 batch_set_base_offset(uint8_t *batch, int64_t base_offset)
 {
-    batch_store64(batch + BATCH_AT_BASE_OFFSET, (uint64_t)base_offset);
+    wire_store64(batch + BATCH_AT_BASE_OFFSET, (uint64_t)base_offset);
 }
 
 static inline void
 batch_set_leader_epoch(uint8_t *batch, int32_t leader_epoch)
 {
-    batch_store32(batch + BATCH_AT_LEADER_EPOCH, (uint32_t)leader_epoch);
+    wire_store32(batch + BATCH_AT_LEADER_EPOCH, (uint32_t)leader_epoch);
 }
 
 /* ---- Checksum ---- */

@@ -95,15 +95,15 @@ kit_assemble(const BatchBuilderOptions *options, BytesView payload, int32_t coun
 
     assert_non_null(bytes);
     batch_set_base_offset(bytes, options->base_offset);
-    batch_store32(bytes + BATCH_AT_LENGTH, (uint32_t)size - BATCH_OVERHEAD_BYTES);
+    wire_store32(bytes + BATCH_AT_LENGTH, (uint32_t)size - BATCH_OVERHEAD_BYTES);
     batch_set_leader_epoch(bytes, options->leader_epoch);
     bytes[BATCH_AT_MAGIC] = BATCH_MAGIC;
-    batch_store16(bytes + BATCH_AT_ATTRIBUTES, (uint16_t)options->attributes);
-    batch_store32(bytes + BATCH_AT_LAST_OFFSET_DELTA, (uint32_t)last_offset_delta);
-    batch_store64(bytes + BATCH_AT_PRODUCER_ID, (uint64_t)options->producer_id);
-    batch_store16(bytes + BATCH_AT_PRODUCER_EPOCH, (uint16_t)options->producer_epoch);
-    batch_store32(bytes + BATCH_AT_BASE_SEQUENCE, (uint32_t)options->base_sequence);
-    batch_store32(bytes + BATCH_AT_RECORD_COUNT, (uint32_t)count);
+    wire_store16(bytes + BATCH_AT_ATTRIBUTES, (uint16_t)options->attributes);
+    wire_store32(bytes + BATCH_AT_LAST_OFFSET_DELTA, (uint32_t)last_offset_delta);
+    wire_store64(bytes + BATCH_AT_PRODUCER_ID, (uint64_t)options->producer_id);
+    wire_store16(bytes + BATCH_AT_PRODUCER_EPOCH, (uint16_t)options->producer_epoch);
+    wire_store32(bytes + BATCH_AT_BASE_SEQUENCE, (uint32_t)options->base_sequence);
+    wire_store32(bytes + BATCH_AT_RECORD_COUNT, (uint32_t)count);
     if (payload.len > 0) {
         memcpy(bytes + BATCH_HEADER_BYTES, payload.ptr, (size_t)payload.len);
     }

@@ -112,13 +112,13 @@ torn_tails_end_a_scan_and_garbage_stops_it(void **state)
     assert_int_equal(scan((BytesView){bytes.ptr, 17}, 1000), BATCH_SCAN_OK);
     for (size_t i = 0; i < sizeof bad_lengths / sizeof bad_lengths[0]; i++) {
         memcpy(copy, bytes.ptr, sizeof copy);
-        batch_store32(copy + BATCH_AT_LENGTH, (uint32_t)bad_lengths[i]);
+        wire_store32(copy + BATCH_AT_LENGTH, (uint32_t)bad_lengths[i]);
         assert_int_equal(scan(view, 70), BATCH_SCAN_CORRUPT);
         assert_int_equal(scan(view, 17), BATCH_SCAN_CORRUPT);
         assert_int_equal(scan(view, 16), BATCH_SCAN_END);
     }
     memcpy(copy, bytes.ptr, sizeof copy);
-    batch_store32(copy + BATCH_AT_LENGTH, INT32_MAX);
+    wire_store32(copy + BATCH_AT_LENGTH, INT32_MAX);
     assert_int_equal(scan(view, 70), BATCH_SCAN_END);
     memcpy(copy, bytes.ptr, sizeof copy);
     for (int magic = 0; magic < 256; magic++) {

@@ -360,7 +360,7 @@ counts_and_streams_must_agree(void **state)
             RecordStatus status;
 
             memcpy(at, good.ptr, (size_t)good.len);
-            batch_store32(at + BATCH_AT_RECORD_COUNT, (uint32_t)(30 + wrong));
+            wire_store32(at + BATCH_AT_RECORD_COUNT, (uint32_t)(30 + wrong));
             iter = record_iter_open((BytesView){at, good.len}, arena);
             while ((status = record_iter_skim(iter, &skim)) == RECORD_OK) {
             }

@@ -118,8 +118,8 @@ index_entries_follow_the_rule(void **state)
     len = (int64_t)fread(bytes, 1, sizeof bytes, f);
     (void)fclose(f);
     for (int64_t i = 8; i < len; i += 8) {
-        assert_true(batch_load32(bytes + i) > batch_load32(bytes + i - 8));
-        assert_true(batch_load32(bytes + i + 4) - batch_load32(bytes + i - 4) > 4096);
+        assert_true(wire_load32(bytes + i) > wire_load32(bytes + i - 8));
+        assert_true(wire_load32(bytes + i + 4) - wire_load32(bytes + i - 4) > 4096);
     }
     assert_int_equal(t.max_timestamp, KIT_NOW_MS + 2999);
     assert_int_equal(t.max_timestamp_offset, 2999);

@@ -12,12 +12,11 @@
 #include "ottla/storage/logdirs.h"
 #include "ottla/storage/partition_slot.h"
 #include "ottla/storage/plog.h"
+#include "ottla/storage/segment_format.h"
+#include "ottla/storage/segment_scan.h"
 #include "storage/pools_int.h"
 
-#define INDEX_ENTRY_BYTES 8
-#define TIME_ENTRY_BYTES  12
-#define TXN_ENTRY_BYTES   34
-#define FILE_MODE         0640
+#define FILE_MODE 0640
 
 /* Names a partition in pool owner words: (slot + 1) << 32 | generation. */
 uint64_t pslot_owner_word(const PartitionSlot *slot);
@@ -27,9 +26,6 @@ uint64_t pslot_owner_word(const PartitionSlot *slot);
 void plog_folder_path(const PartitionSlot *slot, char ret[LIMIT_PATH_BYTES]);
 void plog_file_path(const PartitionSlot *slot, int64_t base, SegmentFile kind,
                     char ret[LIMIT_PATH_BYTES]);
-
-/* Base and kind of a file name, with what stands behind the known suffix ("", ".deleted", ...). */
-bool segment_name_parse(StrView name, int64_t *ret_base, SegmentFile *ret_kind, StrView *ret_tail);
 
 /* ---- descriptors (fd_cache.c) ------------------------------------------------------------------ */
 
@@ -55,38 +51,6 @@ int fd_cache_get(const PartitionSlot *slot, int64_t base, SegmentFile kind, bool
                  FileRef **ret, ErrInfo *err);
 void fd_cache_put(FileRef *file);
 
-/* ---- scanning batches of a .log (segment_scan.c) ---------------------------------------------- */
-
-typedef struct SegmentScan {
-    int fd;
-    int64_t pos; /* of the next batch */
-    int64_t end; /* of the region */
-    uint8_t *buffer;
-    int32_t buffer_size; /* at least SCAN_BUFFER_MIN */
-    int32_t filled;
-    int64_t filled_pos; /* file position of buffer[0] */
-} SegmentScan;
-
-#define SCAN_BUFFER_MIN 4096
-
-void segment_scan_init(SegmentScan *scan, int fd, int64_t pos, int64_t end);
-
-/* The caller's memory instead of none; before the first step. */
-void segment_scan_set_buffer(SegmentScan *scan, void *memory, int32_t size);
-
-typedef struct ScannedBatch {
-    const uint8_t *header; /* BATCH_HEADER_BYTES, until the next step */
-    int64_t pos;
-    int64_t size;
-} ScannedBatch;
-
-/* *ret_what as batch_scan; a read error is the return code. On BATCH_SCAN_OK the scan moves on. */
-int segment_scan_next(SegmentScan *scan, BatchScan *ret_what, ScannedBatch *ret, ErrInfo *err);
-
-/* Whether the checksum of a batch fits; reads it through the buffer. Spoils the header view. */
-int segment_scan_check_crc(SegmentScan *scan, const ScannedBatch *batch, bool *ret_ok,
-                           ErrInfo *err);
-
 /* ---- index files (segment_index.c) ------------------------------------------------------------ */
 
 /* A segment as a reader sees it: from the tuple or from the list. */
@@ -110,11 +74,6 @@ int offset_index_find(const PartitionSlot *slot, const PlogTuple *tuple, const S
 /* Largest entry with timestamp <= target; offset_rel 0 and timestamp -1 when there is none. */
 int time_index_find(const PartitionSlot *slot, const PlogTuple *tuple, const SegmentView *seg,
                     int64_t target, TimeEntry *ret, ErrInfo *err);
-
-void index_entry_encode(uint8_t at[INDEX_ENTRY_BYTES], IndexEntry e);
-IndexEntry index_entry_decode(const uint8_t at[INDEX_ENTRY_BYTES]);
-void time_entry_encode(uint8_t at[TIME_ENTRY_BYTES], TimeEntry e);
-TimeEntry time_entry_decode(const uint8_t at[TIME_ENTRY_BYTES]);
 
 /*
  * Makes room for one more entry of each kind. Before anything of an append is in tuple, the lock

@@ -352,14 +352,14 @@ aborted_of_segment(const PlogView *view, const SegmentView *seg, AbortedSearch *
     if (rc == OT_E_NOT_FOUND)
         return 0;
     for (pos = 0; rc == 0 && pos < end && !s->complete; pos += TXN_ENTRY_BYTES) {
-        int64_t first;
+        TxnEntry e;
 
         if (vfs_pread_full(file->fd, at, sizeof at, pos, NULL) != 0)
             break;
-        first = (int64_t)wire_load64(at + 10);
-        if ((int64_t)wire_load64(at + 18) >= s->fetch_offset && first < s->upper_bound)
-            rc = add_aborted(l, (PlogAborted){(int64_t)wire_load64(at + 2), first}, err);
-        s->complete = (int64_t)wire_load64(at + 26) >= s->upper_bound;
+        e = txn_entry_decode(at);
+        if (e.last_offset >= s->fetch_offset && e.first_offset < s->upper_bound)
+            rc = add_aborted(l, (PlogAborted){e.producer_id, e.first_offset}, err);
+        s->complete = e.last_stable_offset >= s->upper_bound;
     }
     fd_cache_put(file);
     return rc;

@@ -166,11 +166,11 @@ note_abort(Replay *r, int64_t producer_id, int64_t first, int64_t last, ErrInfo 
     int rc;
 
     producer_each(r->slot, consider_other, &other);
-    wire_store16(at, 0);
-    wire_store64(at + 2, (uint64_t)producer_id);
-    wire_store64(at + 10, (uint64_t)first);
-    wire_store64(at + 18, (uint64_t)last);
-    wire_store64(at + 26, (uint64_t)(other.first >= 0 ? other.first : last + 1));
+    txn_entry_encode(at,
+                     (TxnEntry){.producer_id = producer_id,
+                                .first_offset = first,
+                                .last_offset = last,
+                                .last_stable_offset = other.first >= 0 ? other.first : last + 1});
     rc = fd_cache_get(r->slot, r->seg->base, SEGMENT_TXNINDEX, true, &file, err);
     if (rc != 0)
         return rc;
@@ -260,7 +260,7 @@ txn_index_keep(const Replay *r, int64_t offset, int64_t *ret_size, ErrInfo *err)
     if (rc != 0)
         return rc;
     while (vfs_pread_full(file->fd, at, sizeof at, pos, NULL) == 0 &&
-           (int64_t)wire_load64(at + 18) < offset && wire_load16(at) == 0)
+           txn_entry_decode(at).last_offset < offset && txn_entry_decode(at).version == 0)
         pos += TXN_ENTRY_BYTES;
     rc = vfs_truncate(file->fd, pos, err);
     fd_cache_put(file);

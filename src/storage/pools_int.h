@@ -11,6 +11,7 @@
 
 #include "ottla/storage/partition_slot.h"
 #include "ottla/storage/producer_state.h"
+#include "ottla/storage/segment_format.h"
 
 /* ---- segment list ----------------------------------------------------------------------------- */
 
@@ -50,17 +51,6 @@ bool seglist_find(const PlogTuple *tuple, int64_t offset, int32_t *ret_index, Se
 
 #define HOT_INDEX_ENTRIES 25
 #define HOT_TIME_ENTRIES  19
-
-typedef struct IndexEntry {
-    int32_t offset_rel;
-    int32_t pos;
-} IndexEntry;
-
-typedef struct TimeEntry {
-    int64_t timestamp;
-    int32_t offset_rel;
-    int32_t pad;
-} TimeEntry;
 
 /* Entries of the active segment's indexes that are not in the files yet. */
 typedef struct HotChunk {

@@ -14,33 +14,6 @@
 
 #define WINDOW_BYTES 4096 /* read at once while searching a file */
 
-void
-index_entry_encode(uint8_t at[INDEX_ENTRY_BYTES], IndexEntry e)
-{
-    wire_store32(at, (uint32_t)e.offset_rel);
-    wire_store32(at + 4, (uint32_t)e.pos);
-}
-
-IndexEntry
-index_entry_decode(const uint8_t at[INDEX_ENTRY_BYTES])
-{
-    return (IndexEntry){(int32_t)wire_load32(at), (int32_t)wire_load32(at + 4)};
-}
-
-void
-time_entry_encode(uint8_t at[TIME_ENTRY_BYTES], TimeEntry e)
-{
-    wire_store64(at, (uint64_t)e.timestamp);
-    wire_store32(at + 8, (uint32_t)e.offset_rel);
-}
-
-TimeEntry
-time_entry_decode(const uint8_t at[TIME_ENTRY_BYTES])
-{
-    return (TimeEntry){.timestamp = (int64_t)wire_load64(at),
-                       .offset_rel = (int32_t)wire_load32(at + 8)};
-}
-
 /* ---- searching a file --------------------------------------------------------------------------- */
 
 /* Key of an entry: relative offset, or timestamp. */

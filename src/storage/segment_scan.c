@@ -5,11 +5,13 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "ottla/storage/segment_scan.h"
+
 #include <string.h>
 
 #include "ottla/common/assert.h"
 #include "ottla/common/crc32c.h"
-#include "storage/plog_int.h"
+#include "ottla/common/vfs.h"
 
 void
 segment_scan_init(SegmentScan *scan, int fd, int64_t pos, int64_t end)

@@ -15,15 +15,6 @@
 #include "ottla/common/err.h"
 #include "ottla/storage/partition_slot.h"
 
-typedef enum SegmentFile {
-    SEGMENT_LOG,
-    SEGMENT_INDEX,
-    SEGMENT_TIMEINDEX,
-    SEGMENT_TXNINDEX,
-    SEGMENT_SNAPSHOT,
-    SEGMENT_FILE_COUNT
-} SegmentFile;
-
 /*
  * max_open  descriptors kept at most; 0: a quarter of RLIMIT_NOFILE, at most 32,768
  * Called once per process before the first use; a forked child starts with an empty cache of its own

@@ -15,7 +15,7 @@
 #include <time.h>
 
 #include "controller/controller_int.h"
-#include "controller/decide.h"
+#include "controller/decide_table.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/conf.h"
 #include "ottla/ipc/shared_page.h"
@@ -190,76 +190,6 @@ encode_body(TurnItem *item, const MessageDesc *desc, const void *msg, Arena *are
     item->body = (BytesView){bytes, (int32_t)size.bytes};
 }
 
-/* Everything a request may be, read and decided; the largest decides the size of the frame. */
-typedef union AnyRequest {
-    CreateTopicsRequest create;
-    DeleteTopicsRequest delete;
-    CreatePartitionsRequest grow;
-    AllocateProducerIdsRequest ids;
-} AnyRequest;
-
-typedef union AnyResponse {
-    CreateTopicsResponse create;
-    DeleteTopicsResponse delete;
-    CreatePartitionsResponse grow;
-    AllocateProducerIdsResponse ids;
-} AnyResponse;
-
-typedef struct ApiRow {
-    const MessageDesc *request;
-    const MessageDesc *response;
-    int (*decide)(const DecideContext *c, int16_t version, const AnyRequest *in,
-                  RecordList *records, AnyResponse *out);
-} ApiRow;
-
-static int
-run_create(const DecideContext *c, int16_t version, const AnyRequest *in, RecordList *records,
-           AnyResponse *out)
-{
-    (void)version;
-    return decide_create_topics(c, &in->create, records, &out->create);
-}
-
-static int
-run_delete(const DecideContext *c, int16_t version, const AnyRequest *in, RecordList *records,
-           AnyResponse *out)
-{
-    return decide_delete_topics(c, version, &in->delete, records, &out->delete);
-}
-
-static int
-run_grow(const DecideContext *c, int16_t version, const AnyRequest *in, RecordList *records,
-         AnyResponse *out)
-{
-    (void)version;
-    return decide_create_partitions(c, &in->grow, records, &out->grow);
-}
-
-static int
-run_ids(const DecideContext *c, int16_t version, const AnyRequest *in, RecordList *records,
-        AnyResponse *out)
-{
-    (void)version;
-    return decide_producer_ids(c, &in->ids, records, &out->ids);
-}
-
-/* What the controller decides; a new API is a new row. */
-static const ApiRow api_rows[] = {
-    {&create_topics_request_desc, &create_topics_response_desc, run_create},
-    {&delete_topics_request_desc, &delete_topics_response_desc, run_delete},
-    {&create_partitions_request_desc, &create_partitions_response_desc, run_grow},
-    {&allocate_producer_ids_request_desc, &allocate_producer_ids_response_desc, run_ids},
-};
-
-static const ApiRow *
-api_row(int16_t key, int16_t version)
-{
-    for (size_t i = 0; i < sizeof api_rows / sizeof api_rows[0]; i++)
-        if (api_rows[i].request->number == key && message_has_version(api_rows[i].request, version))
-            return &api_rows[i];
-    return NULL;
-}
-
 static void
 fill_context(Controller *c, const Turn *turn, const ConfLookup *lookup, DecideContext *ret)
 {
@@ -280,13 +210,13 @@ fill_context(Controller *c, const Turn *turn, const ConfLookup *lookup, DecideCo
 static int
 decide(Controller *c, Turn *turn, TurnItem *item, ErrInfo *err)
 {
-    const ApiRow *row = api_row(item->request.api_key, item->request.api_version);
+    const DecideRow *row = decide_row(item->request.api_key, item->request.api_version);
     BrokerValues values;
     ConfLookup lookup = broker_values_lookup(&values, &c->image.now, c->settings.node_id);
     DecideContext context;
     RecordList records;
-    AnyRequest in;
-    AnyResponse out;
+    DecideRequest in;
+    DecideResponse out;
     WireReader r;
 
     item->body = WIRE_NULL_BYTES;
@@ -299,8 +229,9 @@ decide(Controller *c, Turn *turn, TurnItem *item, ErrInfo *err)
     if (r.err != 0)
         return 0;
     fill_context(c, turn, &lookup, &context);
+    context.api_version = item->request.api_version;
     record_list_init(&records, turn->arena);
-    if (row->decide(&context, item->request.api_version, &in, &records, &out) != 0) {
+    if (row->run(&context, &in, &records, &out) != 0) {
         item->status = KERR_UNKNOWN_SERVER_ERROR;
         return 0;
     }

@@ -26,7 +26,8 @@
 
 /* What a decision may look at. */
 typedef struct DecideContext {
-    const Image *image; /* with everything decided before in this turn */
+    int16_t api_version; /* of the request */
+    const Image *image;  /* with everything decided before in this turn */
     Arena *arena;
     RandomSeq *random;
     const ConfLookup *dynamic; /* settings of brokers in the image */
@@ -46,8 +47,8 @@ typedef struct DecideContext {
  */
 int decide_create_topics(const DecideContext *c, const CreateTopicsRequest *in, RecordList *records,
                          CreateTopicsResponse *ret);
-int decide_delete_topics(const DecideContext *c, int16_t version, const DeleteTopicsRequest *in,
-                         RecordList *records, DeleteTopicsResponse *ret);
+int decide_delete_topics(const DecideContext *c, const DeleteTopicsRequest *in, RecordList *records,
+                         DeleteTopicsResponse *ret);
 int decide_create_partitions(const DecideContext *c, const CreatePartitionsRequest *in,
                              RecordList *records, CreatePartitionsResponse *ret);
 int decide_producer_ids(const DecideContext *c, const AllocateProducerIdsRequest *in,

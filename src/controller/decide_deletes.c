@@ -68,9 +68,9 @@ compare_ids(const void *a, const void *b)
 
 /* Items that name something; the others are answered at once. Answers have room for all. */
 static void
-collect(Deletion *d, int16_t version, const DeleteTopicsRequest *in)
+collect(Deletion *d, const DeleteTopicsRequest *in)
 {
-    if (version < 6) {
+    if (d->c->api_version < 6) {
         for (int32_t i = 0; i < in->topic_names_count; i++)
             d->items[d->count++] = (Item){.name = in->topic_names[i], .by_name = true};
         return;
@@ -157,10 +157,10 @@ refuse_all(Deletion *d, int16_t code, const char *text)
 }
 
 int
-decide_delete_topics(const DecideContext *c, int16_t version, const DeleteTopicsRequest *in,
-                     RecordList *records, DeleteTopicsResponse *ret)
+decide_delete_topics(const DecideContext *c, const DeleteTopicsRequest *in, RecordList *records,
+                     DeleteTopicsResponse *ret)
 {
-    int32_t count = version < 6 ? in->topic_names_count : in->topics_count;
+    int32_t count = c->api_version < 6 ? in->topic_names_count : in->topics_count;
     Deletion d = {.c = c, .records = records, .out = ret};
 
     ot_assert(records->count == 0);
@@ -169,9 +169,9 @@ decide_delete_topics(const DecideContext *c, int16_t version, const DeleteTopics
     ret->responses = arena_calloc(c->arena, (size_t)count + 1, sizeof *ret->responses);
     if (d.items == NULL || ret->responses == NULL)
         return OT_E_NO_MEMORY;
-    collect(&d, version, in);
+    collect(&d, in);
     if (!c->delete_enabled)
-        refuse_all(&d, version < 3 ? KERR_INVALID_REQUEST : KERR_TOPIC_DELETION_DISABLED,
+        refuse_all(&d, c->api_version < 3 ? KERR_INVALID_REQUEST : KERR_TOPIC_DELETION_DISABLED,
                    "deletion of topics is disabled: delete.topic.enable");
     else if (in->timeout_ms <= 0)
         refuse_all(&d, KERR_REQUEST_TIMED_OUT, NULL);

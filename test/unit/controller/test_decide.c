@@ -47,7 +47,8 @@ setup(void **state)
                                  (BytesView){(const uint8_t[]){0, 30}, 2}),
                      0);
     lookup = broker_values_lookup(&values, &writer.now, 1);
-    context = (DecideContext){.image = &writer.now,
+    context = (DecideContext){.api_version = 6,
+                              .image = &writer.now,
                               .arena = arena,
                               .random = &seq,
                               .dynamic = &lookup,
@@ -331,7 +332,7 @@ static DeleteTopicsResponse delete (DeleteTopicsRequestTopic *items, int32_t cou
     request.topics_count = count;
     request.timeout_ms = 1000;
     record_list_init(&records, arena);
-    assert_int_equal(decide_delete_topics(&context, 6, &request, &records, &response), 0);
+    assert_int_equal(decide_delete_topics(&context, &request, &records, &response), 0);
     return response;
 }
 

@@ -1,0 +1,35 @@
+/*
+ * decide_table.c - which requests the controller decides, and by what: a row per API
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "controller/decide_table.h"
+
+/* decide_name as a function of rows: name_run. */
+#define RUN_OF(name)                                                                            \
+    static int name##_run(const DecideContext *c, const DecideRequest *in, RecordList *records, \
+                          DecideResponse *out)                                                  \
+    {                                                                                           \
+        return decide_##name(c, &in->name, records, &out->name);                                \
+    }
+
+RUN_OF(create_topics)
+RUN_OF(delete_topics)
+RUN_OF(create_partitions)
+RUN_OF(producer_ids)
+
+static const DecideRow rows[] = {
+    {&create_topics_request_desc, &create_topics_response_desc, create_topics_run},
+    {&delete_topics_request_desc, &delete_topics_response_desc, delete_topics_run},
+    {&create_partitions_request_desc, &create_partitions_response_desc, create_partitions_run},
+    {&allocate_producer_ids_request_desc, &allocate_producer_ids_response_desc, producer_ids_run},
+};
+
+const DecideRow *
+decide_row(int16_t api_key, int16_t version)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].request->number == api_key && message_has_version(rows[i].request, version))
+            return &rows[i];
+    return NULL;
+}

@@ -1,0 +1,37 @@
+/*
+ * decide_table.h - which requests the controller decides, and by what
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_CONTROLLER_DECIDE_TABLE_H
+#define OTTLA_CONTROLLER_DECIDE_TABLE_H
+
+#include "controller/decide.h"
+
+/* Everything a request may be, read and decided; the largest decides the size of the frame. */
+typedef union DecideRequest {
+    CreateTopicsRequest create_topics;
+    DeleteTopicsRequest delete_topics;
+    CreatePartitionsRequest create_partitions;
+    AllocateProducerIdsRequest producer_ids;
+} DecideRequest;
+
+typedef union DecideResponse {
+    CreateTopicsResponse create_topics;
+    DeleteTopicsResponse delete_topics;
+    CreatePartitionsResponse create_partitions;
+    AllocateProducerIdsResponse producer_ids;
+} DecideResponse;
+
+/* One API. run is as the decide_ functions of decide.h. */
+typedef struct DecideRow {
+    const MessageDesc *request;
+    const MessageDesc *response;
+    int (*run)(const DecideContext *c, const DecideRequest *in, RecordList *records,
+               DecideResponse *out);
+} DecideRow;
+
+/* NULL: the controller does not decide this API in this version. */
+const DecideRow *decide_row(int16_t api_key, int16_t version);
+
+#endif

@@ -3,35 +3,33 @@
  *
  * Runs in: backend. Spec: admin-and-security.md 1.1. The body goes to the controller as it came and
  * its answer comes back encoded in the same version; a body that does not parse never leaves here,
- * so that the connection can be closed as Kafka does. Without an answer in time every item is
- * answered REQUEST_TIMED_OUT, whatever the controller still does.
+ * so that the connection can be closed as Kafka does. Without an answer in time the request is
+ * answered REQUEST_TIMED_OUT, whatever the controller still does. Which APIs: forward_apis.c.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "backend/forward_int.h"
 
+#include <string.h>
+
 #include "backend/conn_int.h"
 #include "backend/dispatch_int.h"
-#include "backend/names_int.h"
+#include "backend/forward_apis_int.h"
 #include "ottla/common/assert.h"
 #include "ottla/controller/requests.h"
-#include "ottla/protocol/msg_create_partitions.h"
 #include "ottla/protocol/msg_create_topics.h"
-#include "ottla/protocol/msg_delete_topics.h"
 
 /* The request's own timeout is kept by the controller, too; here it ends the wait for a controller
-   that does not answer at all. */
+   that does not answer at all. A request without one waits as long as Kafka's brokers do. */
+#define FORWARD_WAIT_MS     30000
 #define FORWARD_WAIT_MIN_MS 5000
 #define FORWARD_WAIT_MAX_MS (10 * 60 * 1000)
 #define FORWARD_REPLY_BYTES (64 << 20) /* an answer lists all settings of all topics created */
 
 typedef struct Forward {
     MboxCall call;
-    union {
-        CreateTopicsRequest create;
-        DeleteTopicsRequest delete;
-        CreatePartitionsRequest grow;
-    } in;
+    const ForwardRow *row;
+    void *in; /* the request's struct */
 } Forward;
 
 typedef struct ForwardBody {
@@ -111,69 +109,24 @@ forward_poll(Request *rq, MboxCall *call)
     return (ForwardReply){.status = KERR_REQUEST_TIMED_OUT};
 }
 
-/* ---- answers that the controller did not give ----------------------------------------------------- */
+/* ---- the handler -------------------------------------------------------------------------------------- */
 
-static ReqResult
-fail_create(Request *rq, const CreateTopicsRequest *in, int16_t code)
+/* How long the client waits, by the field that says so. */
+static int32_t
+timeout_of(const MessageDesc *desc, const void *in)
 {
-    CreateTopicsResponse out;
+    for (uint32_t i = 0; i < desc->body->fields_count; i++) {
+        const FieldDesc *f = &desc->body->fields[i];
+        int32_t timeout_ms;
 
-    create_topics_response_init(&out);
-    out.topics = arena_calloc(rq->arena, (size_t)in->topics_count, sizeof *out.topics);
-    if (out.topics == NULL)
-        return request_close(rq, "no memory for the answer");
-    for (int32_t i = 0; i < in->topics_count; i++) {
-        CreateTopicsResponseTopic *topic = &out.topics[out.topics_count++];
-
-        create_topics_response_topic_init(topic);
-        topic->name = name_echo(rq->arena, in->topics[i].name);
-        topic->error_code = code;
-        topic->configs = NULL;
-        topic->configs_count = rq->head.api_version >= 5 ? 0 : topic->configs_count;
+        if (f->type != WIRE_INT32 || f->array || strcmp(f->name, "timeoutMs") != 0)
+            continue;
+        memcpy(&timeout_ms, (const uint8_t *)in + f->pos, sizeof timeout_ms);
+        return timeout_ms < FORWARD_WAIT_MIN_MS   ? FORWARD_WAIT_MIN_MS
+               : timeout_ms > FORWARD_WAIT_MAX_MS ? FORWARD_WAIT_MAX_MS
+                                                  : timeout_ms;
     }
-    return request_respond(rq, &create_topics_response_desc, &out);
-}
-
-static ReqResult
-fail_delete(Request *rq, const DeleteTopicsRequest *in, int16_t code)
-{
-    bool by_id = rq->head.api_version >= 6;
-    int32_t count = by_id ? in->topics_count : in->topic_names_count;
-    DeleteTopicsResponse out;
-
-    delete_topics_response_init(&out);
-    out.responses = arena_calloc(rq->arena, (size_t)count, sizeof *out.responses);
-    if (out.responses == NULL)
-        return request_close(rq, "no memory for the answer");
-    for (int32_t i = 0; i < count; i++) {
-        DeleteTopicsResponseTopic *topic = &out.responses[out.responses_count++];
-
-        delete_topics_response_topic_init(topic);
-        topic->name = name_echo(rq->arena, by_id ? in->topics[i].name : in->topic_names[i]);
-        if (by_id)
-            topic->topic_id = in->topics[i].topic_id;
-        topic->error_code = code;
-    }
-    return request_respond(rq, &delete_topics_response_desc, &out);
-}
-
-static ReqResult
-fail_grow(Request *rq, const CreatePartitionsRequest *in, int16_t code)
-{
-    CreatePartitionsResponse out;
-
-    create_partitions_response_init(&out);
-    out.results = arena_calloc(rq->arena, (size_t)in->topics_count, sizeof *out.results);
-    if (out.results == NULL)
-        return request_close(rq, "no memory for the answer");
-    for (int32_t i = 0; i < in->topics_count; i++) {
-        CreatePartitionsResponseResult *topic = &out.results[out.results_count++];
-
-        create_partitions_response_result_init(topic);
-        topic->name = name_echo(rq->arena, in->topics[i].name);
-        topic->error_code = code;
-    }
-    return request_respond(rq, &create_partitions_response_desc, &out);
+    return FORWARD_WAIT_MS;
 }
 
 static ReqResult
@@ -182,66 +135,29 @@ fail(Request *rq, int16_t code)
     const Forward *fwd = rq->state;
 
     rq->failed = true;
-    switch (rq->head.api->key) {
-    case API_CreateTopics:
-        return fail_create(rq, &fwd->in.create, code);
-    case API_DeleteTopics:
-        return fail_delete(rq, &fwd->in.delete, code);
-    case API_CreatePartitions:
-        return fail_grow(rq, &fwd->in.grow, code);
-    default:
-        ot_unreachable();
-    }
-}
-
-/* ---- the handler -------------------------------------------------------------------------------------- */
-
-/* Reads the body; the request's own timeout, or -1 when it is malformed. */
-static bool
-read_body(Request *rq, Forward *fwd, int32_t *ret_timeout_ms)
-{
-    switch (rq->head.api->key) {
-    case API_CreateTopics:
-        if (!request_read(rq, &create_topics_request_desc, &fwd->in.create))
-            return false;
-        *ret_timeout_ms = fwd->in.create.timeout_ms;
-        return true;
-    case API_DeleteTopics:
-        if (!request_read(rq, &delete_topics_request_desc, &fwd->in.delete))
-            return false;
-        *ret_timeout_ms = fwd->in.delete.timeout_ms;
-        return true;
-    case API_CreatePartitions:
-        if (!request_read(rq, &create_partitions_request_desc, &fwd->in.grow))
-            return false;
-        *ret_timeout_ms = fwd->in.grow.timeout_ms;
-        return true;
-    default:
-        ot_unreachable();
-    }
+    return fwd->row->fail(rq, fwd->in, code);
 }
 
 ReqResult
 forward_start(Request *rq)
 {
     Forward *fwd = arena_calloc(rq->arena, 1, sizeof *fwd);
-    ForwardBody body;
-    int32_t timeout_ms;
+    ForwardBody body = {
+        .api_key = rq->head.api->key, .api_version = rq->head.api_version, .body = rq->body};
 
     if (fwd == NULL)
         return request_close(rq, "no memory for a request to the controller");
     rq->state = fwd;
-    if (!read_body(rq, fwd, &timeout_ms))
+    fwd->row = forward_row(rq->head.api->key);
+    ot_assert(fwd->row != NULL);
+    fwd->in = arena_calloc(rq->arena, 1, fwd->row->request->body->bytes);
+    if (fwd->in == NULL)
+        return request_close(rq, "no memory for a request to the controller");
+    if (!request_read(rq, fwd->row->request, fwd->in))
         return REQ_CLOSE;
-    body = (ForwardBody){
-        .api_key = rq->head.api->key, .api_version = rq->head.api_version, .body = rq->body};
     if (!send_body(rq, &fwd->call, &body))
         return fail(rq, KERR_REQUEST_TIMED_OUT);
-    if (timeout_ms < FORWARD_WAIT_MIN_MS)
-        timeout_ms = FORWARD_WAIT_MIN_MS;
-    if (timeout_ms > FORWARD_WAIT_MAX_MS)
-        timeout_ms = FORWARD_WAIT_MAX_MS;
-    rq->deadline_us = rq->now_us + (int64_t)timeout_ms * 1000;
+    rq->deadline_us = rq->now_us + (int64_t)timeout_of(fwd->row->request, fwd->in) * 1000;
     rq->wait_event = WAIT_EV_CONTROLLER_REPLY;
     return REQ_PENDING;
 }

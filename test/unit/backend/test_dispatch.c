@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "backend/dispatch_int.h"
+#include "backend/forward_apis_int.h"
 
 static void
 test_table(void **state)
@@ -30,6 +31,8 @@ test_table(void **state)
         assert_non_null(handler->start);
         if (handler->drop != NULL)
             assert_non_null(handler->finish);
+        /* What goes to the controller has a row that can answer without it. */
+        assert_int_equal(handler->start == forward_start, forward_row(key) != NULL);
     }
     assert_null(dispatch_find(-1));
     assert_null(dispatch_find(INT16_MAX));

@@ -17,7 +17,7 @@
 #include "ottla/common/vfs.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/storage/checkpoint_files.h"
-#include "ottla/storage/logdirs.h"
+#include "ottla/storage/logdir_state.h"
 #include "ottla/storage/plog.h"
 
 #define SYNCFS_FROM 4 /* dirty partitions from which one syncfs beats their fdatasyncs */
@@ -137,7 +137,7 @@ flush(int dir, const JobList *list, CheckpointReport *report, ErrInfo *err)
     if (report->used_syncfs) {
         rc = vfs_syncfs(logdir_fd(dir), err);
         if (rc != 0)
-            logdir_set_offline(dir);
+            rc = logdir_flush_failed(dir, err);
     }
     for (i = 0; !report->used_syncfs && i < list->count && rc == 0; i++)
         rc = plog_checkpoint_flush(&list->jobs[i], err);
@@ -276,7 +276,7 @@ all_in_order(int dir)
             good &= plog_ensure_open(pslot_ref(slot), &err) == 0;
         good &= pslot_state(slot) != PSLOT_FAILED;
     }
-    return good && !logdir_is_offline(dir);
+    return good && logdir_state(dir) != LOGDIR_FAILED && logdir_state(dir) != LOGDIR_REPAIRING;
 }
 
 int

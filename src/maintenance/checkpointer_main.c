@@ -23,7 +23,7 @@
 #include "ottla/ipc/slot.h"
 #include "ottla/ipc/title.h"
 #include "ottla/storage/fd_cache.h"
-#include "ottla/storage/logdirs.h"
+#include "ottla/storage/logdir_state.h"
 
 #define OPEN_FILES 256
 
@@ -69,14 +69,14 @@ checkpoint(Checkpointer *c)
     c->bytes_done = logdir_bytes(c->dir);
     c->next_us = begin + conf_int64(CONF_CHECKPOINT_INTERVAL_MS) * 1000;
     report_full(c);
-    if (logdir_is_offline(c->dir))
+    if (logdir_state(c->dir) == LOGDIR_FAILED)
         return;
     title_set("checkpoint of %s", logdir_path(c->dir));
     rc = checkpoint_run(c->dir, &r, &err);
     title_set("idle");
     if (rc == 0)
         report(c, &r, clock_mono_us() - begin);
-    else if (!c->failed || !logdir_is_offline(c->dir))
+    else if (!c->failed || logdir_state(c->dir) != LOGDIR_FAILED)
         log_msg(LL_ERROR, "checkpointer", "checkpoint failed: %s; dir=%s", err.text,
                 logdir_path(c->dir));
     c->failed = rc != 0;

@@ -1,5 +1,5 @@
 # files.mk - what make needs to know about src/storage; see the head of GNUmakefile
-SRCS_storage := checkpoint_files.c dir_name.c epochs.c fd_cache.c logdirs.c \
+SRCS_storage := checkpoint_files.c dir_name.c epochs.c fd_cache.c logdir_state.c logdirs.c \
     partition_table.c plog_append.c plog_lock.c plog_lookup.c plog_maintain.c plog_open.c \
     plog_producers.c plog_read.c producer_pool.c producer_state.c roll.c segment_file.c segment_index.c \
     segment_pool.c segment_recover.c segment_scan.c

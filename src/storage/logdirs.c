@@ -1,5 +1,5 @@
 /*
- * logdirs.c - the log directories of the node: descriptors, state, dirty lists
+ * logdirs.c - the log directories of the node: descriptors, clean marker, dirty lists
  *
  * Runs in: supervisor (add, clean marker), everybody (the rest).
  * Crash rule of region log_dirs: every word is whole by itself. A pusher that dies between marking
@@ -18,36 +18,15 @@
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/vfs.h"
-#include "ottla/ipc/atomics.h"
 #include "ottla/ipc/latch.h"
-#include "ottla/ipc/plock.h"
 #include "ottla/storage/partition_slot.h"
+#include "storage/logdirs_int.h"
 
 #define CLEAN_MARKER       ".kafka_cleanshutdown"
 #define NAMES_LOCK_WAIT_US (10 * 1000 * 1000)
 
-/* Private half: the same in all processes by fork. */
-typedef struct LogDir {
-    char path[LIMIT_LOG_DIR_BYTES];
-    Uuid uuid;
-    int fd;
-} LogDir;
-
 static LogDir dirs[LOGDIRS_MAX];
 static int dir_count;
-
-/* Shared half. */
-typedef struct LogDirShared {
-    alignas(CACHE_LINE_BYTES) AtomicU32 clean;
-    AtomicU32 offline;
-    AtomicU32 dirty_overflow;
-    AtomicU32 dirty_head; /* slot + 1; 0: empty */
-    AtomicU64 full;
-    AtomicI64 bytes;
-    AtomicU64 checkpointer; /* slot_ref_pack */
-    PLock names;
-} LogDirShared;
-
 static LogDirShared *shared_dirs;
 
 int
@@ -66,6 +45,7 @@ logdir_add(const char *path, Uuid directory_id, ErrInfo *err)
         return d->fd;
     memcpy(d->path, path, len + 1);
     d->uuid = directory_id;
+    d->repair = LOGDIR_FAILURE_NONE;
     return dir_count++;
 }
 
@@ -192,12 +172,22 @@ log_dirs_shm_init(void *base, const ShmLimits *limits)
 
     (void)limits; /* as above */
     shared_dirs = base;
-    for (dir = 0; dir < dir_count; dir++)
+    for (dir = 0; dir < dir_count; dir++) {
         plock_init(&shared_dirs[dir].names, PLOCK_RANK_NAMES);
+        plock_init(&shared_dirs[dir].space, PLOCK_RANK_SPACE);
+        logdir_state_init(dir);
+    }
 }
 
-static LogDirShared *
-shared_of(int dir)
+LogDir *
+logdir_private(int dir)
+{
+    ot_assert(dir >= 0 && dir < dir_count);
+    return &dirs[dir];
+}
+
+LogDirShared *
+logdir_shared(int dir)
 {
     ot_assert(shared_dirs != NULL && dir >= 0 && dir < LOGDIRS_MAX);
     return &shared_dirs[dir];
@@ -206,43 +196,19 @@ shared_of(int dir)
 void
 logdir_set_clean(int dir, bool clean)
 {
-    atomic_u32_store(&shared_of(dir)->clean, clean);
+    atomic_u32_store(&logdir_shared(dir)->clean, clean);
 }
 
 bool
 logdir_is_clean(int dir)
 {
-    return atomic_u32_load(&shared_of(dir)->clean) != 0;
-}
-
-void
-logdir_set_offline(int dir)
-{
-    atomic_u32_store(&shared_of(dir)->offline, 1);
-}
-
-bool
-logdir_is_offline(int dir)
-{
-    return atomic_u32_load(&shared_of(dir)->offline) != 0;
-}
-
-void
-logdir_count_full(int dir)
-{
-    atomic_u64_count(&shared_of(dir)->full, 1);
-}
-
-uint64_t
-logdir_full_count(int dir)
-{
-    return atomic_u64_load_relaxed(&shared_of(dir)->full);
+    return atomic_u32_load(&logdir_shared(dir)->clean) != 0;
 }
 
 int
 logdir_names_lock(int dir, ErrInfo *err)
 {
-    PLock *lock = &shared_of(dir)->names;
+    PLock *lock = &logdir_shared(dir)->names;
 
     switch (plock_lock(lock, clock_mono_us() + NAMES_LOCK_WAIT_US, WAIT_EV_TOPIC_CREATE)) {
     case PLOCK_OK:
@@ -260,35 +226,41 @@ logdir_names_lock(int dir, ErrInfo *err)
 void
 logdir_names_unlock(int dir)
 {
-    plock_unlock(&shared_of(dir)->names);
+    plock_unlock(&logdir_shared(dir)->names);
 }
 
 void
 logdir_add_bytes(int dir, int64_t bytes)
 {
-    LogDirShared *d = shared_of(dir);
+    LogDirShared *d = logdir_shared(dir);
     int64_t before = atomic_i64_add(&d->bytes, bytes);
 
     if (before / LOGDIR_CHECKPOINT_BYTES != (before + bytes) / LOGDIR_CHECKPOINT_BYTES)
-        latch_set(slot_ref_unpack(atomic_u64_load(&d->checkpointer)));
+        logdir_wake_checkpointer(dir);
+}
+
+void
+logdir_wake_checkpointer(int dir)
+{
+    latch_set(slot_ref_unpack(atomic_u64_load(&logdir_shared(dir)->checkpointer)));
 }
 
 void
 logdir_set_checkpointer(int dir, uint64_t packed_slot_ref)
 {
-    atomic_u64_store(&shared_of(dir)->checkpointer, packed_slot_ref);
+    atomic_u64_store(&logdir_shared(dir)->checkpointer, packed_slot_ref);
 }
 
 int64_t
 logdir_bytes(int dir)
 {
-    return atomic_i64_load_relaxed(&shared_of(dir)->bytes);
+    return atomic_i64_load_relaxed(&logdir_shared(dir)->bytes);
 }
 
 void
 logdir_push_dirty(int dir, int32_t slot)
 {
-    LogDirShared *d = shared_of(dir);
+    LogDirShared *d = logdir_shared(dir);
     uint32_t head = atomic_u32_load(&d->dirty_head);
 
     do {
@@ -299,13 +271,13 @@ logdir_push_dirty(int dir, int32_t slot)
 void
 logdir_set_dirty_overflow(int dir)
 {
-    atomic_u32_store(&shared_of(dir)->dirty_overflow, 1);
+    atomic_u32_store(&logdir_shared(dir)->dirty_overflow, 1);
 }
 
 int32_t
 logdir_take_dirty(int dir, bool *ret_overflow)
 {
-    LogDirShared *d = shared_of(dir);
+    LogDirShared *d = logdir_shared(dir);
 
     *ret_overflow = atomic_u32_swap(&d->dirty_overflow, 0) != 0;
     return (int32_t)atomic_u32_swap(&d->dirty_head, 0) - 1;

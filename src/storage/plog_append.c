@@ -39,15 +39,7 @@ typedef struct Append {
 int
 plog_write_failed(PartitionSlot *slot, int code, ErrInfo *err)
 {
-    if (code == OT_E_NO_SPACE || code == OT_E_LIMIT || code == OT_E_NO_MEMORY) {
-        if (code == OT_E_NO_SPACE)
-            logdir_count_full(slot->log_dir);
-    } else {
-        logdir_set_offline(slot->log_dir);
-    }
-    if (err != NULL)
-        err->code = OT_E_KAFKA_STORAGE_ERROR;
-    return OT_E_KAFKA_STORAGE_ERROR;
+    return logdir_write_failed(slot->log_dir, code, err);
 }
 
 void
@@ -291,7 +283,8 @@ write_batch(Append *a, ErrInfo *err)
     memcpy(&iov[1].iov_base, &a->batch->payload.ptr, sizeof iov[1].iov_base); /* sheds const */
     rc = vfs_pwritev(file->fd, iov, a->batch->payload.len > 0 ? 2 : 1, pos, err);
     if (rc != 0 && vfs_truncate(file->fd, pos, &cut_err) != 0)
-        logdir_set_offline(a->slot->log_dir); /* torn bytes stay, but beyond the published size */
+        /* torn bytes stay, but beyond the published size */
+        logdir_fail(a->slot->log_dir, LOGDIR_FAILURE_WRITE, cut_err.text);
     fd_cache_put(file);
     return rc == 0 ? 0 : plog_write_failed(a->slot, rc, err);
 }
@@ -300,12 +293,13 @@ write_batch(Append *a, ErrInfo *err)
 static void
 cut_back(Append *a)
 {
+    ErrInfo err = {0};
     FileRef *file;
 
     if (fd_cache_get(a->slot, a->tuple.active_base, SEGMENT_LOG, false, &file, NULL) != 0)
         return; /* the next append overwrites it, and repair and recovery cut it */
-    if (vfs_truncate(file->fd, a->tuple.active_size, NULL) != 0)
-        logdir_set_offline(a->slot->log_dir);
+    if (vfs_truncate(file->fd, a->tuple.active_size, &err) != 0)
+        logdir_fail(a->slot->log_dir, LOGDIR_FAILURE_WRITE, err.text);
     fd_cache_put(file);
 }
 
@@ -418,9 +412,9 @@ plog_append(PartitionSlot *slot, const PlogAppendArgs *args, PlogAppendResult *r
     a.base_offset = a.tuple.log_end;
     a.last_offset = a.base_offset + batch_last_offset_delta(args->batch->header);
     result.log_start_offset = a.tuple.log_start;
-    if (logdir_is_offline(slot->log_dir))
-        return err_set(err, OT_E_KAFKA_STORAGE_ERROR, "log directory %s is offline",
-                       logdir_path(slot->log_dir));
+    rc = logdir_admit(slot->log_dir, err);
+    if (rc != 0)
+        return rc;
     if (size > a.settings.segment_bytes)
         return err_set(err, OT_E_RECORD_LIST_TOO_LARGE, "batch of %lld bytes, segment.bytes is %d",
                        (long long)size, (int)a.settings.segment_bytes);

@@ -9,7 +9,7 @@
 #include "ottla/common/vfs.h"
 #include "ottla/storage/checkpoint_files.h"
 #include "ottla/storage/fd_cache.h"
-#include "ottla/storage/logdirs.h"
+#include "ottla/storage/logdir_state.h"
 #include "ottla/storage/partition_slot.h"
 #include "ottla/storage/plog.h"
 #include "ottla/storage/segment_format.h"

@@ -157,10 +157,8 @@ plog_checkpoint_flush(const PlogCheckpoint *cp, ErrInfo *err)
         return 0;
     if (rc == 0)
         rc = flush_files(&view, cp, err);
-    if (rc != 0 && pslot_is_current(cp->ref)) {
-        logdir_set_offline(pslot_at(cp->ref.slot)->log_dir);
-        return OT_E_KAFKA_STORAGE_ERROR;
-    }
+    if (rc != 0 && pslot_is_current(cp->ref))
+        return logdir_flush_failed(pslot_at(cp->ref.slot)->log_dir, err);
     return 0;
 }
 

@@ -2,8 +2,8 @@
  * logdirs.h - the log directories of the node (log.dirs): their descriptors, locks and state
  *
  * The private half (paths, descriptors) is opened by the supervisor before the first fork and
- * inherited; the shared half (region log_dirs) says whether a directory is usable, what must be
- * checkpointed, and serialises the rare changes of folder names.
+ * inherited; the shared half (region log_dirs) says what must be checkpointed, whether the directory
+ * takes appends (logdir_state.h), and serialises the rare changes of folder names.
  *
  * Runs in: supervisor (open, clean marker), everybody (read).
  * SPDX-License-Identifier: Apache-2.0
@@ -59,14 +59,6 @@ int logdir_write_clean_marker(int dir, int64_t broker_epoch, ErrInfo *err);
  */
 void logdir_set_clean(int dir, bool clean);
 bool logdir_is_clean(int dir);
-
-/* Offline: EIO or EROFS on write, or a failed flush. Appends get OT_E_KAFKA_STORAGE_ERROR until restart. */
-void logdir_set_offline(int dir);
-bool logdir_is_offline(int dir);
-
-/* Appends refused because the disk is full (statistic). */
-void logdir_count_full(int dir);
-uint64_t logdir_full_count(int dir);
 
 /*
  * The mutex that serialises creating and renaming partition folders of one directory, so that

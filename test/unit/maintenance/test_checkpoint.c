@@ -95,7 +95,7 @@ final_checkpoint_is_clean(void **state)
     ref = kit_partition_at("final", 0, 200, 60);
     assert_int_equal(kit_verify(ref, 60), 200);
     /* an offline directory gets no marker */
-    logdir_set_offline(0);
+    logdir_fail(0, LOGDIR_FAILURE_WRITE, "test");
     (void)checkpoint_final(0, 77, &r, NULL);
     assert_int_equal(logdir_take_clean_marker(0, &clean, &epoch, NULL), 0);
     assert_false(clean);

@@ -45,7 +45,7 @@ full_disk_is_tried_again(void **state)
             }
         }
         vfs_faulty_remove();
-        assert_false(logdir_is_offline(0));
+        assert_int_not_equal(logdir_state(0), LOGDIR_FAILED);
         assert_int_equal(kit_verify(ref, 0), sequence);
         assert_int_equal(kit_file_size(kit_segment(ref, kit_tuple(ref).active_base, ".log")),
                          kit_tuple(ref).active_size);
@@ -70,7 +70,7 @@ broken_disk_takes_the_directory_offline(void **state)
         (VfsFault){.call = VFS_CALL_PWRITEV, .nth = 1, .errno_value = EIO, .short_bytes = 10});
     assert_int_equal(kit_append(ref, &(KitBatch){0}, NULL), OT_E_KAFKA_STORAGE_ERROR);
     vfs_faulty_remove();
-    assert_true(logdir_is_offline(0));
+    assert_int_equal(logdir_state(0), LOGDIR_FAILED);
     assert_int_equal(kit_append(other, &(KitBatch){0}, NULL), OT_E_KAFKA_STORAGE_ERROR);
     /* what is readable is read */
     assert_int_equal(kit_verify(ref, 0), 1);
@@ -92,7 +92,7 @@ a_failed_flush_is_never_tried_again(void **state)
         (VfsFault){.call = VFS_CALL_FSYNC, .nth = 1, .errno_value = EIO, .short_bytes = -1});
     assert_int_equal(plog_checkpoint_flush(&cp, &err), OT_E_KAFKA_STORAGE_ERROR);
     vfs_faulty_remove();
-    assert_true(logdir_is_offline(0));
+    assert_int_equal(logdir_state(0), LOGDIR_FAILED);
     assert_int_equal(kit_offsets(ref).durable_offset, 0);
 }
 
@@ -112,7 +112,7 @@ a_read_error_is_that_request_alone(void **state)
     assert_int_equal(plog_read(ref, &(PlogReadArgs){20, PLOG_BOUND_HW, 10, true}, &r, &err),
                      OT_E_KAFKA_STORAGE_ERROR);
     vfs_faulty_remove();
-    assert_false(logdir_is_offline(0));
+    assert_int_equal(logdir_state(0), LOGDIR_ONLINE);
     assert_int_equal(kit_verify(ref, 0), 50);
 }
 

@@ -1,0 +1,200 @@
+/*
+ * logdir_state.c - whether a log directory takes appends: online, full, failed, under repair
+ *
+ * Runs in: everybody. Never: logs, waits.
+ * Crash rule: the state is one word. Who dies between the state and the reason leaves a directory that
+ * failed for no known reason; the next failure stores the state again, which changes nothing.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ottla/storage/logdir_state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ottla/common/assert.h"
+#include "storage/logdirs_int.h"
+
+const char *
+logdir_state_name(LogDirState state)
+{
+    static const char *const names[] = {"online", "full", "failed", "repairing"};
+
+    static_assert(sizeof names / sizeof names[0] == LOGDIR_STATE_COUNT, "a name each");
+    ot_assert(state >= 0 && state < LOGDIR_STATE_COUNT);
+    return names[state];
+}
+
+const char *
+logdir_failure_name(LogDirFailure failure)
+{
+    static const char *const names[] = {"none", "write", "flush"};
+
+    static_assert(sizeof names / sizeof names[0] == LOGDIR_FAILURE_COUNT, "a name each");
+    ot_assert(failure >= 0 && failure < LOGDIR_FAILURE_COUNT);
+    return names[failure];
+}
+
+LogDirState
+logdir_state(int dir)
+{
+    return (LogDirState)atomic_u32_load(&logdir_shared(dir)->state);
+}
+
+/* The only place that moves the word; false: it was not in `from`. */
+static bool
+set_state(LogDirShared *d, LogDirState from, LogDirState to)
+{
+    static const bool legal[LOGDIR_STATE_COUNT][LOGDIR_STATE_COUNT] = {
+        [LOGDIR_ONLINE] = {[LOGDIR_FULL] = true, [LOGDIR_FAILED] = true},
+        [LOGDIR_FULL] = {[LOGDIR_ONLINE] = true, [LOGDIR_FAILED] = true},
+        [LOGDIR_REPAIRING] = {[LOGDIR_ONLINE] = true, [LOGDIR_FAILED] = true},
+    };
+    uint32_t expected = from;
+
+    ot_assert(legal[from][to]);
+    return atomic_u32_cas(&d->state, &expected, to);
+}
+
+int
+logdir_admit(int dir, ErrInfo *err)
+{
+    switch (logdir_state(dir)) {
+    case LOGDIR_ONLINE:
+    case LOGDIR_FULL:
+        return 0;
+    case LOGDIR_FAILED:
+        return err_set(err, OT_E_KAFKA_STORAGE_ERROR, "log directory %s failed", logdir_path(dir));
+    case LOGDIR_REPAIRING:
+        return err_set(err, OT_E_KAFKA_STORAGE_ERROR, "log directory %s is under repair",
+                       logdir_path(dir));
+    case LOGDIR_STATE_COUNT:
+        break;
+    }
+    ot_unreachable();
+}
+
+void
+logdir_fail(int dir, LogDirFailure failure, const char *text)
+{
+    LogDirShared *d = logdir_shared(dir);
+    LogDirState state = logdir_state(dir);
+
+    ot_assert(failure > LOGDIR_FAILURE_NONE && failure < LOGDIR_FAILURE_COUNT);
+    while (state != LOGDIR_FAILED && !set_state(d, state, LOGDIR_FAILED))
+        state = logdir_state(dir);
+    if (atomic_u32_swap(&d->failure_taken, 1) == 0) {
+        (void)snprintf(d->failure_text, sizeof d->failure_text, "%s", text); /* cut when too long */
+        atomic_u32_store(&d->failure, failure); /* pairs with the load in logdir_failure */
+    }
+    logdir_wake_checkpointer(dir);
+}
+
+LogDirFailure
+logdir_failure(int dir, char ret_text[LOGDIR_FAILURE_TEXT_BYTES])
+{
+    LogDirShared *d = logdir_shared(dir);
+    LogDirFailure failure = (LogDirFailure)atomic_u32_load(&d->failure);
+
+    if (failure == LOGDIR_FAILURE_NONE)
+        ret_text[0] = '\0';
+    else
+        memcpy(ret_text, d->failure_text, LOGDIR_FAILURE_TEXT_BYTES);
+    return failure;
+}
+
+static int
+storage_error(ErrInfo *err)
+{
+    if (err != NULL)
+        err->code = OT_E_KAFKA_STORAGE_ERROR;
+    return OT_E_KAFKA_STORAGE_ERROR;
+}
+
+int
+logdir_write_failed(int dir, int code, ErrInfo *err)
+{
+    LogDirShared *d = logdir_shared(dir);
+
+    if (code == OT_E_NO_SPACE) {
+        atomic_u64_count(&d->full, 1);
+        if (logdir_state(dir) == LOGDIR_ONLINE && set_state(d, LOGDIR_ONLINE, LOGDIR_FULL))
+            logdir_wake_checkpointer(dir);
+    } else if (code == OT_E_IO) {
+        logdir_fail(dir, LOGDIR_FAILURE_WRITE, err != NULL ? err->text : "write failed");
+    }
+    return storage_error(err);
+}
+
+int
+logdir_flush_failed(int dir, ErrInfo *err)
+{
+    logdir_fail(dir, LOGDIR_FAILURE_FLUSH, err != NULL ? err->text : "flush failed");
+    return storage_error(err);
+}
+
+uint64_t
+logdir_full_count(int dir)
+{
+    return atomic_u64_load_relaxed(&logdir_shared(dir)->full);
+}
+
+/* ---- across regions ------------------------------------------------------------------------------- */
+
+void
+logdir_require_repair(int dir, LogDirFailure failure, const char *text)
+{
+    LogDir *d = logdir_private(dir);
+
+    ot_assert(failure > LOGDIR_FAILURE_NONE && failure < LOGDIR_FAILURE_COUNT);
+    if (d->repair != LOGDIR_FAILURE_NONE)
+        return;
+    d->repair = failure;
+    (void)snprintf(d->repair_text, sizeof d->repair_text, "%s", text); /* cut when too long */
+}
+
+void
+logdir_state_init(int dir)
+{
+    const LogDir *from = logdir_private(dir);
+    LogDirShared *d = logdir_shared(dir);
+
+    if (from->repair == LOGDIR_FAILURE_NONE)
+        return; /* zero is ONLINE */
+    memcpy(d->failure_text, from->repair_text, sizeof d->failure_text);
+    atomic_u32_store(&d->failure_taken, 1);
+    atomic_u32_store(&d->failure, from->repair);
+    atomic_u32_store(&d->state, LOGDIR_REPAIRING);
+}
+
+void
+logdirs_carry_failures(void)
+{
+    int dir;
+
+    for (dir = 0; dir < logdir_count(); dir++) {
+        char text[LOGDIR_FAILURE_TEXT_BYTES];
+        LogDirState state = logdir_state(dir);
+        LogDirFailure failure = logdir_failure(dir, text);
+
+        logdir_private(dir)->repair = LOGDIR_FAILURE_NONE; /* what was repaired meanwhile is past */
+        if (state != LOGDIR_FAILED && state != LOGDIR_REPAIRING)
+            continue;
+        text[sizeof text - 1] = '\0'; /* whatever its writer died over */
+        if (failure <= LOGDIR_FAILURE_NONE || failure >= LOGDIR_FAILURE_COUNT)
+            failure = LOGDIR_FAILURE_FLUSH;
+        logdir_require_repair(dir, failure, text);
+    }
+}
+
+void
+logdir_repaired(int dir)
+{
+    LogDirShared *d = logdir_shared(dir);
+
+    /* Refused when it failed again meanwhile. The reason is kept for nobody: a new failure needs the room. */
+    if (!set_state(d, LOGDIR_REPAIRING, LOGDIR_ONLINE))
+        return;
+    atomic_u32_store(&d->failure, LOGDIR_FAILURE_NONE);
+    atomic_u32_store(&d->failure_taken, 0);
+}

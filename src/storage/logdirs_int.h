@@ -1,0 +1,47 @@
+/*
+ * logdirs_int.h - what logdirs.c and logdir_state.c share: both halves of a log directory
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_STORAGE_LOGDIRS_INT_H
+#define OTTLA_STORAGE_LOGDIRS_INT_H
+
+#include "ottla/ipc/atomics.h"
+#include "ottla/ipc/plock.h"
+#include "ottla/storage/logdir_state.h"
+
+/* Private half: the same in all processes by fork. */
+typedef struct LogDir {
+    char path[LIMIT_LOG_DIR_BYTES];
+    Uuid uuid;
+    int fd;
+    LogDirFailure repair; /* failed before this region was made; NONE: did not */
+    char repair_text[LOGDIR_FAILURE_TEXT_BYTES];
+} LogDir;
+
+/* Shared half: a row of region log_dirs. */
+typedef struct LogDirShared {
+    alignas(CACHE_LINE_BYTES) AtomicU32 clean;
+    AtomicU32 state;         /* LogDirState */
+    AtomicU32 failure_taken; /* somebody fills failure_text, or died over it */
+    AtomicU32 failure;       /* LogDirFailure; stored behind the text */
+    AtomicU32 dirty_overflow;
+    AtomicU32 dirty_head; /* slot + 1; 0: empty */
+    AtomicU64 full;
+    AtomicI64 bytes;
+    AtomicU64 checkpointer; /* slot_ref_pack */
+    PLock names;
+    PLock space; /* the reserve file: one process makes or gives it up at a time */
+    char failure_text[LOGDIR_FAILURE_TEXT_BYTES];
+} LogDirShared;
+
+LogDir *logdir_private(int dir);
+LogDirShared *logdir_shared(int dir);
+
+/* The state that a directory begins a region with; the shared row is zeroed. */
+void logdir_state_init(int dir);
+
+/* Wakes the checkpointer of a directory. Any locks held. */
+void logdir_wake_checkpointer(int dir);
+
+#endif

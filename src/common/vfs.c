@@ -89,15 +89,31 @@ fd_error(ErrInfo *err, const char *what, int fd)
     return err_set_errno(err, vfs_code(cause), cause, "cannot %s descriptor %d", what, fd);
 }
 
+/* What could not be read says nothing about what can be written. */
+static int
+as_read(int code, ErrInfo *err)
+{
+    if (code != OT_E_IO)
+        return code;
+    if (err != NULL)
+        err->code = OT_E_READ;
+    return OT_E_READ;
+}
+
 int
 vfs_open(const char *path, int flags, mode_t mode, ErrInfo *err)
 {
+    bool changes = (flags & (O_ACCMODE | O_CREAT | O_TRUNC)) != O_RDONLY;
     int fd;
+    int rc;
 
     do {
         fd = vfs_ops->open(path, flags | O_CLOEXEC, mode);
     } while (fd < 0 && errno == EINTR);
-    return fd >= 0 ? fd : path_error(err, "open", path);
+    if (fd >= 0)
+        return fd;
+    rc = path_error(err, "open", path);
+    return changes ? rc : as_read(rc, err);
 }
 
 void
@@ -164,7 +180,7 @@ vfs_pread(int fd, void *buffer, size_t size, int64_t pos, ErrInfo *err)
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return fd_error(err, "read from", fd);
+            return as_read(fd_error(err, "read from", fd), err);
         if (got == 0)
             break;
         done += (size_t)got;
@@ -258,7 +274,7 @@ vfs_size(int fd, ErrInfo *err)
     struct stat st;
 
     if (fstat(fd, &st) != 0)
-        return fd_error(err, "stat", fd);
+        return as_read(fd_error(err, "stat", fd), err);
     return st.st_size;
 }
 
@@ -268,7 +284,7 @@ vfs_stat(const char *path, struct stat *ret, ErrInfo *err)
     struct stat st;
 
     if (stat(path, &st) != 0)
-        return path_error(err, "stat", path);
+        return as_read(path_error(err, "stat", path), err);
     *ret = st;
     return 0;
 }
@@ -352,6 +368,8 @@ vfs_sync_dir(const char *path, ErrInfo *err)
     int fd = vfs_open(path, O_RDONLY | O_DIRECTORY, 0, err);
     int rc;
 
+    if (fd == OT_E_READ) /* whatever the reason: what was changed is not on disk */
+        return err_set(err, OT_E_IO, "cannot open folder \"%s\" to flush it", path);
     if (fd < 0)
         return fd;
     rc = vfs_fsync(fd, err);
@@ -464,7 +482,7 @@ collect_names(DIR *dir, const char *path, int32_t max_count, Arena *arena, StrVi
         errno = 0;
         entry = readdir(dir);
         if (entry == NULL)
-            return errno == 0 ? 0 : path_error(err, "list", path);
+            return errno == 0 ? 0 : as_read(path_error(err, "list", path), err);
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         if (*count == max_count)
@@ -498,7 +516,7 @@ vfs_list(const char *path, int32_t max_count, Arena *arena, StrView **ret_names,
 
     ot_assert(max_count < INT32_MAX / 2);
     if (dir == NULL)
-        return path_error(err, "list", path);
+        return as_read(path_error(err, "list", path), err);
     rc = collect_names(dir, path, max_count, arena, &names, &count, err);
     closedir(dir);
     if (rc < 0)

@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "ottla/common/assert.h"
 #include "storage/logdirs_int.h"
@@ -137,6 +138,20 @@ uint64_t
 logdir_full_count(int dir)
 {
     return atomic_u64_load_relaxed(&logdir_shared(dir)->full);
+}
+
+void
+logdir_usage(int dir, LogDirUsage *ret)
+{
+    struct statvfs fs;
+
+    *ret = (LogDirUsage){.total_bytes = -1, .usable_bytes = -1};
+    if (logdir_state(dir) == LOGDIR_FAILED)
+        ret->error = OT_E_KAFKA_STORAGE_ERROR;
+    if (fstatvfs(logdir_fd(dir), &fs) != 0)
+        return;
+    ret->total_bytes = (int64_t)(fs.f_blocks * fs.f_frsize);
+    ret->usable_bytes = (int64_t)(fs.f_bavail * fs.f_frsize);
 }
 
 /* ---- across regions ------------------------------------------------------------------------------- */

@@ -39,6 +39,7 @@ typedef struct Append {
 int
 plog_write_failed(PartitionSlot *slot, int code, ErrInfo *err)
 {
+    err_prefix(err, "%s-%d", slot->topic, (int)slot->partition);
     return logdir_write_failed(slot->log_dir, code, err);
 }
 

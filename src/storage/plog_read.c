@@ -165,6 +165,33 @@ plog_segment_after(const PartitionSlot *slot, const PlogTuple *t, const SegmentV
     return plog_segment_at(slot, t, seg->list_index + 1, ret);
 }
 
+int64_t
+plog_size_bytes(PartitionRef ref)
+{
+    PlogView view = {.slot = pslot_find(ref)};
+    int tries;
+
+    for (tries = 0; tries < READ_TRIES; tries++) {
+        int64_t bytes;
+        int32_t i;
+
+        if (view.slot == NULL || pslot_state(view.slot) != PSLOT_OPEN ||
+            plog_view(ref, &view, NULL) != 0)
+            return 0;
+        bytes = view.tuple.active_size;
+        for (i = 0; i < view.tuple.seg_count; i++) {
+            SegmentView seg;
+
+            if (!plog_segment_at(view.slot, &view.tuple, i, &seg))
+                break;
+            bytes += seg.size;
+        }
+        if (i == view.tuple.seg_count && plog_view_valid(&view, ref))
+            return bytes;
+    }
+    return 0; /* retention takes segments faster than they can be counted */
+}
+
 /* ---- positions ---------------------------------------------------------------------------------- */
 
 /*

@@ -6,7 +6,9 @@
  * vfs_faulty.h fails the n-th call, a recording one writes down what happened.
  *
  * Codes: OT_E_NOT_FOUND, OT_E_EXISTS, OT_E_NO_SPACE (ENOSPC, EDQUOT, EFBIG), OT_E_PERMISSION, OT_E_LIMIT
- * (descriptors), OT_E_NO_MEMORY, OT_E_BUSY (locks), OT_E_IO for the rest.
+ * (descriptors), OT_E_NO_MEMORY, OT_E_BUSY (locks). For the rest OT_E_READ where nothing was to be changed
+ * (pread, stat, list, opening to read), which concerns the file that was to be read, and OT_E_IO elsewhere,
+ * which concerns the directory (EIO, EROFS and the like).
  *
  * SPDX-License-Identifier: Apache-2.0
  */

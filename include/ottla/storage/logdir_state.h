@@ -75,6 +75,15 @@ int logdir_flush_failed(int dir, ErrInfo *err);
 /* Appends refused and writes that failed because the disk is full (statistic `full`). */
 uint64_t logdir_full_count(int dir);
 
+/* What DescribeLogDirs tells of a directory (log.md 14.6). Sizes are -1 when they cannot be known. */
+typedef struct LogDirUsage {
+    int error; /* 0; OT_E_KAFKA_STORAGE_ERROR: it failed. A full or repairing one has no error */
+    int64_t total_bytes;  /* of the file system */
+    int64_t usable_bytes; /* that this process may still take */
+} LogDirUsage;
+
+void logdir_usage(int dir, LogDirUsage *ret);
+
 /* ---- across regions ----------------------------------------------------------------------------- */
 
 /*

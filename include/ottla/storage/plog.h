@@ -40,6 +40,12 @@ int plog_offsets(PartitionRef ref, PlogOffsets *ret, ErrInfo *err);
 /* The same without opening; false when the log is not open (all zero then). */
 bool plog_offsets_peek(PartitionRef ref, PlogOffsets *ret);
 
+/*
+ * Bytes of all .log files of an open log, as published; never opens or waits. 0: not open, deleted.
+ * The walk costs O(segments).
+ */
+int64_t plog_size_bytes(PartitionRef ref);
+
 /* How far a reader may see. */
 typedef enum PlogBound {
     PLOG_BOUND_LEO, /* followers, replica id -2 */

@@ -99,6 +99,7 @@ static void
 faults_become_codes(void **state)
 {
     ErrInfo err;
+    char buffer[4];
     int fd = open_file();
 
     (void)state;
@@ -112,7 +113,13 @@ faults_become_codes(void **state)
     assert_int_equal(vfs_rename(path, path, &err), OT_E_IO);
     assert_int_equal(vfs_unlink(path, &err), OT_E_IO);
     assert_int_equal(vfs_mkdir(path, 0700, &err), OT_E_IO);
-    assert_int_equal(vfs_faulty_count(VFS_CALL_ANY), 6);
+    assert_int_equal(vfs_sync_dir(dir, &err), OT_E_IO);
+    assert_int_equal(vfs_open(path, O_RDWR, 0, &err), OT_E_IO);
+    assert_int_equal(vfs_faulty_count(VFS_CALL_ANY), 8);
+    /* what cannot be read harms itself alone */
+    assert_int_equal(vfs_open(path, O_RDONLY, 0, &err), OT_E_READ);
+    assert_int_equal(vfs_pread(fd, buffer, sizeof buffer, 0, &err), OT_E_READ);
+    assert_int_equal(err.code, OT_E_READ);
     vfs_faulty_plan((VfsFault){.call = VFS_CALL_COUNT});
     assert_int_equal(vfs_open("/no/such/path", O_RDONLY, 0, &err), OT_E_NOT_FOUND);
     assert_non_null(strstr(err.text, "/no/such/path"));
@@ -165,7 +172,7 @@ files_are_read_within_a_limit(void **state)
     assert_int_equal(vfs_read_file(path, 5, arena, &bytes, NULL), 0);
     assert_string_equal((const char *)bytes.ptr, "12345");
     assert_int_equal(vfs_read_file(path, 4, arena, &bytes, NULL), OT_E_LIMIT);
-    assert_int_equal(vfs_read_file(dir, 1000000, arena, &bytes, NULL), OT_E_IO);
+    assert_int_equal(vfs_read_file(dir, 1000000, arena, &bytes, NULL), OT_E_READ);
     arena_free(arena);
 }
 

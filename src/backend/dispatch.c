@@ -22,6 +22,8 @@ static const Handler handlers[] = {
      h_init_producer_id_drop},
     {API_OffsetForLeaderEpoch, h_offset_for_leader_epoch_start, NULL, NULL},
     {API_CreatePartitions, forward_start, forward_finish, forward_drop},
+    {API_DescribeClientQuotas, h_describe_client_quotas_start, NULL, NULL},
+    {API_AlterClientQuotas, forward_start, forward_finish, forward_drop},
     {API_DescribeCluster, h_describe_cluster_start, NULL, NULL},
     {API_DescribeProducers, h_describe_producers_start, NULL, NULL},
     {API_GetTelemetrySubscriptions, h_telemetry_start, NULL, NULL},

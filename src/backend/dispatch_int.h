@@ -26,6 +26,7 @@ ReqResult h_metadata_start(Request *rq);
 ReqResult h_metadata_finish(Request *rq);
 void h_metadata_drop(Request *rq);
 ReqResult h_describe_cluster_start(Request *rq);
+ReqResult h_describe_client_quotas_start(Request *rq);
 ReqResult h_describe_topic_partitions_start(Request *rq);
 ReqResult h_produce_start(Request *rq);
 ReqResult h_produce_finish(Request *rq);
@@ -41,7 +42,7 @@ void h_init_producer_id_drop(Request *rq);
 ReqResult h_delete_records_start(Request *rq);
 ReqResult h_describe_producers_start(Request *rq);
 ReqResult h_telemetry_start(Request *rq);
-ReqResult forward_start(Request *rq); /* CreateTopics, DeleteTopics, CreatePartitions */
+ReqResult forward_start(Request *rq); /* what forward_apis.c lists */
 ReqResult forward_finish(Request *rq);
 void forward_drop(Request *rq);
 

@@ -10,9 +10,16 @@
 
 #include "backend/names_int.h"
 #include "ottla/common/errlist.h"
+#include "ottla/protocol/msg_alter_client_quotas.h"
 #include "ottla/protocol/msg_create_partitions.h"
 #include "ottla/protocol/msg_create_topics.h"
 #include "ottla/protocol/msg_delete_topics.h"
+
+static ReqResult
+no_memory(Request *rq)
+{
+    return request_close(rq, "no memory for the answer");
+}
 
 /* ---- topics ---- */
 
@@ -25,7 +32,7 @@ fail_create(Request *rq, const void *msg, int16_t code)
     create_topics_response_init(&out);
     out.topics = arena_calloc(rq->arena, (size_t)in->topics_count, sizeof *out.topics);
     if (out.topics == NULL)
-        return request_close(rq, "no memory for the answer");
+        return no_memory(rq);
     for (int32_t i = 0; i < in->topics_count; i++) {
         CreateTopicsResponseTopic *topic = &out.topics[out.topics_count++];
 
@@ -49,7 +56,7 @@ fail_delete(Request *rq, const void *msg, int16_t code)
     delete_topics_response_init(&out);
     out.responses = arena_calloc(rq->arena, (size_t)count, sizeof *out.responses);
     if (out.responses == NULL)
-        return request_close(rq, "no memory for the answer");
+        return no_memory(rq);
     for (int32_t i = 0; i < count; i++) {
         DeleteTopicsResponseTopic *topic = &out.responses[out.responses_count++];
 
@@ -71,7 +78,7 @@ fail_grow(Request *rq, const void *msg, int16_t code)
     create_partitions_response_init(&out);
     out.results = arena_calloc(rq->arena, (size_t)in->topics_count, sizeof *out.results);
     if (out.results == NULL)
-        return request_close(rq, "no memory for the answer");
+        return no_memory(rq);
     for (int32_t i = 0; i < in->topics_count; i++) {
         CreatePartitionsResponseResult *topic = &out.results[out.results_count++];
 
@@ -82,12 +89,43 @@ fail_grow(Request *rq, const void *msg, int16_t code)
     return request_respond(rq, &create_partitions_response_desc, &out);
 }
 
+/* ---- quotas ---- */
+
+static ReqResult
+fail_quotas(Request *rq, const void *msg, int16_t code)
+{
+    const AlterClientQuotasRequest *in = msg;
+    AlterClientQuotasResponse out;
+
+    alter_client_quotas_response_init(&out);
+    out.entries = arena_calloc(rq->arena, (size_t)in->entries_count, sizeof *out.entries);
+    if (out.entries == NULL)
+        return no_memory(rq);
+    for (int32_t i = 0; i < in->entries_count; i++) {
+        const AlterClientQuotasRequestEntryData *from = &in->entries[i];
+        AlterClientQuotasResponseEntryData *to = &out.entries[out.entries_count++];
+
+        alter_client_quotas_response_entry_data_init(to);
+        to->error_code = code;
+        to->entity = arena_calloc(rq->arena, (size_t)from->entity_count, sizeof *to->entity);
+        if (to->entity == NULL)
+            return no_memory(rq);
+        for (int32_t k = 0; k < from->entity_count; k++) {
+            to->entity[k].entity_type = name_echo(rq->arena, from->entity[k].entity_type);
+            to->entity[k].entity_name = name_echo(rq->arena, from->entity[k].entity_name);
+        }
+        to->entity_count = from->entity_count;
+    }
+    return request_respond(rq, &alter_client_quotas_response_desc, &out);
+}
+
 /* ---- the table ---- */
 
 static const ForwardRow rows[] = {
     {&create_topics_request_desc, fail_create},
     {&delete_topics_request_desc, fail_delete},
     {&create_partitions_request_desc, fail_grow},
+    {&alter_client_quotas_request_desc, fail_quotas},
 };
 
 const ForwardRow *

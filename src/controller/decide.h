@@ -14,12 +14,14 @@
 #include "ottla/common/conf.h"
 #include "ottla/common/random.h"
 #include "ottla/protocol/msg_allocate_producer_ids.h"
+#include "ottla/protocol/msg_alter_client_quotas.h"
 #include "ottla/protocol/msg_create_partitions.h"
 #include "ottla/protocol/msg_create_topics.h"
 #include "ottla/protocol/msg_delete_topics.h"
 
 /* Records that one request may make (Kafka's bound on a user's operation). */
-#define DECIDE_RECORDS_MAX 10000
+#define DECIDE_RECORDS_MAX      10000
+#define DECIDE_TOO_MANY_RECORDS "one request may make at most 10000 records"
 
 /* Producer ids given out at once. */
 #define PRODUCER_ID_BLOCK 1000
@@ -53,6 +55,8 @@ int decide_create_partitions(const DecideContext *c, const CreatePartitionsReque
                              RecordList *records, CreatePartitionsResponse *ret);
 int decide_producer_ids(const DecideContext *c, const AllocateProducerIdsRequest *in,
                         RecordList *records, AllocateProducerIdsResponse *ret);
+int decide_alter_client_quotas(const DecideContext *c, const AlterClientQuotasRequest *in,
+                               RecordList *records, AlterClientQuotasResponse *ret);
 
 /* ---- shared by topics and partitions ---- */
 

@@ -136,8 +136,7 @@ delete_rest(Deletion *d)
             continue;
         }
         if (d->records->count == DECIDE_RECORDS_MAX) {
-            answer(d, item->name, item->id, KERR_POLICY_VIOLATION,
-                   "one request may make at most 10000 records");
+            answer(d, item->name, item->id, KERR_POLICY_VIOLATION, DECIDE_TOO_MANY_RECORDS);
             continue;
         }
         remove_topic_record_init(&record);

@@ -92,7 +92,7 @@ grow_one(Growth *g, const CreatePartitionsRequestTopic *in, CreatePartitionsResp
     }
     added = in->count - have;
     if (added > DECIDE_RECORDS_MAX || g->records->count + added > DECIDE_RECORDS_MAX) {
-        fail(r, KERR_POLICY_VIOLATION, "one request may make at most 10000 records");
+        fail(r, KERR_POLICY_VIOLATION, DECIDE_TOO_MANY_RECORDS);
         return;
     }
     if (g->partitions + added > g->c->partitions_left) {

@@ -17,12 +17,15 @@ RUN_OF(create_topics)
 RUN_OF(delete_topics)
 RUN_OF(create_partitions)
 RUN_OF(producer_ids)
+RUN_OF(alter_client_quotas)
 
 static const DecideRow rows[] = {
     {&create_topics_request_desc, &create_topics_response_desc, create_topics_run},
     {&delete_topics_request_desc, &delete_topics_response_desc, delete_topics_run},
     {&create_partitions_request_desc, &create_partitions_response_desc, create_partitions_run},
     {&allocate_producer_ids_request_desc, &allocate_producer_ids_response_desc, producer_ids_run},
+    {&alter_client_quotas_request_desc, &alter_client_quotas_response_desc,
+     alter_client_quotas_run},
 };
 
 const DecideRow *

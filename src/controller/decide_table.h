@@ -14,6 +14,7 @@ typedef union DecideRequest {
     DeleteTopicsRequest delete_topics;
     CreatePartitionsRequest create_partitions;
     AllocateProducerIdsRequest producer_ids;
+    AlterClientQuotasRequest alter_client_quotas;
 } DecideRequest;
 
 typedef union DecideResponse {
@@ -21,6 +22,7 @@ typedef union DecideResponse {
     DeleteTopicsResponse delete_topics;
     CreatePartitionsResponse create_partitions;
     AllocateProducerIdsResponse producer_ids;
+    AlterClientQuotasResponse alter_client_quotas;
 } DecideResponse;
 
 /* One API. run is as the decide_ functions of decide.h. */

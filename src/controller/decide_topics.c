@@ -444,7 +444,6 @@ fail_all(CreateTopicsResponse *out, int16_t code, const char *text)
 static void
 create_all(Creation *cr, const CreateTopicsRequestTopic *const *sorted)
 {
-    static const char too_much[] = "one request may make at most 10000 records";
     bool refused = asks_too_much(cr, sorted);
     int64_t sum = 0;
 
@@ -463,7 +462,7 @@ create_all(Creation *cr, const CreateTopicsRequestTopic *const *sorted)
         if (next > i + 1)
             fail(t, KERR_INVALID_REQUEST, "the topic comes more than once in the request");
         else if (refused)
-            fail(t, KERR_POLICY_VIOLATION, too_much);
+            fail(t, KERR_POLICY_VIOLATION, DECIDE_TOO_MANY_RECORDS);
         else if (sum > INT32_MAX)
             fail(t, KERR_INVALID_PARTITIONS, "too many partitions");
         else
@@ -473,7 +472,7 @@ create_all(Creation *cr, const CreateTopicsRequestTopic *const *sorted)
     }
     if (cr->records->count > DECIDE_RECORDS_MAX) {
         record_list_cut(cr->records, 0);
-        fail_all(cr->out, KERR_POLICY_VIOLATION, too_much);
+        fail_all(cr->out, KERR_POLICY_VIOLATION, DECIDE_TOO_MANY_RECORDS);
     }
 }
 

@@ -13,8 +13,10 @@
 #ifndef OTTLA_CONTROLLER_IMAGE_INT_H
 #define OTTLA_CONTROLLER_IMAGE_INT_H
 
+#include "ottla/common/arena.h"
 #include "ottla/common/err.h"
 #include "ottla/controller/image.h"
+#include "ottla/controller/image_quotas.h"
 #include "ottla/ipc/atomics.h"
 
 /* Published roots that may be pinned at once; a pin older than that stops publication. */
@@ -43,7 +45,7 @@ typedef enum ImageMap {
     MAP_CONTROLLER, /* ImageEntry from here on; value: the record as it stands in a log */
     MAP_CONFIG,     /* key: image_config_key; value: text */
     MAP_FEATURE,    /* key: name; value: 2 bytes */
-    MAP_QUOTA,      /* key: entity and quota key; value: record */
+    MAP_QUOTA,      /* key: image_quota_key; value: 8 bytes of a double */
     MAP_ACL,        /* key: id; value: record */
     MAP_SCRAM,      /* key: mechanism, name; value: record */
     MAP_TOKEN,      /* key: token id; value: record */
@@ -62,6 +64,7 @@ struct Image {
     int32_t zk_migration_state; /* -1: no such record */
     int64_t partition_count;
     int32_t counts[MAP_COUNT];
+    int32_t quota_counts[QUOTA_KEY_COUNT]; /* entities that have this key set */
     bool has_producer_ids;
     MapNode *maps[MAP_COUNT];
 };
@@ -134,6 +137,20 @@ void image_put_be32(uint8_t at[4], uint32_t value);
  */
 #define IMAGE_CONFIG_LOOKUP_MAX 4096
 int32_t image_config_key(int8_t type, StrView resource, StrView name, uint8_t *ret);
+
+/* A part of an entity that has quotas, and the bytes of the map's key (image_quotas.c). */
+#define IMAGE_QUOTA_PARTS_MAX 255
+
+typedef struct ImageQuotaPart {
+    StrView type;
+    StrView name; /* null: the default */
+} ImageQuotaPart;
+
+/* parts sorted by type; room first. The key's length. */
+size_t image_quota_key_room(const ImageQuotaPart *parts, int32_t count, StrView key);
+int32_t image_quota_key(const ImageQuotaPart *parts, int32_t count, StrView key, uint8_t *ret);
+double image_quota_value(const ImageEntry *entry);
+void image_quota_read(const ImageEntry *entry, ImageQuota *ret);
 
 static inline void
 image_broker_key(int32_t id, uint8_t ret[4])

@@ -477,51 +477,61 @@ apply_zk_state(const Apply *a, int16_t version, const void *msg)
     return 0;
 }
 
-/* ---- security and quotas: kept as records ---- */
+/* ---- quotas; security, kept as records ---- */
 
 static int
-compare_entities(const void *a, const void *b)
+compare_parts(const void *a, const void *b)
 {
-    const ClientQuotaRecordEntityData *x = a, *y = b;
+    const ImageQuotaPart *x = a, *y = b;
 
-    return image_key_compare(bytes_of(x->entity_type), bytes_of(y->entity_type));
+    return image_key_compare(bytes_of(x->type), bytes_of(y->type));
 }
 
-/* Entity types in order, each with its name; lengths in front so that no two differ only in cuts. */
+/* Keeps the number of entities that have the key. */
+static void
+count_quota(const Apply *a, StrView name, int by)
+{
+    QuotaKey key;
+
+    if (quota_key_find(name, &key))
+        a->w->now.quota_counts[key] += by;
+}
+
 static int
 apply_quota(const Apply *a, int16_t version, const void *msg)
 {
     const ClientQuotaRecord *r = msg;
-    size_t room = (size_t)r->key.len + 8;
-    uint8_t *bytes, *at;
+    ImageQuotaPart *parts = arena_calloc(a->scratch, (size_t)r->entity_count + 1, sizeof *parts);
+    uint8_t value[8], *bytes;
+    uint64_t bits;
     BytesView key;
-    int rc;
+    bool known;
 
     (void)version;
+    if (r->entity_count > IMAGE_QUOTA_PARTS_MAX)
+        return outcome(a, OT_E_LIMIT, "ClientQuotaRecord");
+    if (parts == NULL)
+        return OT_E_NO_MEMORY;
     for (int32_t i = 0; i < r->entity_count; i++)
-        room += (size_t)r->entity[i].entity_type.len + (size_t)r->entity[i].entity_name.len + 8;
-    bytes = at = arena_alloc(a->scratch, room);
+        parts[i] = (ImageQuotaPart){r->entity[i].entity_type, r->entity[i].entity_name};
+    qsort(parts, (size_t)r->entity_count, sizeof *parts, compare_parts);
+    bytes = arena_alloc(a->scratch, image_quota_key_room(parts, r->entity_count, r->key));
     if (bytes == NULL)
         return OT_E_NO_MEMORY;
-    if (r->entity_count > 1)
-        qsort(r->entity, (size_t)r->entity_count, sizeof r->entity[0], compare_entities);
-    for (int32_t i = 0; i < r->entity_count; i++) {
-        StrView parts[2] = {r->entity[i].entity_type, r->entity[i].entity_name};
-
-        for (int n = 0; n < 2; n++) { /* null has no length of its own: 0, others are one more */
-            image_put_be32(at, parts[n].ptr == NULL ? 0 : (uint32_t)parts[n].len + 1);
-            at += 4;
-            if (parts[n].len > 0)
-                memcpy(at, parts[n].ptr, (size_t)parts[n].len);
-            at += parts[n].len;
-        }
+    key = (BytesView){bytes, image_quota_key(parts, r->entity_count, r->key, bytes)};
+    known = map_find(a->w->now.maps[MAP_QUOTA], key) != NULL;
+    if (r->remove) {
+        if (!known) /* taking away what is not there is fine */
+            return 0;
+        count_quota(a, r->key, -1);
+        return outcome(a, build_remove_entry(a->w, MAP_QUOTA, key), "ClientQuotaRecord");
     }
-    if (r->key.len > 0)
-        memcpy(at, r->key.ptr, (size_t)r->key.len);
-    key = (BytesView){bytes, (int32_t)(at - bytes) + r->key.len};
-    rc = r->remove ? build_remove_entry(a->w, MAP_QUOTA, key)
-                   : build_entry(a->w, MAP_QUOTA, key, a->record);
-    return outcome(a, rc == OT_E_NOT_FOUND ? 0 : rc, "ClientQuotaRecord");
+    if (!known)
+        count_quota(a, r->key, 1);
+    memcpy(&bits, &r->value, sizeof bits);
+    wire_store64(value, bits);
+    return outcome(a, build_entry(a->w, MAP_QUOTA, key, (BytesView){value, sizeof value}),
+                   "ClientQuotaRecord");
 }
 
 static int

@@ -302,6 +302,27 @@ emit_config(const Walk *walk, const ImageEntry *entry)
     return emit(walk, &config_record_desc, 0, &record);
 }
 
+static int
+emit_quota(const Walk *walk, const ImageEntry *entry)
+{
+    ClientQuotaRecord record;
+    ImageQuota quota;
+
+    image_quota_read(entry, &quota);
+    client_quota_record_init(&record);
+    record.entity_count = image_quota_part_count(quota.entity);
+    record.entity =
+        arena_calloc(walk->scratch, (size_t)record.entity_count + 1, sizeof *record.entity);
+    if (record.entity == NULL)
+        return OT_E_NO_MEMORY;
+    for (int32_t i = 0; i < record.entity_count; i++)
+        image_quota_part(quota.entity, i, &record.entity[i].entity_type,
+                         &record.entity[i].entity_name);
+    record.key = quota.key;
+    record.value = quota.value;
+    return emit(walk, &client_quota_record_desc, 0, &record);
+}
+
 /* The maps whose values are records. */
 static int
 emit_raw(const Walk *walk, const ImageEntry *entry)
@@ -380,7 +401,7 @@ image_to_records(const Image *image, Arena *scratch, RecordSink sink, void *arg)
     if (rc == 0)
         rc = emit_map(&walk, MAP_CONFIG, emit_config);
     if (rc == 0)
-        rc = emit_map(&walk, MAP_QUOTA, emit_raw);
+        rc = emit_map(&walk, MAP_QUOTA, emit_quota);
     if (rc == 0)
         rc = emit_producer_ids(&walk);
     if (rc == 0)

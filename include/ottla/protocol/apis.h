@@ -33,7 +33,7 @@
 #define API_TABLE(X) \
     /* key Name       offer lo hi, serve lo, flexible, where, auth, memory, throttle, state */ \
     X(0,  Produce,                      0, 13, 3, 9,         BROKER,     AFTER,  2, PRODUCE,  NOW)\
-    X(1,  Fetch,                        4, 18, 4, 12,        BOTH,       AFTER,  8, FETCH,    NOW)\
+    X(1,  Fetch,                        4, 18, 4, 12,        BOTH,       AFTER,  4, FETCH,    NOW)\
     X(2,  ListOffsets,                  1, 11, 1, 6,         BROKER,     AFTER,  8, REQUEST,  NOW)\
     X(3,  Metadata,                     0, 13, 0, 9,         BROKER,     AFTER,  8, REQUEST,  NOW)\
     X(8,  OffsetCommit,                 2, 10, 2, 8,         BROKER,     AFTER,  8, REQUEST,  LATER)\
@@ -76,8 +76,8 @@
     X(45, AlterPartitionReassignments,  0,  1, 0, 0,         BOTH,       AFTER,  8, REQUEST,  LATER)\
     X(46, ListPartitionReassignments,   0,  0, 0, 0,         BOTH,       AFTER,  8, REQUEST,  LATER)\
     X(47, OffsetDelete,                 0,  0, 0, API_NEVER, BROKER,     AFTER,  8, REQUEST,  LATER)\
-    X(48, DescribeClientQuotas,         0,  1, 0, 1,         BROKER,     AFTER,  8, REQUEST,  LATER)\
-    X(49, AlterClientQuotas,            0,  1, 0, 1,         BOTH,       AFTER,  8, REQUEST,  LATER)\
+    X(48, DescribeClientQuotas,         0,  1, 0, 1,         BROKER,     AFTER,  8, REQUEST,  NOW)\
+    X(49, AlterClientQuotas,            0,  1, 0, 1,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(50, DescribeUserScramCredentials, 0,  0, 0, 0,         BOTH,       AFTER,  8, REQUEST,  LATER)\
     X(51, AlterUserScramCredentials,    0,  0, 0, 0,         BOTH,       AFTER,  8, REQUEST,  LATER)\
     X(52, Vote,                         0,  2, 0, 0,         CONTROLLER, AFTER,  8, NONE,     LATER)\

@@ -5,86 +5,13 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "controller/controller_kit.h"
+#include "controller/decide_kit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "controller/image_build.h"
-
-static ImageWriter writer;
-static Arena *arena;
-static RandomSeq seq;
-static DecideContext context;
-static RecordList records;
-
-/* Brokers 1 to 3: 1 and 2 live, 3 is fenced. */
-static int
-setup(void **state)
-{
-    static const Uuid dir = {{9}};
-    static BrokerValues values;
-    static ConfLookup lookup;
-
-    (void)state;
-    kit_region(0, 16);
-    image_writer_init(&writer);
-    arena = arena_new(1 << 16, 0);
-    seq.state = 5;
-    for (int32_t id = 1; id <= 3; id++) {
-        ImageBroker b = {.id = id,
-                         .epoch = 10 + id,
-                         .fenced = id == 3,
-                         .log_dirs = &dir,
-                         .log_dir_count = 1,
-                         .cordoned_log_dir_count = -1};
-
-        assert_int_equal(build_broker(&writer, &b), 0);
-    }
-    assert_int_equal(build_entry(&writer, MAP_FEATURE,
-                                 (BytesView){(const uint8_t *)"metadata.version", 16},
-                                 (BytesView){(const uint8_t[]){0, 30}, 2}),
-                     0);
-    lookup = broker_values_lookup(&values, &writer.now, 1);
-    context = (DecideContext){.api_version = 6,
-                              .image = &writer.now,
-                              .arena = arena,
-                              .random = &seq,
-                              .dynamic = &lookup,
-                              .node_id = 1,
-                              .num_partitions = 1,
-                              .replication_factor = 1,
-                              .delete_enabled = true,
-                              .partitions_left = 50000};
-    record_list_init(&records, arena);
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    image_writer_fini(&writer);
-    kit_region_end();
-    return 0;
-}
-
-static void
-apply_all(void)
-{
-    ApplyState apply = {0};
-    Arena *scratch = arena_new(65536, 0);
-    ErrInfo err = {0};
-
-    for (int32_t i = 0; i < records.count; i++)
-        if (record_apply(&writer, &apply, records.items[i], scratch, NULL, &err) != 0)
-            fail_msg("%s", err.text);
-    arena_free(scratch);
-    image_commit(&writer);
-    record_list_init(&records, arena);
-}
 
 static CreateTopicsRequestTopic
 topic(const char *name, int32_t partitions, int16_t factor)
@@ -108,8 +35,9 @@ create(CreateTopicsRequestTopic *topics, int32_t count, bool validate)
     request.topics = topics;
     request.topics_count = count;
     request.validate_only = validate;
-    record_list_init(&records, arena);
-    assert_int_equal(decide_create_topics(&context, &request, &records, &response), 0);
+    record_list_init(&decide_records, decide_arena);
+    assert_int_equal(decide_create_topics(&decide_context, &request, &decide_records, &response),
+                     0);
     return response;
 }
 
@@ -119,7 +47,7 @@ code_of(CreateTopicsRequestTopic t)
 {
     CreateTopicsResponse r = create(&t, 1, true);
 
-    assert_int_equal(records.count, 0);
+    assert_int_equal(decide_records.count, 0);
     assert_int_equal(r.topics_count, 1);
     if (r.topics[0].error_code != 0) {
         assert_non_null(r.topics[0].error_message.ptr);
@@ -153,7 +81,7 @@ test_names(void **state)
     assert_int_equal(code_of(topic("__cluster_metadata", 1, 1)), KERR_INVALID_REQUEST);
     made = topic("a.b", 1, 1);
     assert_int_equal(create(&made, 1, false).topics[0].error_code, 0);
-    apply_all();
+    decide_apply();
     assert_int_equal(code_of(topic("a_b", 1, 1)), KERR_INVALID_TOPIC_EXCEPTION);
     assert_int_equal(code_of(topic("a-b", 1, 1)), 0);
     assert_int_equal(code_of(topic("a.b", 0, -7)), KERR_TOPIC_ALREADY_EXISTS);
@@ -175,7 +103,7 @@ test_counts(void **state)
     assert_int_equal(code_of(topic("t", 9999, 1)), 0);
     assert_int_equal(code_of(topic("t", 10000, 1)), KERR_POLICY_VIOLATION);
     assert_int_equal(code_of(topic("t", INT32_MAX, 1)), KERR_POLICY_VIOLATION);
-    context.partitions_left = 5;
+    decide_context.partitions_left = 5;
     assert_int_equal(code_of(topic("t", 5, 1)), 0);
     assert_int_equal(code_of(topic("t", 6, 1)), KERR_POLICY_VIOLATION);
 }
@@ -202,11 +130,11 @@ test_several_topics(void **state)
     assert_int_equal(r.topics_count, 2);
     assert_int_equal(result_of(&r, "a"), KERR_INVALID_REQUEST);
     assert_int_equal(result_of(&r, "b"), 0);
-    assert_int_equal(records.count, 2);
+    assert_int_equal(decide_records.count, 2);
     r = create(huge, 2, false);
     assert_int_equal(result_of(&r, "huge"), KERR_POLICY_VIOLATION);
     assert_int_equal(result_of(&r, "small"), KERR_POLICY_VIOLATION);
-    assert_int_equal(records.count, 0);
+    assert_int_equal(decide_records.count, 0);
     r = create(over, 2, false);
     assert_int_equal(result_of(&r, "over"), KERR_INVALID_PARTITIONS);
     assert_int_equal(result_of(&r, "fine"), 0);
@@ -294,7 +222,7 @@ test_configs(void **state)
     t.configs_count = 2;
     r = create(&t, 1, false);
     assert_int_equal(r.topics[0].error_code, 0);
-    assert_int_equal(records.count, 3);
+    assert_int_equal(decide_records.count, 3);
     for (int32_t i = 0; i < r.topics[0].configs_count; i++)
         if (strview_equal(r.topics[0].configs[i].name, STRVIEW("retention.ms"))) {
             assert_int_equal(r.topics[0].configs[i].config_source, CONF_SOURCE_TOPIC);
@@ -314,10 +242,11 @@ test_no_time(void **state)
     request.topics = &t;
     request.topics_count = 1;
     request.timeout_ms = 0;
-    assert_int_equal(decide_create_topics(&context, &request, &records, &response), 0);
+    assert_int_equal(decide_create_topics(&decide_context, &request, &decide_records, &response),
+                     0);
     assert_int_equal(response.topics[0].error_code, KERR_REQUEST_TIMED_OUT);
     assert_null(response.topics[0].error_message.ptr);
-    assert_int_equal(records.count, 0);
+    assert_int_equal(decide_records.count, 0);
 }
 
 /* ---- deletion ---- */
@@ -331,8 +260,9 @@ static DeleteTopicsResponse delete (DeleteTopicsRequestTopic *items, int32_t cou
     request.topics = items;
     request.topics_count = count;
     request.timeout_ms = 1000;
-    record_list_init(&records, arena);
-    assert_int_equal(decide_delete_topics(&context, &request, &records, &response), 0);
+    record_list_init(&decide_records, decide_arena);
+    assert_int_equal(decide_delete_topics(&decide_context, &request, &decide_records, &response),
+                     0);
     return response;
 }
 
@@ -358,8 +288,8 @@ test_deletes(void **state)
 
     (void)state;
     (void)create(&made, 1, false);
-    apply_all();
-    id = image_topic_id(image_topic_by_name(&writer.now, STRVIEW("a")));
+    decide_apply();
+    id = image_topic_id(image_topic_by_name(&decide_writer.now, STRVIEW("a")));
     items[0] = by(NULL, none);
     items[1] = by("a", id);
     r = delete (items, 2);
@@ -370,20 +300,20 @@ test_deletes(void **state)
     r = delete (items, 2);
     assert_int_equal(r.responses_count, 1);
     assert_int_equal(r.responses[0].error_code, KERR_INVALID_REQUEST);
-    assert_int_equal(records.count, 0);
+    assert_int_equal(decide_records.count, 0);
     items[2] = by(NULL, id); /* twice by name, once by id: the id deletes it */
     r = delete (items, 3);
     assert_int_equal(r.responses_count, 2);
     assert_int_equal(r.responses[0].error_code + r.responses[1].error_code, KERR_INVALID_REQUEST);
-    assert_int_equal(records.count, 1);
+    assert_int_equal(decide_records.count, 1);
     items[1] = by(NULL, id); /* by name and by id: refused once, with both */
     r = delete (items, 2);
     assert_int_equal(r.responses_count, 1);
     assert_int_equal(r.responses[0].error_code, KERR_INVALID_REQUEST);
     assert_true(strview_equal(r.responses[0].name, STRVIEW("a")));
     assert_true(uuid_equal(r.responses[0].topic_id, id));
-    assert_int_equal(records.count, 0);
-    context.delete_enabled = false;
+    assert_int_equal(decide_records.count, 0);
+    decide_context.delete_enabled = false;
     r = delete (items, 1);
     assert_int_equal(r.responses[0].error_code, KERR_TOPIC_DELETION_DISABLED);
 }
@@ -412,8 +342,9 @@ grow(const char *name, int32_t count, int32_t lists, int32_t *broker_ids, int32_
     request.topics = &t;
     request.topics_count = 1;
     request.timeout_ms = 1000;
-    record_list_init(&records, arena);
-    assert_int_equal(decide_create_partitions(&context, &request, &records, &response), 0);
+    record_list_init(&decide_records, decide_arena);
+    assert_int_equal(
+        decide_create_partitions(&decide_context, &request, &decide_records, &response), 0);
     assert_int_equal(response.results_count, 1);
     return response.results[0].error_code;
 }
@@ -426,7 +357,7 @@ test_growth(void **state)
 
     (void)state;
     (void)create(&made, 1, false);
-    apply_all();
+    decide_apply();
     assert_int_equal(grow("none", 3, -1, NULL, 0), KERR_UNKNOWN_TOPIC_OR_PARTITION);
     assert_int_equal(grow("a", 2, -1, NULL, 0), KERR_INVALID_PARTITIONS);
     assert_int_equal(grow("a", -1, -1, NULL, 0), KERR_INVALID_PARTITIONS);
@@ -437,9 +368,9 @@ test_growth(void **state)
     assert_int_equal(grow("a", 3, 1, one, 2), KERR_INVALID_REPLICA_ASSIGNMENT);
     assert_int_equal(grow("a", 3, 1, unknown, 1), KERR_INVALID_REPLICA_ASSIGNMENT);
     assert_int_equal(grow("a", 4, 2, one, 1), 0);
-    assert_int_equal(records.count, 2);
+    assert_int_equal(decide_records.count, 2);
     assert_int_equal(grow("a", 6, -1, NULL, 0), 0);
-    assert_int_equal(records.count, 4);
+    assert_int_equal(decide_records.count, 4);
 }
 
 /* ---- placement ---- */
@@ -451,7 +382,7 @@ test_placement(void **state)
                                   {3, STRVIEW("y"), false}, {4, STRVIEW("y"), false},
                                   {5, STRVIEW("z"), false}, {6, STRVIEW("z"), true}};
     int32_t leaders[7] = {0}, replicas[7] = {0};
-    Placer *placer = placer_new(brokers, 6, &seq, arena);
+    Placer *placer = placer_new(brokers, 6, &decide_random, decide_arena);
 
     (void)state;
     assert_non_null(placer);
@@ -479,7 +410,7 @@ test_placement(void **state)
     }
     for (int32_t i = 0; i < 6; i++)
         brokers[i].fenced = true;
-    placer = placer_new(brokers, 6, &seq, arena);
+    placer = placer_new(brokers, 6, &decide_random, decide_arena);
     assert_non_null(placer_fault(placer, 1));
 }
 
@@ -493,14 +424,14 @@ test_producer_ids(void **state)
     allocate_producer_ids_request_init(&request);
     request.broker_id = 1;
     request.broker_epoch = 12;
-    assert_int_equal(decide_producer_ids(&context, &request, &records, &response), 0);
+    assert_int_equal(decide_producer_ids(&decide_context, &request, &decide_records, &response), 0);
     assert_int_equal(response.error_code, KERR_STALE_BROKER_EPOCH);
     request.broker_epoch = 11;
-    assert_int_equal(decide_producer_ids(&context, &request, &records, &response), 0);
+    assert_int_equal(decide_producer_ids(&decide_context, &request, &decide_records, &response), 0);
     assert_int_equal(response.producer_id_start, 0);
     assert_int_equal(response.producer_id_len, 1000);
-    apply_all();
-    assert_int_equal(decide_producer_ids(&context, &request, &records, &response), 0);
+    decide_apply();
+    assert_int_equal(decide_producer_ids(&decide_context, &request, &decide_records, &response), 0);
     assert_int_equal(response.producer_id_start, 1000);
 }
 
@@ -508,16 +439,16 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_names, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_several_topics, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_assignments, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_configs, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_no_time, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_deletes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_growth, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_placement, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_producer_ids, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_names, decide_setup, decide_teardown),
+        cmocka_unit_test_setup_teardown(test_counts, decide_setup, decide_teardown),
+        cmocka_unit_test_setup_teardown(test_several_topics, decide_setup, decide_teardown),
+        cmocka_unit_test_setup_teardown(test_assignments, decide_setup, decide_teardown),
+        cmocka_unit_test_setup_teardown(test_configs, decide_setup, decide_teardown),
+        cmocka_unit_test_setup_teardown(test_no_time, decide_setup, decide_teardown),
+        cmocka_unit_test_setup_teardown(test_deletes, decide_setup, decide_teardown),
+        cmocka_unit_test_setup_teardown(test_growth, decide_setup, decide_teardown),
+        cmocka_unit_test_setup_teardown(test_placement, decide_setup, decide_teardown),
+        cmocka_unit_test_setup_teardown(test_producer_ids, decide_setup, decide_teardown),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

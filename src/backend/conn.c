@@ -13,6 +13,7 @@
  *   C2  a frame above LIMIT_SMALL_REQUEST_BYTES is read only while the gate gave its bytes, and one
  *       at a time
  *   C3  answers leave in the order of the requests (pending.c)
+ *   C4  while the client is throttled nothing is begun and nothing is read; what was begun goes on
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -26,6 +27,7 @@
 #include "backend/frame_int.h"
 #include "backend/gate_int.h"
 #include "backend/pending_int.h"
+#include "backend/quota_int.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/limits.h"
@@ -67,6 +69,7 @@ typedef struct Connection {
     Pending pending;
     bool readable, writable;
     bool hung_up;   /* the client sends no more (maybe more is in the socket) */
+    bool gone;      /* and reads no more */
     bool eof;       /* everything it sent was read */
     bool stopping;  /* SIGTERM: what was begun is finished, nothing else */
     bool refused;   /* a bad frame: read no further */
@@ -77,10 +80,18 @@ typedef struct Connection {
     int64_t active_us; /* when bytes last moved */
     int64_t now_us;
     const char *title_api; /* what the title shows: API that waits; NULL: idle */
+    bool title_throttled;
     uint64_t requests;
 } Connection;
 
 static Connection cn;
+
+/* [C4] */
+static bool
+is_muted(void)
+{
+    return cn.now_us < cn.conn.muted_until_us;
+}
 
 /* ---- boxes ------------------------------------------------------------------------------------- */
 
@@ -201,7 +212,8 @@ take_frame(void)
         refuse_frame(size);
         return;
     case FRAME_LARGE:
-        (void)begin_large(size); /* not now: tried again each turn */
+        if (!is_muted())             /* its memory would lie idle */
+            (void)begin_large(size); /* not now: tried again each turn */
         return;
     case FRAME_WHOLE:
         break;
@@ -270,6 +282,7 @@ settle(Request *rq, ReqResult result)
         ot_assert(rq->handler->finish != NULL);
         return;
     case REQ_SILENT:
+        quota_charge_silent(rq);
         rq->out = (OutMsg){0};
         pending_set(&cn.pending, rq, PENDING_READY);
         return;
@@ -308,12 +321,13 @@ start_held(void)
     ErrInfo err;
     bool beside = frame_api_key(box->frame, box->size) == API_Produce;
 
-    if (!pending_may_start(&cn.pending, beside))
+    if (is_muted() || !pending_may_start(&cn.pending, beside))
         return false;
     cn.held = NULL;
     cn.trimmed = false;
     cn.requests++;
     rq->received_us = rq->now_us = cn.now_us;
+    rq->frame_bytes = box->size;
     pending_push(&cn.pending, rq, beside);
     slot_count_add(SLOT_COUNT_REQUESTS, 1);
     stat_add(STAT_REQUESTS, 1);
@@ -325,6 +339,7 @@ start_held(void)
         arena_set_cap(rq->arena, LIMIT_BACKEND_BASE_BYTES +
                                      (size_t)rq->head.api->memory_factor * (size_t)box->size);
     show_activity(rq);
+    quota_begin(rq);
     settle(rq, rq->handler->start(rq));
     return true;
 }
@@ -427,7 +442,7 @@ work(void)
         }
         moved |= send_ready();
         if (cn.held == NULL && cn.readable && !cn.refused && !cn.stopping && !cn.over &&
-            !cn.gate_wait)
+            !cn.gate_wait && !is_muted())
             moved |= read_some();
     } while (moved && !cn.over);
     /* What the client sent before it hung up is begun in its order, as in Kafka; then it is over. */
@@ -446,15 +461,24 @@ on_socket(int fd, uint32_t events, void *arg)
         cn.writable = true;
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         cn.hung_up = true;
+    if (events & (EPOLLHUP | EPOLLERR))
+        cn.gone = true;
 }
 
 static void
-set_title(const char *api)
+set_title(const char *api, bool throttled)
 {
+    const char *user = cn.conn.principal + sizeof "User:" - 1;
+    int64_t ms = (cn.conn.muted_until_us - cn.now_us) / 1000;
+
     cn.title_api = api;
-    title_set("%s %s %s %s%s", cn.conn.endpoint->name, cn.conn.peer,
-              cn.conn.principal + sizeof "User:" - 1, api == NULL ? "idle" : api,
-              api == NULL ? "" : " waiting");
+    cn.title_throttled = throttled;
+    if (throttled)
+        title_set("%s %s %s throttled %lldms", cn.conn.endpoint->name, cn.conn.peer, user,
+                  (long long)ms);
+    else
+        title_set("%s %s %s %s%s", cn.conn.endpoint->name, cn.conn.peer, user,
+                  api == NULL ? "idle" : api, api == NULL ? "" : " waiting");
 }
 
 /* What is waited for, for ps and the shell; when to wake up at the latest. */
@@ -467,8 +491,12 @@ prepare_wait(WaitEvent *ret_event)
     const char *api = NULL;
 
     *ret_event = WAIT_EV_CLIENT_READ;
+    if (is_muted() && cn.conn.muted_until_us < deadline)
+        deadline = cn.conn.muted_until_us;
     if (head == NULL) {
-        slot_set_activity_state(ACTIVITY_IDLE);
+        slot_set_activity_state(is_muted() ? ACTIVITY_THROTTLED : ACTIVITY_IDLE);
+        if (is_muted())
+            *ret_event = WAIT_EV_QUOTA_THROTTLE;
         if (!cn.trimmed && cn.active_us + IDLE_TRIM_US < deadline)
             deadline = cn.active_us + IDLE_TRIM_US;
     } else if (head->state == PENDING_READY) {
@@ -479,8 +507,8 @@ prepare_wait(WaitEvent *ret_event)
         *ret_event = head->rq->wait_event;
         api = head->rq->head.api->name;
     }
-    if (api != cn.title_api)
-        set_title(api);
+    if (api != cn.title_api || (head == NULL && is_muted()) != cn.title_throttled)
+        set_title(api, head == NULL && is_muted());
     if (cn.conn.idle != NULL && cn.conn.idle_at_us < deadline)
         deadline = cn.conn.idle_at_us;
     for (int i = 0; i < cn.pending.count; i++) {
@@ -532,6 +560,8 @@ wait_turn(void)
     uint32_t why = mainloop_wait(deadline, event);
 
     cn.now_us = clock_mono_us();
+    if (cn.gone && is_muted())
+        cn.over = true; /* what it still sent is not begun: nobody is left to be told */
     fd_cache_sweep();
     if (why & WOKE_INTERRUPT)
         take_interrupts();
@@ -583,8 +613,30 @@ conn_open(const BackendStart *start)
     if (!cn.conn.endpoint->is_unix)
         net_set_nodelay(start->fd);
     stat_add(STAT_CONNECTIONS, 1);
-    set_title(NULL);
+    set_title(NULL, false);
     return true;
+}
+
+/* An address that opens too many connections: this one is held unread for a while, then closed. */
+static void
+hold_back(void)
+{
+    int32_t ms = quota_connection_ms(&cn.conn, cn.now_us);
+
+    if (ms == 0)
+        return;
+    stat_add(STAT_CONNECTIONS_REFUSED, 1);
+    snprintf(cn.conn.close_reason, sizeof cn.conn.close_reason,
+             "too many connections a second from this address, held for %d ms", ms);
+    cn.conn.muted_until_us = cn.now_us + (int64_t)ms * 1000;
+    slot_set_activity_state(ACTIVITY_THROTTLED);
+    set_title(NULL, true);
+    while (is_muted() && !cn.gone && !interrupt_pending(INTERRUPT_TERMINATE) &&
+           !interrupt_pending(INTERRUPT_ORPHANED)) {
+        (void)mainloop_wait(cn.conn.muted_until_us, WAIT_EV_QUOTA_THROTTLE);
+        cn.now_us = clock_mono_us();
+    }
+    cn.over = true;
 }
 
 static void
@@ -625,13 +677,11 @@ conn_serve(const BackendStart *start)
 {
     if (!conn_open(start))
         exit(1);
-    for (;;) {
+    hold_back();
+    while (!cn.over) {
         work();
-        if (cn.over)
-            break;
-        wait_turn();
-        if (cn.over)
-            break;
+        if (!cn.over)
+            wait_turn();
     }
     conn_close();
 }

@@ -29,6 +29,7 @@ struct Conn {
     char software_name[64];             /* of ApiVersions 3+; "" unknown */
     char software_version[64];
     char close_reason[CONN_REASON_MAX]; /* why the connection ends; "": the client hung up */
+    int64_t muted_until_us;             /* a quota was hit: nothing is begun or read until then */
     void (*idle)(void);                 /* of a handler: called once at idle_at_us; NULL: none */
     int64_t idle_at_us;
 };

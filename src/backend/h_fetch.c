@@ -15,6 +15,7 @@
 
 #include "backend/conn_int.h"
 #include "backend/dispatch_int.h"
+#include "backend/quota_int.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/conf.h"
 #include "ottla/common/errlist.h"
@@ -22,6 +23,10 @@
 /* Partitions that got no wait node are looked at so often: at most 5 % of a core. */
 #define POLL_US          (20 * 1000)
 #define POLL_US_PER_PART 4
+
+/* What an answer has beside its records, for quotas. */
+#define ANSWER_HEAD_BYTES 24
+#define ANSWER_PART_BYTES 48
 
 /* More entries than this are refused: the default of max.partitions, and a bound of memory. */
 #define FETCH_ENTRIES_MAX 100000
@@ -366,9 +371,41 @@ answer_news(Request *rq, FetchContext *ctx, FetchHold *hold)
     return result;
 }
 
+/* Bytes of the answer, as far as quotas are concerned. */
+static int64_t
+answer_bytes(const FetchPartList *list)
+{
+    int64_t bytes = ANSWER_HEAD_BYTES;
+
+    for (int32_t i = 0; i < list->count; i++) {
+        const FetchRead *r = &list->reads[i];
+
+        if (r->slice.len > 0 || r->error != 0)
+            bytes += r->slice.len + ANSWER_PART_BYTES;
+    }
+    return bytes;
+}
+
+/*
+ * The client is over a quota: it gets nothing, and its partitions stay as they were. A full fetch that
+ * would have become a session becomes none (Kafka's clients ask anew).
+ */
+static ReqResult
+answer_throttled(Request *rq, const FetchContext *ctx, FetchHold *hold)
+{
+    ReqResult result =
+        fetch_answer_send(rq, &(FetchAnswer){.session_id = hold == NULL ? 0 : ctx->session_id});
+
+    if (hold != NULL)
+        session_leave(hold, rq->now_us);
+    return result;
+}
+
 static ReqResult
 fetch_answer(Request *rq, FetchContext *ctx, FetchHold *hold)
 {
+    if (!rq->quota_exempt && quota_fetch(rq, answer_bytes(&ctx->list)))
+        return answer_throttled(rq, ctx, hold);
     return hold == NULL ? answer_whole(rq, ctx) : answer_news(rq, ctx, hold);
 }
 
@@ -504,7 +541,7 @@ fetch_first(Request *rq, FetchContext *ctx, FetchHold *hold, const FetchSummary 
 /* ---- start -------------------------------------------------------------------------------------- */
 
 static void
-args_set(FetchContext *ctx, const Request *rq)
+args_set(FetchContext *ctx, Request *rq)
 {
     const FetchRequest *req = &ctx->req;
     int16_t version = rq->head.api_version;
@@ -521,6 +558,8 @@ args_set(FetchContext *ctx, const Request *rq)
         .max_bytes = req->max_bytes < cap ? req->max_bytes : (int32_t)cap,
         .arena = rq->arena,
     };
+    rq->quota_exempt = replica >= 0; /* a follower */
+    ctx->args.max_bytes = quota_fetch_cap(rq, ctx->args.max_bytes);
     ctx->args.min_bytes =
         req->min_bytes < ctx->args.max_bytes ? req->min_bytes : ctx->args.max_bytes;
 }

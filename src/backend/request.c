@@ -9,12 +9,14 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "backend/conn_int.h"
+#include "backend/quota_int.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/err.h"
 
-#define RESPONSE_HEADER_MAX 9 /* frame size, correlation id, tagged fields */
+#define RESPONSE_HEADER_MAX (9 + 4) /* frame size, correlation id, tagged fields; throttle time */
 
 ReqResult
 request_close(Request *rq, const char *format, ...)
@@ -60,20 +62,38 @@ queue_frame(Request *rq, const FrameOut *frame)
     return REQ_DONE;
 }
 
+/* The field of an answer that says for how long its client is throttled; NULL: the version has none. */
+static const FieldDesc *
+throttle_field(const MessageDesc *desc, int16_t version)
+{
+    for (uint32_t i = 0; i < desc->body->fields_count; i++) {
+        const FieldDesc *f = &desc->body->fields[i];
+
+        if (strcmp(f->name, "throttleTimeMs") == 0)
+            return version >= f->versions.lo && version <= f->versions.hi ? f : NULL;
+    }
+    return NULL;
+}
+
 ReqResult
-request_respond_version(Request *rq, const MessageDesc *desc, const void *msg, int16_t version)
+request_respond_version(Request *rq, const MessageDesc *desc, void *msg, int16_t version)
 {
     FrameBody body = {.desc = desc, .msg = msg, .version = version};
+    const FieldDesc *field;
     FrameOut frame;
     ErrInfo err;
 
+    quota_charge(rq);
+    field = rq->throttle_ms > 0 ? throttle_field(desc, version) : NULL;
+    if (field != NULL)
+        memcpy((char *)msg + field->pos, &rq->throttle_ms, sizeof rq->throttle_ms);
     if (frame_encode_response(&rq->head, &body, &frame, rq->arena, &err) < 0)
         return request_close(rq, "cannot answer: %s", err.text);
     return queue_frame(rq, &frame);
 }
 
 ReqResult
-request_respond(Request *rq, const MessageDesc *desc, const void *msg)
+request_respond(Request *rq, const MessageDesc *desc, void *msg)
 {
     return request_respond_version(rq, desc, msg, rq->head.api_version);
 }
@@ -81,6 +101,8 @@ request_respond(Request *rq, const MessageDesc *desc, const void *msg)
 ReqResult
 request_respond_body(Request *rq, BytesView body)
 {
+    const MessageDesc *desc = message_find_by_number(MESSAGE_RESPONSE, rq->head.api->key);
+    const FieldDesc *field = throttle_field(desc, rq->head.api_version);
     uint8_t *head = arena_alloc(rq->arena, RESPONSE_HEADER_MAX);
     size_t used = 8;
 
@@ -89,6 +111,15 @@ request_respond_body(Request *rq, BytesView body)
     if (frame_response_header_version(rq->head.api, rq->head.api_version) == 1)
         head[used++] = 0; /* no tagged fields */
     ot_assert(body.len <= INT32_MAX - RESPONSE_HEADER_MAX);
+    if (field == &desc->body->fields[0] && body.len >= 4) { /* then it is the first of the body */
+        rq->throttle_ms = (int32_t)wire_load32(body.ptr);
+        quota_charge(rq);
+        wire_store32(head + used, (uint32_t)rq->throttle_ms);
+        used += 4;
+        body = (BytesView){body.ptr + 4, body.len - 4};
+    } else {
+        quota_charge(rq);
+    }
     wire_store32(head, (uint32_t)body.len + (uint32_t)used - 4);
     wire_store32(head + 4, (uint32_t)rq->head.correlation_id);
     outmsg_add_mem(&rq->out, head, used);

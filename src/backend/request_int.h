@@ -59,6 +59,7 @@ struct Request {
     /* Set by the connection. */
     Conn *conn;          /* listener, principal: conn_int.h */
     Arena *arena;        /* capped: request_grow raises the cap */
+    int32_t frame_bytes; /* of the whole request without its size */
     int64_t received_us; /* monotonic clock when the frame was complete */
     int64_t now_us;      /* monotonic clock of this call of start or finish */
     bool rescan;         /* finish: look at everything anew */
@@ -69,7 +70,13 @@ struct Request {
     WaitEvent wait_event; /* while pending: what others see it waiting for */
     void *state;          /* its own, from the arena */
     void (*release)(Request *rq);
-    bool failed; /* for statistics: the answer holds an error */
+    bool failed;         /* for statistics: the answer holds an error */
+    bool quota_exempt;   /* of a cluster member: nothing is charged */
+    int32_t throttle_ms; /* what the answer says; a handler sets it before the answer, if at all */
+
+    /* Of quota.c. */
+    struct QuotaLimits *limits; /* NULL: the client is not limited */
+    bool charged;
 
     OutMsg out; /* the answer */
 };
@@ -83,17 +90,20 @@ bool request_read(Request *rq, const MessageDesc *desc, void *ret)
     __attribute__((warn_unused_result));
 
 /*
- * Encodes the answer: &x_response_desc and its struct, in the version of the request. Records that
- * are file slices leave by sendfile; their descriptors must stay open until rq->release.
+ * Charges the request to its client's quotas, and encodes the answer: &x_response_desc and its struct,
+ * whose throttle time is set here, in the version of the request. Records that are file slices leave by
+ * sendfile; their descriptors must stay open until rq->release.
  * REQ_DONE, or REQ_CLOSE when it cannot be encoded.
  */
-ReqResult request_respond(Request *rq, const MessageDesc *desc, const void *msg);
+ReqResult request_respond(Request *rq, const MessageDesc *desc, void *msg);
 
 /* The same in another version (ApiVersions). */
-ReqResult request_respond_version(Request *rq, const MessageDesc *desc, const void *msg,
-                                  int16_t version);
+ReqResult request_respond_version(Request *rq, const MessageDesc *desc, void *msg, int16_t version);
 
-/* An answer body that is encoded already (of the controller), in memory that lives long enough. */
+/*
+ * An answer body that is encoded already (of the controller), in memory that lives long enough. The
+ * larger throttle time counts, ours or that in the body.
+ */
 ReqResult request_respond_body(Request *rq, BytesView body);
 
 /*

@@ -53,7 +53,10 @@
     X(STAT_BULK_RECLAIMED, "bulk_reclaimed")                   \
     X(STAT_METADATA_CHANGES, "metadata_changes")               \
     X(STAT_FILES_DELETED, "files_deleted")                     \
-    X(STAT_BACKEND_CRASHES, "backend_crashes")
+    X(STAT_BACKEND_CRASHES, "backend_crashes")                 \
+    X(STAT_THROTTLES, "throttles")                             \
+    X(STAT_THROTTLE_MS, "throttle_ms")                         \
+    X(STAT_QUOTA_TABLE_FULL, "quota_table_full")
 
 typedef enum Stat {
 #define STAT_ENUM(constant, name) constant,

@@ -35,6 +35,8 @@
       "robust lock; a session in doubt is closed by the next owner")                          \
     X(backend_gate, "each slot its own word", "backends",                                     \
       "a word counts while its generation lives")                                             \
+    X(quota_usage, "backends by CAS", "backends",                                             \
+      "single words; a death loses or leaves its own amount")                                 \
     X(producer_ids, "backends by CAS", "backends", "one word; ids in flight are lost, harmless")
 
 #endif

@@ -1,0 +1,186 @@
+/*
+ * test_quota_table.c - what is used of quotas, counted by forked backends at once
+ *
+ * Proves that accounts are kept apart, that no amount is lost between processes, that killed ones lose
+ * at most the amount in their hands, that a full table refuses instead of mixing accounts, and that
+ * places of accounts nobody uses any more are given away without old amounts.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "backend/quota_table_int.h"
+#include "ipc/shm_kit.h"
+#include "ottla/backend/quota.h"
+#include "ottla/ipc/atomics.h"
+#include "ottla/ipc/region.h"
+
+#define SECOND   INT64_C(1000000)
+#define NOW      (1000 * SECOND)
+#define ADDERS   6
+#define ADDS     20000
+#define ACCOUNTS 8
+
+static const RateSpans spans = {.windows = 11, .window_us = SECOND};
+static ShmLimits limits;
+
+/* The table lies in a region of its own: it is larger than the kit's scratch. */
+static RegionRow row = {"quota_usage", quota_usage_shm_size, quota_usage_shm_init, "", "", ""};
+static Region region;
+
+/* In kit_scratch. */
+typedef struct Board {
+    AtomicU64 added[ACCOUNTS]; /* before it is in the table */
+    AtomicU64 done[ACCOUNTS];  /* after */
+} Board;
+
+static int
+setup(void **state)
+{
+    if (kit_setup(state) != 0)
+        return 1;
+    kit_limits(&limits);
+    memset(kit_scratch, 0, sizeof(Board));
+    return region_map(&row, 1, &limits, &region, NULL);
+}
+
+static int
+teardown(void **state)
+{
+    region_unmap(&region);
+    return kit_teardown(state);
+}
+
+static uint64_t
+account(int n)
+{
+    char name[16];
+    int len = 0;
+
+    for (name[len++] = 'c'; n > 0; n /= 10)
+        name[len++] = (char)('0' + n % 10);
+    return quota_account(0, (StrView){name, len}, (StrView){NULL, 0});
+}
+
+static int64_t
+total_at(uint64_t who, int64_t now_us)
+{
+    QuotaBucket *bucket = quota_bucket_find(who, &spans, now_us);
+
+    return bucket == NULL ? -1 : quota_bucket_sum(bucket, &spans, now_us).total;
+}
+
+static void
+add(uint64_t who, int64_t amount, int64_t now_us)
+{
+    QuotaBucket *bucket = quota_bucket_find(who, &spans, now_us);
+
+    assert_non_null(bucket);
+    quota_bucket_add(bucket, &spans, amount, now_us);
+}
+
+static void
+test_accounts(void **state)
+{
+    StrView none = {NULL, 0}, empty = STRVIEW(""), a = STRVIEW("a");
+
+    (void)state;
+    assert_true(quota_account(0, a, none) != quota_account(1, a, none));
+    assert_true(quota_account(0, a, none) != quota_account(0, none, a));
+    assert_true(quota_account(0, none, none) != quota_account(0, empty, none));
+    assert_true(quota_account(0, a, empty) != quota_account(0, a, none));
+    assert_true(quota_account(0, a, a) == quota_account(0, a, a));
+    add(account(1), 5, NOW);
+    add(account(2), 7, NOW);
+    add(account(1), 6, NOW + SECOND);
+    assert_int_equal(total_at(account(1), NOW + SECOND), 11);
+    assert_int_equal(total_at(account(2), NOW + SECOND), 7);
+    add(account(1), -6, NOW + SECOND); /* taken back */
+    assert_int_equal(total_at(account(1), NOW + SECOND), 5);
+    add(account(1), -5, NOW + 2 * SECOND); /* another window: nothing is in it */
+    assert_int_equal(total_at(account(1), NOW + 2 * SECOND), 5);
+}
+
+static void
+adder(void *arg)
+{
+    Board *board = kit_scratch;
+
+    (void)arg;
+    for (int i = 0; i < ADDS; i++) {
+        int n = i % ACCOUNTS;
+
+        atomic_u64_add(&board->added[n], 3);
+        add(account(n), 3, NOW + i % 4 * SECOND);
+        atomic_u64_add(&board->done[n], 3);
+    }
+}
+
+/* Some add to the end, some are killed on the way. */
+static void
+test_processes(void **state)
+{
+    const Board *board = kit_scratch;
+    pid_t pids[ADDERS];
+
+    (void)state;
+    for (int i = 0; i < ADDERS; i++)
+        pids[i] = kit_fork(adder, NULL);
+    for (int i = 0; i < 2; i++) {
+        kit_pause_us(1000);
+        kit_kill(pids[i]);
+    }
+    for (int i = 2; i < ADDERS; i++)
+        kit_join(pids[i]);
+    for (int n = 0; n < ACCOUNTS; n++) {
+        int64_t total = total_at(account(n), NOW + 4 * SECOND);
+
+        assert_true(total >= (int64_t)atomic_u64_load(&board->done[n]));
+        assert_true(total <= (int64_t)atomic_u64_load(&board->added[n]));
+        assert_true(total >= (ADDERS - 2) * ADDS / ACCOUNTS * INT64_C(3));
+    }
+}
+
+static void
+test_full(void **state)
+{
+    int64_t later = NOW + 30 * SECOND;
+    int taken = 0, refused = 0;
+
+    (void)state;
+    for (int n = 0; n < 20000; n++) {
+        QuotaBucket *bucket = quota_bucket_find(account(n), &spans, NOW);
+
+        if (bucket == NULL) {
+            refused++;
+            continue;
+        }
+        quota_bucket_add(bucket, &spans, n + 1, NOW);
+        taken++;
+    }
+    assert_true(taken >= 1000 && refused > 0);
+    for (int n = 0; n < 20000; n++) { /* nobody's amounts got mixed */
+        int64_t total = total_at(account(n), NOW);
+
+        assert_true(total == -1 || total == n + 1);
+    }
+    for (int n = 20000; n < 20500; n++) /* all old ones are given away, and begin at nothing */
+        assert_int_equal(total_at(account(n), later), 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_accounts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_processes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_full, setup, teardown)};
+
+    return cmocka_run_group_tests_name("quota_table", tests, NULL, NULL);
+}

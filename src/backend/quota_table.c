@@ -13,9 +13,9 @@
  * Runs in: backend.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "backend/quota_table_int.h"
+#include "ottla/backend/quota_table.h"
 
-#include "ottla/backend/quota.h"
+#include "backend/quota_table_int.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/hash.h"
 #include "ottla/common/random.h"

@@ -17,7 +17,7 @@
 
 #include "backend/quota_table_int.h"
 #include "ipc/shm_kit.h"
-#include "ottla/backend/quota.h"
+#include "ottla/backend/quota_table.h"
 #include "ottla/ipc/atomics.h"
 #include "ottla/ipc/region.h"
 

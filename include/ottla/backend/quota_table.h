@@ -1,10 +1,10 @@
 /*
- * quota.h - the region of what clients have used of their quotas
+ * quota_table.h - the region of what clients have used of their quotas
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef OTTLA_BACKEND_QUOTA_H
-#define OTTLA_BACKEND_QUOTA_H
+#ifndef OTTLA_BACKEND_QUOTA_TABLE_H
+#define OTTLA_BACKEND_QUOTA_TABLE_H
 
 #include "ottla/ipc/region.h"
 

@@ -24,6 +24,8 @@ static const Handler handlers[] = {
     {API_CreatePartitions, forward_start, forward_finish, forward_drop},
     {API_DescribeClientQuotas, h_describe_client_quotas_start, NULL, NULL},
     {API_AlterClientQuotas, forward_start, forward_finish, forward_drop},
+    {API_DescribeUserScramCredentials, h_describe_users_start, NULL, NULL},
+    {API_AlterUserScramCredentials, forward_start, forward_finish, forward_drop},
     {API_DescribeCluster, h_describe_cluster_start, NULL, NULL},
     {API_DescribeProducers, h_describe_producers_start, NULL, NULL},
     {API_GetTelemetrySubscriptions, h_telemetry_start, NULL, NULL},

@@ -42,6 +42,7 @@ void h_init_producer_id_drop(Request *rq);
 ReqResult h_delete_records_start(Request *rq);
 ReqResult h_describe_producers_start(Request *rq);
 ReqResult h_telemetry_start(Request *rq);
+ReqResult h_describe_users_start(Request *rq);
 ReqResult forward_start(Request *rq); /* what forward_apis.c lists */
 ReqResult forward_finish(Request *rq);
 void forward_drop(Request *rq);

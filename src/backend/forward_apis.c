@@ -11,6 +11,7 @@
 #include "backend/names_int.h"
 #include "ottla/common/errlist.h"
 #include "ottla/protocol/msg_alter_client_quotas.h"
+#include "ottla/protocol/msg_alter_user_scram_credentials.h"
 #include "ottla/protocol/msg_create_partitions.h"
 #include "ottla/protocol/msg_create_topics.h"
 #include "ottla/protocol/msg_delete_topics.h"
@@ -119,6 +120,31 @@ fail_quotas(Request *rq, const void *msg, int16_t code)
     return request_respond(rq, &alter_client_quotas_response_desc, &out);
 }
 
+/* ---- users ---- */
+
+static ReqResult
+fail_users(Request *rq, const void *msg, int16_t code)
+{
+    const AlterUserScramCredentialsRequest *in = msg;
+    int32_t count = in->deletions_count + in->upsertions_count;
+    AlterUserScramCredentialsResponse out;
+
+    alter_user_scram_credentials_response_init(&out);
+    out.results = arena_calloc(rq->arena, (size_t)count, sizeof *out.results);
+    if (out.results == NULL)
+        return no_memory(rq);
+    for (int32_t i = 0; i < count; i++) {
+        AlterUserScramCredentialsResponseResult *to = &out.results[out.results_count++];
+
+        alter_user_scram_credentials_response_result_init(to);
+        to->user = name_echo(rq->arena, i < in->deletions_count
+                                            ? in->deletions[i].name
+                                            : in->upsertions[i - in->deletions_count].name);
+        to->error_code = code;
+    }
+    return request_respond(rq, &alter_user_scram_credentials_response_desc, &out);
+}
+
 /* ---- the table ---- */
 
 static const ForwardRow rows[] = {
@@ -126,6 +152,7 @@ static const ForwardRow rows[] = {
     {&delete_topics_request_desc, fail_delete},
     {&create_partitions_request_desc, fail_grow},
     {&alter_client_quotas_request_desc, fail_quotas},
+    {&alter_user_scram_credentials_request_desc, fail_users},
 };
 
 const ForwardRow *

@@ -15,6 +15,7 @@
 #include "ottla/common/random.h"
 #include "ottla/protocol/msg_allocate_producer_ids.h"
 #include "ottla/protocol/msg_alter_client_quotas.h"
+#include "ottla/protocol/msg_alter_user_scram_credentials.h"
 #include "ottla/protocol/msg_create_partitions.h"
 #include "ottla/protocol/msg_create_topics.h"
 #include "ottla/protocol/msg_delete_topics.h"
@@ -43,6 +44,12 @@ typedef struct DecideContext {
     void *pick_arg;
 } DecideContext;
 
+/* What becomes of an item of a request. */
+typedef struct Verdict {
+    int16_t code; /* 0: fine */
+    const char *text;
+} Verdict;
+
 /*
  * Each fills the response (its memory in the arena) and appends to records what must be written, nothing
  * when the request only validates. OT_E_NO_MEMORY: nothing was decided.
@@ -57,6 +64,8 @@ int decide_producer_ids(const DecideContext *c, const AllocateProducerIdsRequest
                         RecordList *records, AllocateProducerIdsResponse *ret);
 int decide_alter_client_quotas(const DecideContext *c, const AlterClientQuotasRequest *in,
                                RecordList *records, AlterClientQuotasResponse *ret);
+int decide_alter_scram(const DecideContext *c, const AlterUserScramCredentialsRequest *in,
+                       RecordList *records, AlterUserScramCredentialsResponse *ret);
 
 /* ---- shared by topics and partitions ---- */
 

@@ -27,11 +27,6 @@ typedef struct Alteration {
     int32_t serial; /* in the request */
 } Alteration;
 
-typedef struct Verdict {
-    int16_t code;
-    const char *text; /* NULL: fine */
-} Verdict;
-
 static const Verdict fine;
 
 static Verdict

@@ -18,6 +18,7 @@ RUN_OF(delete_topics)
 RUN_OF(create_partitions)
 RUN_OF(producer_ids)
 RUN_OF(alter_client_quotas)
+RUN_OF(alter_scram)
 
 static const DecideRow rows[] = {
     {&create_topics_request_desc, &create_topics_response_desc, create_topics_run},
@@ -26,6 +27,8 @@ static const DecideRow rows[] = {
     {&allocate_producer_ids_request_desc, &allocate_producer_ids_response_desc, producer_ids_run},
     {&alter_client_quotas_request_desc, &alter_client_quotas_response_desc,
      alter_client_quotas_run},
+    {&alter_user_scram_credentials_request_desc, &alter_user_scram_credentials_response_desc,
+     alter_scram_run},
 };
 
 const DecideRow *

@@ -15,6 +15,7 @@ typedef union DecideRequest {
     CreatePartitionsRequest create_partitions;
     AllocateProducerIdsRequest producer_ids;
     AlterClientQuotasRequest alter_client_quotas;
+    AlterUserScramCredentialsRequest alter_scram;
 } DecideRequest;
 
 typedef union DecideResponse {
@@ -23,6 +24,7 @@ typedef union DecideResponse {
     CreatePartitionsResponse create_partitions;
     AllocateProducerIdsResponse producer_ids;
     AlterClientQuotasResponse alter_client_quotas;
+    AlterUserScramCredentialsResponse alter_scram;
 } DecideResponse;
 
 /* One API. run is as the decide_ functions of decide.h. */

@@ -149,7 +149,6 @@ typedef struct ImageQuotaPart {
 /* parts sorted by type; room first. The key's length. */
 size_t image_quota_key_room(const ImageQuotaPart *parts, int32_t count, StrView key);
 int32_t image_quota_key(const ImageQuotaPart *parts, int32_t count, StrView key, uint8_t *ret);
-double image_quota_value(const ImageEntry *entry);
 void image_quota_read(const ImageEntry *entry, ImageQuota *ret);
 
 static inline void

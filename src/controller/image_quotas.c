@@ -35,12 +35,6 @@ static const char *const part_names[QUOTA_PART_COUNT] = {
     [QUOTA_USER] = "user",
 };
 
-const char *
-quota_key_name(QuotaKey key)
-{
-    return key_names[key];
-}
-
 bool
 quota_key_find(StrView name, QuotaKey *ret)
 {
@@ -50,12 +44,6 @@ quota_key_find(StrView name, QuotaKey *ret)
             return true;
         }
     return false;
-}
-
-const char *
-quota_part_name(QuotaPart part)
-{
-    return part_names[part];
 }
 
 bool
@@ -123,16 +111,6 @@ image_quota_key(const ImageQuotaPart *parts, int32_t count, StrView key, uint8_t
     return (int32_t)(at - ret) + key.len;
 }
 
-double
-image_quota_value(const ImageEntry *entry)
-{
-    uint64_t bits = wire_load64(entry_value(entry).ptr);
-    double ret;
-
-    memcpy(&ret, &bits, sizeof ret);
-    return ret;
-}
-
 void
 image_quota_read(const ImageEntry *entry, ImageQuota *ret)
 {
@@ -144,7 +122,7 @@ image_quota_read(const ImageEntry *entry, ImageQuota *ret)
         at = get_text(at, &text);
     ret->entity = (BytesView){key.ptr, (int32_t)(at - key.ptr)};
     ret->key = (StrView){(const char *)at, key.len - ret->entity.len};
-    ret->value = image_quota_value(entry);
+    ret->value = value_of(entry);
     ret->map_key = key;
 }
 
@@ -188,7 +166,7 @@ image_quota(const Image *image, const QuotaEntity *entity, QuotaKey key, double 
         (BytesView){bytes, image_quota_key(parts, count, strview_from(key_names[key]), bytes)});
     if (node == NULL)
         return false;
-    *ret_value = image_quota_value(node->value);
+    *ret_value = value_of(node->value);
     return true;
 }
 

@@ -20,16 +20,12 @@ typedef enum QuotaKey {
     QUOTA_KEY_COUNT
 } QuotaKey;
 
-/* Kafka's name of a key. */
-const char *quota_key_name(QuotaKey key);
-
-/* False: no such key. */
+/* By Kafka's name. False: no such key. */
 bool quota_key_find(StrView name, QuotaKey *ret);
 
 /* In the order of their names: "client-id", "ip", "user". */
 typedef enum QuotaPart { QUOTA_CLIENT_ID, QUOTA_IP, QUOTA_USER, QUOTA_PART_COUNT } QuotaPart;
 
-const char *quota_part_name(QuotaPart part);
 bool quota_part_find(StrView name, QuotaPart *ret);
 
 /* Longest name of a user, client or ip that may have a quota, in bytes. */

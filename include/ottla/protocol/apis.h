@@ -78,8 +78,8 @@
     X(47, OffsetDelete,                 0,  0, 0, API_NEVER, BROKER,     AFTER,  8, REQUEST,  LATER)\
     X(48, DescribeClientQuotas,         0,  1, 0, 1,         BROKER,     AFTER,  8, REQUEST,  NOW)\
     X(49, AlterClientQuotas,            0,  1, 0, 1,         BOTH,       AFTER,  8, REQUEST,  NOW)\
-    X(50, DescribeUserScramCredentials, 0,  0, 0, 0,         BOTH,       AFTER,  8, REQUEST,  LATER)\
-    X(51, AlterUserScramCredentials,    0,  0, 0, 0,         BOTH,       AFTER,  8, REQUEST,  LATER)\
+    X(50, DescribeUserScramCredentials, 0,  0, 0, 0,         BOTH,       AFTER,  8, REQUEST,  NOW)\
+    X(51, AlterUserScramCredentials,    0,  0, 0, 0,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(52, Vote,                         0,  2, 0, 0,         CONTROLLER, AFTER,  8, NONE,     LATER)\
     X(53, BeginQuorumEpoch,             0,  1, 0, 1,         CONTROLLER, AFTER,  8, NONE,     LATER)\
     X(54, EndQuorumEpoch,               0,  1, 0, 1,         CONTROLLER, AFTER,  8, NONE,     LATER)\

@@ -8,23 +8,18 @@
  */
 #include "checkpoint_int.h"
 
-#include <linux/magic.h>
 #include <stdlib.h>
-#include <sys/vfs.h>
 
+#include "flush_int.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/crashpoint.h"
-#include "ottla/common/vfs.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/storage/checkpoint_files.h"
 #include "ottla/storage/logdir_state.h"
 #include "ottla/storage/plog.h"
+#include "ottla/storage/plog_commit.h"
 
-#define SYNCFS_FROM 4 /* dirty partitions from which one syncfs beats their fdatasyncs */
-
-#ifndef XFS_SUPER_MAGIC
-#define XFS_SUPER_MAGIC 0x58465342
-#endif
+#define NOTIFY_LOCK_US 1000 /* patience with one append lock */
 
 typedef struct JobList {
     PlogCheckpoint *jobs;
@@ -32,16 +27,12 @@ typedef struct JobList {
     int32_t size;
 } JobList;
 
-/* File systems whose syncfs reports what write-back lost (design.md 6). */
-static bool
-syncfs_is_reliable(int fd)
+/* Commits are not kept waiting while a checkpoint goes on. */
+static void
+serve(const CheckpointServe *between)
 {
-    struct statfs fs;
-
-    if (fstatfs(fd, &fs) != 0)
-        return false;
-    return fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC ||
-           fs.f_type == BTRFS_SUPER_MAGIC;
+    if (between != NULL)
+        between->serve(between->arg);
 }
 
 static int
@@ -84,7 +75,7 @@ begin_slot(int dir, PartitionSlot *slot, bool final, JobList *list, ErrInfo *err
 }
 
 static int
-begin_dirty(int dir, JobList *list, ErrInfo *err)
+begin_dirty(int dir, const CheckpointServe *between, JobList *list, ErrInfo *err)
 {
     bool overflow;
     int32_t next = logdir_take_dirty(dir, &overflow);
@@ -100,6 +91,7 @@ begin_dirty(int dir, JobList *list, ErrInfo *err)
             rc = begin_slot(dir, slot, false, list, err);
         else
             logdir_set_dirty_overflow(dir);
+        serve(between);
     }
     for (i = 0; overflow && i < high && rc == 0; i++) {
         PartitionSlot *slot = pslot_at(i);
@@ -126,23 +118,55 @@ begin_all(int dir, JobList *list, ErrInfo *err)
     return rc;
 }
 
+/* One by one. A partition that could not be flushed for want of descriptors stays dirty. */
 static int
-flush(int dir, const JobList *list, CheckpointReport *report, ErrInfo *err)
+flush_each(JobList *list, const CheckpointServe *between, ErrInfo *err)
+{
+    int32_t kept = 0;
+    int32_t i;
+
+    for (i = 0; i < list->count; i++) {
+        int rc = plog_checkpoint_flush(&list->jobs[i], err);
+
+        serve(between);
+        if (rc == OT_E_AGAIN)
+            plog_checkpoint_undo(&list->jobs[i]);
+        else if (rc != 0)
+            return rc;
+        else
+            list->jobs[kept++] = list->jobs[i];
+    }
+    list->count = kept;
+    return 0;
+}
+
+static int
+flush(int dir, JobList *list, const CheckpointServe *between, CheckpointReport *report,
+      ErrInfo *err)
 {
     int64_t begin = clock_mono_us();
-    int32_t i;
-    int rc = 0;
+    int rc;
 
-    report->used_syncfs = list->count >= SYNCFS_FROM && syncfs_is_reliable(logdir_fd(dir));
-    if (report->used_syncfs) {
-        rc = vfs_syncfs(logdir_fd(dir), err);
-        if (rc != 0)
-            rc = logdir_flush_failed(dir, err);
-    }
-    for (i = 0; !report->used_syncfs && i < list->count && rc == 0; i++)
-        rc = plog_checkpoint_flush(&list->jobs[i], err);
+    report->used_syncfs = flush_wants_syncfs(dir, list->count);
+    rc = report->used_syncfs ? flush_file_system(dir, err) : flush_each(list, between, err);
     report->flush_us = clock_mono_us() - begin;
-    return rc == 0 ? 0 : OT_E_KAFKA_STORAGE_ERROR;
+    return rc;
+}
+
+static void
+publish(JobList *list)
+{
+    WakeBatch wake;
+    int32_t i;
+
+    wake_batch_init(&wake);
+    for (i = 0; i < list->count; i++) {
+        if (!plog_checkpoint_publish(&list->jobs[i]))
+            plog_checkpoint_undo(&list->jobs[i]);
+    }
+    for (i = 0; i < list->count; i++) /* not in time: they asked for a commit, which wakes them */
+        (void)plog_commit_notify(list->jobs[i].ref, WAIT_ON_DURABLE, NOTIFY_LOCK_US, &wake);
+    wake_batch_flush(&wake);
 }
 
 /* ---- the files ---------------------------------------------------------------------------------- */
@@ -164,7 +188,7 @@ add_slot(const Writers *w, PartitionSlot *slot)
 
     if (open && !slot->has_folder)
         return 0; /* an empty log that has no files */
-    e.offset = open ? offsets.durable_offset : slot->start_recovery_point;
+    e.offset = open ? plog_recovery_point(pslot_ref(slot)) : slot->start_recovery_point;
     rc = offset_checkpoint_add(w->recovery_point, &e);
     e.offset = open ? offsets.high_watermark : slot->start_high_watermark;
     if (rc == 0)
@@ -176,14 +200,16 @@ add_slot(const Writers *w, PartitionSlot *slot)
 }
 
 static int
-store_files(int dir, const Writers *w, ErrInfo *err)
+store_files(int dir, const Writers *w, const CheckpointServe *between, ErrInfo *err)
 {
     const char *path = logdir_path(dir);
     int rc = offset_checkpoint_store(w->log_start, path, CHECKPOINT_LOG_START, err);
 
     crashpoint("checkpoint.log_start");
+    serve(between);
     if (rc == 0)
         rc = offset_checkpoint_store(w->high_watermark, path, CHECKPOINT_HIGH_WATERMARK, err);
+    serve(between);
     if (rc == 0)
         rc = offset_checkpoint_store(w->recovery_point, path, CHECKPOINT_RECOVERY_POINT, err);
     crashpoint("checkpoint.recovery_point");
@@ -191,7 +217,7 @@ store_files(int dir, const Writers *w, ErrInfo *err)
 }
 
 static int
-write_files(int dir, ErrInfo *err)
+write_files(int dir, const CheckpointServe *between, ErrInfo *err)
 {
     Writers w = {offset_checkpoint_writer_new(), offset_checkpoint_writer_new(),
                  offset_checkpoint_writer_new()};
@@ -209,7 +235,7 @@ write_files(int dir, ErrInfo *err)
             rc = add_slot(&w, slot);
     }
     if (rc == 0)
-        rc = store_files(dir, &w, err);
+        rc = store_files(dir, &w, between, err);
     else
         (void)err_set(err, rc, "no memory for checkpoint files");
     offset_checkpoint_writer_free(w.recovery_point);
@@ -221,39 +247,40 @@ write_files(int dir, ErrInfo *err)
 /* ---- the whole ---------------------------------------------------------------------------------- */
 
 static int
-complete(int dir, const JobList *list, CheckpointReport *ret, ErrInfo *err)
+complete(int dir, JobList *list, const CheckpointServe *between, CheckpointReport *ret,
+         ErrInfo *err)
 {
     int32_t i;
-    int rc = flush(dir, list, ret, err);
+    int rc = flush(dir, list, between, ret, err);
 
     crashpoint("checkpoint.flushed");
+    /* A commit in between may have met the error that this flush then no longer saw. */
+    if (rc == 0 && logdir_state(dir) == LOGDIR_FAILED)
+        rc = err_set(err, OT_E_KAFKA_STORAGE_ERROR, "a commit failed meanwhile");
     if (rc != 0)
         return rc;
-    for (i = 0; i < list->count; i++)
-        plog_checkpoint_publish(&list->jobs[i]);
+    publish(list);
     (void)atomic_u64_add(&shared_page->commit_serial[dir], 1);
-    rc = write_files(dir, err);
+    serve(between);
+    rc = write_files(dir, between, err);
     for (i = 0; rc == 0 && i < list->count; i++)
         plog_checkpoint_retire(&list->jobs[i]);
     return rc;
 }
 
 int
-checkpoint_run(int dir, CheckpointReport *ret, ErrInfo *err)
+checkpoint_run(int dir, const CheckpointServe *between, CheckpointReport *ret, ErrInfo *err)
 {
     JobList list = {0};
-    int rc = begin_dirty(dir, &list, err);
+    int rc = begin_dirty(dir, between, &list, err);
+    int32_t i;
 
     *ret = (CheckpointReport){.partitions = list.count};
     if (rc == 0 && list.count > 0)
-        rc = complete(dir, &list, ret, err);
-    if (rc != 0 && list.count > 0) {
-        int32_t i;
-
-        for (i = 0; i < list.count; i++) /* their mark is gone: the next round does them again */
-            atomic_u32_store(&pslot_at(list.jobs[i].ref.slot)->dirty, 1);
-        logdir_set_dirty_overflow(dir);
-    }
+        rc = complete(dir, &list, between, ret, err);
+    for (i = 0; rc != 0 && i < list.count;
+         i++) /* their mark is gone: the next round does them again */
+        plog_checkpoint_undo(&list.jobs[i]);
     free(list.jobs);
     return rc;
 }
@@ -289,7 +316,7 @@ checkpoint_final(int dir, int64_t broker_epoch, CheckpointReport *ret, ErrInfo *
 
     *ret = (CheckpointReport){.partitions = list.count};
     if (rc == 0)
-        rc = complete(dir, &list, ret, err);
+        rc = complete(dir, &list, NULL, ret, err);
     (void)logdir_take_dirty(dir, &overflow); /* overflow: one of them could not be written */
     good &= list.count == 0 || !overflow || rc == 0;
     free(list.jobs);

@@ -17,11 +17,18 @@ typedef struct CheckpointReport {
     bool used_syncfs;
 } CheckpointReport;
 
+/* What is done between the steps of a checkpoint, so that nobody waits for all of it. */
+typedef struct CheckpointServe {
+    void (*serve)(void *arg);
+    void *arg;
+} CheckpointServe;
+
 /*
  * Brings the changed partitions of a directory to disk and writes its checkpoint files. Nothing
- * changed: does nothing. OT_E_KAFKA_STORAGE_ERROR: a flush failed, the directory is offline.
+ * changed: does nothing. between: may be NULL; may run commits of the same directory.
+ * OT_E_KAFKA_STORAGE_ERROR: a flush failed, the directory is FAILED.
  */
-int checkpoint_run(int dir, CheckpointReport *ret, ErrInfo *err);
+int checkpoint_run(int dir, const CheckpointServe *between, CheckpointReport *ret, ErrInfo *err);
 
 /*
  * The ordered stop: all partitions, then the clean-shutdown marker, unless the directory is offline

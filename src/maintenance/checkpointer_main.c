@@ -1,8 +1,9 @@
 /*
- * checkpointer_main.c - worker process: checkpoints one log directory
+ * checkpointer_main.c - worker process: commits and checkpoints of one log directory
  *
- * State is private: when the next checkpoint and the next expiry are due. Woken early by the append
- * that passes 256 MiB of new data. On SIGUSR2 it makes the final checkpoint and exits; it is the last
+ * State is private: when the next checkpoint and the next expiry are due, what is to be flushed by
+ * when. Woken by who waits for the disk, and early by the append that passes 256 MiB of new data. A
+ * checkpoint takes long, so that commits are made between its steps. On SIGUSR2 it makes the final checkpoint and exits; it is the last
  * kind of process to stop, so nobody appends any more then.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -13,6 +14,8 @@
 #include <stdlib.h>
 
 #include "checkpoint_int.h"
+#include "commit_int.h"
+#include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/conf.h"
 #include "ottla/common/log.h"
@@ -33,8 +36,51 @@ typedef struct Checkpointer {
     int64_t next_expiry_us;
     int64_t bytes_done; /* logdir_bytes at the last checkpoint */
     uint64_t full_seen; /* logdir_full_count at the last checkpoint */
-    bool failed;        /* a flush failed: said once */
+    bool failed;        /* the last checkpoint failed: said once */
+    bool commit_failed; /* the last commit failed: said once */
+    bool everything;    /* somebody died: the next commit looks at all */
+    Committer *committer;
 } Checkpointer;
+
+/* ---- commits -------------------------------------------------------------------------------------- */
+
+static void
+report_slow_flush(const Checkpointer *c, int64_t flush_us, int32_t partitions, bool used_syncfs)
+{
+    int64_t limit_ms = conf_int64(CONF_LOG_SLOW_FSYNC);
+
+    if (limit_ms >= 0 && flush_us > limit_ms * 1000)
+        log_msg(LL_WARNING, "checkpointer",
+                "slow flush; dir=%s flush_ms=%lld partitions=%d method=%s", logdir_path(c->dir),
+                (long long)(flush_us / 1000), (int)partitions,
+                used_syncfs ? "syncfs" : "fdatasync");
+}
+
+/* Everybody who waits for the disk; costs next to nothing when nobody does. */
+static void
+commit(Checkpointer *c)
+{
+    bool everything = c->everything;
+    CommitReport r;
+    ErrInfo err = {0};
+    int rc;
+
+    c->everything = false;
+    rc = commit_run(c->committer, clock_mono_us(), everything, &r, &err);
+    if (rc != 0 && !c->commit_failed)
+        log_msg(LL_ERROR, "checkpointer", "commit failed: %s; dir=%s", err.text,
+                logdir_path(c->dir));
+    c->commit_failed = rc != 0;
+    report_slow_flush(c, r.flush_us, r.partitions, r.used_syncfs);
+}
+
+static void
+commit_between(void *arg)
+{
+    commit(arg);
+}
+
+/* ---- checkpoints ---------------------------------------------------------------------------------- */
 
 static void
 report(const Checkpointer *c, const CheckpointReport *r, int64_t took_us)
@@ -72,8 +118,9 @@ checkpoint(Checkpointer *c)
     if (logdir_state(c->dir) == LOGDIR_FAILED)
         return;
     title_set("checkpoint of %s", logdir_path(c->dir));
-    rc = checkpoint_run(c->dir, &r, &err);
+    rc = checkpoint_run(c->dir, &(CheckpointServe){commit_between, c}, &r, &err);
     title_set("idle");
+    report_slow_flush(c, r.flush_us, r.partitions, r.used_syncfs);
     if (rc == 0)
         report(c, &r, clock_mono_us() - begin);
     else if (!c->failed || logdir_state(c->dir) != LOGDIR_FAILED)
@@ -148,12 +195,17 @@ checkpointer_main(int instance, const void *start)
     c.next_us = clock_mono_us() + conf_int64(CONF_CHECKPOINT_INTERVAL_MS) * 1000;
     c.next_expiry_us =
         clock_mono_us() + conf_int64(CONF_PRODUCER_ID_EXPIRATION_CHECK_INTERVAL_MS) * 1000;
+    c.committer = committer_new(c.dir);
+    ot_assert(c.committer != NULL); /* a checkpointer without memory cannot go on */
     for (;;) {
         int64_t deadline = c.next_us < c.next_expiry_us ? c.next_us : c.next_expiry_us;
+        int64_t due = commit_next_us(c.committer);
         int64_t now;
 
-        (void)mainloop_wait(deadline, WAIT_EV_CHECKPOINTER_MAIN); /* all is looked at below */
+        if (mainloop_wait(due < deadline ? due : deadline, WAIT_EV_CHECKPOINTER_MAIN) & WOKE_RESCAN)
+            c.everything = true; /* who died may have asked half a sentence */
         take_interrupts(&c);
+        commit(&c);
         fd_cache_sweep();
         now = clock_mono_us();
         if (now >= c.next_us || logdir_bytes(c.dir) - c.bytes_done >= LOGDIR_CHECKPOINT_BYTES)

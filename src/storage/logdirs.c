@@ -242,13 +242,19 @@ logdir_add_bytes(int dir, int64_t bytes)
 void
 logdir_wake_checkpointer(int dir)
 {
-    latch_set(slot_ref_unpack(atomic_u64_load(&logdir_shared(dir)->checkpointer)));
+    latch_set(slot_ref_unpack(logdir_checkpointer(dir)));
 }
 
 void
 logdir_set_checkpointer(int dir, uint64_t packed_slot_ref)
 {
     atomic_u64_store(&logdir_shared(dir)->checkpointer, packed_slot_ref);
+}
+
+uint64_t
+logdir_checkpointer(int dir)
+{
+    return atomic_u64_load(&logdir_shared(dir)->checkpointer);
 }
 
 int64_t

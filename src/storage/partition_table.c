@@ -128,7 +128,6 @@ slot_reset(PartitionSlot *slot, const PslotIdentity *id)
     slot->producer_root = 0;
     slot->producer_count = 0;
     slot->snapshot_offset = -1;
-    slot->checkpointed = id->recovery_point;
     slot->topic_id = id->topic_id;
     slot->partition = id->partition;
     slot->log_dir = id->log_dir;
@@ -268,17 +267,48 @@ pslot_publish_tuple(PartitionSlot *slot, const PlogTuple *tuple)
     twocopy_write(&slot->tuple_head, slot->tuple, tuple, sizeof *tuple);
 }
 
+/*
+ * The mark has one writer for all partitions that ever use the slot, the checkpointer; a mark of
+ * another generation is void, so that the controller need not clear it.
+ */
+int64_t
+pslot_durable(const PartitionSlot *slot, const PlogTuple *tuple)
+{
+    DurableMark mark;
+
+    (void)twocopy_read(&slot->durable_head, slot->durable, sizeof mark, &mark); /* judged below */
+    if (mark.generation != atomic_u32_load(&slot->generation) ||
+        mark.offset < tuple->recovery_point)
+        return tuple->recovery_point;
+    return mark.offset;
+}
+
+void
+pslot_publish_durable(PartitionRef ref, int64_t offset)
+{
+    PartitionSlot *slot = pslot_at(ref.slot);
+    const DurableMark *last = twocopy_current(&slot->durable_head, slot->durable, sizeof *last);
+    DurableMark mark = {.generation = ref.generation, .offset = offset};
+
+    if (last->generation == mark.generation && last->offset >= offset)
+        return;
+    twocopy_write(&slot->durable_head, slot->durable, &mark, sizeof mark);
+}
+
 /* ---- settings records --------------------------------------------------------------------------- */
 
 /*
- * A handle is serial << 32 | index + 1. Readers copy the record and look at the slot's word again: a
- * record is reused only after all slots of its topic name another one, so an unchanged word means an
- * unchanged record.
+ * A handle is serial << 32 | index + 1. The controller changes a record in its other copy. Readers copy
+ * the record and look at the slot's word again: a record is given to others only after all slots of
+ * its topic name another one, so an unchanged word means a record of this topic.
  */
 typedef struct SettingsRecord {
-    TopicSettings settings;
+    TwoCopy head; /* of copies */
+    TopicSettings copies[2];
     uint32_t in_use;
 } SettingsRecord;
+
+static_assert(sizeof(TopicSettings) % 8 == 0, "copied by words");
 
 typedef struct SettingsPool {
     uint32_t count;
@@ -293,7 +323,7 @@ static SettingsRecord *settings_records;
 size_t
 topic_settings_shm_size(const ShmLimits *limits)
 {
-    /* one per topic; twice, because a change needs the old and the new one for a moment */
+    /* one per topic with settings of its own, one for all others, some for a turn that moves topics */
     return REGION_PAGE + ((size_t)limits->max_partitions + 1024) * sizeof(SettingsRecord);
 }
 
@@ -323,9 +353,26 @@ topic_settings_new(const TopicSettings *settings)
         p->high = i + 1;
     p->hint = i + 1 < p->count ? i + 1 : 0;
     settings_records[i].in_use = 1;
-    settings_records[i].settings = *settings;
+    twocopy_write(&settings_records[i].head, settings_records[i].copies, settings,
+                  sizeof *settings);
     p->serial++;
     return (uint64_t)p->serial << 32 | (i + 1);
+}
+
+void
+topic_settings_set(uint64_t handle, const TopicSettings *settings)
+{
+    SettingsRecord *record = &settings_records[(uint32_t)handle - 1];
+
+    ot_assert((uint32_t)handle != 0 && (uint32_t)handle <= settings_pool->high && record->in_use);
+    twocopy_write(&record->head, record->copies, settings, sizeof *settings);
+}
+
+void
+pslot_set_settings(PartitionSlot *slot, uint64_t handle)
+{
+    atomic_u64_store(&slot->settings, handle);
+    fence_release(); /* before the old record's next use; pairs with the fence in pslot_settings */
 }
 
 void
@@ -351,7 +398,8 @@ pslot_settings(const PartitionSlot *slot, TopicSettings *ret)
         uint32_t i = (uint32_t)word;
 
         ot_assert(i != 0 && i <= settings_pool->count);
-        *ret = settings_records[i - 1].settings;
+        (void)twocopy_read(&settings_records[i - 1].head, settings_records[i - 1].copies,
+                           sizeof *ret, ret);
         fence_acquire();
         again = atomic_u64_load_relaxed(&slot->settings);
         if (again == word)

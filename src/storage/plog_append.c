@@ -148,6 +148,8 @@ create_segment_files(PartitionSlot *slot, int64_t base, ErrInfo *err)
         rc = create_file(slot, base, SEGMENT_INDEX, err);
     if (rc == 0)
         rc = create_file(slot, base, SEGMENT_TIMEINDEX, err);
+    if (rc == 0)
+        plog_note_names(slot, NEW_NAMES_FILES);
     return rc;
 }
 

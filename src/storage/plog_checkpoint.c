@@ -5,9 +5,10 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "ottla/common/clock.h"
 #include "ottla/common/crashpoint.h"
 #include "storage/plog_int.h"
+
+#define CHECKPOINT_LOCK_US (20 * 1000) /* patience with an append lock: others wait for commits */
 
 static bool
 is_listed_base(const PlogTuple *t, int64_t offset)
@@ -64,7 +65,7 @@ plog_checkpoint_begin(PartitionRef ref, bool final, PlogCheckpoint *ret, ErrInfo
     slot = pslot_find(ref);
     if (slot == NULL)
         return err_set(err, OT_E_UNKNOWN_TOPIC_OR_PARTITION, "partition is deleted");
-    if (!plog_lock_plain(slot))
+    if (!plog_lock_within(slot, CHECKPOINT_LOCK_US))
         return err_set(err, OT_E_AGAIN, "append lock is held");
     atomic_u32_store(&slot->dirty, 0);
     if (!pslot_is_current(ref) || pslot_state(slot) != PSLOT_OPEN) {
@@ -72,7 +73,7 @@ plog_checkpoint_begin(PartitionRef ref, bool final, PlogCheckpoint *ret, ErrInfo
         return err_set(err, OT_E_UNKNOWN_TOPIC_OR_PARTITION, "log is not open");
     }
     (void)pslot_read_tuple(slot, &t); /* the serial does not matter under the lock */
-    ret->from = t.durable;
+    ret->from = t.recovery_point;
     ret->target = t.log_end;
     if (slot->has_folder) {
         ret->skip = false;
@@ -82,98 +83,66 @@ plog_checkpoint_begin(PartitionRef ref, bool final, PlogCheckpoint *ret, ErrInfo
     return rc;
 }
 
-static int
-flush_path(const char *path, ErrInfo *err)
-{
-    int fd = vfs_open(path, O_RDONLY, 0, err);
-    int rc;
-
-    if (fd == OT_E_NOT_FOUND)
-        return 0; /* no such index, or deleted meanwhile */
-    if (fd < 0)
-        return fd;
-    rc = vfs_fdatasync(fd, err);
-    vfs_close(fd);
-    return rc;
-}
-
-static int
-flush_segment(const PartitionSlot *slot, int64_t base, ErrInfo *err)
-{
-    char path[LIMIT_PATH_BYTES];
-    int rc = 0;
-    int kind;
-
-    for (kind = SEGMENT_LOG; kind <= SEGMENT_TXNINDEX && rc == 0; kind++) {
-        plog_file_path(slot, base, (SegmentFile)kind, path);
-        rc = flush_path(path, err);
-    }
-    return rc;
-}
-
-/* All segments that hold something of [from, target), the snapshot, the names. */
-static int
-flush_files(const PlogView *view, const PlogCheckpoint *cp, ErrInfo *err)
-{
-    const PartitionSlot *slot = view->slot;
-    char path[LIMIT_PATH_BYTES];
-    SegmentView seg;
-    bool more;
-    int rc = 0;
-
-    more = plog_segment_of(slot, &view->tuple, cp->from, &seg);
-    while (more && rc == 0) {
-        rc = flush_segment(slot, seg.base, err);
-        more = !seg.active && plog_segment_after(slot, &view->tuple, &seg, &seg);
-    }
-    plog_file_path(slot, cp->target, SEGMENT_SNAPSHOT, path);
-    if (rc == 0)
-        rc = flush_path(path, err);
-    plog_folder_path(slot, path);
-    if (rc == 0)
-        rc = vfs_sync_dir(path, err);
-    if (rc == OT_E_NOT_FOUND)
-        rc = 0; /* renamed: the topic is being deleted */
-    return rc;
-}
-
 int
 plog_checkpoint_flush(const PlogCheckpoint *cp, ErrInfo *err)
 {
-    PlogView view;
+    PartitionSlot *slot = pslot_find(cp->ref);
+    char path[LIMIT_PATH_BYTES];
     int rc;
 
-    if (cp->skip)
+    if (cp->skip || slot == NULL)
         return 0;
-    rc = plog_view(cp->ref, &view, err);
-    if (rc == OT_E_UNKNOWN_TOPIC_OR_PARTITION)
-        return 0;
+    rc = plog_flush_segments(cp->ref, cp->from, SEGMENT_TXNINDEX, err);
+    plog_file_path(slot, cp->target, SEGMENT_SNAPSHOT, path);
     if (rc == 0)
-        rc = flush_files(&view, cp, err);
-    if (rc != 0 && pslot_is_current(cp->ref))
-        return logdir_flush_failed(pslot_at(cp->ref.slot)->log_dir, err);
-    return 0;
+        rc = plog_flush_path(path, err);
+    if (rc == 0)
+        rc = plog_flush_names(slot, atomic_u32_load(&slot->new_names) | NEW_NAMES_FILES, err);
+    if (rc == 0 || !pslot_is_current(cp->ref))
+        return 0;
+    return plog_flush_failed(slot->log_dir, rc, err);
+}
+
+int64_t
+plog_recovery_point(PartitionRef ref)
+{
+    PlogTuple t;
+
+    (void)pslot_read_tuple(pslot_at(ref.slot), &t); /* validity is the caller's */
+    return t.recovery_point;
+}
+
+bool
+plog_checkpoint_publish(const PlogCheckpoint *cp)
+{
+    PartitionSlot *slot = pslot_find(cp->ref);
+    PlogTuple t;
+
+    if (cp->skip || slot == NULL)
+        return true;
+    plog_publish_durable(cp->ref, cp->target);
+    if (!plog_lock_within(slot, CHECKPOINT_LOCK_US))
+        return false;
+    if (pslot_is_current(cp->ref) && pslot_state(slot) == PSLOT_OPEN) {
+        (void)pslot_read_tuple(slot, &t); /* the serial does not matter under the lock */
+        if (t.recovery_point < cp->target) {
+            t.recovery_point = cp->target;
+            pslot_publish_tuple(slot, &t);
+        }
+    }
+    plog_unlock(slot);
+    return true;
 }
 
 void
-plog_checkpoint_publish(const PlogCheckpoint *cp)
+plog_checkpoint_undo(const PlogCheckpoint *cp)
 {
-    PartitionSlot *slot;
-    WakeBatch batch;
-    PlogTuple t;
+    PartitionSlot *slot = pslot_find(cp->ref);
 
-    if (cp->skip || plog_lock(cp->ref, &slot, NULL) != 0)
-        return; /* deleted or stuck: the next checkpoint does it */
-    wake_batch_init(&batch);
-    (void)pslot_read_tuple(slot, &t); /* the serial does not matter under the lock */
-    if (t.durable < cp->target) {
-        t.durable = cp->target;
-        pslot_publish_tuple(slot, &t);
-        wait_notify(&slot->waiters, (uint32_t)pslot_index(slot), WAIT_ON_DURABLE, clock_mono_us(),
-                    &batch);
-    }
-    plog_unlock(slot);
-    wake_batch_flush(&batch);
+    if (slot == NULL)
+        return;
+    atomic_u32_store(&slot->dirty, 1);
+    logdir_set_dirty_overflow(slot->log_dir);
 }
 
 void
@@ -190,4 +159,3 @@ plog_checkpoint_retire(const PlogCheckpoint *cp)
     }
     plog_unlock(slot);
 }
-

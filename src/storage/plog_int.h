@@ -135,6 +135,41 @@ int plog_make_folder(PartitionSlot *slot, ErrInfo *err);
 /* Lock without opening; repairs. False: somebody holds it. */
 bool plog_try_lock_quiet(PartitionSlot *slot);
 
+/* The same as plog_lock_plain with a shorter patience. */
+bool plog_lock_within(PartitionSlot *slot, int64_t wait_us);
+
+/* ---- flush (plog_flush.c) ------------------------------------------------------------------------ */
+
+/*
+ * NEW_NAMES_* were made: the next commit makes them durable. After they were made and before anything
+ * that needs them is published, so that who takes the word finds them.
+ */
+static inline void
+plog_note_names(PartitionSlot *slot, uint32_t names)
+{
+    (void)atomic_u32_or(&slot->new_names, names);
+}
+
+/*
+ * fdatasync of the .log and the kinds behind it up to last, of every segment that holds something of
+ * [from, LEO). OT_E_AGAIN: the list of segments does not hold still.
+ */
+int plog_flush_segments(PartitionRef ref, int64_t from, SegmentFile last, ErrInfo *err);
+
+/* fdatasync of one file. One that is missing (no such index, deleted meanwhile) has nothing to flush. */
+int plog_flush_path(const char *path, ErrInfo *err);
+
+/* partition.metadata, the epoch file, and the folders that names (NEW_NAMES_*) says. */
+int plog_flush_names(const PartitionSlot *slot, uint32_t names, ErrInfo *err);
+
+/* The durable offset moves up, unless the directory failed or the partition is gone. */
+void plog_publish_durable(PartitionRef ref, int64_t offset);
+
+/* OT_E_AGAIN when the code says that this process lacks something, else the directory failed. */
+int plog_flush_failed(int dir, int code, ErrInfo *err);
+
+/* ---- other -------------------------------------------------------------------------------------- */
+
 /* On the dirty list of its log directory, if it is not. */
 void plog_mark_dirty(PartitionSlot *slot);
 

@@ -305,7 +305,13 @@ plog_try_lock_quiet(PartitionSlot *slot)
 bool
 plog_lock_plain(PartitionSlot *slot)
 {
-    return lock_slot(slot, (int64_t)PLOG_LOCK_WAIT_MS * 1000, NULL) == 0;
+    return plog_lock_within(slot, (int64_t)PLOG_LOCK_WAIT_MS * 1000);
+}
+
+bool
+plog_lock_within(PartitionSlot *slot, int64_t wait_us)
+{
+    return lock_slot(slot, wait_us, NULL) == 0;
 }
 
 void
@@ -365,6 +371,7 @@ plog_assign_epoch(PartitionSlot *slot, PlogTuple *tuple, int32_t epoch, int64_t 
     if (rc == 0) {
         tuple->last_epoch = grown[count - 1].epoch;
         tuple->last_epoch_start = grown[count - 1].start_offset;
+        plog_note_names(slot, NEW_NAMES_FILES);
     }
     free(grown);
     return rc == 0 ? 0 : plog_write_failed(slot, rc, err);

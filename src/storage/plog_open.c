@@ -111,6 +111,8 @@ plog_make_folder(PartitionSlot *slot, ErrInfo *err)
             rc = partition_metadata_store(folder, slot->topic_id, err);
     }
     logdir_names_unlock(slot->log_dir);
+    if (rc == 0)
+        plog_note_names(slot, NEW_NAMES_FOLDER | NEW_NAMES_FILES);
     return rc;
 }
 
@@ -715,7 +717,7 @@ empty_tuple(PlogTuple *t, int64_t at)
                      .high_watermark = at,
                      .first_unstable = -1,
                      .log_start = at,
-                     .durable = at,
+                     .recovery_point = at,
                      .active_base = at,
                      .max_timestamp = -1,
                      .max_timestamp_offset = -1,
@@ -773,9 +775,7 @@ fill_tuple(LogLoad *load, PlogTuple *t, ErrInfo *err)
         if (load->segments[i].has_txn_index)
             atomic_u32_store(&slot->has_aborted, 1);
     }
-    t->durable = load->clean || load->recovery_point > end ? end : load->recovery_point;
-    if (load->clean)
-        t->durable = end;
+    t->recovery_point = load->clean || load->recovery_point > end ? end : load->recovery_point;
     return rc;
 }
 
@@ -821,6 +821,8 @@ open_folder(PartitionSlot *slot, PlogTuple *t, ErrInfo *err)
     pslot_settings(slot, &load.settings);
     plog_folder_path(slot, load.folder);
     slot->has_folder = true;
+    /* Who made these names may have died before they were durable. */
+    atomic_u32_store(&slot->new_names, load.clean ? 0 : NEW_NAMES_FILES | NEW_NAMES_FOLDER);
     rc = load_log(&load, t, err);
     if (load.scanned_from >= 0 || load.epochs_changed)
         plog_mark_dirty(slot);

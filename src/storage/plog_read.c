@@ -49,6 +49,7 @@ static void
 plog_fill_offsets(const PartitionSlot *slot, const PlogTuple *t, PlogOffsets *ret)
 {
     int64_t stable = t->high_watermark;
+    int64_t durable = pslot_durable(slot, t);
 
     if (t->first_unstable >= 0 && t->first_unstable < stable)
         stable = t->first_unstable;
@@ -56,7 +57,7 @@ plog_fill_offsets(const PartitionSlot *slot, const PlogTuple *t, PlogOffsets *re
                          .last_stable_offset = stable,
                          .high_watermark = t->high_watermark,
                          .log_end_offset = t->log_end,
-                         .durable_offset = t->durable,
+                         .durable_offset = durable < t->log_end ? durable : t->log_end,
                          .leader_epoch = pslot_leadership(slot).leader_epoch};
 }
 

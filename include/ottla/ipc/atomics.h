@@ -74,6 +74,12 @@ ATOMIC_TYPE(AtomicI32, atomic_i32, int32_t);
 ATOMIC_TYPE(AtomicU64, atomic_u64, uint64_t);
 ATOMIC_TYPE(AtomicI64, atomic_i64, int64_t);
 
+static inline uint32_t
+atomic_u32_or(AtomicU32 *a, uint32_t bits)
+{
+    return atomic_fetch_or_explicit(&a->v, bits, memory_order_seq_cst);
+}
+
 static inline uint64_t
 atomic_u64_or(AtomicU64 *a, uint64_t bits)
 {

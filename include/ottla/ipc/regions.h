@@ -30,7 +30,10 @@
       "two-copy entries, end offset stored last; repair links anew and replays the gap")      \
     X(log_dirs, "everybody, word by word; names under their lock", "all",                     \
       "single words; a lost dirty entry sets overflow")                                       \
+    X(commits, "who appends sets bits", "checkpointers",                                      \
+      "bits are idempotent; all are looked at after a death")                                 \
     X(image, "controller", "all, pinned generation", "controller's death is a crash cycle")   \
+    X(live_conf, "controller", "supervisor, two-copy", "two-copy; any death: whole")          \
     X(fetch_session, "who holds the session's lock", "same",                                  \
       "robust lock; a session in doubt is closed by the next owner")                          \
     X(backend_gate, "each slot its own word", "backends",                                     \

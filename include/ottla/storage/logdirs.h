@@ -74,6 +74,7 @@ void logdir_names_unlock(int dir);
  */
 #define LOGDIR_CHECKPOINT_BYTES (INT64_C(256) << 20)
 void logdir_set_checkpointer(int dir, uint64_t packed_slot_ref);
+uint64_t logdir_checkpointer(int dir); /* for a wake batch; 0: none yet */
 void logdir_add_bytes(int dir, int64_t bytes);
 int64_t logdir_bytes(int dir);
 

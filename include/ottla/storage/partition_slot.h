@@ -66,7 +66,7 @@ typedef struct PlogTuple {
     int64_t high_watermark;
     int64_t first_unstable; /* first offset of the earliest open transaction; -1: none */
     int64_t log_start;
-    int64_t durable; /* everything below is on disk; also the recovery point */
+    int64_t recovery_point; /* every file below it is on disk (S7); moved by checkpoints */
 
     int64_t active_base;          /* base offset of the active segment */
     int64_t max_timestamp;        /* largest of the active segment; -1: none */
@@ -102,6 +102,18 @@ typedef enum PslotRole {
     PSLOT_ROLE_FOLLOWER,
 } PslotRole;
 
+/* How far the log is on the disk; counts only for the partition it names. */
+typedef struct DurableMark {
+    uint64_t generation; /* of the slot */
+    int64_t offset;
+} DurableMark;
+
+/* Names in a partition's folder that the next commit has to make durable. */
+enum {
+    NEW_NAMES_FILES = 1,  /* files were made or renamed in the folder */
+    NEW_NAMES_FOLDER = 2, /* the folder itself is new */
+};
+
 /* Written by the controller process as one 64-bit word each where readers need them together. */
 typedef struct PartitionSlot {
     /* --- first cache lines: what every append and fetch touches --- */
@@ -126,7 +138,12 @@ typedef struct PartitionSlot {
     AtomicU32 has_aborted;   /* some segment has a .txnindex */
     AtomicI32 dirty_next;    /* slot + 1 of the next; 0: last */
     int64_t snapshot_offset; /* end offset of the newest producer snapshot file; -1: none */
-    int64_t checkpointed;    /* recovery point that the checkpoint file holds */
+
+    /* --- commits (plog_commit.h) --- */
+    AtomicU32 commit_due; /* 1: to be committed within flush.ms */
+    AtomicU32 new_names;  /* NEW_NAMES_*: append lock sets, checkpointer takes */
+    TwoCopy durable_head; /* of durable below; checkpointer */
+    DurableMark durable[2];
 
     /* --- identity and what the checkpoint files said; controller process --- */
     Uuid topic_id;
@@ -231,11 +248,14 @@ size_t topic_settings_shm_size(const ShmLimits *limits);
 void topic_settings_shm_init(void *base, const ShmLimits *limits);
 
 /*
- * Controller process: stores a record that all partitions of a topic share and returns its handle
- * (0: no record free). Freed once the topic is deleted.
+ * Controller process: stores a record that all partitions of a topic (or of many) share and returns its
+ * handle (0: no record free). topic_settings_set changes it in place: whoever reads next sees the new
+ * values. A slot may be moved to another record; a record is freed when no slot names it.
  */
 uint64_t topic_settings_new(const TopicSettings *settings);
+void topic_settings_set(uint64_t handle, const TopicSettings *settings);
 void topic_settings_free(uint64_t handle);
+void pslot_set_settings(PartitionSlot *slot, uint64_t handle);
 
 /* Copies the settings in force; anybody, no lock. */
 void pslot_settings(const PartitionSlot *slot, TopicSettings *ret);
@@ -244,6 +264,15 @@ void pslot_settings(const PartitionSlot *slot, TopicSettings *ret);
 
 /* Copies the published tuple; never waits. Returns the publication serial it belongs to. */
 uint64_t pslot_read_tuple(const PartitionSlot *slot, PlogTuple *ret);
+
+/*
+ * Everything below it is on the disk: the recovery point, or what commits reached since. Never waits.
+ * May be ahead of a tuple that was read before.
+ */
+int64_t pslot_durable(const PartitionSlot *slot, const PlogTuple *tuple);
+
+/* Checkpointer of the slot's directory: the partition that ref names is durable up to offset, or further. */
+void pslot_publish_durable(PartitionRef ref, int64_t offset);
 
 /* Append lock holder: makes a tuple the published one. */
 void pslot_publish_tuple(PartitionSlot *slot, const PlogTuple *tuple);

@@ -245,14 +245,14 @@ int plog_delete_records_locked(PartitionSlot *slot, int64_t offset, int64_t *ret
  *
  *   begin    index entries and a producer snapshot at LEO into their files (append lock for a moment)
  *   flush    fdatasync of what begin named and of the folder; or one syncfs for many
- *   publish  the durable offset, to readers and waiters (append lock for a moment)
- *   (the caller writes the checkpoint files)
+ *   publish  the durable offset, and the recovery point (append lock for a moment)
+ *   (the caller wakes who waits and writes the checkpoint files)
  *   retire   snapshots that the new one replaces are removed
  */
 typedef struct PlogCheckpoint {
     PartitionRef ref;
-    int64_t from;         /* durable before */
-    int64_t target;       /* LEO at begin: durable afterwards */
+    int64_t from;         /* recovery point before */
+    int64_t target;       /* LEO at begin: recovery point and durable afterwards */
     int64_t old_snapshot; /* to be removed in the end; -1: none */
     bool skip;            /* nothing to flush */
 } PlogCheckpoint;
@@ -264,9 +264,20 @@ typedef struct PlogCheckpoint {
  */
 int plog_checkpoint_begin(PartitionRef ref, bool final, PlogCheckpoint *ret, ErrInfo *err);
 
-/* A failed flush takes the log dir offline: never tried again (log.md 9.1). */
+/*
+ * File by file. OT_E_KAFKA_STORAGE_ERROR: a flush failed, the directory is FAILED, never tried again
+ * (log.md 9.1). OT_E_AGAIN: this process lacks descriptors or memory: plog_checkpoint_undo.
+ */
 int plog_checkpoint_flush(const PlogCheckpoint *cp, ErrInfo *err);
-void plog_checkpoint_publish(const PlogCheckpoint *cp);
+
+/* It was not flushed: the partition is dirty as before. */
+void plog_checkpoint_undo(const PlogCheckpoint *cp);
+
+/* Every file below it is on the disk. An open log that belongs to the caller's directory. */
+int64_t plog_recovery_point(PartitionRef ref);
+
+/* False: durable, but the recovery point stays; the append lock is held too long. */
+bool plog_checkpoint_publish(const PlogCheckpoint *cp);
 void plog_checkpoint_retire(const PlogCheckpoint *cp);
 
 /* Drops producers without open transaction and older than the limit (8.4). Returns how many. */

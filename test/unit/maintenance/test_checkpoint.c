@@ -50,13 +50,13 @@ cost_follows_changes(void **state)
         refs[i] = kit_partition("many", i);
         kit_append_ok(refs[i], &(KitBatch){.count = i + 1});
     }
-    assert_int_equal(checkpoint_run(0, &r, &err), 0);
+    assert_int_equal(checkpoint_run(0, NULL, &r, &err), 0);
     assert_int_equal(r.partitions, 50);
-    assert_int_equal(checkpoint_run(0, &r, &err), 0);
+    assert_int_equal(checkpoint_run(0, NULL, &r, &err), 0);
     assert_int_equal(r.partitions, 0);
     kit_append_ok(refs[7], &(KitBatch){0});
     kit_append_ok(refs[7], &(KitBatch){0});
-    assert_int_equal(checkpoint_run(0, &r, &err), 0);
+    assert_int_equal(checkpoint_run(0, NULL, &r, &err), 0);
     assert_int_equal(r.partitions, 1);
     for (int i = 0; i < 50; i++) {
         int64_t end = i + 1 + (i == 7 ? 2 : 0);
@@ -129,7 +129,7 @@ die_in_checkpoint(void *arg)
 
     fd_cache_reset();
     crashpoint_arm(arg, 1);
-    return checkpoint_run(0, &r, NULL);
+    return checkpoint_run(0, NULL, &r, NULL);
 }
 
 static void

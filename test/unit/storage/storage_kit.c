@@ -21,6 +21,7 @@
 #include "ottla/protocol/batch_builder.h"
 #include "ottla/storage/fd_cache.h"
 #include "ottla/storage/logdirs.h"
+#include "ottla/storage/plog_commit.h"
 
 char kit_dir[256];
 Arena *kit_arena;
@@ -37,6 +38,7 @@ static const RegionRow rows[] = {
     {"segment_pool", segment_pool_shm_size, segment_pool_shm_init, "", "", ""},
     {"producer_pool", producer_pool_shm_size, producer_pool_shm_init, "", "", ""},
     {"log_dirs", log_dirs_shm_size, log_dirs_shm_init, "", "", ""},
+    {"commits", commits_shm_size, commits_shm_init, "", "", ""},
 };
 
 static void

@@ -77,7 +77,7 @@ clean_stop_needs_no_scan(void **state)
     ref = kit_partition_at(TOPIC, 0, 200, 0);
     after = kit_tuple(ref);
     assert_int_equal(after.log_end, 200);
-    assert_int_equal(after.durable, 200);
+    assert_int_equal(after.recovery_point, 200);
     assert_int_equal(after.active_size, before.active_size);
     assert_int_equal(after.index_count, before.index_count);
     assert_int_equal(after.time_count, before.time_count);
@@ -205,7 +205,7 @@ damage_is_cut(void **state)
             kit_restart(false);
             ref = kit_partition_at(TOPIC, 0, point, 0);
             check_lookups(ref, 200 - cases[i].lost);
-            assert_int_equal(kit_tuple(ref).durable, point);
+            assert_int_equal(kit_tuple(ref).recovery_point, point);
             assert_int_equal(kit_append_ok(ref, &(KitBatch){.timestamp = KIT_NOW_MS + 200}),
                              200 - cases[i].lost);
             kit_restart(true); /* the next case begins with an empty table and an old folder */

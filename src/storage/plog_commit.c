@@ -1,0 +1,203 @@
+/*
+ * plog_commit.c - a partition's part in a group commit
+ *
+ * Runs in: backend (request), checkpointer (the rest).
+ * Never: flushes with the append lock held; fails a directory for want of descriptors.
+ * Invariants C1 to C3: include/ottla/storage/plog_commit.h.
+ * Crash rule of region commits: sets of bits (readyset.h). Their taker, a checkpointer, does not die alone.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ottla/storage/plog_commit.h"
+
+#include "ottla/common/assert.h"
+#include "ottla/common/clock.h"
+#include "ottla/common/crashpoint.h"
+#include "storage/plog_int.h"
+
+/* A row per directory and PlogCommitWhen: sets of READY_BITS_MAX slots each, one after the other. */
+static char *rows;
+static int32_t sets_per_row;
+
+static size_t
+row_bytes(void)
+{
+    return (size_t)sets_per_row * ready_size(READY_BITS_MAX);
+}
+
+static int32_t
+sets_for(const ShmLimits *limits)
+{
+    return (limits->max_partitions + READY_BITS_MAX - 1) / READY_BITS_MAX;
+}
+
+size_t
+commits_shm_size(const ShmLimits *limits)
+{
+    return (size_t)LOGDIRS_MAX * PLOG_COMMIT_WHEN_COUNT * (size_t)sets_for(limits) *
+           ready_size(READY_BITS_MAX);
+}
+
+void
+commits_shm_init(void *base, const ShmLimits *limits)
+{
+    rows = base;
+    sets_per_row = sets_for(limits);
+}
+
+static ReadySet *
+set_of(int dir, PlogCommitWhen when, int32_t set)
+{
+    size_t row = (size_t)dir * PLOG_COMMIT_WHEN_COUNT + when;
+
+    ot_assert(set >= 0 && set < sets_per_row);
+    return (ReadySet *)(void *)(rows + row * row_bytes() +
+                                (size_t)set * ready_size(READY_BITS_MAX));
+}
+
+/* ---- asking --------------------------------------------------------------------------------------- */
+
+void
+plog_request_commit(PartitionSlot *slot, PlogCommitWhen when, WakeBatch *wake)
+{
+    int32_t index = pslot_index(slot);
+
+    fence_full(); /* LEO before the look; pairs with the fence in plog_commit_begin [C1] */
+    if (when == PLOG_COMMIT_LATER) {
+        if (atomic_u32_load(&slot->commit_due) != 0)
+            return;
+        (void)ready_set(set_of(slot->log_dir, when, index / READY_BITS_MAX),
+                        index % READY_BITS_MAX);
+        crashpoint("plog.commit.later");
+        atomic_u32_store(&slot->commit_due, 1);
+    } else {
+        (void)ready_set(set_of(slot->log_dir, when, index / READY_BITS_MAX),
+                        index % READY_BITS_MAX);
+    }
+    crashpoint("plog.commit.asked");
+    wake_batch_add(wake, logdir_checkpointer(slot->log_dir));
+}
+
+/* ---- taking requests ------------------------------------------------------------------------------ */
+
+static void
+begin_set(PlogCommitWalk *walk, int32_t set)
+{
+    walk->set = set;
+    ready_begin(&walk->cursor, set_of(walk->dir, walk->when, set), READY_BITS_MAX, walk->all);
+}
+
+void
+plog_commit_walk(PlogCommitWalk *walk, int dir, PlogCommitWhen when, bool all)
+{
+    *walk = (PlogCommitWalk){.dir = dir, .when = when, .all = all};
+    begin_set(walk, 0);
+}
+
+PartitionSlot *
+plog_commit_walk_next(PlogCommitWalk *walk)
+{
+    for (;;) {
+        int32_t bit = ready_next(&walk->cursor);
+
+        if (bit >= 0)
+            return pslot_at(walk->set * READY_BITS_MAX + bit);
+        if (walk->set + 1 == sets_per_row)
+            return NULL;
+        begin_set(walk, walk->set + 1);
+    }
+}
+
+void
+plog_commit_walk_end(PlogCommitWalk *walk)
+{
+    ready_put_back(&walk->cursor);
+}
+
+bool
+plog_commit_begin(PartitionSlot *slot, int dir, PlogCommit *ret)
+{
+    PartitionRef ref = pslot_ref(slot);
+    PlogTuple t;
+
+    if (slot->log_dir != dir || pslot_state(slot) != PSLOT_OPEN)
+        return false;
+    if (atomic_u32_load(&slot->commit_due) != 0)
+        atomic_u32_store(&slot->commit_due, 0);
+    fence_full();                     /* requests are taken back before LEO is looked at [C1] */
+    (void)pslot_read_tuple(slot, &t); /* whatever is published is written */
+    *ret = (PlogCommit){.ref = ref, .from = pslot_durable(slot, &t), .target = t.log_end};
+    if (!pslot_is_current(ref) || ret->from >= ret->target)
+        return false;
+    /* After LEO: names of what LEO covers are marked by now. */
+    if (atomic_u32_load(&slot->new_names) != 0)
+        ret->names = atomic_u32_swap(&slot->new_names, 0);
+    return true;
+}
+
+void
+plog_commit_undo(const PlogCommit *commit)
+{
+    PartitionSlot *slot = pslot_find(commit->ref);
+    WakeBatch unused;
+
+    if (slot == NULL)
+        return;
+    if (commit->names != 0)
+        (void)atomic_u32_or(&slot->new_names, commit->names);
+    wake_batch_init(&unused);
+    plog_request_commit(slot, PLOG_COMMIT_NOW, &unused); /* the caller decides when it looks */
+}
+
+int
+plog_commit_flush(const PlogCommit *commit, ErrInfo *err)
+{
+    PartitionSlot *slot = pslot_find(commit->ref);
+    int rc;
+
+    if (slot == NULL)
+        return 0;
+    rc = plog_flush_segments(commit->ref, commit->from, SEGMENT_LOG, err);
+    if (rc == 0)
+        rc = plog_flush_names(slot, commit->names, err);
+    if (rc == 0 || !pslot_is_current(commit->ref))
+        return 0;
+    return plog_flush_failed(slot->log_dir, rc, err);
+}
+
+/* ---- what follows --------------------------------------------------------------------------------- */
+
+void
+plog_commit_publish(const PlogCommit *commit)
+{
+    crashpoint("plog.commit.flushed");
+    plog_publish_durable(commit->ref, commit->target);
+    crashpoint("plog.commit.published");
+}
+
+void
+plog_publish_durable(PartitionRef ref, int64_t offset)
+{
+    PartitionSlot *slot = pslot_find(ref);
+
+    /* A flush that succeeds after one that failed proves nothing. */
+    if (slot != NULL && logdir_state(slot->log_dir) != LOGDIR_FAILED)
+        pslot_publish_durable(ref, offset);
+}
+
+bool
+plog_commit_notify(PartitionRef ref, uint32_t events, int64_t wait_us, WakeBatch *batch)
+{
+    PartitionSlot *slot = pslot_find(ref);
+
+    if (slot == NULL)
+        return true; /* who waits for a deleted partition was told */
+    fence_full();    /* published before the look at the list [W1] */
+    if (!wait_list_in_use(&slot->waiters))
+        return true;
+    if (!plog_lock_within(slot, wait_us))
+        return false;
+    wait_notify(&slot->waiters, (uint32_t)ref.slot, events, clock_mono_us(), batch);
+    plog_unlock(slot);
+    return true;
+}

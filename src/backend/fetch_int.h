@@ -1,7 +1,7 @@
 /*
  * fetch_int.h - one Fetch request on its way: parts that h_fetch.c puts together
  *
- *   fetch_parts.c   the partitions that a request names itself
+ *   fetch_parts.c   the partitions of a pass, read from the request's bytes one at a time
  *   fetch_read.c    resolves and reads partitions within the byte budgets (log.md 12.1-12.3)
  *   fetch_wait.c    registers interest, counts what came (12.6)
  *   fetch_answer.c  builds the response, file slices included (12.5)
@@ -20,38 +20,135 @@
 #include "backend/request_int.h"
 #include "ottla/protocol/msg_fetch.h"
 
-/* What one pass found out about one partition. */
-typedef struct FetchRead {
-    FetchPart *part;
-    FetchTopic *topic;
-    int32_t index; /* of the part, in the session or in the request */
-    int16_t error; /* KERR_*, 0 */
-    bool unknown;  /* no such topic or partition: does not end a wait, is not looked at again */
-    bool diverging;
-    bool answered; /* is in the answer (an incremental one leaves out what is no news) */
-    PlogEpochEnd diverged;
-    PlogOffsets offsets; /* valid when error is 0 */
+/* What a pass holds of a partition that has records: one descriptor is pinned for each. */
+typedef struct FetchData {
     PlogSlice slice;
-    PlogAborted *aborted;
-    int32_t aborted_count; /* -1: null */
-    int32_t leader;        /* of the metadata; -1 unknown */
-    int32_t leader_epoch;
-} FetchRead;
+    FetchResponseAbortedTransaction *aborted;
+    int32_t aborted_count;
+} FetchData;
 
-/* What a pass reads. */
-typedef struct FetchPartList {
-    FetchRead *reads;
+/*
+ * One partition of a pass: which, and what was found out about it. A request may name 100,000, so this
+ * is all that is kept of each (with its bytes in the request and in the answer).
+ */
+typedef struct FetchEntry {
+    uint32_t topic; /* index in the session's set, or position in the request's body */
+    uint32_t part;
+    union {
+        struct { /* error is 0 */
+            int64_t high_watermark;
+            int64_t last_stable_offset;
+            int64_t log_start_offset;
+        };
+        struct { /* otherwise: of the metadata; -1 unknown */
+            int32_t leader;
+            int32_t leader_epoch;
+        };
+    };
+    PlogEpochEnd diverged; /* diverging */
+    int32_t data;          /* index; -1: no records */
+    int16_t error;         /* KERR_*, 0 */
+    bool unknown : 1;      /* no such topic or partition: ends no wait, is not looked at again */
+    bool diverging : 1;
+    bool answered : 1; /* is in the answer (an incremental one leaves out what is no news) */
+} FetchEntry;
+
+_Static_assert(sizeof(FetchEntry) <= 56, "part of what a named partition costs");
+
+/* A named partition that exists, kept so that it can be waited for: the first of a request only. */
+typedef struct FetchKept {
+    FetchPart part;
+    StrView name; /* of a topic asked for by id, known since the request began to wait */
+} FetchKept;
+
+#define FETCH_KEPT_MAX WAIT_NODES_PER_SLOT
+
+/* What a pass reads: hot parts of a session, or the partitions that a request names. */
+typedef struct FetchList {
+    FetchEntry *entries;
     int32_t count;
-} FetchPartList;
+    int32_t room;
+    FetchData *data;
+    int32_t data_count;
+    int32_t data_room;
+    const FetchSet *set; /* of the session, whose lock is held; NULL: a request's own */
+    BytesView body;      /* of the request; what follows is for its own partitions alone */
+    int16_t version;
+    bool seen; /* a pass was made: who is unknown stays so */
+    FetchKept *kept;
+    int32_t kept_count;
+    int32_t kept_room;
+} FetchList;
 
-/* Entries of partitions in a request. */
-int32_t fetch_named_count(const FetchRequest *req);
+/* ---- the request, piece by piece (fetch_parts.c) -------------------------------------------- */
+
+/* Reads a request but for its topics, which are judged and counted. False: malformed, noted. */
+bool fetch_request_parse(Request *rq, FetchRequest *ret, int32_t *ret_count);
+
+/* Goes through the partitions of a request that was parsed. */
+typedef struct FetchWalk {
+    WireReader reader;
+    Arena *arena;
+    int16_t version;
+    int32_t topics_left;
+    int32_t parts_left;
+    uint32_t topic_pos; /* positions in the body */
+    uint32_t part_pos;
+    bool in_topic;
+    FetchRequestTopic topic;
+    FetchRequestPartition part;
+} FetchWalk;
+
+void fetch_walk_init(FetchWalk *walk, const Request *rq);
+
+/* The next partition into walk->topic and walk->part. False: there is none, or the bytes are wrong. */
+bool fetch_walk_next(FetchWalk *walk);
 
 /* What a request says of a partition, old or new. */
 void fetch_part_set(FetchPart *part, const FetchRequestPartition *from);
 
-/* The partitions a request names, each once. False: no memory. */
-bool fetch_own_parts(const FetchRequest *req, bool by_id, Arena *arena, FetchPartList *ret);
+/* The count partitions that a request names, each once. False: no memory. */
+bool fetch_own_list(const Request *rq, int32_t count, FetchList *ret);
+
+/* Room for so many entries, with their answers' slices. False: no memory. */
+bool fetch_list_room(FetchList *list, int32_t count, Arena *arena);
+
+/* Reads entries in their order. */
+typedef struct FetchCursor {
+    const FetchList *list;
+    int32_t next;
+    int32_t kept;       /* known partitions passed */
+    uint32_t topic_pos; /* own: of the topic that key holds; UINT32_MAX: none */
+    FetchKey topic;
+} FetchCursor;
+
+/* An entry with its partition. */
+typedef struct FetchLook {
+    FetchEntry *entry;
+    FetchPart *part;   /* of the session, kept, or own */
+    FetchTopic *topic; /* of the session, where a name may be learnt; otherwise NULL */
+    FetchKey key;
+    bool known; /* seen in an earlier pass */
+    int32_t leader;
+    int32_t leader_epoch;
+    FetchPart own;
+} FetchLook;
+
+void fetch_cursor_init(FetchCursor *cursor, const FetchList *list);
+
+/* The next entry. False: that was all. ret->part may point into ret. */
+bool fetch_cursor_next(FetchCursor *cursor, FetchLook *ret);
+
+/* What names an entry. */
+FetchKey fetch_entry_key(const FetchList *list, const FetchEntry *entry);
+
+/* Before a wait: the names of topics asked for by id, so that later "deleted" is told from "other id". */
+void fetch_keep_names(FetchList *list, Arena *arena);
+
+/* Lets go of all slices that are still held. */
+void fetch_list_release(FetchList *list);
+
+/* ---- reading -------------------------------------------------------------------------------- */
 
 /* What a request asks of every partition. */
 typedef struct FetchArgs {
@@ -73,16 +170,13 @@ typedef struct FetchSummary {
 } FetchSummary;
 
 /*
- * Reads count partitions in order within the budgets. Slices of an earlier pass were released. Partitions
- * already found unknown stay so.
+ * Reads the entries in order within the budgets. Slices of an earlier pass were released. Partitions
+ * found unknown by an earlier pass stay so.
  */
-FetchSummary fetch_read_all(FetchRead *reads, int32_t count, const FetchArgs *args);
+FetchSummary fetch_read_all(FetchList *list, const FetchArgs *args);
 
 /* Partitions read, for the test of O(hot). */
 extern uint64_t fetch_read_looks;
-
-/* Lets go of all slices that are still held. */
-void fetch_read_release(FetchRead *reads, int32_t count);
 
 /* ---- waiting ------------------------------------------------------------------------------- */
 
@@ -124,7 +218,8 @@ extern uint64_t fetch_wait_looks;
 typedef struct FetchAnswer {
     int16_t error;
     int32_t session_id;
-    FetchPartList list; /* only reads with answered set are sent */
+    const FetchList *list; /* only entries with answered set are sent; NULL: none */
+    bool committed;        /* read_committed: lists of aborted transactions are not null */
 } FetchAnswer;
 
 /* Encodes and queues the answer. Its slices are needed until the request's release. */

@@ -23,87 +23,91 @@ kafka_error(int code)
     return err_to_kafka(code);
 }
 
-static void
-read_reset(FetchRead *r)
-{
-    r->error = 0;
-    r->diverging = false;
-    r->slice = (PlogSlice){.fd = -1};
-    r->aborted = NULL;
-    r->aborted_count = -1;
-    r->leader = -1;
-    r->leader_epoch = -1;
-    r->part->ref = PARTITION_REF_NONE;
-}
+/* Partitions resolved under one pin of the image, then read. */
+#define WINDOW 32
 
-/* gone: it was there before this request waited. */
+/* What is left of the budgets of a pass. */
+typedef struct ReadBudget {
+    int32_t bytes;
+    bool min_one_batch;
+} ReadBudget;
+
 static void
-read_unknown(FetchRead *r, int16_t error, bool gone)
+read_unknown(FetchLook *look, int16_t error, bool gone)
 {
-    r->unknown = !gone;
-    r->error = error;
+    look->entry->unknown = !gone;
+    look->entry->error = error;
 }
 
 /* Kept with the topic, so that a later look finds "deleted" and "created anew" where Kafka does. */
-static bool
-topic_learn_name(FetchTopic *topic, StrView name, Arena *arena)
+static void
+topic_learn_name(FetchLook *look, StrView name)
 {
-    if (topic->name == NULL)
-        topic->name = arena_alloc(arena, (size_t)name.len + 1);
-    if (topic->name == NULL)
-        return false;
-    memcpy(topic->name, name.ptr, (size_t)name.len);
-    topic->name_len = name.len;
-    return true;
+    if (look->topic == NULL)
+        return;
+    memcpy(look->topic->name, name.ptr, (size_t)name.len);
+    look->topic->name_len = name.len;
 }
 
-/* Finds the partition in the image. */
-static void
-read_resolve(FetchRead *r, const Image *image, const FetchArgs *args, bool gone)
+/* The topic that an entry names. NULL: the entry has its error. */
+static const ImageTopic *
+resolve_topic(FetchLook *look, const Image *image, bool gone)
 {
-    FetchTopic *topic = r->topic;
-    if (image == NULL) { /* nothing is published yet */
-        read_unknown(r, topic->by_id ? KERR_UNKNOWN_TOPIC_ID : KERR_UNKNOWN_TOPIC_OR_PARTITION,
-                     gone);
+    bool by_id = look->key.by_id;
+    const ImageTopic *found = NULL;
+
+    if (by_id && look->key.name.len == 0) {
+        if (image != NULL)
+            found = image_topic_by_id(image, look->key.id);
+        if (found == NULL)
+            read_unknown(look, KERR_UNKNOWN_TOPIC_ID, gone);
+        else
+            topic_learn_name(look, image_topic_name(found));
+        return found;
+    }
+    if (image != NULL)
+        found = image_topic_by_name(image, look->key.name);
+    if (found == NULL) {
+        read_unknown(look, KERR_UNKNOWN_TOPIC_OR_PARTITION, gone);
+    } else if (by_id && !uuid_equal(image_topic_id(found), look->key.id)) {
+        look->entry->error = KERR_INCONSISTENT_TOPIC_ID;
+        return NULL;
+    }
+    return found;
+}
+
+/* Finds the partition in the image. gone: it was there before this request waited. */
+static void
+read_resolve(FetchLook *look, const Image *image, bool gone)
+{
+    const ImageTopic *topic = resolve_topic(look, image, gone);
+    ImagePartition partition;
+
+    look->part->ref = PARTITION_REF_NONE;
+    if (topic == NULL)
+        return;
+    if (!image_topic_partition(topic, look->key.partition, &partition)) {
+        read_unknown(look, KERR_UNKNOWN_TOPIC_OR_PARTITION, gone);
         return;
     }
-    if (topic->by_id && topic->name_len == 0) {
-        const ImageTopic *found = image_topic_by_id(image, topic->id);
-        if (found == NULL) {
-            read_unknown(r, KERR_UNKNOWN_TOPIC_ID, gone);
-            return;
-        }
-        if (!topic_learn_name(topic, image_topic_name(found), args->arena)) {
-            r->error = KERR_UNKNOWN_SERVER_ERROR;
-            return;
-        }
-    }
-    const ImageTopic *found = image_topic_by_name(image, (StrView){topic->name, topic->name_len});
-    ImagePartition partition;
-    if (found == NULL) {
-        read_unknown(r, KERR_UNKNOWN_TOPIC_OR_PARTITION, gone);
-    } else if (topic->by_id && !uuid_equal(image_topic_id(found), topic->id)) {
-        r->error = KERR_INCONSISTENT_TOPIC_ID;
-    } else if (!image_topic_partition(found, r->part->partition, &partition)) {
-        read_unknown(r, KERR_UNKNOWN_TOPIC_OR_PARTITION, gone);
-    } else {
-        r->part->ref = partition.ref;
-        r->leader = partition.leader;
-        r->leader_epoch = partition.leader_epoch;
-    }
+    look->part->ref = partition.ref;
+    look->leader = partition.leader;
+    look->leader_epoch = partition.leader_epoch;
 }
 
 /* What is wrong with the request for this partition, before anything is read; 0: nothing. */
 static int16_t
-read_precheck(const FetchRead *r, const FetchArgs *args)
+read_precheck(const FetchLook *look, const FetchArgs *args)
 {
-    int32_t asked = r->part->current_leader_epoch;
-    const PartitionSlot *slot = pslot_find(r->part->ref);
-    if (r->part->ref.slot < 0) /* it exists, but not here */
+    int32_t asked = look->part->current_leader_epoch;
+    const PartitionSlot *slot = pslot_find(look->part->ref);
+    PslotLeadership leadership;
+
+    if (look->part->ref.slot < 0) /* it exists, but not here */
         return KERR_NOT_LEADER_OR_FOLLOWER;
     if (slot == NULL) /* deleted a moment ago */
         return KERR_UNKNOWN_TOPIC_OR_PARTITION;
-    PslotLeadership leadership = pslot_leadership(slot);
+    leadership = pslot_leadership(slot);
     if (asked >= 0 && asked < leadership.leader_epoch)
         return KERR_FENCED_LEADER_EPOCH;
     if (asked >= 0 && asked > leadership.leader_epoch)
@@ -112,113 +116,184 @@ read_precheck(const FetchRead *r, const FetchArgs *args)
         return KERR_NOT_LEADER_OR_FOLLOWER;
     if (args->replica_id >= 0) /* no replica of this partition: only this node has one */
         return asked >= 0 ? KERR_UNKNOWN_LEADER_EPOCH : KERR_NOT_LEADER_OR_FOLLOWER;
-    return r->part->max_bytes < 0 ? KERR_UNKNOWN_SERVER_ERROR : 0;
+    return look->part->max_bytes < 0 ? KERR_UNKNOWN_SERVER_ERROR : 0;
+}
+
+static void
+entry_set_offsets(FetchEntry *entry, const PlogOffsets *offsets)
+{
+    entry->high_watermark = offsets->high_watermark;
+    entry->last_stable_offset = offsets->last_stable_offset;
+    entry->log_start_offset = offsets->log_start_offset;
 }
 
 /* lastFetchedEpoch (12.2 step 1): an error, diverging, or neither. */
 static void
-read_check_epoch(FetchRead *r)
+read_check_epoch(FetchLook *look)
 {
+    const FetchPart *part = look->part;
     PlogOffsets offsets;
     PlogEpochEnd end;
-    int code = plog_offsets(r->part->ref, &offsets, NULL);
+    int code = plog_offsets(part->ref, &offsets, NULL);
+
     if (code == 0)
-        code = plog_epoch_end_offset(r->part->ref, r->part->last_fetched_epoch, &end, NULL);
+        code = plog_epoch_end_offset(part->ref, part->last_fetched_epoch, &end, NULL);
     if (code != 0) {
-        r->error = kafka_error(code);
-    } else if (end.epoch < 0 || r->part->fetch_offset < offsets.log_start_offset) {
-        r->error = KERR_OFFSET_OUT_OF_RANGE;
-    } else if (end.epoch < r->part->last_fetched_epoch || end.end_offset < r->part->fetch_offset) {
-        r->diverging = true;
-        r->diverged = end;
-        r->offsets = offsets;
+        look->entry->error = kafka_error(code);
+    } else if (end.epoch < 0 || part->fetch_offset < offsets.log_start_offset) {
+        look->entry->error = KERR_OFFSET_OUT_OF_RANGE;
+    } else if (end.epoch < part->last_fetched_epoch || end.end_offset < part->fetch_offset) {
+        look->entry->diverging = true;
+        look->entry->diverged = end;
+        entry_set_offsets(look->entry, &offsets);
     }
+}
+
+/* The aborted transactions of what was read, in the shape of the message. A code of errlist. */
+static int
+read_aborted(const FetchLook *look, int64_t upper_bound, Arena *arena, FetchData *data)
+{
+    PlogAborted *list;
+    int32_t count;
+    int code = plog_aborted(look->part->ref, look->part->fetch_offset, upper_bound, arena, &list,
+                            &count, NULL);
+
+    if (code != 0 || count == 0)
+        return code;
+    data->aborted = arena_calloc(arena, (size_t)count, sizeof *data->aborted);
+    if (data->aborted == NULL)
+        return OT_E_NO_MEMORY;
+    data->aborted_count = count;
+    for (int32_t i = 0; i < count; i++) {
+        data->aborted[i].producer_id = list[i].producer_id;
+        data->aborted[i].first_offset = list[i].first_offset;
+    }
+    return 0;
 }
 
 static void
-read_log(FetchRead *r, const FetchArgs *args, int32_t budget, bool min_one_batch)
+read_failed(FetchLook *look, int code, const FetchArgs *args)
 {
-    int32_t most = r->part->max_bytes < budget ? r->part->max_bytes : budget;
+    look->entry->error = kafka_error(code);
+    if (look->entry->error == KERR_KAFKA_STORAGE_ERROR && args->version <= 5)
+        look->entry->error = KERR_NOT_LEADER_OR_FOLLOWER;
+}
+
+/* Reads within the budget; records found become the list's next data. */
+static void
+read_log(FetchList *list, FetchLook *look, const FetchArgs *args, const ReadBudget *budget)
+{
+    FetchPart *part = look->part;
+    int32_t most = part->max_bytes < budget->bytes ? part->max_bytes : budget->bytes;
+    PlogReadArgs how = {.fetch_offset = part->fetch_offset,
+                        .bound = args->bound,
+                        .max_bytes = most,
+                        .min_one_batch = budget->min_one_batch};
     PlogReadResult got;
+    FetchData data;
+    int code;
+
     if (most < 0) { /* maxBytes -1, as Kafka answers it */
-        r->error = KERR_UNKNOWN_SERVER_ERROR;
+        look->entry->error = KERR_UNKNOWN_SERVER_ERROR;
         return;
     }
-    int code = plog_read(r->part->ref,
-                         &(PlogReadArgs){.fetch_offset = r->part->fetch_offset,
-                                         .bound = args->bound,
-                                         .max_bytes = most,
-                                         .min_one_batch = min_one_batch},
-                         &got, NULL);
+    code = plog_read(part->ref, &how, &got, NULL);
     if (code != 0) {
-        r->error = kafka_error(code);
-        if (r->error == KERR_KAFKA_STORAGE_ERROR && args->version <= 5)
-            r->error = KERR_NOT_LEADER_OR_FOLLOWER;
+        read_failed(look, code, args);
         return;
     }
-    r->offsets = got.offsets;
-    r->slice = got.slice;
-    r->part->start = got.start;
-    r->part->ready_bytes = got.slice.len;
-    if (args->isolation == 1) {
-        r->aborted_count = 0;
-        if (got.slice.len > 0) {
-            code = plog_aborted(r->part->ref, r->part->fetch_offset, got.upper_bound, args->arena,
-                                &r->aborted, &r->aborted_count, NULL);
-            if (code != 0) {
-                plog_slice_release(&r->slice);
-                r->error = kafka_error(code);
-            }
-        }
+    entry_set_offsets(look->entry, &got.offsets);
+    part->start = got.start;
+    part->ready_bytes = got.slice.len;
+    if (got.slice.len == 0)
+        return;
+    data = (FetchData){.slice = got.slice};
+    if (args->isolation == 1)
+        code = read_aborted(look, got.upper_bound, args->arena, &data);
+    if (code != 0) {
+        plog_slice_release(&data.slice);
+        look->entry->error = kafka_error(code);
+        return;
     }
+    ot_assert(list->data_count < list->data_room); /* no budget is left before that */
+    look->entry->data = list->data_count;
+    list->data[list->data_count++] = data;
+}
+
+/* Reads one partition that was resolved, and adds to the sum what came of it. */
+static void
+read_one(FetchList *list, FetchLook *look, const FetchArgs *args, ReadBudget *budget,
+         FetchSummary *sum)
+{
+    FetchEntry *entry = look->entry;
+
+    sum->known++;
+    fetch_read_looks++;
+    if (entry->error == 0)
+        entry->error = read_precheck(look, args);
+    if (entry->error == 0 && args->version >= 12 && look->part->last_fetched_epoch >= 0)
+        read_check_epoch(look);
+    if (entry->error == 0 && !entry->diverging)
+        read_log(list, look, args, budget);
+    if (entry->error != 0 || entry->diverging) {
+        sum->ends_wait = true;
+        look->part->ready_bytes = 0;
+    }
+    if (entry->error != 0) {
+        entry->leader = look->leader;
+        entry->leader_epoch = look->leader_epoch;
+    }
+    if (entry->data >= 0) {
+        int32_t len = list->data[entry->data].slice.len;
+
+        budget->min_one_batch = false;
+        sum->bytes += len;
+        budget->bytes = budget->bytes > len ? budget->bytes - len : 0;
+    }
+    if (budget->bytes < 0 || list->data_count == list->data_room)
+        budget->bytes = 0;
+}
+
+/* The next entries that may be known, resolved, into ret[WINDOW]; their number, 0 at the end. */
+static int32_t
+resolve_some(FetchList *list, FetchCursor *cursor, const FetchArgs *args, FetchLook *ret)
+{
+    ImagePin pin = image_pin();
+    int32_t count = 0;
+
+    while (count < WINDOW && fetch_cursor_next(cursor, &ret[count])) {
+        FetchLook *look = &ret[count];
+
+        if (look->entry->unknown)
+            continue;
+        look->entry->error = 0;
+        look->entry->diverging = false;
+        look->entry->data = -1;
+        read_resolve(look, image_of(&pin), args->again && look->known);
+        if (look->entry->unknown)
+            continue;
+        if (list->set == NULL && !list->seen && list->kept_count < list->kept_room)
+            list->kept_count++;
+        count++;
+    }
+    image_unpin(&pin);
+    return count;
 }
 
 FetchSummary
-fetch_read_all(FetchRead *reads, int32_t count, const FetchArgs *args)
+fetch_read_all(FetchList *list, const FetchArgs *args)
 {
+    ReadBudget budget = {.bytes = args->max_bytes, .min_one_batch = true};
     FetchSummary sum = {0};
-    int32_t budget = args->max_bytes;
-    ImagePin pin = image_pin();
-    for (int32_t i = 0; i < count; i++) {
-        if (!reads[i].unknown) {
-            bool gone = args->again && reads[i].part->ref.slot >= 0;
+    FetchLook looks[WINDOW];
+    FetchCursor cursor;
+    int32_t count;
 
-            read_reset(&reads[i]);
-            read_resolve(&reads[i], image_of(&pin), args, gone);
-        }
-    }
-    image_unpin(&pin);
-    bool min_one_batch = true;
-    int32_t slices_left = fd_cache_limit() / 2; /* each pins a descriptor until it is sent */
-    for (int32_t i = 0; i < count; i++) {
-        FetchRead *r = &reads[i];
-        if (r->unknown)
-            continue;
-        sum.known++;
-        fetch_read_looks++;
-        if (r->error == 0)
-            r->error = read_precheck(r, args);
-        if (r->error == 0 && args->version >= 12 && r->part->last_fetched_epoch >= 0)
-            read_check_epoch(r);
-        if (r->error == 0 && !r->diverging)
-            read_log(r, args, budget, min_one_batch);
-        if (r->error != 0 || r->diverging) {
-            sum.ends_wait = true;
-            r->part->ready_bytes = 0;
-        }
-        if (r->slice.len > 0) {
-            min_one_batch = false;
-            sum.bytes += r->slice.len;
-            slices_left--;
-        }
-        budget = budget - r->slice.len > 0 && slices_left > 0 ? budget - r->slice.len : 0;
-    }
+    ot_assert(list->data_count == 0);
+    fetch_cursor_init(&cursor, list);
+    while ((count = resolve_some(list, &cursor, args, looks)) > 0)
+        for (int32_t i = 0; i < count; i++)
+            read_one(list, &looks[i], args, &budget, &sum);
+    list->seen = true;
     return sum;
-}
-
-void
-fetch_read_release(FetchRead *reads, int32_t count)
-{
-    for (int32_t i = 0; i < count; i++)
-        plog_slice_release(&reads[i].slice);
 }

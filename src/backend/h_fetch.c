@@ -19,10 +19,11 @@
 #include "ottla/common/assert.h"
 #include "ottla/common/conf.h"
 #include "ottla/common/errlist.h"
+#include "ottla/controller/image.h"
 
 /* Partitions that got no wait node are looked at so often: at most 5 % of a core. */
 #define POLL_US          (20 * 1000)
-#define POLL_US_PER_PART 4
+#define POLL_US_PER_PART 20
 
 /* What an answer has beside its records, for quotas. */
 #define ANSWER_HEAD_BYTES 24
@@ -31,11 +32,8 @@
 /* More entries than this are refused: the default of max.partitions, and a bound of memory. */
 #define FETCH_ENTRIES_MAX 100000
 
-/* Arena bytes that reading and answering one partition may take, names not counted. */
-#define BYTES_PER_PART                                                                 \
-    (2 * sizeof(FetchRead) + sizeof(FetchPart) + sizeof(FetchTopic) +                  \
-     sizeof(FetchResponsePartition) + sizeof(FetchResponseTopic) + sizeof(WireSlice) + \
-     2 * sizeof(OutPiece) + 256)
+/* Arena bytes that reading and answering one hot part of a session may take, names not counted. */
+#define BYTES_PER_PART (sizeof(FetchEntry) + sizeof(int32_t) + 64)
 
 typedef enum FetchMode {
     FETCH_SESSIONLESS,
@@ -47,12 +45,12 @@ typedef struct FetchContext {
     FetchRequest req;
     FetchArgs args;
     FetchMode mode;
-    FetchPartList list; /* what this pass reads */
+    int32_t named;  /* partitions that the request names */
+    FetchList list; /* what this pass reads */
     int64_t deadline_us;
     int64_t total;   /* bytes that are ready, as counted while waiting */
     bool poll;       /* some partition has no wait node */
     int64_t poll_us; /* when to look at those again */
-    bool read;       /* list may hold slices */
 
     /* FETCH_INCREMENTAL: which session, and that nobody else went on with it meanwhile. */
     int32_t session_index;
@@ -70,13 +68,6 @@ fetch_fail(Request *rq, int16_t error, int32_t session_id)
 
 /* ---- sessions ----------------------------------------------------------------------------------- */
 
-static FetchKey
-session_key(const FetchContext *ctx, StrView name, Uuid id, int32_t partition)
-{
-    return (FetchKey){
-        .id = id, .name = name, .partition = partition, .by_id = ctx->args.version >= 13};
-}
-
 static void
 session_forget(FetchHold *hold, const FetchKey *key)
 {
@@ -92,30 +83,34 @@ session_forget(FetchHold *hold, const FetchKey *key)
 
 /* Adds, changes and forgets what the request says. False: no room for all of it. */
 static bool
-session_update(FetchHold *hold, const FetchContext *ctx)
+session_update(FetchHold *hold, const FetchContext *ctx, const Request *rq)
 {
     const FetchChunks *chunks = fetch_session_chunks();
+    bool by_id = ctx->args.version >= 13;
     FetchSet *set = &hold->session->set;
+    FetchWalk walk;
 
-    for (int32_t t = 0; t < ctx->req.topics_count; t++) {
-        const FetchRequestTopic *topic = &ctx->req.topics[t];
+    fetch_walk_init(&walk, rq);
+    while (fetch_walk_next(&walk)) {
+        FetchKey key = {.id = walk.topic.topic_id,
+                        .name = walk.topic.topic,
+                        .partition = walk.part.partition,
+                        .by_id = by_id};
+        int32_t index = fetch_set_add(set, chunks, &key);
 
-        for (int32_t p = 0; p < topic->partitions_count; p++) {
-            FetchKey key =
-                session_key(ctx, topic->topic, topic->topic_id, topic->partitions[p].partition);
-            int32_t index = fetch_set_add(set, chunks, &key);
-
-            if (index < 0)
-                return false;
-            fetch_part_set(fetch_set_part(set, chunks, index), &topic->partitions[p]);
-            fetch_set_heat(set, chunks, index);
-        }
+        if (index < 0)
+            return false;
+        fetch_part_set(fetch_set_part(set, chunks, index), &walk.part);
+        fetch_set_heat(set, chunks, index);
     }
     for (int32_t t = 0; t < ctx->req.forgotten_topics_data_count; t++) {
         const FetchRequestForgottenTopic *topic = &ctx->req.forgotten_topics_data[t];
 
         for (int32_t p = 0; p < topic->partitions_count; p++) {
-            FetchKey key = session_key(ctx, topic->topic, topic->topic_id, topic->partitions[p]);
+            FetchKey key = {.id = topic->topic_id,
+                            .name = topic->topic,
+                            .partition = topic->partitions[p],
+                            .by_id = by_id};
 
             session_forget(hold, &key);
         }
@@ -199,24 +194,26 @@ session_collect(FetchHold *hold, FetchContext *ctx, Request *rq)
 {
     const FetchChunks *chunks = fetch_session_chunks();
     const FetchSet *set = &hold->session->set;
+    size_t name_bytes = hold->session->by_id ? 0 : LIMIT_TOPIC_NAME_LEN;
+    ArenaMark mark;
     int32_t *order;
-    FetchRead *reads;
 
-    request_grow(rq, (size_t)set->hot_count * (BYTES_PER_PART + LIMIT_TOPIC_NAME_LEN));
-    order = arena_calloc(rq->arena, (size_t)set->hot_count + 1, sizeof *order);
-    reads = arena_calloc(rq->arena, (size_t)set->hot_count + 1, sizeof *reads);
-    if (order == NULL || reads == NULL)
+    ctx->list.set = set;
+    ctx->list.count = 0;
+    request_grow(rq, (size_t)set->hot_count * (BYTES_PER_PART + name_bytes));
+    if (!fetch_list_room(&ctx->list, set->hot_count, rq->arena))
+        return false;
+    mark = arena_mark(rq->arena);
+    order = arena_alloc(rq->arena, (size_t)set->hot_count * sizeof *order);
+    if (order == NULL)
         return false;
     fetch_set_hot_sorted(set, chunks, order);
-    for (int32_t i = 0; i < set->hot_count; i++) {
-        FetchPart *part = fetch_set_part(set, chunks, order[i]);
-
-        reads[i] = (FetchRead){.part = part,
-                               .topic = fetch_set_topic(set, chunks, part->topic),
-                               .index = order[i],
-                               .slice.fd = -1};
-    }
-    ctx->list = (FetchPartList){reads, set->hot_count};
+    for (int32_t i = 0; i < set->hot_count; i++)
+        ctx->list.entries[ctx->list.count++] =
+            (FetchEntry){.topic = (uint32_t)fetch_set_part(set, chunks, order[i])->topic,
+                         .part = (uint32_t)order[i],
+                         .data = -1};
+    arena_release(rq->arena, mark);
     return true;
 }
 
@@ -225,67 +222,84 @@ session_collect(FetchHold *hold, FetchContext *ctx, Request *rq)
  * until its node says so. Registered first, looked at afterwards [W1 of waitlist.h].
  */
 static void
-session_cool(FetchHold *hold, FetchContext *ctx, const FetchRead *r)
+session_cool(FetchHold *hold, FetchContext *ctx, const FetchEntry *e)
 {
+    const FetchChunks *chunks = fetch_session_chunks();
+    int32_t index = (int32_t)e->part;
+    FetchPart *part = fetch_set_part(&hold->session->set, chunks, index);
     PlogOffsets now;
 
-    if (r->error != 0 || r->diverging || r->slice.len > 0)
+    if (e->error != 0 || e->diverging || e->data >= 0)
         return;
-    if (session_register(hold, ctx, r->part, r->index) != FETCH_REGISTERED ||
-        !plog_offsets_peek(r->part->ref, &now))
+    if (session_register(hold, ctx, part, index) != FETCH_REGISTERED ||
+        !plog_offsets_peek(part->ref, &now))
         return;
-    if (plog_bound_offset(&now, ctx->args.bound) > r->part->fetch_offset ||
-        now.high_watermark != r->part->told_high_watermark ||
-        now.log_start_offset != r->part->told_log_start)
+    if (plog_bound_offset(&now, ctx->args.bound) > part->fetch_offset ||
+        now.high_watermark != part->told_high_watermark ||
+        now.log_start_offset != part->told_log_start)
         return;
-    r->part->ready_bytes = 0;
-    fetch_set_cool(&hold->session->set, fetch_session_chunks(), r->index);
+    part->ready_bytes = 0;
+    fetch_set_cool(&hold->session->set, chunks, index);
 }
 
-/* Is this partition news to the client? Notes what it is told. */
+/* Is this partition news to the client? Notes in the session's part what it is told. */
 static bool
-session_news(FetchRead *r)
+session_news(FetchPart *part, const FetchEntry *e)
 {
-    int64_t high_watermark = r->error != 0 ? -1 : r->offsets.high_watermark;
-    int64_t log_start = r->error != 0 ? -1 : r->offsets.log_start_offset;
-    bool news = r->error != 0 || r->diverging || r->slice.len > 0 ||
-                high_watermark != r->part->told_high_watermark ||
-                log_start != r->part->told_log_start;
+    int64_t high_watermark = e->error != 0 ? -1 : e->high_watermark;
+    int64_t log_start = e->error != 0 ? -1 : e->log_start_offset;
+    bool news = e->error != 0 || e->diverging || e->data >= 0 ||
+                high_watermark != part->told_high_watermark || log_start != part->told_log_start;
 
-    r->part->told_high_watermark = high_watermark;
-    r->part->told_log_start = log_start;
+    part->told_high_watermark = high_watermark;
+    part->told_log_start = log_start;
     return news;
 }
 
 /* One part of a full fetch joins the session made of it. */
 static bool
-session_copy_part(FetchHold *hold, const FetchRead *r)
+session_copy_part(FetchHold *hold, const FetchLook *look, const Image *image)
 {
     const FetchChunks *chunks = fetch_session_chunks();
     FetchSet *set = &hold->session->set;
-    FetchKey key = {.id = r->topic->id,
-                    .name = {r->topic->name, r->topic->name_len},
-                    .partition = r->part->partition,
-                    .by_id = r->topic->by_id};
-    int32_t index = fetch_set_add(set, chunks, &key);
+    int32_t index = fetch_set_add(set, chunks, &look->key);
+    const ImageTopic *found = NULL;
     FetchTopic *topic;
     FetchPart *part;
 
     if (index < 0)
         return false;
     part = fetch_set_part(set, chunks, index);
-    part->fetch_offset = r->part->fetch_offset;
-    part->max_bytes = r->part->max_bytes;
-    part->current_leader_epoch = r->part->current_leader_epoch;
-    part->last_fetched_epoch = r->part->last_fetched_epoch;
-    part->told_high_watermark = r->part->told_high_watermark;
-    part->told_log_start = r->part->told_log_start;
+    part->fetch_offset = look->part->fetch_offset;
+    part->max_bytes = look->part->max_bytes;
+    part->current_leader_epoch = look->part->current_leader_epoch;
+    part->last_fetched_epoch = look->part->last_fetched_epoch;
+    (void)session_news(part, look->entry); /* told all the same */
     topic = fetch_set_topic(set, chunks, part->topic);
-    if (topic->by_id && topic->name_len == 0 && r->topic->name_len > 0) {
-        memcpy(topic->name, r->topic->name, (size_t)r->topic->name_len);
-        topic->name_len = r->topic->name_len;
+    if (!topic->by_id || topic->name_len > 0 || look->entry->unknown || image == NULL)
+        return true;
+    found = image_topic_by_id(image, topic->id);
+    if (found != NULL) {
+        topic->name_len = image_topic_name(found).len;
+        memcpy(topic->name, image_topic_name(found).ptr, (size_t)topic->name_len);
     }
     return true;
+}
+
+/* All of them, in their order. */
+static bool
+session_copy(FetchHold *hold, const FetchList *list)
+{
+    ImagePin pin = image_pin(); /* for the names of topics asked for by id */
+    FetchCursor cursor;
+    FetchLook look;
+    bool good = true;
+
+    fetch_cursor_init(&cursor, list);
+    while (good && fetch_cursor_next(&cursor, &look))
+        good = session_copy_part(hold, &look, image_of(&pin));
+    image_unpin(&pin);
+    return good;
 }
 
 /* A full fetch becomes a session with the same parts; 0: there is no room for one. */
@@ -301,11 +315,10 @@ session_begin(const FetchContext *ctx, int64_t now_us)
 
     if (!fetch_session_create(&what, &hold))
         return 0;
-    for (int32_t i = 0; i < ctx->list.count; i++)
-        if (!session_copy_part(&hold, &ctx->list.reads[i])) {
-            fetch_session_destroy(&hold);
-            return 0;
-        }
+    if (!session_copy(&hold, &ctx->list)) {
+        fetch_session_destroy(&hold);
+        return 0;
+    }
     id = (int32_t)atomic_u32_load(&hold.session->id);
     fetch_session_unlock(&hold);
     return id;
@@ -326,21 +339,17 @@ fetch_release(Request *rq)
 {
     FetchContext *ctx = rq->state;
 
-    if (ctx->read)
-        fetch_read_release(ctx->list.reads, ctx->list.count);
-    ctx->read = false;
+    fetch_list_release(&ctx->list);
 }
 
 /* Everything was just read. The connection's interest ends unless a fetch follows soon. */
 static ReqResult
 answer_whole(Request *rq, FetchContext *ctx)
 {
-    FetchAnswer answer = {.list = ctx->list};
+    FetchAnswer answer = {.list = &ctx->list, .committed = ctx->args.isolation == 1};
 
-    for (int32_t i = 0; i < ctx->list.count; i++) {
-        (void)session_news(&ctx->list.reads[i]); /* told all the same */
-        ctx->list.reads[i].answered = true;
-    }
+    for (int32_t i = 0; i < ctx->list.count; i++)
+        ctx->list.entries[i].answered = true;
     if (ctx->mode == FETCH_FULL)
         answer.session_id = session_begin(ctx, rq->now_us);
     if (fetch_nodes_count() > 0) {
@@ -354,16 +363,19 @@ answer_whole(Request *rq, FetchContext *ctx)
 static ReqResult
 answer_news(Request *rq, FetchContext *ctx, FetchHold *hold)
 {
-    FetchAnswer answer = {.list = ctx->list, .session_id = ctx->session_id};
+    const FetchChunks *chunks = fetch_session_chunks();
+    FetchSet *set = &hold->session->set;
+    FetchAnswer answer = {
+        .list = &ctx->list, .session_id = ctx->session_id, .committed = ctx->args.isolation == 1};
     ReqResult result;
 
     for (int32_t i = 0; i < ctx->list.count; i++) {
-        FetchRead *r = &ctx->list.reads[i];
+        FetchEntry *e = &ctx->list.entries[i];
 
-        r->answered = session_news(r);
-        if (r->slice.len > 0)
-            fetch_set_move_to_end(&hold->session->set, fetch_session_chunks(), r->index);
-        session_cool(hold, ctx, r);
+        e->answered = session_news(fetch_set_part(set, chunks, (int32_t)e->part), e);
+        if (e->data >= 0)
+            fetch_set_move_to_end(set, chunks, (int32_t)e->part);
+        session_cool(hold, ctx, e);
     }
     atomic_i64_store(&hold->session->used_ms, rq->now_us / 1000);
     result = fetch_answer_send(rq, &answer);
@@ -373,15 +385,17 @@ answer_news(Request *rq, FetchContext *ctx, FetchHold *hold)
 
 /* Bytes of the answer, as far as quotas are concerned. */
 static int64_t
-answer_bytes(const FetchPartList *list)
+answer_bytes(const FetchList *list)
 {
     int64_t bytes = ANSWER_HEAD_BYTES;
 
     for (int32_t i = 0; i < list->count; i++) {
-        const FetchRead *r = &list->reads[i];
+        const FetchEntry *e = &list->entries[i];
 
-        if (r->slice.len > 0 || r->error != 0)
-            bytes += r->slice.len + ANSWER_PART_BYTES;
+        if (e->data >= 0)
+            bytes += list->data[e->data].slice.len;
+        if (e->data >= 0 || e->error != 0)
+            bytes += ANSWER_PART_BYTES;
     }
     return bytes;
 }
@@ -419,8 +433,7 @@ fetch_complete(Request *rq, FetchContext *ctx, FetchHold *hold)
         return request_close(rq, "no memory for a fetch session");
     }
     ctx->args.again = true;
-    (void)fetch_read_all(ctx->list.reads, ctx->list.count, &ctx->args); /* due, whatever it says */
-    ctx->read = true;
+    (void)fetch_read_all(&ctx->list, &ctx->args); /* due, whatever it says */
     return fetch_answer(rq, ctx, hold);
 }
 
@@ -447,53 +460,58 @@ fetch_set_deadline(Request *rq, const FetchContext *ctx)
     rq->wait_event = WAIT_EV_FETCH_MIN_BYTES;
 }
 
-/* Registers every partition that was read, then counts what came since. True: answer now. */
+/* Registers the parts of a session that were read, then counts what came since. */
 static bool
-fetch_register(Request *rq, FetchContext *ctx, FetchHold *hold)
+register_session(FetchContext *ctx, const FetchHold *hold)
 {
+    const FetchChunks *chunks = fetch_session_chunks();
     bool due = false;
 
-    if (hold == NULL) {
-        rq->conn->idle = NULL;
-        fetch_nodes_begin();
-    }
     for (int32_t i = 0; i < ctx->list.count; i++) {
-        FetchRead *r = &ctx->list.reads[i];
-        FetchInterest interest;
+        int32_t index = (int32_t)ctx->list.entries[i].part;
+        FetchPart *part = fetch_set_part(&hold->session->set, chunks, index);
 
-        if (r->unknown)
+        if (ctx->list.entries[i].unknown)
             continue;
-        if (hold != NULL)
-            interest = session_register(hold, ctx, r->part, r->index);
-        else
-            interest = fetch_nodes_register(r->part, ctx->args.bound, (uint32_t)i);
-        ctx->poll |= interest == FETCH_POLL;
-        due |= interest == FETCH_GONE || fetch_wait_count(r->part, ctx->args.bound, &ctx->total);
+        due |= session_register(hold, ctx, part, index) == FETCH_GONE ||
+               fetch_wait_count(part, ctx->args.bound, &ctx->total);
     }
-    if (hold == NULL)
-        fetch_nodes_end();
-    poll_later(ctx, rq->now_us);
-    return due || ctx->total >= ctx->args.min_bytes;
+    return due;
 }
 
-/* What became ready of a request without a session. True: answer now. */
+/* The same for a request's own partitions that are kept; others are polled. */
 static bool
-fetch_take_ready(Request *rq, FetchContext *ctx)
+register_own(Request *rq, FetchContext *ctx)
 {
+    FetchList *list = &ctx->list;
     bool due = false;
-    WaitTake take;
-    int32_t node;
-    uint32_t key;
 
-    wait_begin_take(&take, my_slot_index, rq->rescan);
-    if (take.everything || poll_is_due(ctx, rq->now_us)) {
-        wait_end_take(&take);
-        return fetch_register(rq, ctx, NULL);
+    rq->conn->idle = NULL;
+    fetch_nodes_begin();
+    for (int32_t i = 0; i < list->kept_count; i++) {
+        FetchPart *part = &list->kept[i].part;
+        FetchInterest interest = fetch_nodes_register(part, ctx->args.bound, (uint32_t)i);
+
+        ctx->poll |= interest == FETCH_POLL;
+        due |= interest == FETCH_GONE || fetch_wait_count(part, ctx->args.bound, &ctx->total);
     }
-    while (wait_next(&take, &node, &key))
-        if (key < (uint32_t)ctx->list.count && !ctx->list.reads[key].unknown)
-            due |= fetch_wait_count(ctx->list.reads[key].part, ctx->args.bound, &ctx->total);
-    wait_end_take(&take);
+    fetch_nodes_end();
+    return due;
+}
+
+/* Registers what was read, then counts what came since. True: answer now. */
+static bool
+fetch_register(Request *rq, FetchContext *ctx, const FetchHold *hold, const FetchSummary *sum)
+{
+    bool due;
+
+    if (hold != NULL) {
+        due = register_session(ctx, hold);
+    } else {
+        due = register_own(rq, ctx);
+        ctx->poll |= sum->known > ctx->list.kept_count;
+    }
+    poll_later(ctx, rq->now_us);
     return due || ctx->total >= ctx->args.min_bytes;
 }
 
@@ -505,7 +523,8 @@ session_poll(const FetchHold *hold, FetchContext *ctx)
 
     ot_assert(hold->session->epoch == ctx->session_epoch); /* nobody changed the parts */
     for (int32_t i = 0; i < ctx->list.count; i++) {
-        FetchPart *part = ctx->list.reads[i].part;
+        FetchPart *part = fetch_set_part(&hold->session->set, fetch_session_chunks(),
+                                         (int32_t)ctx->list.entries[i].part);
 
         if (part->node == WAIT_NODE_NONE && part->ref.slot >= 0)
             due |= fetch_wait_count(part, ctx->args.bound, &ctx->total);
@@ -529,9 +548,11 @@ fetch_first(Request *rq, FetchContext *ctx, FetchHold *hold, const FetchSummary 
         return fetch_answer(rq, ctx, hold);
     ctx->deadline_us = rq->received_us + (int64_t)ctx->req.max_wait_ms * 1000;
     ctx->total = sum->bytes;
-    if (fetch_register(rq, ctx, hold))
+    if (fetch_register(rq, ctx, hold, sum))
         return fetch_complete(rq, ctx, hold);
     fetch_release(rq); /* deleted files give their space back */
+    if (hold == NULL)
+        fetch_keep_names(&ctx->list, rq->arena);
     fetch_set_deadline(rq, ctx);
     if (hold != NULL)
         fetch_session_unlock(hold);
@@ -568,16 +589,12 @@ args_set(FetchContext *ctx, Request *rq)
 static bool
 take_own_parts(Request *rq, FetchContext *ctx)
 {
-    int32_t entries = fetch_named_count(&ctx->req);
-
-    if (entries > FETCH_ENTRIES_MAX) {
-        (void)request_close(rq, "a fetch of %d partitions", entries); /* notes why */
-        return false;
-    }
-    request_grow(rq, (size_t)entries * BYTES_PER_PART);
-    if (fetch_own_parts(&ctx->req, ctx->args.version >= 13, rq->arena, &ctx->list))
+    if (ctx->named > FETCH_ENTRIES_MAX)
+        (void)request_close(rq, "a fetch of %d partitions", ctx->named); /* notes why */
+    else if (fetch_own_list(rq, ctx->named, &ctx->list))
         return true;
-    (void)request_close(rq, "no memory for a fetch of %d partitions", entries); /* notes why */
+    else
+        (void)request_close(rq, "no memory for a fetch of %d partitions", ctx->named);
     return false;
 }
 
@@ -593,14 +610,14 @@ fetch_bad_isolation(Request *rq, FetchContext *ctx)
     if (!take_own_parts(rq, ctx))
         return REQ_CLOSE;
     for (int32_t i = 0; i < ctx->list.count; i++) {
-        FetchRead *r = &ctx->list.reads[i];
+        FetchEntry *e = &ctx->list.entries[i];
 
-        r->error = KERR_UNKNOWN_SERVER_ERROR;
-        r->unknown = true;
-        r->answered = true;
+        e->error = KERR_UNKNOWN_SERVER_ERROR;
+        e->unknown = true;
+        e->answered = true;
     }
-    return fetch_answer_send(rq,
-                             &(FetchAnswer){.error = KERR_UNKNOWN_SERVER_ERROR, .list = ctx->list});
+    return fetch_answer_send(
+        rq, &(FetchAnswer){.error = KERR_UNKNOWN_SERVER_ERROR, .list = &ctx->list});
 }
 
 /* The request's own partitions, with or without becoming a session. */
@@ -611,8 +628,7 @@ fetch_start_full(Request *rq, FetchContext *ctx)
 
     if (!take_own_parts(rq, ctx))
         return REQ_CLOSE;
-    sum = fetch_read_all(ctx->list.reads, ctx->list.count, &ctx->args);
-    ctx->read = true;
+    sum = fetch_read_all(&ctx->list, &ctx->args);
     return fetch_first(rq, ctx, NULL, &sum);
 }
 
@@ -641,7 +657,7 @@ fetch_start_incremental(Request *rq, FetchContext *ctx)
         fetch_session_unlock(&hold);
         return fetch_fail(rq, error, 0);
     }
-    if (!session_update(&hold, ctx)) {
+    if (!session_update(&hold, ctx, rq)) {
         fetch_session_destroy(&hold);
         return fetch_fail(rq, KERR_FETCH_SESSION_ID_NOT_FOUND, 0);
     }
@@ -663,8 +679,7 @@ fetch_start_incremental(Request *rq, FetchContext *ctx)
         session_leave(&hold, rq->now_us);
         return request_close(rq, "no memory for a fetch session");
     }
-    sum = fetch_read_all(ctx->list.reads, ctx->list.count, &ctx->args);
-    ctx->read = true;
+    sum = fetch_read_all(&ctx->list, &ctx->args);
     return fetch_first(rq, ctx, &hold, &sum);
 }
 
@@ -678,7 +693,7 @@ h_fetch_start(Request *rq)
         return request_close(rq, "no memory for a fetch");
     rq->state = ctx;
     rq->release = fetch_release;
-    if (!request_read(rq, &fetch_request_desc, &ctx->req))
+    if (!fetch_request_parse(rq, &ctx->req, &ctx->named))
         return REQ_CLOSE;
     args_set(ctx, rq);
     if (ctx->args.isolation != 0 && ctx->args.isolation != 1)
@@ -693,6 +708,41 @@ h_fetch_start(Request *rq)
 }
 
 /* ---- finish ------------------------------------------------------------------------------------- */
+
+/* All of a request without a session is read again: answer, or wait on. */
+static ReqResult
+fetch_look_again(Request *rq, FetchContext *ctx)
+{
+    FetchSummary sum;
+
+    ctx->args.again = true;
+    sum = fetch_read_all(&ctx->list, &ctx->args);
+    return fetch_first(rq, ctx, NULL, &sum);
+}
+
+/* What became ready of a request without a session. */
+static ReqResult
+fetch_take_ready(Request *rq, FetchContext *ctx)
+{
+    bool due = false;
+    WaitTake take;
+    int32_t node;
+    uint32_t key;
+
+    wait_begin_take(&take, my_slot_index, rq->rescan);
+    if (take.everything || poll_is_due(ctx, rq->now_us)) {
+        wait_end_take(&take);
+        return fetch_look_again(rq, ctx);
+    }
+    while (wait_next(&take, &node, &key))
+        if (key < (uint32_t)ctx->list.kept_count)
+            due |= fetch_wait_count(&ctx->list.kept[key].part, ctx->args.bound, &ctx->total);
+    wait_end_take(&take);
+    if (due || ctx->total >= ctx->args.min_bytes)
+        return fetch_complete(rq, ctx, NULL);
+    fetch_set_deadline(rq, ctx);
+    return REQ_PENDING;
+}
 
 /* Locks the session again, unless somebody else went on with it. */
 static bool
@@ -734,10 +784,9 @@ h_fetch_finish(Request *rq)
 
     if (ctx->mode == FETCH_INCREMENTAL)
         return fetch_finish_incremental(rq, ctx, over);
-    if (over || fetch_take_ready(rq, ctx))
+    if (over)
         return fetch_complete(rq, ctx, NULL);
-    fetch_set_deadline(rq, ctx);
-    return REQ_PENDING;
+    return fetch_take_ready(rq, ctx);
 }
 
 void

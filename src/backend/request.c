@@ -30,17 +30,23 @@ request_close(Request *rq, const char *format, ...)
 }
 
 bool
+request_read_ended(Request *rq, const MessageDesc *desc, const WireReader *r)
+{
+    if (r->err == 0)
+        return true;
+    (void)request_close(rq, "%s version %d: %s at %s, byte %zu", desc->name, rq->head.api_version,
+                        err_text(r->err), r->err_field != NULL ? r->err_field : "?", r->err_pos);
+    return false;
+}
+
+bool
 request_read(Request *rq, const MessageDesc *desc, void *ret)
 {
     WireReader r;
 
     wire_reader_init(&r, rq->body.ptr, (size_t)rq->body.len, rq->arena);
     desc->read(&r, rq->head.api_version, ret);
-    if (r.err == 0)
-        return true;
-    (void)request_close(rq, "%s version %d: %s at %s, byte %zu", desc->name, rq->head.api_version,
-                        err_text(r.err), r.err_field != NULL ? r.err_field : "?", r.err_pos);
-    return false;
+    return request_read_ended(rq, desc, &r);
 }
 
 /* The pieces of an encoded frame: memory, with the slices of files between. */

@@ -89,6 +89,10 @@ struct Request {
 bool request_read(Request *rq, const MessageDesc *desc, void *ret)
     __attribute__((warn_unused_result));
 
+/* The same verdict for a handler that went through the body by a reader of its own. */
+bool request_read_ended(Request *rq, const MessageDesc *desc, const WireReader *r)
+    __attribute__((warn_unused_result));
+
 /*
  * Charges the request to its client's quotas, and encodes the answer: &x_response_desc and its struct,
  * whose throttle time is set here, in the version of the request. Records that are file slices leave by

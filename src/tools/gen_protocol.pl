@@ -246,7 +246,7 @@ sub read_tags {
     );
 }
 
-sub gen_read {
+sub read_fields {
     my ($s) = @_;
     my @body;
     for my $g (groups($s)) {
@@ -254,6 +254,12 @@ sub gen_read {
         push @body, if_else($cond, [map { read_field($_) } @fields],
             [map { set_default($_) } @fields]);
     }
+    return @body;
+}
+
+sub read_end {
+    my ($s) = @_;
+    my @body;
     my @tagged = tagged($s);
     push @body, map { set_default($_) } @tagged;
     if ($msg->{flex} <= $msg->{hi}) {
@@ -261,10 +267,14 @@ sub gen_read {
         my $cond = flexible_word() eq 'true' ? '1' : 'flexible';
         push @body, if_else($cond, [read_tags($s)], []);
     }
-    my $name = fname($s);
-    my $type = ctype($s);
+    return @body;
+}
+
+sub gen_read {
+    my ($s) = @_;
+    my ($name, $type) = (fname($s), ctype($s));
     return function("static void\nread_$name(WireReader *r, int16_t version, $type *ret)",
-        ['r', 'version', 'ret'], @body);
+        ['r', 'version', 'ret'], read_fields($s), read_end($s));
 }
 
 # ---- size --------------------------------------------------------------------------------------
@@ -333,18 +343,23 @@ sub size_tag {
     );
 }
 
-sub gen_size {
+sub size_untagged {
     my ($s) = @_;
     my @body;
     for my $g (groups($s)) {
         my ($cond, @fields) = @$g;
         push @body, if_else($cond, [size_fields(@fields)], [map { refuse($_) } @fields]);
     }
+    return @body;
+}
+
+sub size_end {
+    my ($s) = @_;
+    my @body;
     my @tagged = tagged($s);
     for my $f (@tagged) {
         push @body, if_else(field_cond($f), [size_tag($f)], [refuse($f)]);
     }
-    unshift @body, 'uint32_t tags = 0;' if @tagged;
     if ($msg->{flex} <= $msg->{hi}) {
         my $end = 'wire_size_tags(s, ' . (@tagged ? 'tags' : '0') . ', msg->unknown_tags);';
         if (flexible_word() eq 'true') {
@@ -354,9 +369,19 @@ sub gen_size {
                 '    wire_size_fail(s, OT_E_UNSUPPORTED_VERSION, "unknown tags");';
         }
     }
+    return @body;
+}
+
+sub size_all {
+    my ($s) = @_;
+    return ((tagged($s) ? 'uint32_t tags = 0;' : ()), size_untagged($s), size_end($s));
+}
+
+sub gen_size {
+    my ($s) = @_;
     my ($name, $type) = (fname($s), ctype($s));
     return function("static void\nsize_$name(WireSizer *s, int16_t version, const $type *msg)",
-        ['s', 'version', 'msg'], @body);
+        ['s', 'version', 'msg'], size_all($s));
 }
 
 # ---- write -------------------------------------------------------------------------------------
@@ -414,20 +439,97 @@ sub write_tags {
     );
 }
 
-sub gen_write {
+sub write_fields {
     my ($s) = @_;
     my @body;
     for my $g (groups($s)) {
         my ($cond, @fields) = @$g;
         push @body, if_else($cond, [map { write_field($_) } @fields], []);
     }
-    if ($msg->{flex} <= $msg->{hi}) {
-        my $cond = flexible_word() eq 'true' ? '1' : 'flexible';
-        push @body, if_else($cond, [write_tags($s)], []);
-    }
+    return @body;
+}
+
+sub write_end {
+    my ($s) = @_;
+    return if $msg->{flex} > $msg->{hi};
+    my $cond = flexible_word() eq 'true' ? '1' : 'flexible';
+    return if_else($cond, [write_tags($s)], []);
+}
+
+sub gen_write {
+    my ($s) = @_;
     my ($name, $type) = (fname($s), ctype($s));
     return function("static void\nwrite_$name(WireWriter *w, int16_t version, const $type *msg)",
-        ['w', 'version', 'msg'], @body);
+        ['w', 'version', 'msg'], write_fields($s), write_end($s));
+}
+
+# ---- piece by piece ----------------------------------------------------------------------------
+
+# The array of a struct that is marked 'each', or undef.
+sub each_of { my ($s) = @_; return (grep { $_->{each} } @{$s->{fields}})[0] }
+
+# What stands before that array in the struct, and what comes after it.
+sub split_struct {
+    my ($s) = @_;
+    my (@before, @after, $seen);
+    for my $f (@{$s->{fields}}) {
+        if ($f->{each}) {
+            $seen = 1;
+        } else {
+            push @{$seen || defined $f->{tag} ? \@after : \@before}, $f;
+        }
+    }
+    return map { +{name => $s->{name}, fields => $_} } \@before, \@after;
+}
+
+# A public function of one pass over a struct or a part of it.
+sub piece {
+    my ($pass, $s, $part, @body) = @_;
+    my ($name, $type) = (fname($s), ctype($s));
+    my %params = (
+        read => ['WireReader *r', "$type *ret"],
+        size => ['WireSizer *s', "const $type *msg"],
+        write => ['WireWriter *w', "const $type *msg"],
+    );
+    my ($io, $value) = @{$params{$pass}};
+    my $head = "${name}_$pass$part($io, int16_t version, $value)";
+    return "$head;" if !@body;
+    return function("void\n$head", [substr($io, -1), 'version', $value =~ /(\w+)$/], @body);
+}
+
+# Head and tail of a struct whose array is marked; all of an element that has none of its own.
+sub gen_pieces {
+    my ($s) = @_;
+    my $f = each_of($s) or return '';
+    my ($before, $after) = split_struct($s);
+    my ($flex, $min) = (flexible_word($f), min_bytes_expr($f->{struct}));
+    my ($count, $json) = ("$f->{name}_count", quoted($f));
+    my $out = piece('read', $s, '_head', fname($s) . '_init(ret);', read_fields($before),
+        "ret->$count = wire_read_count(r, $flex, false, $min, $json);");
+    $out .= piece('read', $s, '_tail', read_fields($after), read_end($after));
+    $out .= piece('size', $s, '_head', size_untagged($before),
+        "wire_size_count(s, $flex, false, msg->$count, $json);");
+    $out .= piece('size', $s, '_tail', size_all($after));
+    $out .= piece('write', $s, '_head', write_fields($before),
+        "wire_write_count(w, $flex, msg->$count);");
+    $out .= piece('write', $s, '_tail', write_fields($after), write_end($after));
+    my $elem = $f->{struct};
+    return $out if each_of($elem);
+    my $name = fname($elem);
+    return $out . piece('read', $elem, '', "read_$name(r, version, ret);")
+        . piece('size', $elem, '', "size_$name(s, version, msg);")
+        . piece('write', $elem, '', "write_$name(w, version, msg);");
+}
+
+sub pieces_prototypes {
+    my ($s) = @_;
+    my $f = each_of($s) or return '';
+    my @out = ("/* Piece by piece: head (with the count of $f->{name}), each of $f->{name}, tail. */");
+    for my $pass (qw(read size write)) {
+        push @out, map { 'void ' . piece($pass, $s, $_) } qw(_head _tail);
+        push @out, 'void ' . piece($pass, $f->{struct}, '') if !each_of($f->{struct});
+    }
+    return join("\n", @out, '', '');
 }
 
 # ---- init, comparison with the default, description ----------------------------------------------
@@ -637,10 +739,10 @@ for my $path (sort @tables) {
         my $compared = compared_structs(\@structs);
         for my $s (@structs) {
             die "$path: type " . ctype($s) . " twice\n" if $types{ctype($s)}++;
-            $h .= gen_struct($s);
+            $h .= gen_struct($s) . pieces_prototypes($s);
             $c .= gen_init($s);
             $c .= gen_is_default($s) if $compared->{$s->{name}};
-            $c .= gen_read($s) . gen_size($s) . gen_write($s) . gen_desc($s);
+            $c .= gen_read($s) . gen_size($s) . gen_write($s) . gen_pieces($s) . gen_desc($s);
         }
         $h .= gen_prototypes();
         $c .= gen_public() . gen_message_desc();

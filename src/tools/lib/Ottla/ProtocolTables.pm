@@ -13,7 +13,7 @@
 #   name json base array struct  struct: the struct hash, or undef for a primitive
 #   lo hi                        versions in which it exists where its parent does
 #   nlo nhi                      versions in which null is allowed (nlo > nhi: none)
-#   tag default key ignorable rigid entity
+#   tag default key ignorable rigid each entity
 #
 # SPDX-License-Identifier: Apache-2.0
 package Ottla::ProtocolTables;
@@ -67,7 +67,7 @@ sub parse_field {
     $name =~ /^[a-z][a-z0-9_]*$/ or die "$where: bad name '$name'\n";
     my $field = {
         name => $name, json => json_name($name), lo => 0, hi => NEVER,
-        key => 0, ignorable => 0, rigid => 0, where => $where,
+        key => 0, ignorable => 0, rigid => 0, each => 0, where => $where,
     };
     parse_type($field, $type, $where);
     while (@words) {
@@ -77,7 +77,7 @@ sub parse_field {
             ($field->{tag} // '') =~ /^\d+$/ or die "$where: tag without a number\n";
         } elsif ($word eq '=') {
             defined($field->{default} = shift @words) or die "$where: '=' without a value\n";
-        } elsif ($word =~ /^(key|ignorable|rigid)$/) {
+        } elsif ($word =~ /^(key|ignorable|rigid|each)$/) {
             $field->{$word} = 1;
         } elsif ($word =~ /^@(\w+)$/ && $ENTITIES{$1}) {
             $field->{entity} = $1;
@@ -181,7 +181,7 @@ sub check_message {
 # Gives every struct field its struct; one without fields of its own repeats an earlier one.
 sub link_fields {
     my ($msg, $fields, $known) = @_;
-    my (%names, %tags);
+    my (%names, %tags, $each);
     for my $f (@$fields) {
         my $where = $f->{where};
         die "$where: '$f->{name}' twice\n" if $names{$f->{name}}++;
@@ -194,6 +194,10 @@ sub link_fields {
         die "$where: default null, but null is not allowed\n" if $null && $f->{nlo} > $f->{nhi};
         die "$where: a default of this type is not known here\n"
             if defined $f->{default} && !$null && ($f->{array} || $f->{base} !~ /int|bool|float/);
+        die "$where: 'each' is for an array of structs that is always there\n"
+            if $f->{each} && (!$f->{is_struct} || !$f->{array} || defined $f->{tag}
+                || $f->{nlo} <= $f->{nhi} || $f->{lo} > $msg->{lo} || $f->{hi} < $msg->{hi});
+        die "$where: a second 'each'\n" if $f->{each} && $each++;
         next if !$f->{is_struct};
         die "$where: a nullable struct has the default null\n"
             if !$f->{array} && $f->{nlo} <= $f->{nhi} && !$null;

@@ -111,6 +111,16 @@ image_quota_key(const ImageQuotaPart *parts, int32_t count, StrView key, uint8_t
     return (int32_t)(at - ret) + key.len;
 }
 
+static double
+value_of(const ImageEntry *entry)
+{
+    uint64_t bits = wire_load64(entry_value(entry).ptr);
+    double value;
+
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
 void
 image_quota_read(const ImageEntry *entry, ImageQuota *ret)
 {

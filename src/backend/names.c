@@ -9,6 +9,7 @@
 #include "backend/names_int.h"
 
 #include "ottla/common/assert.h"
+#include "ottla/common/text.h"
 
 static bool
 is_alnum(char c)
@@ -49,50 +50,6 @@ name_is_legal_software(StrView word)
     return true;
 }
 
-/* What a lead byte promises: continuation bytes and the range of the first of them. */
-typedef struct Utf8Lead {
-    int more; /* -1: no lead byte */
-    uint8_t low, high;
-} Utf8Lead;
-
-static Utf8Lead
-utf8_lead(uint8_t c)
-{
-    if (c < 0x80)
-        return (Utf8Lead){0, 0, 0};
-    if (c >= 0xc2 && c <= 0xdf)
-        return (Utf8Lead){1, 0x80, 0xbf};
-    if (c >= 0xe0 && c <= 0xef)
-        return (Utf8Lead){2, c == 0xe0 ? 0xa0 : 0x80, c == 0xed ? 0x9f : 0xbf};
-    if (c >= 0xf0 && c <= 0xf4)
-        return (Utf8Lead){3, c == 0xf0 ? 0x90 : 0x80, c == 0xf4 ? 0x8f : 0xbf};
-    return (Utf8Lead){-1, 0, 0};
-}
-
-/*
- * Bytes of the sequence at the front: whole when *ret_good, else the longest part of one that could
- * have become a sequence (at least 1), which is replaced as one.
- */
-static int32_t
-utf8_step(const uint8_t *at, int32_t left, bool *ret_good)
-{
-    Utf8Lead lead = utf8_lead(at[0]);
-    int32_t n = 1;
-
-    *ret_good = lead.more == 0;
-    if (lead.more <= 0)
-        return 1;
-    while (n <= lead.more && n < left) {
-        uint8_t low = n == 1 ? lead.low : 0x80, high = n == 1 ? lead.high : 0xbf;
-
-        if (at[n] < low || at[n] > high)
-            return n;
-        n++;
-    }
-    *ret_good = n == lead.more + 1;
-    return n;
-}
-
 /* Bytes of the repaired text; writes it when to is not NULL. */
 static int32_t
 utf8_repair(StrView name, char *to)
@@ -102,7 +59,7 @@ utf8_repair(StrView name, char *to)
 
     for (int32_t i = 0; i < name.len;) {
         bool good;
-        int32_t n = utf8_step((const uint8_t *)name.ptr + i, name.len - i, &good);
+        int32_t n = text_utf8_step((StrView){name.ptr + i, name.len - i}, &good);
         int32_t out = good ? n : 3;
 
         if (to != NULL)
@@ -121,7 +78,7 @@ name_echo(Arena *arena, StrView name)
     char *copy;
 
     for (int32_t i = 0; i < name.len && good;)
-        i += utf8_step((const uint8_t *)name.ptr + i, name.len - i, &good);
+        i += text_utf8_step((StrView){name.ptr + i, name.len - i}, &good);
     if (good)
         return name;
     len = utf8_repair(name, NULL);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "ottla/common/assert.h"
+#include "ottla/common/text.h"
 
 static char nothing[1] = "";
 
@@ -132,29 +133,6 @@ strbuf_printf(StrBuf *buf, const char *format, ...)
     va_end(args);
 }
 
-/* Length of the UTF-8 sequence at p (1 to 4), 0 when it is none: overlong forms and surrogates are none. */
-static size_t
-utf8_len(const uint8_t *p, size_t left)
-{
-    size_t len = p[0] < 0x80   ? 1
-                 : p[0] < 0xc2 ? 0
-                 : p[0] < 0xe0 ? 2
-                 : p[0] < 0xf0 ? 3
-                 : p[0] < 0xf5 ? 4
-                               : 0;
-
-    if (len == 0 || len > left)
-        return 0;
-    for (size_t i = 1; i < len; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0) ||
-        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] >= 0x90))
-        return 0;
-    return len;
-}
-
 /* The part of a JSON string for one sequence of len bytes. */
 static void
 add_json_char(StrBuf *buf, const uint8_t *p, size_t len)
@@ -178,25 +156,20 @@ add_json_char(StrBuf *buf, const uint8_t *p, size_t len)
 void
 strbuf_add_json(StrBuf *buf, StrView text)
 {
-    const uint8_t *p = (const uint8_t *)text.ptr;
-    size_t left = (size_t)text.len;
-
     if (text.ptr == NULL) {
         strbuf_add_cstr(buf, "null");
         return;
     }
     strbuf_add_char(buf, '"');
-    while (left > 0 && !buf->failed) {
-        size_t len = utf8_len(p, left);
+    while (text.len > 0 && !buf->failed) {
+        bool good;
+        int32_t len = text_utf8_step(text, &good);
 
-        if (len == 0) {
+        if (good)
+            add_json_char(buf, (const uint8_t *)text.ptr, (size_t)len);
+        else
             strbuf_add_cstr(buf, "\\ufffd");
-            len = 1;
-        } else {
-            add_json_char(buf, p, len);
-        }
-        p += len;
-        left -= len;
+        text = (StrView){text.ptr + len, text.len - len};
     }
     strbuf_add_char(buf, '"');
 }

@@ -400,3 +400,46 @@ text_distance(StrView a, StrView b, int limit)
     }
     return row[b.len] > limit ? limit + 1 : row[b.len];
 }
+
+/* ---- UTF-8 ---- */
+
+/* What a lead byte promises: continuation bytes and the range of the first of them. */
+typedef struct Utf8Lead {
+    int more; /* -1: no lead byte */
+    uint8_t low, high;
+} Utf8Lead;
+
+static Utf8Lead
+utf8_lead(uint8_t c)
+{
+    if (c < 0x80)
+        return (Utf8Lead){0, 0, 0};
+    if (c >= 0xc2 && c <= 0xdf)
+        return (Utf8Lead){1, 0x80, 0xbf};
+    if (c >= 0xe0 && c <= 0xef)
+        return (Utf8Lead){2, c == 0xe0 ? 0xa0 : 0x80, c == 0xed ? 0x9f : 0xbf};
+    if (c >= 0xf0 && c <= 0xf4)
+        return (Utf8Lead){3, c == 0xf0 ? 0x90 : 0x80, c == 0xf4 ? 0x8f : 0xbf};
+    return (Utf8Lead){-1, 0, 0};
+}
+
+int32_t
+text_utf8_step(StrView text, bool *ret_good)
+{
+    const uint8_t *at = (const uint8_t *)text.ptr;
+    Utf8Lead lead = utf8_lead(at[0]);
+    int32_t n = 1;
+
+    *ret_good = lead.more == 0;
+    if (lead.more <= 0)
+        return 1;
+    while (n <= lead.more && n < text.len) {
+        uint8_t low = n == 1 ? lead.low : 0x80, high = n == 1 ? lead.high : 0xbf;
+
+        if (at[n] < low || at[n] > high)
+            return n;
+        n++;
+    }
+    *ret_good = n == lead.more + 1;
+    return n;
+}

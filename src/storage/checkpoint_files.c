@@ -192,6 +192,15 @@ offset_checkpoint_load(const char *folder, const char *name, OffsetCheckpoint **
     return 0;
 }
 
+bool
+offset_checkpoint_at(const OffsetCheckpoint *cp, size_t index, OffsetCheckpointEntry *ret)
+{
+    if (index >= (size_t)cp->count)
+        return false;
+    *ret = cp->entries[index];
+    return true;
+}
+
 void
 offset_checkpoint_free(OffsetCheckpoint *cp)
 {

@@ -26,11 +26,10 @@ producer_last_offset(const ProducerState *state)
     return state->batch_count == 0 ? -1 : state->batches[state->batch_count - 1].last_offset;
 }
 
-/* The sequence `delta` before last, where 0 follows 2147483647. */
-static int32_t
-first_sequence(int32_t last, int32_t delta)
+int32_t
+producer_first_sequence(const ProducerBatch *batch)
 {
-    int64_t first = (int64_t)last - delta;
+    int64_t first = (int64_t)batch->last_sequence - batch->offset_delta;
 
     return (int32_t)(first >= 0 ? first : first + (int64_t)INT32_MAX + 1);
 }
@@ -48,7 +47,7 @@ find_duplicate(const ProducerState *state, const uint8_t *header, ProducerBatch 
         const ProducerBatch *b = &state->batches[i];
 
         if (b->last_sequence == last &&
-            first_sequence(b->last_sequence, b->offset_delta) == first) {
+            producer_first_sequence(b) == first) {
             *ret = *b;
             return true;
         }

@@ -62,4 +62,11 @@ void text_from_quantity(int64_t value, TextUnit base, char ret[TEXT_QUANTITY_MAX
  */
 int text_distance(StrView a, StrView b, int limit);
 
+/*
+ * Bytes of the UTF-8 sequence at the front of a text that is not empty: whole when *ret_good, else the
+ * longest part of one that could have become a sequence (at least 1), which is replaced as one, as Java
+ * and browsers do. Overlong forms and surrogates are none.
+ */
+int32_t text_utf8_step(StrView text, bool *ret_good);
+
 #endif

@@ -49,6 +49,9 @@ bool offset_checkpoint_find(const OffsetCheckpoint *cp, StrView topic, int32_t p
                             int64_t *ret_offset);
 size_t offset_checkpoint_count(const OffsetCheckpoint *cp);
 
+/* The entries in the order of topic and partition; false: no such index. The topic lives as long as cp. */
+bool offset_checkpoint_at(const OffsetCheckpoint *cp, size_t index, OffsetCheckpointEntry *ret);
+
 /*
  * Collects entries and writes the file: NAME.tmp, fsync, rename, fsync of the folder. Entries need
  * not be sorted; topic bytes are copied.

@@ -22,13 +22,16 @@
 
 #define PRODUCER_WINDOW 5 /* batches in which a repetition is recognised */
 
-/* One remembered batch; its first sequence is last_sequence - offset_delta, with wrap. */
+/* One remembered batch. */
 typedef struct ProducerBatch {
     int64_t last_offset;
     int64_t timestamp; /* the batch's maxTimestamp */
     int32_t last_sequence;
     int32_t offset_delta;
 } ProducerBatch;
+
+/* last_sequence - offset_delta, where 0 follows 2147483647. */
+int32_t producer_first_sequence(const ProducerBatch *batch);
 
 typedef struct ProducerState {
     int64_t last_timestamp;

@@ -263,6 +263,8 @@ complete(int dir, JobList *list, const CheckpointServe *between, CheckpointRepor
     (void)atomic_u64_add(&shared_page->commit_serial[dir], 1);
     serve(between);
     rc = write_files(dir, between, err);
+    if (rc != 0)
+        rc = logdir_write_failed(dir, rc, err);
     for (i = 0; rc == 0 && i < list->count; i++)
         plog_checkpoint_retire(&list->jobs[i]);
     return rc;
@@ -311,10 +313,14 @@ checkpoint_final(int dir, int64_t broker_epoch, CheckpointReport *ret, ErrInfo *
 {
     bool good = all_in_order(dir);
     JobList list = {0};
-    int rc = begin_all(dir, &list, err);
     bool overflow;
+    int rc;
 
-    *ret = (CheckpointReport){.partitions = list.count};
+    *ret = (CheckpointReport){0};
+    if (logdir_state(dir) == LOGDIR_FAILED) /* a flush could succeed now, with the data gone */
+        return err_set(err, OT_E_KAFKA_STORAGE_ERROR, "the log directory failed");
+    rc = begin_all(dir, &list, err);
+    ret->partitions = list.count;
     if (rc == 0)
         rc = complete(dir, &list, NULL, ret, err);
     (void)logdir_take_dirty(dir, &overflow); /* overflow: one of them could not be written */

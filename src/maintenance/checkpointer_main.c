@@ -15,6 +15,7 @@
 
 #include "checkpoint_int.h"
 #include "commit_int.h"
+#include "dir_watch_int.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/conf.h"
@@ -35,12 +36,14 @@ typedef struct Checkpointer {
     int64_t next_us;
     int64_t next_expiry_us;
     int64_t bytes_done; /* logdir_bytes at the last checkpoint */
-    uint64_t full_seen; /* logdir_full_count at the last checkpoint */
     bool failed;        /* the last checkpoint failed: said once */
     bool commit_failed; /* the last commit failed: said once */
     bool everything;    /* somebody died: the next commit looks at all */
     Committer *committer;
+    DirWatch watch;
 } Checkpointer;
+
+#define FULL_RETRY_US (1 * INT64_C(1000000)) /* of a checkpoint that found no space */
 
 /* ---- commits -------------------------------------------------------------------------------------- */
 
@@ -92,18 +95,6 @@ report(const Checkpointer *c, const CheckpointReport *r, int64_t took_us)
                 (long long)(took_us / 1000), r->used_syncfs ? "syncfs" : "fdatasync");
 }
 
-/* Appends are refused and tried again by their clients; somebody must make room. */
-static void
-report_full(Checkpointer *c)
-{
-    uint64_t full = logdir_full_count(c->dir);
-
-    if (full != c->full_seen)
-        log_msg(LL_ERROR, "checkpointer", "disk is full: appends refused; dir=%s refused=%llu",
-                logdir_path(c->dir), (unsigned long long)(full - c->full_seen));
-    c->full_seen = full;
-}
-
 static void
 checkpoint(Checkpointer *c)
 {
@@ -114,7 +105,6 @@ checkpoint(Checkpointer *c)
 
     c->bytes_done = logdir_bytes(c->dir);
     c->next_us = begin + conf_int64(CONF_CHECKPOINT_INTERVAL_MS) * 1000;
-    report_full(c);
     if (logdir_state(c->dir) == LOGDIR_FAILED)
         return;
     title_set("checkpoint of %s", logdir_path(c->dir));
@@ -127,6 +117,9 @@ checkpoint(Checkpointer *c)
         log_msg(LL_ERROR, "checkpointer", "checkpoint failed: %s; dir=%s", err.text,
                 logdir_path(c->dir));
     c->failed = rc != 0;
+    if (rc != 0 &&
+        logdir_state(c->dir) == LOGDIR_FULL) /* there was no space; now there is the reserve's */
+        c->next_us = begin + FULL_RETRY_US;
 }
 
 static void
@@ -197,16 +190,21 @@ checkpointer_main(int instance, const void *start)
         clock_mono_us() + conf_int64(CONF_PRODUCER_ID_EXPIRATION_CHECK_INTERVAL_MS) * 1000;
     c.committer = committer_new(c.dir);
     ot_assert(c.committer != NULL); /* a checkpointer without memory cannot go on */
+    dir_watch_init(&c.watch, c.dir);
     for (;;) {
         int64_t deadline = c.next_us < c.next_expiry_us ? c.next_us : c.next_expiry_us;
         int64_t due = commit_next_us(c.committer);
         int64_t now;
+
+        if (c.watch.next_us < deadline)
+            deadline = c.watch.next_us;
 
         if (mainloop_wait(due < deadline ? due : deadline, WAIT_EV_CHECKPOINTER_MAIN) & WOKE_RESCAN)
             c.everything = true; /* who died may have asked half a sentence */
         take_interrupts(&c);
         commit(&c);
         fd_cache_sweep();
+        dir_watch_turn(&c.watch, clock_mono_us());
         now = clock_mono_us();
         if (now >= c.next_us || logdir_bytes(c.dir) - c.bytes_done >= LOGDIR_CHECKPOINT_BYTES)
             checkpoint(&c);

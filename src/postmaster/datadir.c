@@ -26,7 +26,8 @@
 #include "ottla/controller/metadata_format.h"
 #include "ottla/ipc/node.h"
 #include "ottla/postmaster/meta_properties.h"
-#include "ottla/storage/logdirs.h"
+#include "ottla/storage/failure_record.h"
+#include "ottla/storage/logdir_state.h"
 
 #define FOLDER_ENTRIES_MAX 1000000 /* names of a directory that is looked through for emptiness */
 
@@ -524,6 +525,24 @@ load_identity(const Datadir *dir, const DatadirSettings *settings, ErrInfo *err)
     return rc;
 }
 
+/* Directories that failed and were not repaired since; see storage/failure_record.h. */
+static int
+take_failures(ErrInfo *err)
+{
+    int rc = failure_record_load(err);
+
+    for (int i = 0; rc == 0 && i < logdir_count(); i++) {
+        const char *text;
+        LogDirFailure failure = logdir_repair_reason(i, &text);
+        if (failure != LOGDIR_FAILURE_NONE)
+            log_msg(LL_WARNING, "datadir",
+                    "log directory failed before: its logs are verified and written again; dir=%s "
+                    "failure=%s reason=\"%s\"",
+                    logdir_path(i), logdir_failure_name(failure), text);
+    }
+    return rc;
+}
+
 static int
 take_clean_markers(ErrInfo *err)
 {
@@ -531,8 +550,11 @@ take_clean_markers(ErrInfo *err)
 
     node_info.clean_start = true;
     for (int i = 0; rc == 0 && i < logdir_count(); i++) {
+        const char *text;
         int64_t broker_epoch;
         rc = logdir_take_clean_marker(i, &was_clean[i], &broker_epoch, err);
+        if (logdir_repair_reason(i, &text) != LOGDIR_FAILURE_NONE)
+            was_clean[i] = false;
         if (rc == 0 && !was_clean[i])
             node_info.clean_start = false;
     }
@@ -557,6 +579,8 @@ datadir_open(Datadir *dir, const DatadirSettings *settings, ErrInfo *err)
         rc = lock_place(dir, &dir->places[i], err);
     if (rc == 0)
         rc = load_identity(dir, settings, err);
+    if (rc == 0)
+        rc = take_failures(err);
     if (rc == 0)
         rc = take_clean_markers(err);
     if (rc == 0)

@@ -29,6 +29,7 @@
 #include "ottla/postmaster/launch.h"
 #include "ottla/postmaster/notify.h"
 #include "ottla/postmaster/obituary.h"
+#include "ottla/storage/logdir_state.h"
 #include "postmaster_int.h"
 
 #define STATUS_PERIOD_US 10000000
@@ -196,6 +197,7 @@ rebuild(Postmaster *pm)
     ErrInfo err;
 
     ot_assert(children_count(pm->children) == 0);
+    logdirs_carry_failures();
     region_unmap(&pm->region);
     if (postmaster_map_region(pm, &err) == 0)
         return;

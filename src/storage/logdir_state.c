@@ -14,6 +14,8 @@
 #include <sys/statvfs.h>
 
 #include "ottla/common/assert.h"
+#include "ottla/common/clock.h"
+#include "ottla/storage/reserve.h"
 #include "storage/logdirs_int.h"
 
 const char *
@@ -57,13 +59,72 @@ set_state(LogDirShared *d, LogDirState from, LogDirState to)
     return atomic_u32_cas(&d->state, &expected, to);
 }
 
+/* ---- a full disk -------------------------------------------------------------------------------- */
+
+/* One process at a time moves the reserve; who finds another at it has nothing to do. */
+static bool
+lock_space(LogDirShared *d)
+{
+    switch (plock_trylock(&d->space)) {
+    case PLOCK_OWNER_DIED:
+        plock_consistent(&d->space); /* the file is looked at anew each time */
+        return true;
+    case PLOCK_OK:
+        return true;
+    case PLOCK_TIMEOUT:
+        break;
+    }
+    return false;
+}
+
+/*
+ * The first to find no space. A reserve that its last taker still handles goes at the next time. A
+ * repair takes no appends anyway and needs what there is.
+ */
+static void
+become_full(int dir)
+{
+    LogDirShared *d = logdir_shared(dir);
+    LogDirState state = logdir_state(dir);
+
+    if (state != LOGDIR_REPAIRING &&
+        (state != LOGDIR_ONLINE || !set_state(d, LOGDIR_ONLINE, LOGDIR_FULL)))
+        return;
+    if (lock_space(d)) {
+        reserve_give_up(logdir_path(dir));
+        plock_unlock(&d->space);
+    }
+    logdir_wake_checkpointer(dir);
+}
+
+bool
+logdir_take_reserve(int dir)
+{
+    LogDirShared *d = logdir_shared(dir);
+    int rc;
+
+    if (!lock_space(d))
+        return logdir_state(dir) == LOGDIR_ONLINE;
+    rc = reserve_take(logdir_path(dir), NULL);
+    if (rc == 0 && logdir_state(dir) == LOGDIR_FULL && set_state(d, LOGDIR_FULL, LOGDIR_ONLINE))
+        logdir_wake_checkpointer(dir);
+    plock_unlock(&d->space);
+    if (rc == OT_E_NO_SPACE)
+        become_full(dir);
+    return logdir_state(dir) == LOGDIR_ONLINE;
+}
+
 int
 logdir_admit(int dir, ErrInfo *err)
 {
     switch (logdir_state(dir)) {
     case LOGDIR_ONLINE:
-    case LOGDIR_FULL:
         return 0;
+    case LOGDIR_FULL:
+        if (logdir_take_reserve(dir))
+            return 0;
+        atomic_u64_count(&logdir_shared(dir)->full, 1);
+        return err_set(err, OT_E_KAFKA_STORAGE_ERROR, "the disk of %s is full", logdir_path(dir));
     case LOGDIR_FAILED:
         return err_set(err, OT_E_KAFKA_STORAGE_ERROR, "log directory %s failed", logdir_path(dir));
     case LOGDIR_REPAIRING:
@@ -74,6 +135,8 @@ logdir_admit(int dir, ErrInfo *err)
     }
     ot_unreachable();
 }
+
+/* ---- failures ----------------------------------------------------------------------------------- */
 
 void
 logdir_fail(int dir, LogDirFailure failure, const char *text)
@@ -86,6 +149,7 @@ logdir_fail(int dir, LogDirFailure failure, const char *text)
         state = logdir_state(dir);
     if (atomic_u32_swap(&d->failure_taken, 1) == 0) {
         (void)snprintf(d->failure_text, sizeof d->failure_text, "%s", text); /* cut when too long */
+        atomic_i64_store(&d->failed_ms, clock_wall_ms());
         atomic_u32_store(&d->failure, failure); /* pairs with the load in logdir_failure */
     }
     logdir_wake_checkpointer(dir);
@@ -119,8 +183,7 @@ logdir_write_failed(int dir, int code, ErrInfo *err)
 
     if (code == OT_E_NO_SPACE) {
         atomic_u64_count(&d->full, 1);
-        if (logdir_state(dir) == LOGDIR_ONLINE && set_state(d, LOGDIR_ONLINE, LOGDIR_FULL))
-            logdir_wake_checkpointer(dir);
+        become_full(dir);
     } else if (code == OT_E_IO) {
         logdir_fail(dir, LOGDIR_FAILURE_WRITE, err != NULL ? err->text : "write failed");
     }
@@ -165,7 +228,17 @@ logdir_require_repair(int dir, LogDirFailure failure, const char *text)
     if (d->repair != LOGDIR_FAILURE_NONE)
         return;
     d->repair = failure;
+    d->repair_ms = clock_wall_ms();
     (void)snprintf(d->repair_text, sizeof d->repair_text, "%s", text); /* cut when too long */
+}
+
+LogDirFailure
+logdir_repair_reason(int dir, const char **ret_text)
+{
+    const LogDir *d = logdir_private(dir);
+
+    *ret_text = d->repair_text;
+    return d->repair;
 }
 
 void
@@ -177,8 +250,10 @@ logdir_state_init(int dir)
     if (from->repair == LOGDIR_FAILURE_NONE)
         return; /* zero is ONLINE */
     memcpy(d->failure_text, from->repair_text, sizeof d->failure_text);
+    atomic_i64_store(&d->failed_ms, from->repair_ms);
     atomic_u32_store(&d->failure_taken, 1);
     atomic_u32_store(&d->failure, from->repair);
+    atomic_u32_store(&d->recorded, 1);
     atomic_u32_store(&d->state, LOGDIR_REPAIRING);
 }
 
@@ -191,9 +266,10 @@ logdirs_carry_failures(void)
         char text[LOGDIR_FAILURE_TEXT_BYTES];
         LogDirState state = logdir_state(dir);
         LogDirFailure failure = logdir_failure(dir, text);
+        bool recorded = atomic_u32_load(&logdir_shared(dir)->recorded) != 0;
 
         logdir_private(dir)->repair = LOGDIR_FAILURE_NONE; /* what was repaired meanwhile is past */
-        if (state != LOGDIR_FAILED && state != LOGDIR_REPAIRING)
+        if (state != LOGDIR_FAILED && !recorded)
             continue;
         text[sizeof text - 1] = '\0'; /* whatever its writer died over */
         if (failure <= LOGDIR_FAILURE_NONE || failure >= LOGDIR_FAILURE_COUNT)
@@ -205,11 +281,6 @@ logdirs_carry_failures(void)
 void
 logdir_repaired(int dir)
 {
-    LogDirShared *d = logdir_shared(dir);
-
-    /* Refused when it failed again meanwhile. The reason is kept for nobody: a new failure needs the room. */
-    if (!set_state(d, LOGDIR_REPAIRING, LOGDIR_ONLINE))
-        return;
-    atomic_u32_store(&d->failure, LOGDIR_FAILURE_NONE);
-    atomic_u32_store(&d->failure_taken, 0);
+    /* Refused when it failed again meanwhile. */
+    (void)set_state(logdir_shared(dir), LOGDIR_REPAIRING, LOGDIR_ONLINE);
 }

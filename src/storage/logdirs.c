@@ -22,12 +22,19 @@
 #include "ottla/storage/partition_slot.h"
 #include "storage/logdirs_int.h"
 
-#define CLEAN_MARKER       ".kafka_cleanshutdown"
-#define NAMES_LOCK_WAIT_US (10 * 1000 * 1000)
+#define CLEAN_MARKER ".kafka_cleanshutdown"
+#define LOCK_WAIT_US (10 * 1000 * 1000)
 
 static LogDir dirs[LOGDIRS_MAX];
 static int dir_count;
-static LogDirShared *shared_dirs;
+
+/* Region log_dirs. */
+typedef struct LogDirsShared {
+    LogDirShared dirs[LOGDIRS_MAX];
+    PLock control;
+} LogDirsShared;
+
+static LogDirsShared *shared;
 
 int
 logdir_add(const char *path, Uuid directory_id, ErrInfo *err)
@@ -162,7 +169,7 @@ size_t
 log_dirs_shm_size(const ShmLimits *limits)
 {
     (void)limits; /* few and small: all that may exist */
-    return LOGDIRS_MAX * sizeof(LogDirShared);
+    return sizeof(LogDirsShared);
 }
 
 void
@@ -171,10 +178,11 @@ log_dirs_shm_init(void *base, const ShmLimits *limits)
     int dir;
 
     (void)limits; /* as above */
-    shared_dirs = base;
+    shared = base;
+    plock_init(&shared->control, PLOCK_RANK_SPACE);
     for (dir = 0; dir < dir_count; dir++) {
-        plock_init(&shared_dirs[dir].names, PLOCK_RANK_NAMES);
-        plock_init(&shared_dirs[dir].space, PLOCK_RANK_SPACE);
+        plock_init(&shared->dirs[dir].names, PLOCK_RANK_NAMES);
+        plock_init(&shared->dirs[dir].space, PLOCK_RANK_SPACE);
         logdir_state_init(dir);
     }
 }
@@ -189,8 +197,8 @@ logdir_private(int dir)
 LogDirShared *
 logdir_shared(int dir)
 {
-    ot_assert(shared_dirs != NULL && dir >= 0 && dir < LOGDIRS_MAX);
-    return &shared_dirs[dir];
+    ot_assert(shared != NULL && dir >= 0 && dir < LOGDIRS_MAX);
+    return &shared->dirs[dir];
 }
 
 void
@@ -205,22 +213,38 @@ logdir_is_clean(int dir)
     return atomic_u32_load(&logdir_shared(dir)->clean) != 0;
 }
 
-int
-logdir_names_lock(int dir, ErrInfo *err)
+/* Both locks protect steps that are whole each: one mkdir, one rename. So a dead owner leaves nothing. */
+static int
+take_lock(PLock *lock, WaitEvent event, const char *what, ErrInfo *err)
 {
-    PLock *lock = &logdir_shared(dir)->names;
-
-    switch (plock_lock(lock, clock_mono_us() + NAMES_LOCK_WAIT_US, WAIT_EV_TOPIC_CREATE)) {
+    switch (plock_lock(lock, clock_mono_us() + LOCK_WAIT_US, event)) {
     case PLOCK_OK:
         return 0;
     case PLOCK_OWNER_DIED:
-        /* It protects steps that are whole each: one mkdir, one rename. */
         plock_consistent(lock);
         return 0;
     case PLOCK_TIMEOUT:
         break;
     }
-    return err_set(err, OT_E_TIMEOUT, "folder names of %s are locked", logdir_path(dir));
+    return err_set(err, OT_E_TIMEOUT, "the lock of %s is held", what);
+}
+
+int
+logdir_names_lock(int dir, ErrInfo *err)
+{
+    return take_lock(&logdir_shared(dir)->names, WAIT_EV_TOPIC_CREATE, logdir_path(dir), err);
+}
+
+int
+logdirs_control_lock(ErrInfo *err)
+{
+    return take_lock(&shared->control, WAIT_EV_CONTROL_FILE, "the control file", err);
+}
+
+void
+logdirs_control_unlock(void)
+{
+    plock_unlock(&shared->control);
 }
 
 void

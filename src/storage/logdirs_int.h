@@ -16,6 +16,7 @@ typedef struct LogDir {
     Uuid uuid;
     int fd;
     LogDirFailure repair; /* failed before this region was made; NONE: did not */
+    int64_t repair_ms;    /* when it did, wall clock */
     char repair_text[LOGDIR_FAILURE_TEXT_BYTES];
 } LogDir;
 
@@ -24,10 +25,12 @@ typedef struct LogDirShared {
     alignas(CACHE_LINE_BYTES) AtomicU32 clean;
     AtomicU32 state;         /* LogDirState */
     AtomicU32 failure_taken; /* somebody fills failure_text, or died over it */
-    AtomicU32 failure;       /* LogDirFailure; stored behind the text */
+    AtomicU32 failure;       /* LogDirFailure; stored behind text and time */
+    AtomicU32 recorded;      /* a row of DIR/control names it, or shall */
     AtomicU32 dirty_overflow;
     AtomicU32 dirty_head; /* slot + 1; 0: empty */
     AtomicU64 full;
+    AtomicI64 failed_ms;
     AtomicI64 bytes;
     AtomicU64 checkpointer; /* slot_ref_pack */
     PLock names;
@@ -37,6 +40,10 @@ typedef struct LogDirShared {
 
 LogDir *logdir_private(int dir);
 LogDirShared *logdir_shared(int dir);
+
+/* Serialises writing DIR/control (failure_record.c). OT_E_TIMEOUT after 10 s. */
+int logdirs_control_lock(ErrInfo *err);
+void logdirs_control_unlock(void);
 
 /* The state that a directory begins a region with; the shared row is zeroed. */
 void logdir_state_init(int dir);

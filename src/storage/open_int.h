@@ -41,6 +41,7 @@ typedef struct LogLoad {
     int64_t epoch_room;
     bool epochs_changed;
     bool clean;
+    bool repair; /* the directory is: what is verified is written again and flushed */
     int64_t recovery_point;
     int64_t scanned_from; /* offset of the first batch that recovery read, -1: none */
 } LogLoad;

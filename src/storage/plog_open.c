@@ -811,19 +811,24 @@ static int
 open_folder(PartitionSlot *slot, PlogTuple *t, ErrInfo *err)
 {
     LogLoad load = {.slot = slot,
-                    .clean = logdir_is_clean(slot->log_dir),
+                    .repair = logdir_state(slot->log_dir) == LOGDIR_REPAIRING,
                     .recovery_point = slot->start_recovery_point};
-    int rc;
+    int rc = 0;
 
     load.arena = arena_new(65536, 0);
     if (load.arena == NULL)
         return err_set(err, OT_E_NO_MEMORY, "no memory to open a partition");
+    load.clean = logdir_is_clean(slot->log_dir) && !load.repair;
+    load.epochs_changed = load.repair; /* was renamed without a flush, like the next one */
     pslot_settings(slot, &load.settings);
     plog_folder_path(slot, load.folder);
     slot->has_folder = true;
     /* Who made these names may have died before they were durable. */
     atomic_u32_store(&slot->new_names, load.clean ? 0 : NEW_NAMES_FILES | NEW_NAMES_FOLDER);
-    rc = load_log(&load, t, err);
+    if (load.repair)
+        rc = partition_metadata_store(load.folder, slot->topic_id, err);
+    if (rc == 0)
+        rc = load_log(&load, t, err);
     if (load.scanned_from >= 0 || load.epochs_changed)
         plog_mark_dirty(slot);
     arena_free(load.arena);
@@ -854,6 +859,28 @@ open_with(PartitionSlot *slot, PlogTuple *t, ErrInfo *err)
     return open_folder(slot, t, err);
 }
 
+/*
+ * What a failure to open means (design.md 6): what there was no room for is tried again at the next
+ * need; a log that cannot be read or understood is FAILED, by itself; a failed write is the directory's.
+ */
+static int
+open_failed(PartitionSlot *slot, int code, ErrInfo *err)
+{
+    static LogRate rate;
+    bool again = code == OT_E_NO_SPACE || code == OT_E_LIMIT || code == OT_E_NO_MEMORY;
+
+    segment_pool_sweep(slot, NULL);
+    slot->producer_count = 1; /* so that the scan looks at all */
+    producer_remove_all(slot);
+    if (!again)
+        atomic_u32_store(&slot->state, PSLOT_FAILED);
+    if (err != NULL)
+        log_limited(&rate, LOG_RATE_PER_SECOND, LL_ERROR, "storage",
+                    "log cannot be opened: %s; topic=%s partition=%d", err->text, slot->topic,
+                    (int)slot->partition);
+    return plog_write_failed(slot, code, err);
+}
+
 int
 plog_open_locked(PartitionSlot *slot, ErrInfo *err)
 {
@@ -874,16 +901,7 @@ plog_open_locked(PartitionSlot *slot, ErrInfo *err)
         crashpoint("plog.open.loaded");
         atomic_u32_store(&slot->state, PSLOT_OPEN);
     } else {
-        segment_pool_sweep(slot, NULL);
-        slot->producer_count = 1; /* so that the scan looks at all */
-        producer_remove_all(slot);
-        atomic_u32_store(&slot->state, PSLOT_FAILED);
-        if (err != NULL)
-            log_msg(LL_ERROR, "storage", "log cannot be opened: %s; topic=%s partition=%d",
-                    err->text, slot->topic, (int)slot->partition);
-        if (err != NULL)
-            err->code = OT_E_KAFKA_STORAGE_ERROR;
-        rc = OT_E_KAFKA_STORAGE_ERROR;
+        rc = open_failed(slot, rc, err);
     }
     atomic_u32_store(&slot->opening, 0);
     return rc;

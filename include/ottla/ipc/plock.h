@@ -25,7 +25,7 @@ typedef enum PLockRank {
     PLOCK_RANK_FETCH_SESSION,
     PLOCK_RANK_APPEND, /* of a partition */
     PLOCK_RANK_NAMES,  /* folder names of a log directory */
-    PLOCK_RANK_SPACE,  /* reserve file of a log directory */
+    PLOCK_RANK_SPACE,  /* reserve file of a log directory, control file */
     PLOCK_RANK_COUNT
 } PLockRank;
 

@@ -41,6 +41,7 @@
     X(WAIT_EV_GROUP_LOCK, "Lock", "GroupLock")                        \
     X(WAIT_EV_TXN_LOCK, "Lock", "TxnLock")                            \
     X(WAIT_EV_TOPIC_CREATE, "Lock", "TopicCreate")                    \
+    X(WAIT_EV_CONTROL_FILE, "Lock", "ControlFile")                    \
     X(WAIT_EV_PARTITION_TABLE, "LWLock", "PartitionTable")            \
     X(WAIT_EV_METADATA_CACHE, "LWLock", "MetadataCache")              \
     X(WAIT_EV_PRODUCER_STATE, "LWLock", "ProducerState")              \

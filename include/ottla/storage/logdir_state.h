@@ -4,8 +4,8 @@
  * One shared word per directory says it, and these rules move it (design.md 6 "Errors"):
  *
  *   ONLINE     a write or flush fails for want of space: FULL; in any other way: FAILED
- *   FULL       the reserve file was given up, so that metadata, checkpoints and deletes go on; each
- *              append first tries to get it back (logdir_try_resume), and with that it is ONLINE
+ *   FULL       the reserve (reserve.h) was given up, so that metadata, checkpoints and deletes go on;
+ *              each append first tries to take it back, and with that the directory is ONLINE
  *   FAILED     until the node starts again; reads go on, appends get 56, nothing is flushed any more:
  *              a flush that failed once may succeed the next time with the data gone
  *   REPAIRING  it was FAILED in an earlier run: each log is read, verified, written again and flushed
@@ -50,8 +50,11 @@ LogDirState logdir_state(int dir);
 const char *logdir_state_name(LogDirState state);
 const char *logdir_failure_name(LogDirFailure failure);
 
-/* May an append be tried? OT_E_KAFKA_STORAGE_ERROR: no, err says why. */
+/* May an append be tried? Takes a full directory's reserve back. OT_E_KAFKA_STORAGE_ERROR: no. */
 int logdir_admit(int dir, ErrInfo *err);
+
+/* Takes the reserve, at the start or when a FULL directory has space again. False: it is FULL. */
+bool logdir_take_reserve(int dir);
 
 /*
  * The directory failed: no append until the next start. The first one to say so stores why; text is
@@ -59,7 +62,7 @@ int logdir_admit(int dir, ErrInfo *err);
  */
 void logdir_fail(int dir, LogDirFailure failure, const char *text);
 
-/* Why it is FAILED (or was, when REPAIRING); LOGDIR_FAILURE_NONE otherwise. */
+/* Why it failed, in this run or before it; LOGDIR_FAILURE_NONE: it did not, or nobody could say why. */
 LogDirFailure logdir_failure(int dir, char ret_text[LOGDIR_FAILURE_TEXT_BYTES]);
 
 /*
@@ -95,7 +98,10 @@ void logdir_require_repair(int dir, LogDirFailure failure, const char *text);
 /* Supervisor, before it gives up a region (crash cycle): what failed in it must be repaired in the next. */
 void logdirs_carry_failures(void);
 
-/* Checkpointer: every log of a REPAIRING directory is on the disk again, and so is the record of that. */
+/* What logdir_require_repair was told; LOGDIR_FAILURE_NONE: nothing. */
+LogDirFailure logdir_repair_reason(int dir, const char **ret_text);
+
+/* Checkpointer: every log of a REPAIRING directory is on the disk again. */
 void logdir_repaired(int dir);
 
 #endif

@@ -1,0 +1,168 @@
+/*
+ * failure_record.c - log directories that failed, remembered on disk until they are repaired
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ottla/storage/failure_record.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ottla/common/assert.h"
+#include "ottla/common/vfs.h"
+#include "ottla/ipc/node.h"
+#include "ottla/storage/control_file.h"
+#include "storage/logdirs_int.h"
+
+/* Rows of directories that are not configured now; inherited by fork, never changed after the start. */
+static ControlFile foreign;
+
+static void
+control_path(char ret[LIMIT_PATH_BYTES])
+{
+    (void)snprintf(ret, LIMIT_PATH_BYTES, "%s/" CONTROL_FILE, node_info.data_dir);
+}
+
+static void
+note_path(int dir, char ret[LIMIT_PATH_BYTES])
+{
+    (void)snprintf(ret, LIMIT_PATH_BYTES, "%s/" FAILED_NOTE, logdir_path(dir));
+}
+
+/* ---- at the start ------------------------------------------------------------------------------- */
+
+static void
+require_repair_of_all(const char *why)
+{
+    int dir;
+
+    for (dir = 0; dir < logdir_count(); dir++)
+        logdir_require_repair(dir, LOGDIR_FAILURE_FLUSH, why);
+}
+
+static void
+take_rows(const ControlFile *file)
+{
+    int32_t i;
+
+    for (i = 0; i < file->count; i++) {
+        const ControlRow *row = &file->rows[i];
+        int dir = logdir_find_uuid(row->directory_id);
+
+        if (dir >= 0) {
+            logdir_require_repair(dir, row->failure, row->text);
+            logdir_private(dir)->repair_ms = row->time_ms;
+        } else if (foreign.count < CONTROL_ROWS_MAX - LOGDIRS_MAX) {
+            foreign.rows[foreign.count++] = *row;
+        }
+    }
+}
+
+int
+failure_record_load(ErrInfo *err)
+{
+    static ControlFile file; /* half a megabyte */
+    char path[LIMIT_PATH_BYTES];
+    int rc;
+    int dir;
+
+    foreign.count = 0;
+    control_path(path);
+    rc = control_file_load(path, &file, err);
+    if (rc == OT_E_CORRUPT)
+        require_repair_of_all("the control file is damaged");
+    else if (rc == 0)
+        take_rows(&file);
+    else if (rc != OT_E_NOT_FOUND)
+        return rc;
+    for (dir = 0; dir < logdir_count(); dir++) {
+        note_path(dir, path);
+        rc = control_file_load(path, &file, NULL);
+        if (rc == 0 && file.count > 0)
+            logdir_require_repair(dir, file.rows[0].failure, file.rows[0].text);
+        else if (rc != OT_E_NOT_FOUND)
+            logdir_require_repair(dir, LOGDIR_FAILURE_FLUSH, "the note of a failure is damaged");
+    }
+    return 0;
+}
+
+/* ---- while the node runs -------------------------------------------------------------------------- */
+
+bool
+failure_is_recorded(int dir)
+{
+    return atomic_u32_load(&logdir_shared(dir)->recorded) != 0;
+}
+
+static void
+fill_row(int dir, ControlRow *ret)
+{
+    *ret = (ControlRow){.directory_id = logdir_uuid(dir),
+                        .time_ms = atomic_i64_load(&logdir_shared(dir)->failed_ms)};
+    (void)snprintf(ret->path, sizeof ret->path, "%s", logdir_path(dir));
+    ret->failure = logdir_failure(dir, ret->text);
+    if (ret->failure == LOGDIR_FAILURE_NONE) /* whoever noticed it died before it could say more */
+        ret->failure = LOGDIR_FAILURE_FLUSH;
+}
+
+/* DIR/control as it should be now; what another process marked before it came here is in it. */
+static int
+store_control(ErrInfo *err)
+{
+    static ControlFile file;
+    char path[LIMIT_PATH_BYTES];
+    int dir;
+    int rc = logdirs_control_lock(err);
+
+    if (rc != 0)
+        return rc;
+    file.count = foreign.count;
+    memcpy(file.rows, foreign.rows, (size_t)foreign.count * sizeof *file.rows);
+    for (dir = 0; dir < logdir_count(); dir++) {
+        if (failure_is_recorded(dir))
+            fill_row(dir, &file.rows[file.count++]);
+    }
+    control_path(path);
+    rc = control_file_store(path, &file, err);
+    logdirs_control_unlock();
+    return rc;
+}
+
+int
+failure_record_add(int dir, ErrInfo *err)
+{
+    static ControlFile note;
+    char path[LIMIT_PATH_BYTES];
+    ErrInfo unused = {0};
+    int rc;
+
+    atomic_u32_store(&logdir_shared(dir)->recorded, 1);
+    rc = store_control(err);
+    note.count = 1;
+    fill_row(dir, &note.rows[0]);
+    note_path(dir, path);
+    if (control_file_store(path, &note, &unused) == 0)
+        rc = 0;
+    return rc;
+}
+
+int
+failure_record_remove(int dir, ErrInfo *err)
+{
+    char path[LIMIT_PATH_BYTES];
+    int rc;
+
+    /* The note first: what is left halfway is repaired once more. */
+    note_path(dir, path);
+    rc = vfs_unlink(path, err);
+    if (rc != 0 && rc != OT_E_NOT_FOUND)
+        return rc;
+    rc = vfs_sync_dir(logdir_path(dir), err);
+    if (rc != 0)
+        return rc;
+    atomic_u32_store(&logdir_shared(dir)->recorded, 0);
+    rc = store_control(err);
+    if (rc != 0)
+        atomic_u32_store(&logdir_shared(dir)->recorded, 1);
+    return rc;
+}

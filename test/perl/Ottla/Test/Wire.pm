@@ -1,0 +1,155 @@
+# Wire.pm - requests as bytes and answers as bytes, for tests that must see what no client library shows
+#
+#   my $c = Ottla::Test::Wire->new($node, 'client-id');
+#   $c->create_topic('t');
+#   my $answer = $c->call(18, 0, '');      # api key, version, body; the answer's body, undef at the end
+#   $c->send($key, $version, $body); ...; my $answer = $c->receive($seconds);
+#
+# Only what tests need, in old versions without tagged fields.
+#
+# SPDX-License-Identifier: Apache-2.0
+package Ottla::Test::Wire;
+
+use strict;
+use warnings;
+use IO::Select;
+use Time::HiRes qw(time);
+
+our $PATIENCE = 30;
+
+sub new {
+    my ($class, $node, $client_id) = @_;
+    my $socket = $node->connect_tcp or return undef;
+    return bless { socket => $socket, id => $client_id // 'test', correlation => 0 }, $class;
+}
+
+sub socket { $_[0]{socket} }
+sub port { $_[0]{socket}->sockport }
+sub close { close $_[0]{socket} }
+
+sub frame {
+    my ($self, $key, $version, $body) = @_;
+    return pack 'N/a*',
+        pack('nnN', $key, $version, ++$self->{correlation}) . pack('n/a*', $self->{id}) . $body;
+}
+
+# All bytes, however slowly they are taken. False: the connection ended.
+sub send_bytes {
+    my ($self, $bytes) = @_;
+    my $at = 0;
+    local $SIG{PIPE} = 'IGNORE';
+    while ($at < length $bytes) {
+        my $n = syswrite $self->{socket}, $bytes, length($bytes) - $at, $at;
+        return 0 if !defined $n;
+        $at += $n;
+    }
+    return 1;
+}
+
+sub send { my ($self, @request) = @_; return $self->send_bytes($self->frame(@request)) }
+
+# The next answer behind its correlation id; undef: the connection ended or nothing came in time.
+sub receive {
+    my ($self, $seconds) = @_;
+    my $until = time + ($seconds // $PATIENCE);
+    my ($got, $want) = ('', 4);
+    while (length $got < $want) {
+        my $left = $until - time;
+        return undef if $left <= 0 || !IO::Select->new($self->{socket})->can_read($left);
+        sysread($self->{socket}, $got, $want - length $got, length $got) or return undef;
+        $want = 4 + unpack 'N', $got if length $got == 4;
+    }
+    return substr $got, 8;
+}
+
+sub call {
+    my ($self, @request) = @_;
+    $self->send(@request) or return undef;
+    return $self->receive;
+}
+
+# ---- requests and what tests look at in their answers ----
+
+# Error code of CreateTopics v2 with one replica; of an answer: throttle time, error.
+sub create_topic {
+    my ($self, $name, $partitions) = @_;
+    my $answer = $self->call(19, 2,
+        pack('N', 1) . pack('n/a*', $name) . pack('N n N N', $partitions // 1, 1, 0, 0) . pack('N C', 10000, 0));
+    return unpack 'n', substr $answer, 8 + 2 + length $name;
+}
+
+# AlterClientQuotas: entity is a hash of type => name (undef: default), keys a hash of key => value (undef: remove).
+# The error code of the entry.
+sub alter_quota {
+    my ($self, $entity, $keys) = @_;
+    my $body = pack 'N N', 1, scalar keys %$entity;
+    for (sort keys %$entity) {
+        $body .= pack 'n/a*', $_;
+        $body .= defined $entity->{$_} ? pack 'n/a*', $entity->{$_} : pack 'n', 0xffff;
+    }
+    $body .= pack 'N', scalar keys %$keys;
+    $body .= pack('n/a*', $_) . pack('d> C', $keys->{$_} // 0, !defined $keys->{$_}) for sort keys %$keys;
+    my $answer = $self->call(49, 0, $body . "\0");
+    return unpack 'x4 x4 n', $answer;
+}
+
+# CRC-32C, as record batches have it.
+my @crc_table = map {
+    my $c = $_;
+    $c = $c & 1 ? ($c >> 1) ^ 0x82f63b78 : $c >> 1 for 1 .. 8;
+    $c;
+} 0 .. 255;
+
+sub crc32c {
+    my $c = 0xffffffff;
+    $c = $crc_table[($c ^ $_) & 0xff] ^ ($c >> 8) for unpack 'C*', $_[0];
+    return $c ^ 0xffffffff;
+}
+
+sub varint {
+    my ($n) = @_;
+    my $out = '';
+    for ($n = $n < 0 ? (-$n << 1) - 1 : $n << 1; $n > 127; $n >>= 7) { $out .= chr($n & 127 | 128) }
+    return $out . chr $n;
+}
+
+# A batch of one record with a value of so many bytes.
+sub batch {
+    my ($size) = @_;
+    my $record = "\0" . varint(0) . varint(0) . varint(-1) . varint($size) . 'x' x $size . varint(0);
+    my $rest = pack('n N q> q> q> n N N', 0, 0, 0, 0, -1, 0xffff, 0xffffffff, 1) . varint(length $record) . $record;
+    my $behind = pack('N C N', 0xffffffff, 2, crc32c($rest)) . $rest;
+    return pack('q> N', 0, length $behind) . $behind;
+}
+
+# A Produce v7 of one partition.
+sub produce_body {
+    my ($topic, $batch, $acks) = @_;
+    return pack('n n N N', 0xffff, ($acks // 1) & 0xffff, 30000, 1) . pack('n/a*', $topic)
+        . pack('N N', 1, 0) . pack('N/a*', $batch);
+}
+
+# Of its answer: error code, base offset, throttle time.
+sub produced {
+    my ($answer, $topic) = @_;
+    return unpack 'n q>', substr($answer, 4 + 2 + length($topic) + 4 + 4) if !wantarray;
+    return (unpack('n q>', substr $answer, 4 + 2 + length($topic) + 4 + 4), unpack('N', substr $answer, -4));
+}
+
+# A sessionless Fetch v4 of one partition.
+sub fetch_body {
+    my ($topic, $offset, $max_wait_ms, $max_bytes) = @_;
+    return pack('N N N N C N', 0xffffffff, $max_wait_ms, 1, $max_bytes // 1 << 20, 0, 1) . pack('n/a*', $topic)
+        . pack('N N q> N', 1, 0, $offset, $max_bytes // 1 << 20);
+}
+
+# Of its answer: throttle time, number of topics, records as bytes.
+sub fetched {
+    my ($answer, $topic) = @_;
+    my ($throttle, $topics) = unpack 'N N', $answer;
+    return ($throttle, 0, '') if !$topics;
+    my $records = substr $answer, 8 + 2 + length($topic) + 4 + 4 + 2 + 8 + 8 + 4;
+    return ($throttle, $topics, unpack 'N/a*', $records);
+}
+
+1;

@@ -317,7 +317,7 @@ store_topic_id(const MetaLog *log, ErrInfo *err)
 
     if (rc == 0 && !uuid_equal(found, id))
         return err_set(err, OT_E_CORRUPT, "%s belongs to another topic", log->folder);
-    return rc == OT_E_NOT_FOUND ? partition_metadata_store(log->folder, id, err) : rc;
+    return rc == OT_E_NOT_FOUND ? partition_metadata_store(log->folder, id, VFS_SYNCED, err) : rc;
 }
 
 static int

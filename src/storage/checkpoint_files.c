@@ -503,7 +503,7 @@ out:
 }
 
 int
-partition_metadata_store(const char *folder, Uuid topic_id, ErrInfo *err)
+partition_metadata_store(const char *folder, Uuid topic_id, VfsDurability durability, ErrInfo *err)
 {
     char path[LIMIT_PATH_BYTES];
     char text[64];
@@ -513,6 +513,6 @@ partition_metadata_store(const char *folder, Uuid topic_id, ErrInfo *err)
     join_path(path, folder, PARTITION_METADATA_FILE);
     uuid_to_text(topic_id, id);
     len = snprintf(text, sizeof text, "version: 0\ntopic_id: %s", id);
-    return vfs_replace_file(path, (BytesView){(const uint8_t *)text, len}, FILE_MODE,
-                            VFS_NOT_SYNCED, err);
+    return vfs_replace_file(path, (BytesView){(const uint8_t *)text, len}, FILE_MODE, durability,
+                            err);
 }

@@ -54,6 +54,9 @@ typedef struct LogLoad {
 int segment_recover(LogLoad *load, LoadedSegment *seg, int64_t from_offset, bool *ret_cut,
                     ErrInfo *err);
 
+/* Adds the epochs of all batches of a segment that was looked at already; headers only. */
+int segment_collect_epochs(LogLoad *load, const LoadedSegment *seg, ErrInfo *err);
+
 /*
  * End offset of a segment closed in order: from its last index entry on, headers only. *ret_ok false:
  * what is there is not what a clean end looks like.

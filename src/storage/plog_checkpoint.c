@@ -92,7 +92,8 @@ plog_checkpoint_flush(const PlogCheckpoint *cp, ErrInfo *err)
 
     if (cp->skip || slot == NULL)
         return 0;
-    rc = plog_flush_segments(cp->ref, cp->from, SEGMENT_TXNINDEX, err);
+    /* The segment that ends at the last recovery point may have been rolled since: a time index entry more. */
+    rc = plog_flush_segments(cp->ref, cp->from > 0 ? cp->from - 1 : 0, SEGMENT_TXNINDEX, err);
     plog_file_path(slot, cp->target, SEGMENT_SNAPSHOT, path);
     if (rc == 0)
         rc = plog_flush_path(path, err);

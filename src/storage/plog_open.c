@@ -81,7 +81,7 @@ claim_folder(PartitionSlot *slot, const char *folder, bool *ret_mine, ErrInfo *e
         plog_file_path(slot, 0, SEGMENT_LOG, path);
         rc = vfs_stat(path, &st, err);
         if (rc == OT_E_NOT_FOUND)
-            rc = partition_metadata_store(folder, slot->topic_id, err);
+            rc = partition_metadata_store(folder, slot->topic_id, VFS_NOT_SYNCED, err);
         else if (rc == 0)
             return move_away(slot, folder, false, err);
         *ret_mine = rc == 0;
@@ -108,7 +108,7 @@ plog_make_folder(PartitionSlot *slot, ErrInfo *err)
         rc = vfs_mkdir(folder, 0750, err);
         crashpoint("plog.folder.empty");
         if (rc == 0)
-            rc = partition_metadata_store(folder, slot->topic_id, err);
+            rc = partition_metadata_store(folder, slot->topic_id, VFS_NOT_SYNCED, err);
     }
     logdir_names_unlock(slot->log_dir);
     if (rc == 0)
@@ -456,7 +456,7 @@ load_segment(LogLoad *load, int32_t i, bool *ret_cut, ErrInfo *err)
     LoadedSegment *seg = &load->segments[i];
     bool last = i + 1 == load->segment_count;
     int64_t end = last ? INT64_MAX : load->segments[i + 1].base;
-    bool trusted = load->clean || end <= load->recovery_point;
+    bool trusted = load->clean || end < load->recovery_point;
     int64_t from = load->recovery_point;
     int64_t size = seg->size;
     int rc;
@@ -479,6 +479,32 @@ load_segment(LogLoad *load, int32_t i, bool *ret_cut, ErrInfo *err)
     return rc;
 }
 
+/*
+ * Does the next segment go on where this one ends? A loss of power may have taken whole batches from the end of
+ * the one and spared the other. Compaction leaves such holes, but never above the recovery point.
+ */
+static bool
+goes_on(const LogLoad *load, int32_t i)
+{
+    int64_t next = load->segments[i + 1].base;
+
+    return load->clean || load->settings.cleanup_compact || next <= load->recovery_point ||
+           next <= load->slot->start_log_start || load->segments[i].end_offset >= next;
+}
+
+/* The segments behind a cut or a hole: should the power fail again, they must not come back. */
+static int
+drop_behind(LogLoad *load, int32_t i, ErrInfo *err)
+{
+    int rc;
+
+    log_msg(LL_WARNING, "storage",
+            "recovery removes the segments behind a cut; topic=%s partition=%d segments=%d",
+            load->slot->topic, (int)load->slot->partition, (int)(load->segment_count - i - 1));
+    rc = remove_segments_from(load, i + 1, err);
+    return rc == 0 ? vfs_sync_dir(load->folder, err) : rc;
+}
+
 static int
 load_segments(LogLoad *load, ErrInfo *err)
 {
@@ -489,13 +515,8 @@ load_segments(LogLoad *load, ErrInfo *err)
         bool cut;
         int rc = load_segment(load, i, &cut, err);
 
-        if (rc == 0 && cut && i + 1 < load->segment_count) {
-            log_msg(LL_WARNING, "storage",
-                    "recovery removes the segments behind a cut; topic=%s partition=%d segments=%d",
-                    load->slot->topic, (int)load->slot->partition,
-                    (int)(load->segment_count - i - 1));
-            rc = remove_segments_from(load, i + 1, err);
-        }
+        if (rc == 0 && i + 1 < load->segment_count && (cut || !goes_on(load, i)))
+            rc = drop_behind(load, i, err);
         if (rc != 0)
             return rc;
     }
@@ -510,6 +531,39 @@ loaded_end(const LogLoad *load)
 }
 
 /* ---- epochs ------------------------------------------------------------------------------------- */
+
+/*
+ * The file is renamed without a flush: a loss of power may leave none, an empty one, or half of it. Every
+ * batch names its epoch.
+ */
+static bool
+epochs_are_lost(const LogLoad *load, int code)
+{
+    int64_t first;
+
+    if (code == OT_E_NOT_FOUND || code == OT_E_CORRUPT)
+        return true;
+    if (code != 0 || load->clean || load->segment_count == 0 || load->segments[0].size == 0)
+        return false;
+    first = load->segments[0].base;
+    if (first < load->slot->start_log_start)
+        first = load->slot->start_log_start;
+    return load->epoch_count == 0 || load->epochs[0].start_offset > first;
+}
+
+/* Reads the headers of the whole log. */
+static int
+rebuild_epochs(LogLoad *load, ErrInfo *err)
+{
+    int32_t i;
+    int rc = 0;
+
+    load->epoch_count = 0;
+    load->epochs_changed = true;
+    for (i = 0; i < load->segment_count && rc == 0; i++)
+        rc = segment_collect_epochs(load, &load->segments[i], err);
+    return rc;
+}
 
 static int
 settle_epochs(LogLoad *load, int64_t log_start, int64_t log_end, ErrInfo *err)
@@ -785,15 +839,19 @@ static int
 load_log(LogLoad *load, PlogTuple *t, ErrInfo *err)
 {
     int rc = list_folder(load, err);
+    bool lost;
 
     if (rc != 0)
         return rc;
     rc = epoch_file_load(load->folder, &load->epochs, &load->epoch_count, err);
-    if (rc == OT_E_NOT_FOUND)
+    lost = epochs_are_lost(load, rc);
+    if (lost)
         rc = 0;
     load->epoch_room = load->epoch_count;
     if (rc == 0)
         rc = load_segments(load, err);
+    if (rc == 0 && lost)
+        rc = rebuild_epochs(load, err);
     if (rc == 0)
         rc = fill_tuple(load, t, err);
     if (rc == 0)
@@ -826,7 +884,7 @@ open_folder(PartitionSlot *slot, PlogTuple *t, ErrInfo *err)
     /* Who made these names may have died before they were durable. */
     atomic_u32_store(&slot->new_names, load.clean ? 0 : NEW_NAMES_FILES | NEW_NAMES_FOLDER);
     if (load.repair)
-        rc = partition_metadata_store(load.folder, slot->topic_id, err);
+        rc = partition_metadata_store(load.folder, slot->topic_id, VFS_NOT_SYNCED, err);
     if (rc == 0)
         rc = load_log(&load, t, err);
     if (load.scanned_from >= 0 || load.epochs_changed)

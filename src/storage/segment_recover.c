@@ -354,6 +354,9 @@ finish(Recovery *r, int index_fd, int time_fd, int64_t end, bool *ret_cut, ErrIn
     *ret_cut = end < r->seg->size;
     if (rc == 0 && *ret_cut)
         rc = vfs_truncate(r->fd, end, err);
+    /* Flushed before anything is appended: whole batches behind the cut must not come back. */
+    if (rc == 0 && *ret_cut)
+        rc = vfs_fdatasync(r->fd, err);
     r->seg->size = end;
     if (rc == 0)
         rc = write_index(index_fd, kept_index, &r->index, INDEX_ENTRY_BYTES, err);
@@ -427,6 +430,37 @@ segment_recover(LogLoad *load, LoadedSegment *seg, int64_t from_offset, bool *re
     free(r.time.bytes);
     seg->has_index = true;
     seg->has_time_index = true;
+    return rc;
+}
+
+/* ---- epochs of a whole segment ------------------------------------------------------------------ */
+
+int
+segment_collect_epochs(LogLoad *load, const LoadedSegment *seg, ErrInfo *err)
+{
+    uint8_t buffer[SCAN_BUFFER_MIN];
+    char path[LIMIT_PATH_BYTES];
+    SegmentScan scan;
+    int rc = 0;
+    int fd;
+
+    plog_file_path(load->slot, seg->base, SEGMENT_LOG, path);
+    fd = vfs_open(path, O_RDONLY, 0, err);
+    if (fd < 0)
+        return fd;
+    segment_scan_init(&scan, fd, 0, seg->size);
+    segment_scan_set_buffer(&scan, buffer, sizeof buffer);
+    while (rc == 0) {
+        ScannedBatch batch;
+        BatchScan what;
+
+        rc = segment_scan_next(&scan, &what, &batch, err);
+        if (rc != 0 || what != BATCH_SCAN_OK)
+            break;
+        rc = note_epoch(load, batch_leader_epoch(batch.header), batch_base_offset(batch.header),
+                        err);
+    }
+    vfs_close(fd);
     return rc;
 }
 

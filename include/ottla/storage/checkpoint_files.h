@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "ottla/common/err.h"
+#include "ottla/common/vfs.h"
 #include "ottla/common/view.h"
 #include "ottla/storage/epochs.h"
 
@@ -98,7 +99,8 @@ int epoch_file_store(const char *folder, const EpochEntry *entries, int32_t coun
 
 /* OT_E_NOT_FOUND: no such file; OT_E_CORRUPT. */
 int partition_metadata_load(const char *folder, Uuid *ret_topic_id, ErrInfo *err);
-int partition_metadata_store(const char *folder, Uuid topic_id, ErrInfo *err);
+int partition_metadata_store(const char *folder, Uuid topic_id, VfsDurability durability,
+                             ErrInfo *err);
 
 /* ---- folder names ------------------------------------------------------------------------------- */
 

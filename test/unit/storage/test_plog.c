@@ -377,8 +377,9 @@ a_new_topic_does_not_wait_for_the_burial(void **state)
         kit_append_ok(old, &(KitBatch){0});
     pslot_retire(pslot_at(old.slot));
     pslot_at(old.slot)->topic_id.b[15] = 99; /* the kit's ids follow the name: make it another */
-    assert_int_equal(
-        partition_metadata_store(kit_path(old, ""), pslot_at(old.slot)->topic_id, &err), 0);
+    assert_int_equal(partition_metadata_store(kit_path(old, ""), pslot_at(old.slot)->topic_id,
+                                              VFS_NOT_SYNCED, &err),
+                     0);
     fresh = kit_partition("same", 0);
     assert_int_not_equal(fresh.slot, old.slot);
     assert_int_equal(kit_append_ok(fresh, &(KitBatch){0}), 0);

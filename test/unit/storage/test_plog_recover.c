@@ -345,7 +345,7 @@ somebody_elses_folder_is_set_aside(void **state)
     Uuid other = {{200}};
 
     (void)state;
-    assert_int_equal(partition_metadata_store(kit_path(ref, ""), other, &err), 0);
+    assert_int_equal(partition_metadata_store(kit_path(ref, ""), other, VFS_NOT_SYNCED, &err), 0);
     kit_restart(false);
     ref = kit_partition(TOPIC, 0);
     assert_int_equal(kit_offsets(ref).log_end_offset, 0);

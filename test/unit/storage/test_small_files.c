@@ -146,7 +146,7 @@ metadata_files(void **state)
 
     (void)state;
     assert_int_equal(partition_metadata_load(kit_dir, &back, NULL), OT_E_NOT_FOUND);
-    assert_int_equal(partition_metadata_store(kit_dir, id, NULL), 0);
+    assert_int_equal(partition_metadata_store(kit_dir, id, VFS_NOT_SYNCED, NULL), 0);
     assert_int_equal(partition_metadata_load(kit_dir, &back, NULL), 0);
     assert_true(uuid_equal(id, back));
     put_file(PARTITION_METADATA_FILE, "version: 1\ntopic_id: AQIDBAUGBwgJCgsMDQ4PEA");

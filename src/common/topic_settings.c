@@ -111,6 +111,14 @@ compression_of(StrView text)
     return TOPIC_COMPRESSION_PRODUCER;
 }
 
+static int8_t
+durability_of(StrView text)
+{
+    if (strview_equal(text, STRVIEW("disk")))
+        return TOPIC_DURABILITY_DISK;
+    return strview_equal(text, STRVIEW("memory")) ? TOPIC_DURABILITY_MEMORY : TOPIC_DURABILITY_AUTO;
+}
+
 static void
 fill(const Texts *texts, TopicSettings *ret)
 {
@@ -146,6 +154,7 @@ fill(const Texts *texts, TopicSettings *ret)
                                         STRVIEW("LogAppendTime"))
                               ? TOPIC_LOG_APPEND_TIME
                               : TOPIC_CREATE_TIME,
+        .durability = durability_of(text_trim(text_of(texts, TCONF_ACKS_DURABILITY))),
         .preallocate = int_of(texts, TCONF_PREALLOCATE) != 0,
         .unclean_leader_election = int_of(texts, TCONF_UNCLEAN_LEADER_ELECTION_ENABLE) != 0,
     };

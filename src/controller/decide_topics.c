@@ -154,11 +154,14 @@ describe_configs(Creation *cr, const ConfPair *pairs, int count, CreateTopicsRes
 
         if (row->internal)
             continue;
+        /* Ottla's own ones when they matter: so that an answer is Kafka's as long as it can be. */
         for (int k = 0; k < count; k++)
             if (strview_equal(pairs[k].name, name)) {
                 value = conf_canonical(row, pairs[k].value, arena);
                 source = CONF_SOURCE_TOPIC;
             }
+        if (row->ours && source != CONF_SOURCE_TOPIC)
+            continue;
         create_topics_response_config_init(&list[n]);
         list[n].name = name;
         list[n].value = conf_is_sensitive(row) ? WIRE_NULL_STRING : value;

@@ -23,6 +23,13 @@ typedef enum TopicTimestampType {
     TOPIC_LOG_APPEND_TIME,
 } TopicTimestampType;
 
+/* What an acks=all answer waits for beside the in-sync replicas. */
+typedef enum TopicDurability {
+    TOPIC_DURABILITY_AUTO, /* the disk while one replica is in sync */
+    TOPIC_DURABILITY_DISK,
+    TOPIC_DURABILITY_MEMORY,
+} TopicDurability;
+
 typedef struct TopicSettings {
     int64_t segment_ms;
     int64_t segment_jitter_ms;
@@ -47,6 +54,7 @@ typedef struct TopicSettings {
     int32_t compression_zstd_level;
     int8_t compression_type; /* TOPIC_COMPRESSION_PRODUCER or a Codec (compress.h) */
     int8_t timestamp_type;   /* TopicTimestampType */
+    int8_t durability;       /* TopicDurability */
     bool cleanup_delete;
     bool cleanup_compact;
     bool preallocate;

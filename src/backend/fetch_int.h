@@ -17,6 +17,7 @@
 
 #include "backend/fetch_session_int.h"
 #include "backend/fetch_set_int.h"
+#include "backend/interest_int.h"
 #include "backend/request_int.h"
 #include "ottla/protocol/msg_fetch.h"
 
@@ -180,22 +181,15 @@ extern uint64_t fetch_read_looks;
 
 /* ---- waiting ------------------------------------------------------------------------------- */
 
-/* How the interest of a partition stands. */
-typedef enum FetchInterest {
-    FETCH_REGISTERED,
-    FETCH_POLL, /* no node free: look again after a while */
-    FETCH_GONE, /* the partition is no more */
-} FetchInterest;
-
 /* waiter: the session's or this process's slot; key: what fetch_wait_next returns for it. */
-FetchInterest fetch_wait_register(WaiterId waiter, FetchPart *part, PlogBound bound, uint32_t key);
+InterestResult fetch_wait_register(WaiterId waiter, FetchPart *part, PlogBound bound, uint32_t key);
 
 /*
  * Interest of requests without a session is kept by the connection from one to the next: begin, one
  * fetch_nodes_register per partition, end (which drops what this request does not name).
  */
 void fetch_nodes_begin(void);
-FetchInterest fetch_nodes_register(FetchPart *part, PlogBound bound, uint32_t key);
+InterestResult fetch_nodes_register(FetchPart *part, PlogBound bound, uint32_t key);
 void fetch_nodes_end(void);
 
 /* Ends all interest of the connection: nothing was fetched for WAIT_IDLE_DROP_US. */

@@ -15,8 +15,6 @@
 #include "ottla/common/assert.h"
 #include "ottla/common/hash.h"
 
-#define SWEEPS_MAX 4 /* lists swept for one registration */
-
 uint64_t fetch_wait_looks;
 
 /* ---- the connection's nodes ----------------------------------------------------------------- */
@@ -108,36 +106,12 @@ fetch_nodes_count(void)
 
 /* ---- registering ---------------------------------------------------------------------------- */
 
-/* A list where unwanted nodes of ours still hang is swept, so that they become free. */
-static bool
-sweep_one(WaiterId waiter)
-{
-    uint32_t list_id;
-    PartitionSlot *slot;
-    if (!wait_stale_list(waiter, &list_id))
-        return false;
-    slot = pslot_at((int32_t)list_id);
-    if (!plog_lock_plain(slot)) /* whatever became of the partition */
-        return false;
-    wait_sweep_locked(&slot->waiters, list_id, waiter);
-    plog_unlock(slot);
-    return true;
-}
-
-static FetchInterest
+static InterestResult
 register_node(WaiterId waiter, const FetchPart *part, uint32_t mask_key[2], int32_t *io_node)
 {
-    PartitionSlot *slot = pslot_find(part->ref);
-    if (slot == NULL)
-        return FETCH_GONE;
-    WaitInterest interest = {.list = &slot->waiters,
-                             .list_id = (uint32_t)part->ref.slot,
-                             .mask = mask_key[0],
-                             .key = mask_key[1]};
-    for (int sweeps = 0; wait_register(waiter, &interest, io_node) != 0; sweeps++)
-        if (sweeps == SWEEPS_MAX || !sweep_one(waiter))
-            return FETCH_POLL;
-    return FETCH_REGISTERED;
+    Interest interest = {.ref = part->ref, .mask = mask_key[0], .key = mask_key[1]};
+
+    return interest_register(waiter, &interest, io_node);
 }
 
 static uint32_t
@@ -146,18 +120,18 @@ interest_mask(PlogBound bound)
     return WAIT_ON_STATE | (bound == PLOG_BOUND_LEO ? WAIT_ON_LOG_END : WAIT_ON_HIGH_WATERMARK);
 }
 
-FetchInterest
+InterestResult
 fetch_wait_register(WaiterId waiter, FetchPart *part, PlogBound bound, uint32_t key)
 {
     return register_node(waiter, part, (uint32_t[2]){interest_mask(bound), key}, &part->node);
 }
 
-FetchInterest
+InterestResult
 fetch_nodes_register(FetchPart *part, PlogBound bound, uint32_t key)
 {
     NodeRow *row = part->ref.slot < 0 ? NULL : node_row((uint32_t)part->ref.slot);
     if (row == NULL)
-        return part->ref.slot < 0 ? FETCH_GONE : FETCH_POLL;
+        return part->ref.slot < 0 ? INTEREST_GONE : INTEREST_POLL;
     if (row->serial != nodes.serial) {
         row->serial = nodes.serial;
         nodes.named++;

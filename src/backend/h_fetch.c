@@ -122,15 +122,15 @@ session_update(FetchHold *hold, const FetchContext *ctx, const Request *rq)
  * Interest in a part. Once a request found no node free it does not search again for each of the
  * other parts without one.
  */
-static FetchInterest
+static InterestResult
 session_register(const FetchHold *hold, FetchContext *ctx, FetchPart *part, int32_t index)
 {
-    FetchInterest interest = FETCH_POLL;
+    InterestResult interest = INTEREST_POLL;
 
     if (!ctx->poll || part->node != WAIT_NODE_NONE)
         interest =
             fetch_wait_register(fetch_session_waiter(hold), part, ctx->args.bound, (uint32_t)index);
-    ctx->poll |= interest == FETCH_POLL;
+    ctx->poll |= interest == INTEREST_POLL;
     return interest;
 }
 
@@ -231,7 +231,7 @@ session_cool(FetchHold *hold, FetchContext *ctx, const FetchEntry *e)
 
     if (e->error != 0 || e->diverging || e->data >= 0)
         return;
-    if (session_register(hold, ctx, part, index) != FETCH_REGISTERED ||
+    if (session_register(hold, ctx, part, index) != INTEREST_REGISTERED ||
         !plog_offsets_peek(part->ref, &now))
         return;
     if (plog_bound_offset(&now, ctx->args.bound) > part->fetch_offset ||
@@ -473,7 +473,7 @@ register_session(FetchContext *ctx, const FetchHold *hold)
 
         if (ctx->list.entries[i].unknown)
             continue;
-        due |= session_register(hold, ctx, part, index) == FETCH_GONE ||
+        due |= session_register(hold, ctx, part, index) == INTEREST_GONE ||
                fetch_wait_count(part, ctx->args.bound, &ctx->total);
     }
     return due;
@@ -490,10 +490,10 @@ register_own(Request *rq, FetchContext *ctx)
     fetch_nodes_begin();
     for (int32_t i = 0; i < list->kept_count; i++) {
         FetchPart *part = &list->kept[i].part;
-        FetchInterest interest = fetch_nodes_register(part, ctx->args.bound, (uint32_t)i);
+        InterestResult interest = fetch_nodes_register(part, ctx->args.bound, (uint32_t)i);
 
-        ctx->poll |= interest == FETCH_POLL;
-        due |= interest == FETCH_GONE || fetch_wait_count(part, ctx->args.bound, &ctx->total);
+        ctx->poll |= interest == INTEREST_POLL;
+        due |= interest == INTEREST_GONE || fetch_wait_count(part, ctx->args.bound, &ctx->total);
     }
     fetch_nodes_end();
     return due;

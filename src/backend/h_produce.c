@@ -14,6 +14,7 @@
 
 #include "backend/conn_int.h"
 #include "backend/dispatch_int.h"
+#include "backend/interest_int.h"
 #include "backend/meta_int.h"
 #include "backend/names_int.h"
 #include "backend/settings_int.h"
@@ -22,11 +23,13 @@
 #include "ottla/common/limits.h"
 #include "ottla/ipc/counters.h"
 #include "ottla/ipc/waitlist.h"
-#include "ottla/replica/partition.h"
 #include "ottla/replica/replica.h"
 
 /* Kafka's tools may write the internal topics under this client id. */
 #define ADMIN_CLIENT_ID "__admin_client"
+
+#define PRODUCE_POLL_US     (20 * 1000)        /* without a wait node */
+#define PRODUCE_DISK_MIN_US (10 * 1000 * 1000) /* a flush is waited for at least so long */
 
 /* ---- what may be appended ------------------------------------------------------------------------- */
 
@@ -162,12 +165,9 @@ append_one(ProduceWork *work, ProducePart *part, BatchVerdict *verdict)
     part->out->base_offset = res.log.base_offset;
     part->out->log_append_time_ms = res.log.log_append_time_ms;
     part->out->log_start_offset = res.log.log_start_offset;
-    if (work->acks == -1 && !res.committed) {
-        part->waiting = true;
-        part->last_offset = res.log.last_offset;
-        part->leader_epoch = res.leader_epoch;
-        part->out->error_code = KERR_REQUEST_TIMED_OUT; /* until it is committed */
-    }
+    part->wait = res.wait;
+    if (res.wait.for_hw || res.wait.for_disk)
+        part->out->error_code = KERR_REQUEST_TIMED_OUT; /* until what it waits for came */
 }
 
 static void
@@ -194,57 +194,94 @@ validate_and_append(ProduceWork *work, ProducePart *part)
     arena_release(work->rq->arena, mark);
 }
 
-/* ---- waiting for the high watermark -------------------------------------------------------------- */
+/* ---- waiting for the in-sync replicas and the disk --------------------------------------------- */
 
-/* Registers with the partition; without a free node the deadline alone ends the wait. */
-static void
-watch(ProducePart *part)
-{
-    PartitionSlot *slot = pslot_find(part->meta.ref);
-    WaitInterest interest = {.list_id = (uint32_t)part->meta.ref.slot,
-                             .mask = WAIT_ON_HIGH_WATERMARK | WAIT_ON_STATE,
-                             .key = PRODUCE_WAIT_KEY};
-
-    if (slot == NULL)
-        return;
-    interest.list = &slot->waiters;
-    if (wait_register(my_slot_index, &interest, &part->wait_node) < 0)
-        stat_add(STAT_WAIT_NODES_FULL, 1); /* the deadline ends the wait */
-}
-
-/* Looks at the parts that wait; true when none does any more. */
+/*
+ * A request watches one partition at a time, the first that is not done: all must be done before the
+ * answer leaves, and a commit publishes all partitions before it wakes anybody. So a request over
+ * any number of partitions costs one node and, as a rule, one wake-up.
+ */
 static bool
-check_committed(ProduceWork *work)
+watch(ProduceWork *work, const ProducePart *part)
 {
-    bool all = true;
+    Interest interest = {
+        .ref = part->meta.ref, .mask = replica_wait_mask(&part->wait), .key = PRODUCE_WAIT_KEY};
 
-    for (int32_t i = 0; i < work->count; i++) {
-        ProducePart *part = &work->parts[i];
-        bool committed = false;
-        ErrInfo err;
-        int rc;
-
-        if (!part->waiting)
-            continue;
-        watch(part);
-        rc = replica_check_committed(part->meta.ref, part->last_offset, part->leader_epoch,
-                                     &committed, &err);
-        if (rc == 0 && !committed) {
-            all = false;
-            continue;
-        }
-        part->waiting = false;
-        part->out->error_code = err_to_kafka(rc);
-    }
-    return all;
+    return interest_register(my_slot_index, &interest, &work->wait_node) != INTEREST_POLL;
 }
 
 static void
 unwatch(ProduceWork *work)
 {
-    for (int32_t i = 0; i < work->count; i++)
-        if (work->parts[i].wait_node != WAIT_NODE_NONE)
-            wait_unregister(my_slot_index, work->parts[i].wait_node);
+    if (work->wait_node != WAIT_NODE_NONE)
+        wait_unregister(my_slot_index, work->wait_node);
+    work->wait_node = WAIT_NODE_NONE;
+}
+
+static bool
+is_waiting(const ProducePart *part)
+{
+    return part->wait.for_hw || part->wait.for_disk;
+}
+
+/* Looks; true when the part waits for nothing any more. */
+static bool
+settle_part(ProducePart *part)
+{
+    ErrInfo err;
+    int rc;
+
+    if (!is_waiting(part))
+        return true;
+    rc = replica_check_wait(part->meta.ref, &part->wait, &err);
+    if (rc == 0 && is_waiting(part))
+        return false;
+    part->wait = (ReplicaWait){0};
+    part->out->error_code = err_to_kafka(rc);
+    return true;
+}
+
+/*
+ * Goes on to the first part that has to wait, and watches it; NULL: none. *ret_poll: nobody will wake
+ * this process.
+ */
+static const ProducePart *
+first_waiting(ProduceWork *work, bool *ret_poll)
+{
+    *ret_poll = false;
+    for (; work->settled < work->count; work->settled++) {
+        ProducePart *part = &work->parts[work->settled];
+
+        if (settle_part(part))
+            continue;
+        *ret_poll = !watch(work, part);
+        if (!settle_part(part)) /* registered, then looked */
+            return part;
+        unwatch(work);
+    }
+    return NULL;
+}
+
+/*
+ * Waits on, or says that it is over: everything came, or its time is up. Who waits for the disk alone
+ * is not sent away by a stop or by a timeout that is meant for replicas: the flush is on its way.
+ */
+static bool
+must_wait(ProduceWork *work, bool cancelled)
+{
+    Request *rq = work->rq;
+    bool poll;
+    const ProducePart *part = first_waiting(work, &poll);
+
+    if (part == NULL)
+        return false;
+    rq->deadline_us = part->wait.for_hw ? work->hw_deadline_us : work->disk_deadline_us;
+    if (rq->now_us >= rq->deadline_us || (cancelled && part->wait.for_hw))
+        return false;
+    if (poll && rq->now_us + PRODUCE_POLL_US < rq->deadline_us)
+        rq->deadline_us = rq->now_us + PRODUCE_POLL_US;
+    rq->wait_event = part->wait.for_hw ? WAIT_EV_PRODUCE_ACKS : WAIT_EV_PRODUCE_FLUSH;
+    return true;
 }
 
 /* ---- the answer ----------------------------------------------------------------------------------- */
@@ -340,11 +377,11 @@ h_produce_start(Request *rq)
                 if (!work->parts[i].done)
                     validate_and_append(work, &work->parts[i]);
     }
-    if (work->acks != -1 || check_committed(work) || in.timeout_ms <= 0)
-        return answer(work);
-    rq->deadline_us = rq->now_us + (int64_t)in.timeout_ms * 1000;
-    rq->wait_event = WAIT_EV_PRODUCE_ACKS;
-    return REQ_PENDING;
+    work->hw_deadline_us = rq->now_us + (int64_t)in.timeout_ms * 1000;
+    work->disk_deadline_us = rq->now_us + PRODUCE_DISK_MIN_US;
+    if (work->disk_deadline_us < work->hw_deadline_us)
+        work->disk_deadline_us = work->hw_deadline_us;
+    return must_wait(work, false) ? REQ_PENDING : answer(work);
 }
 
 ReqResult
@@ -352,9 +389,7 @@ h_produce_finish(Request *rq)
 {
     ProduceWork *work = rq->state;
 
-    if (!check_committed(work) && !rq->cancelled && rq->now_us < rq->deadline_us)
-        return REQ_PENDING;
-    return answer(work);
+    return must_wait(work, rq->cancelled) ? REQ_PENDING : answer(work);
 }
 
 void

@@ -49,7 +49,6 @@ part_init(ProducePart *part, const Named *named, ProduceResponsePartition *out)
     part->topic = named->topic_in;
     part->in = named->in;
     part->out = out;
-    part->wait_node = WAIT_NODE_NONE;
     produce_response_partition_init(out);
     out->index = named->partition;
     out->base_offset = -1;
@@ -68,6 +67,7 @@ produce_work_new(Request *rq, const ProduceRequest *in)
         return NULL;
     work->rq = rq;
     work->acks = in->acks;
+    work->wait_node = WAIT_NODE_NONE;
     produce_response_init(&work->out);
     work->parts = arena_calloc(rq->arena, (size_t)count, sizeof *work->parts);
     outs = arena_calloc(rq->arena, (size_t)count, sizeof *outs);

@@ -14,6 +14,7 @@
 #include "ottla/common/topic_settings.h"
 #include "ottla/protocol/batch_validate.h"
 #include "ottla/protocol/msg_produce.h"
+#include "ottla/replica/replica.h"
 
 #define PRODUCE_WAIT_KEY UINT32_MAX /* names the wait nodes of Produce among those of the slot */
 
@@ -25,10 +26,7 @@ typedef struct ProducePart {
     MetaPartition meta;
     bool done; /* out says what became of it */
 
-    bool waiting; /* appended, not committed yet */
-    int64_t last_offset;
-    int32_t leader_epoch;
-    int32_t wait_node;
+    ReplicaWait wait; /* appended; what the answer waits for */
 } ProducePart;
 
 typedef struct ProduceWork {
@@ -36,6 +34,10 @@ typedef struct ProduceWork {
     int16_t acks;
     ProducePart *parts; /* each partition once, by topic and index */
     int32_t count;
+    int32_t settled;        /* the parts before this one wait for nothing */
+    int32_t wait_node;      /* of the part that is watched */
+    int64_t hw_deadline_us; /* how long the in-sync replicas are waited for */
+    int64_t disk_deadline_us;
     ProduceResponse out;
 } ProduceWork;
 

@@ -37,6 +37,26 @@ partition_leo_advanced(const PartitionView *view)
     return actions;
 }
 
+bool
+partition_needs_disk(const PartitionView *view)
+{
+    switch (view->durability) {
+    case TOPIC_DURABILITY_AUTO:
+        return view->isr_count <= 1;
+    case TOPIC_DURABILITY_DISK:
+        return true;
+    case TOPIC_DURABILITY_MEMORY:
+        break;
+    }
+    return false;
+}
+
+bool
+partition_flush_is_due(int64_t log_end, int64_t durable, int64_t flush_messages)
+{
+    return log_end - durable >= flush_messages;
+}
+
 PartitionFencing
 partition_check_epoch(int32_t current, int32_t local)
 {

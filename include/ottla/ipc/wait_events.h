@@ -26,6 +26,7 @@
     X(WAIT_EV_TLS_HANDSHAKE, "Client", "TlsHandshake")                \
     X(WAIT_EV_SASL_EXCHANGE, "Client", "SaslExchange")                \
     X(WAIT_EV_PRODUCE_ACKS, "IPC", "ProduceAcks")                     \
+    X(WAIT_EV_PRODUCE_FLUSH, "IPC", "ProduceFlush")                   \
     X(WAIT_EV_FETCH_MIN_BYTES, "IPC", "FetchMinBytes")                \
     X(WAIT_EV_GROUP_JOIN, "IPC", "GroupJoin")                         \
     X(WAIT_EV_GROUP_SYNC, "IPC", "GroupSync")                         \

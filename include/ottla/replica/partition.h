@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ottla/common/topic_settings.h"
+
 /* Why somebody waits on a partition: bits of the mask of wait_notify. */
 enum {
     PARTITION_WAIT_LEO = 1,     /* followers, debugging consumers */
@@ -26,6 +28,7 @@ typedef struct PartitionView {
     int32_t replica_count;
     int32_t isr_count;
     int32_t min_isr; /* min.insync.replicas of the topic */
+    TopicDurability durability;
 } PartitionView;
 
 typedef struct PartitionActions {
@@ -47,6 +50,15 @@ bool partition_hw_follows(const PartitionView *view);
 
 /* After an append: who sees what. view->log_end is the new one, high_watermark the old one. */
 PartitionActions partition_leo_advanced(const PartitionView *view);
+
+/*
+ * Must an acks=-1 answer wait for the disk of this node, too? With auto as long as nobody else has the
+ * record (design.md 2).
+ */
+bool partition_needs_disk(const PartitionView *view);
+
+/* flush.messages: does the append that ended at log_end wait for its flush, whatever its acks? */
+bool partition_flush_is_due(int64_t log_end, int64_t durable, int64_t flush_messages);
 
 typedef enum PartitionFencing {
     PARTITION_EPOCH_OK,

@@ -22,10 +22,17 @@ typedef struct ReplicaAppendArgs {
     int16_t acks; /* -1, 0, 1 */
 } ReplicaAppendArgs;
 
+/* What an answer waits for; neither: it may leave. */
+typedef struct ReplicaWait {
+    int64_t last_offset;  /* of the batch, or of the one it repeats */
+    int32_t leader_epoch; /* -1: whoever leads, acks=1 */
+    bool for_hw;          /* the in-sync replicas */
+    bool for_disk;        /* the flush: acks.durability, flush.messages */
+} ReplicaWait;
+
 typedef struct ReplicaAppendResult {
     PlogAppendResult log;
-    int32_t leader_epoch;
-    bool committed; /* HW is past the batch already: an acks=-1 request may be answered */
+    ReplicaWait wait;
 } ReplicaAppendResult;
 
 /*
@@ -38,11 +45,14 @@ int replica_append(PartitionRef ref, const ReplicaAppendArgs *args, ReplicaAppen
                    ErrInfo *err);
 
 /*
- * acks=-1: is everything up to last_offset committed? 0 and *ret_done; OT_E_NOT_LEADER_OR_FOLLOWER,
- * OT_E_UNKNOWN_TOPIC_OR_PARTITION, OT_E_NOT_ENOUGH_REPLICAS_AFTER_APPEND end the wait (13.3).
+ * What is still missing? Clears what came; 0 with both clear: the answer may leave. OT_E_NOT_LEADER_OR_FOLLOWER,
+ * OT_E_UNKNOWN_TOPIC_OR_PARTITION, OT_E_NOT_ENOUGH_REPLICAS_AFTER_APPEND, and OT_E_KAFKA_STORAGE_ERROR when the disk
+ * will never confirm, end the wait (13.3).
  */
-int replica_check_committed(PartitionRef ref, int64_t last_offset, int32_t leader_epoch,
-                            bool *ret_done, ErrInfo *err);
+int replica_check_wait(PartitionRef ref, ReplicaWait *wait, ErrInfo *err);
+
+/* The events (WaitMask) that may bring what is missing. */
+uint32_t replica_wait_mask(const ReplicaWait *wait);
 
 /*
  * DeleteRecords on the leader (14.3) without the checks of topic policy; offset -1: HW.

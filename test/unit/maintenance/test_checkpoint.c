@@ -227,21 +227,26 @@ write_path(void **state)
     ReplicaAppendResult r;
     ReplicaAppendArgs args = {.acks = -1};
     ErrInfo err = {0};
-    bool done;
+    ReplicaWait wait;
     Batch batch;
 
     (void)state;
     args.batch = &batch;
     kit_batch(&(KitBatch){.count = 3, .producer_id = 9}, &batch);
     assert_int_equal(replica_append(ref, &args, &r, &err), 0);
-    assert_true(r.committed);
+    assert_false(r.wait.for_hw);
+    assert_true(r.wait.for_disk);
     assert_int_equal(r.log.base_offset, 0);
     assert_int_equal(r.log.log_start_offset, 0);
-    assert_int_equal(replica_check_committed(ref, 2, r.leader_epoch, &done, &err), 0);
-    assert_true(done);
-    assert_int_equal(replica_check_committed(ref, 3, r.leader_epoch, &done, &err), 0);
-    assert_false(done);
-    assert_int_equal(replica_check_committed(ref, 2, 1, &done, &err), OT_E_NOT_LEADER_OR_FOLLOWER);
+    wait = (ReplicaWait){.last_offset = 2, .for_hw = true};
+    assert_int_equal(replica_check_wait(ref, &wait, &err), 0);
+    assert_false(wait.for_hw);
+    assert_true(wait.for_disk); /* one replica: auto means the disk */
+    wait = (ReplicaWait){.last_offset = 3, .for_hw = true};
+    assert_int_equal(replica_check_wait(ref, &wait, &err), 0);
+    assert_true(wait.for_hw);
+    wait = (ReplicaWait){.last_offset = 2, .leader_epoch = 1, .for_hw = true};
+    assert_int_equal(replica_check_wait(ref, &wait, &err), OT_E_NOT_LEADER_OR_FOLLOWER);
     /* the real log start with 45 */
     kit_batch(&(KitBatch){.producer_id = 9, .sequence = 7}, &batch);
     assert_int_equal(replica_append(ref, &args, &r, &err), OT_E_OUT_OF_ORDER_SEQUENCE_NUMBER);
@@ -257,7 +262,7 @@ write_path(void **state)
     assert_int_equal(replica_append(ref, &args, &r, &err), OT_E_NOT_ENOUGH_REPLICAS);
     args.acks = 1;
     assert_int_equal(replica_append(ref, &args, &r, &err), 0);
-    assert_false(r.committed);
+    assert_false(r.wait.for_disk);
     assert_int_equal(kit_offsets(ref).high_watermark, 3);
     assert_int_equal(kit_offsets(ref).log_end_offset, 4);
     pslot_set_leadership(pslot_at(ref.slot), (PslotLeadership){2, PSLOT_ROLE_FOLLOWER, 3, 3});

@@ -511,6 +511,8 @@ prepare_wait(WaitEvent *ret_event)
         set_title(api, head == NULL && is_muted());
     if (cn.conn.idle != NULL && cn.conn.idle_at_us < deadline)
         deadline = cn.conn.idle_at_us;
+    if (fd_cache_hold_deadline_us() < deadline)
+        deadline = fd_cache_hold_deadline_us();
     for (int i = 0; i < cn.pending.count; i++) {
         const PendingSlot *slot = pending_at(&cn.pending, i);
 
@@ -576,7 +578,11 @@ wait_turn(void)
         cn.conn.idle();
         cn.conn.idle = NULL;
     }
-    if (idle_us >= 0 && cn.now_us >= cn.active_us + idle_us) {
+    if (fd_cache_holds_space(cn.now_us)) {
+        snprintf(cn.conn.close_reason, sizeof cn.conn.close_reason,
+                 "the client does not take records whose segment is deleted");
+        cn.over = true;
+    } else if (idle_us >= 0 && cn.now_us >= cn.active_us + idle_us) {
         snprintf(cn.conn.close_reason, sizeof cn.conn.close_reason, "idle for %lld ms",
                  (long long)(idle_us / 1000));
         cn.over = true;

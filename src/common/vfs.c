@@ -278,6 +278,14 @@ vfs_size(int fd, ErrInfo *err)
     return st.st_size;
 }
 
+bool
+vfs_is_unlinked(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && st.st_nlink == 0;
+}
+
 int
 vfs_stat(const char *path, struct stat *ret, ErrInfo *err)
 {

@@ -9,12 +9,14 @@
 #include "folders_int.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ottla/common/arena.h"
 #include "ottla/common/assert.h"
+#include "ottla/common/crashpoint.h"
 #include "ottla/common/hash.h"
 #include "ottla/common/limits.h"
 #include "ottla/common/log.h"
@@ -69,50 +71,143 @@ remove_folder(const char *folder)
     arena_free(arena);
 }
 
-/* When the folder got its name: a rename changes its ctime. */
-static int64_t
-due_at(const char *folder, int64_t delay_ms)
+/* -delete folders, those renamed first in front. */
+typedef struct DeletedFolder {
+    char *path;
+    int64_t since_ms; /* wall clock of the rename */
+} DeletedFolder;
+
+static struct {
+    DeletedFolder *items;
+    int32_t first; /* those before it are removed */
+    int32_t count; /* with those */
+    int32_t size;
+} deleted;
+
+/* When a file or folder got its name: a rename changes its ctime. */
+static bool
+renamed_ms(const char *path, int64_t *ret)
 {
     struct stat st;
 
-    if (vfs_stat(folder, &st, NULL) != 0)
-        return INT64_MAX;
-    return (int64_t)st.st_ctim.tv_sec * 1000 + st.st_ctim.tv_nsec / 1000000 + delay_ms;
+    if (vfs_stat(path, &st, NULL) != 0)
+        return false;
+    *ret = (int64_t)st.st_ctim.tv_sec * 1000 + st.st_ctim.tv_nsec / 1000000;
+    return true;
 }
 
-int64_t
-folders_remove_deleted(int dir, int64_t now_ms, int64_t delay_ms)
+/* Room for one more; what is removed is overwritten first. */
+static bool
+make_room(void)
+{
+    DeletedFolder *grown;
+    int32_t size;
+
+    if (deleted.count < deleted.size)
+        return true;
+    if (deleted.first > deleted.size / 2) {
+        deleted.count -= deleted.first;
+        memmove(deleted.items, deleted.items + deleted.first,
+                (size_t)deleted.count * sizeof *deleted.items);
+        deleted.first = 0;
+        return true;
+    }
+    size = deleted.size == 0 ? 64 : deleted.size * 2;
+    grown = realloc(deleted.items, (size_t)size * sizeof *grown);
+    if (grown == NULL)
+        return false;
+    deleted.items = grown;
+    deleted.size = size;
+    return true;
+}
+
+void
+folders_note_deleted(const char *path, int64_t since_ms)
+{
+    char *copy = strdup(path);
+
+    if (copy == NULL || !make_room()) {
+        free(copy);
+        log_msg(LL_WARNING, "retention",
+                "no memory to remember a deleted folder: it goes after the next start; folder=%s",
+                path);
+        return;
+    }
+    deleted.items[deleted.count++] = (DeletedFolder){copy, since_ms};
+}
+
+static int
+compare_since(const void *a, const void *b)
+{
+    const DeletedFolder *x = a;
+    const DeletedFolder *y = b;
+
+    return (x->since_ms > y->since_ms) - (x->since_ms < y->since_ms);
+}
+
+static void
+forget_deleted(void)
+{
+    for (; deleted.first < deleted.count; deleted.first++)
+        free(deleted.items[deleted.first].path);
+    deleted.first = deleted.count = 0;
+}
+
+static void
+find_in(int dir)
 {
     Arena *arena = arena_new(65536, 0);
-    int64_t next = INT64_MAX;
     ErrInfo err = {0};
     StrView *names;
     int32_t count = 0;
     int32_t i;
 
     if (arena == NULL)
-        return now_ms + 1000;
+        return;
     if (vfs_list(logdir_path(dir), FOLDERS_MAX, arena, &names, &count, &err) != 0)
         complain("log directory cannot be listed", &err);
     for (i = 0; i < count; i++) {
         char folder[LIMIT_PATH_BYTES];
         PartitionDirKind kind;
         int32_t partition;
+        int64_t since;
         StrView topic;
-        int64_t due;
 
         join(folder, logdir_path(dir), names[i]);
-        if (!partition_dir_parse(strrchr(folder, '/') + 1, &topic, &partition, &kind) ||
-            kind != PARTITION_DIR_DELETE)
-            continue;
-        due = due_at(folder, delay_ms);
-        if (due <= now_ms)
-            remove_folder(folder);
-        else if (due < next)
-            next = due;
+        if (partition_dir_parse(strrchr(folder, '/') + 1, &topic, &partition, &kind) &&
+            kind == PARTITION_DIR_DELETE && renamed_ms(folder, &since))
+            folders_note_deleted(folder, since);
     }
     arena_free(arena);
-    return next;
+}
+
+void
+folders_find_deleted(void)
+{
+    int dir;
+
+    forget_deleted();
+    for (dir = 0; dir < logdir_count(); dir++)
+        find_in(dir);
+    if (deleted.count > 1)
+        qsort(deleted.items, (size_t)deleted.count, sizeof *deleted.items, compare_since);
+}
+
+int64_t
+folders_remove_deleted(int64_t now_ms, int64_t delay_ms, int32_t *ret_removed)
+{
+    *ret_removed = 0;
+    for (; deleted.first < deleted.count; deleted.first++) {
+        DeletedFolder *f = &deleted.items[deleted.first];
+
+        if (now_ms - f->since_ms < delay_ms)
+            return f->since_ms + delay_ms;
+        remove_folder(f->path);
+        free(f->path);
+        (*ret_removed)++;
+    }
+    deleted.first = deleted.count = 0;
+    return INT64_MAX;
 }
 
 /* ---- strays ------------------------------------------------------------------------------------- */
@@ -244,10 +339,34 @@ folders_set_strays_aside(int dir)
 
 /* ---- *.deleted files ---------------------------------------------------------------------------- */
 
-void
-folders_remove_deleted_files(const char *folder)
+/* Removes one if it is due; else *io_next_ms is when it will be. */
+static bool
+remove_deleted_file(const char *path, int64_t now_ms, int64_t delay_ms, int64_t *io_next_ms)
+{
+    ErrInfo err = {0};
+    int64_t since;
+    int rc;
+
+    if (!renamed_ms(path, &since))
+        return false;
+    if (now_ms - since < delay_ms) {
+        if (since + delay_ms < *io_next_ms)
+            *io_next_ms = since + delay_ms;
+        return false;
+    }
+    crashpoint("retention.unlink");
+    rc = vfs_unlink(path, &err);
+    if (rc != 0 && rc != OT_E_NOT_FOUND)
+        complain("deleted segment cannot be removed", &err);
+    return rc == 0;
+}
+
+int64_t
+folders_remove_deleted_files(const char *folder, int64_t now_ms, int64_t delay_ms,
+                             int32_t *io_removed)
 {
     static const char suffix[] = ".deleted";
+    int64_t next = INT64_MAX;
     Arena *arena = arena_new(65536, 0);
     ErrInfo err = {0};
     StrView *names;
@@ -256,8 +375,10 @@ folders_remove_deleted_files(const char *folder)
     int rc;
 
     if (arena == NULL)
-        return;
+        return now_ms + 1000;
     rc = vfs_list(folder, FOLDER_FILES_MAX, arena, &names, &count, &err);
+    if (rc != 0 && rc != OT_E_NOT_FOUND)
+        complain("folder cannot be listed", &err);
     for (i = 0; i < count; i++) {
         int32_t len = (int32_t)sizeof suffix - 1;
         char path[LIMIT_PATH_BYTES];
@@ -266,11 +387,8 @@ folders_remove_deleted_files(const char *folder)
             memcmp(names[i].ptr + names[i].len - len, suffix, (size_t)len) != 0)
             continue;
         join(path, folder, names[i]);
-        rc = vfs_unlink(path, &err);
-        if (rc != 0 && rc != OT_E_NOT_FOUND)
-            complain("deleted segment cannot be removed", &err);
+        *io_removed += remove_deleted_file(path, now_ms, delay_ms, &next);
     }
-    if (rc != 0 && rc != OT_E_NOT_FOUND && count == 0)
-        complain("folder cannot be listed", &err);
     arena_free(arena);
+    return next;
 }

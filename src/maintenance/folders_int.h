@@ -9,15 +9,27 @@
 #include <stdint.h>
 
 /*
- * Removes the -delete folders of a directory that got their name more than delay_ms ago. Returns the
- * wall clock when the next one is due, INT64_MAX when there is none.
+ * -delete folders: noted when they get their name (since_ms, wall clock), or found, all of them, in the
+ * log directories: after a start, and when somebody else renamed one. Never in a walk otherwise: a deletion
+ * costs what is deleted.
  */
-int64_t folders_remove_deleted(int dir, int64_t now_ms, int64_t delay_ms);
+void folders_note_deleted(const char *path, int64_t since_ms);
+void folders_find_deleted(void);
+
+/*
+ * Removes those that got their name at least delay_ms ago. Returns the wall clock when the next one is
+ * due, INT64_MAX when there is none.
+ */
+int64_t folders_remove_deleted(int64_t now_ms, int64_t delay_ms, int32_t *ret_removed);
 
 /* Renames folders of partitions that the table does not know to -stray. Once, after a start. */
 void folders_set_strays_aside(int dir);
 
-/* Unlinks the *.deleted files in a folder. */
-void folders_remove_deleted_files(const char *folder);
+/*
+ * Unlinks the *.deleted files in a folder that got their name at least delay_ms ago; adds how many to
+ * *io_removed. Returns the wall clock when the next one is due, INT64_MAX when there is none.
+ */
+int64_t folders_remove_deleted_files(const char *folder, int64_t now_ms, int64_t delay_ms,
+                                     int32_t *io_removed);
 
 #endif

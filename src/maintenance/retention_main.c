@@ -1,11 +1,12 @@
 /*
- * retention_main.c - worker process: unlinks what nobody may read any more
+ * retention_main.c - worker process: takes away what is too old or too much, and unlinks it
  *
  * Jobs: bury retired partitions (at once, woken by the controller); remove -delete folders after
- * log.segment.delete.delay.ms; take segments below the log start off their lists
- * (log.retention.check.interval.ms) and remove their files after file.delete.delay.ms; set strays
- * aside after a start. Nothing here is remembered on disk: names and ctimes say what is to be done,
- * leftovers of *.deleted files are removed when their log is opened.
+ * log.segment.delete.delay.ms; every log.retention.check.interval.ms apply the rules of retention to
+ * the logs that changed or whose time has come, and to no others; remove the files of the segments
+ * that went after file.delete.delay.ms; set strays aside after a start.
+ * Nothing here is remembered on disk: names and ctimes say what is to be done, leftovers of *.deleted
+ * files are removed when their log is opened.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -14,8 +15,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "due_queue_int.h"
 #include "folders_int.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/conf.h"
@@ -28,26 +29,25 @@
 #include "ottla/ipc/slot.h"
 #include "ottla/ipc/title.h"
 #include "ottla/storage/fd_cache.h"
+#include "ottla/storage/logdir_state.h"
 #include "ottla/storage/logdirs.h"
 #include "ottla/storage/plog.h"
+#include "ottla/storage/plog_retention.h"
 
-#define OPEN_FILES  64
-#define RETRY_MS    1000
-#define UNLINKS_MAX 4096 /* folders with files waiting; beyond it they wait for the next opening */
-
-/* A folder that holds *.deleted files. */
-typedef struct PendingUnlink {
-    int64_t due_ms; /* monotonic */
-    char *folder;
-} PendingUnlink;
+#define OPEN_FILES    64
+#define RETRY_MS      1000
+#define LOCK_HELD_MAX 256 /* logs that one check leaves for its retry */
 
 typedef struct Retention {
-    uint32_t retired_seen;
+    uint32_t moved_seen;
     bool bury_again;       /* some lock was held */
-    int64_t next_check_ms; /* monotonic, as all here */
-    int64_t next_folders_ms;
-    PendingUnlink *unlinks;
-    int32_t unlink_count;
+    int64_t last_check_ms; /* monotonic */
+    int64_t retry_ms;      /* of logs whose lock was held; monotonic */
+    bool checked;
+    int64_t start_ms;
+    int64_t next_folders_ms; /* wall clock, as all due times below */
+    DueQueue segments;       /* partitions with a segment that goes by time */
+    DueQueue unlinks;        /* partitions whose folders hold *.deleted files */
 } Retention;
 
 /* ---- burial ------------------------------------------------------------------------------------- */
@@ -65,126 +65,227 @@ wake_everybody(void)
 }
 
 static void
-bury(Retention *r)
+bury_one(Retention *r, int32_t index, int32_t *io_buried)
 {
-    uint32_t retired = pslot_retired_count();
-    int32_t high = pslot_high();
-    int32_t buried = 0;
-    int32_t i;
+    char folder[LIMIT_PATH_BYTES];
+    ErrInfo err = {0};
+    int rc = plog_bury(index, folder, &err);
 
-    if (retired == r->retired_seen && !r->bury_again)
-        return;
-    r->retired_seen = retired;
-    r->bury_again = false;
-    for (i = 0; i < high; i++) {
-        ErrInfo err = {0};
-        int rc;
-
-        if (pslot_state(pslot_at(i)) != PSLOT_DELETING)
-            continue;
-        rc = plog_bury(i, &err);
-        buried += rc == 0;
-        r->bury_again |= rc != 0;
-        if (rc != 0 && rc != OT_E_AGAIN)
+    if (rc != 0) {
+        r->bury_again = true;
+        if (rc != OT_E_AGAIN)
             log_msg(LL_WARNING, "retention", "deleted partition cannot be removed: %s", err.text);
+        pslot_push_retired(pslot_at(index));
+        return;
     }
-    if (buried > 0) {
-        r->next_folders_ms = clock_mono_ms();
-        wake_everybody();
+    (*io_buried)++;
+    due_queue_remove(&r->segments, index);
+    due_queue_remove(&r->unlinks, index);
+    if (folder[0] != '\0') {
+        int64_t now_ms = clock_wall_ms();
+
+        folders_note_deleted(folder, now_ms);
+        r->next_folders_ms = now_ms; /* the delay is looked at there */
     }
 }
 
-/* ---- folders ------------------------------------------------------------------------------------ */
+static void
+bury(Retention *r)
+{
+    int32_t next = pslot_take_retired();
+    int32_t buried = 0;
+
+    r->bury_again = false;
+    while (next >= 0) {
+        int32_t index = next;
+
+        next = atomic_i32_load(&pslot_at(index)->retired_next) - 1;
+        bury_one(r, index, &buried);
+    }
+    if (buried > 0 && pslot_moved_count() != r->moved_seen) {
+        r->moved_seen = pslot_moved_count();
+        folders_find_deleted();
+        r->next_folders_ms = clock_wall_ms();
+    }
+    if (buried > 0)
+        wake_everybody();
+}
+
+/* ---- files -------------------------------------------------------------------------------------- */
 
 static void
 remove_folders(Retention *r)
 {
-    int64_t delay_ms = conf_int64(CONF_LOG_SEGMENT_DELETE_DELAY_MS);
-    int64_t wall_ms = clock_wall_ms();
-    int64_t next_ms = INT64_MAX;
-    int dir;
+    int64_t now_ms = clock_wall_ms();
+    int32_t removed;
 
-    for (dir = 0; dir < logdir_count(); dir++) {
-        int64_t due_ms = folders_remove_deleted(dir, wall_ms, delay_ms);
-
-        if (due_ms < next_ms)
-            next_ms = due_ms;
-    }
-    r->next_folders_ms = INT64_MAX;
-    if (next_ms != INT64_MAX)
-        r->next_folders_ms = clock_mono_ms() + (next_ms > wall_ms ? next_ms - wall_ms : 0) + 1;
-}
-
-/* ---- segments below the log start --------------------------------------------------------------- */
-
-static void
-remember_unlink(Retention *r, const PartitionSlot *slot, int64_t delay_ms)
-{
-    char folder[LIMIT_PATH_BYTES];
-    PendingUnlink *p = &r->unlinks[r->unlink_count];
-
-    if (r->unlink_count == UNLINKS_MAX)
+    if (now_ms < r->next_folders_ms)
         return;
-    (void)snprintf(folder, sizeof folder, "%s/%s-%d", logdir_path(slot->log_dir), slot->topic,
-                   (int)slot->partition);
-    p->folder = strdup(folder);
-    p->due_ms = clock_mono_ms() + delay_ms;
-    if (p->folder != NULL)
-        r->unlink_count++;
+    r->next_folders_ms =
+        folders_remove_deleted(now_ms, conf_int64(CONF_LOG_SEGMENT_DELETE_DELAY_MS), &removed);
 }
 
 static void
 unlink_due(Retention *r)
 {
-    int64_t now_ms = clock_mono_ms();
-    int32_t kept = 0;
+    int64_t now_ms = clock_wall_ms();
+    int32_t removed = 0;
+    int32_t index;
+
+    while ((index = due_queue_take(&r->unlinks, now_ms)) >= 0) {
+        PartitionSlot *slot = pslot_at(index);
+        char folder[LIMIT_PATH_BYTES];
+        TopicSettings settings;
+        int64_t next;
+
+        if (pslot_state(slot) != PSLOT_OPEN)
+            continue; /* deleted: they go with their folder */
+        pslot_settings(slot, &settings);
+        (void)snprintf(folder, sizeof folder, "%s/%s-%d", logdir_path(slot->log_dir), slot->topic,
+                       (int)slot->partition);
+        next =
+            folders_remove_deleted_files(folder, now_ms, settings.file_delete_delay_ms, &removed);
+        if (next != INT64_MAX)
+            due_queue_set(&r->unlinks, index, next);
+    }
+    if (removed > 0)
+        log_msg(LL_DEBUG1, "retention", "files of deleted segments removed; files=%d",
+                (int)removed);
+}
+
+/* ---- segments ----------------------------------------------------------------------------------- */
+
+/* What a check did. */
+typedef struct Check {
+    int32_t logs;
+    int32_t segments;
+    int64_t bytes;
+    int64_t now_ms;
+} Check;
+
+static void
+remember_unlink(Retention *r, int32_t index, int64_t now_ms)
+{
+    TopicSettings settings;
+    int64_t due;
+
+    pslot_settings(pslot_at(index), &settings);
+    if (__builtin_add_overflow(now_ms, settings.file_delete_delay_ms, &due))
+        due = INT64_MAX - 1;
+    if (due < due_queue_of(&r->unlinks, index))
+        due_queue_set(&r->unlinks, index, due);
+}
+
+static void
+report(const PartitionSlot *slot, const PlogRetention *done)
+{
+    log_msg(LL_INFO, "retention",
+            "segments removed; topic=%s partition=%d segments=%d bytes=%lld start=%lld "
+            "below_start=%d over_size=%d too_old=%d",
+            slot->topic, (int)slot->partition, (int)done->segments, (long long)done->bytes,
+            (long long)done->log_start, (int)done->count[RETENTION_BELOW_START],
+            (int)done->count[RETENTION_OVER_SIZE], (int)done->count[RETENTION_TOO_OLD]);
+}
+
+static void
+check_log(Retention *r, int32_t index, Check *check)
+{
+    PartitionSlot *slot = pslot_at(index);
+    PlogRetention done;
+    ErrInfo err = {0};
+    int rc;
+
+    due_queue_remove(&r->segments, index);
+    if (pslot_state(slot) != PSLOT_OPEN || logdir_state(slot->log_dir) == LOGDIR_FAILED)
+        return;
+    rc = plog_apply_retention(pslot_ref(slot), check->now_ms, &done, &err);
+    if (rc == OT_E_UNKNOWN_TOPIC_OR_PARTITION)
+        return;
+    if (rc == OT_E_AGAIN) {
+        done.due_ms = check->now_ms;
+        r->retry_ms = clock_mono_ms() + RETRY_MS;
+    } else if (rc != 0) {
+        log_msg(LL_WARNING, "retention", "segments cannot be removed: %s; topic=%s partition=%d",
+                err.text, slot->topic, (int)slot->partition);
+        done.due_ms = check->now_ms + 1; /* with the next check */
+    }
+    if (done.due_ms != RETENTION_NEVER)
+        due_queue_set(&r->segments, index, done.due_ms);
+    if (done.segments == 0)
+        return;
+    check->logs++;
+    check->segments += done.segments;
+    check->bytes += done.bytes;
+    report(slot, &done);
+    remember_unlink(r, index, check->now_ms);
+}
+
+/* Those that changed since the last check; all when some may be missing. */
+static void
+check_changed(Retention *r, Check *check)
+{
+    bool overflow;
+    int32_t next = pslot_take_changed(&overflow);
+    int32_t high = pslot_high();
     int32_t i;
 
-    for (i = 0; i < r->unlink_count; i++) {
-        PendingUnlink p = r->unlinks[i];
+    while (next >= 0) {
+        PartitionSlot *slot = pslot_at(next);
+        int32_t index = next;
 
-        if (p.due_ms > now_ms) {
-            r->unlinks[kept++] = p;
-            continue;
-        }
-        folders_remove_deleted_files(p.folder);
-        free(p.folder);
+        next = atomic_i32_load(&slot->changed_next) - 1;
+        atomic_u32_store(&slot->changed, 0);
+        check_log(r, index, check);
     }
-    r->unlink_count = kept;
+    for (i = 0; overflow && i < high; i++) {
+        atomic_u32_store(&pslot_at(i)->changed, 0);
+        check_log(r, i, check);
+    }
+}
+
+/* A log that is due again at once has more to give, or its lock is held: that one waits for the retry. */
+static void
+check_due(Retention *r, Check *check)
+{
+    int32_t held[LOCK_HELD_MAX];
+    int32_t held_count = 0;
+    int32_t index;
+
+    while (held_count < LOCK_HELD_MAX &&
+           (index = due_queue_take(&r->segments, check->now_ms)) >= 0) {
+        int32_t before = check->segments;
+
+        check_log(r, index, check);
+        if (check->segments == before && due_queue_of(&r->segments, index) <= check->now_ms) {
+            due_queue_remove(&r->segments, index);
+            held[held_count++] = index;
+        }
+    }
+    while (held_count > 0)
+        due_queue_set(&r->segments, held[--held_count], check->now_ms);
+}
+
+static int64_t
+next_check_ms(const Retention *r)
+{
+    int64_t next = r->checked ? r->last_check_ms + conf_int64(CONF_LOG_RETENTION_CHECK_INTERVAL_MS)
+                              : r->start_ms + conf_int64(CONF_LOG_INITIAL_TASK_DELAY_MS);
+
+    return r->retry_ms < next ? r->retry_ms : next;
 }
 
 static void
 check_segments(Retention *r)
 {
-    int32_t high = pslot_high();
-    int32_t dropped = 0;
-    int32_t i;
+    Check check = {.now_ms = clock_wall_ms()};
 
-    r->next_check_ms = clock_mono_ms() + conf_int64(CONF_LOG_RETENTION_CHECK_INTERVAL_MS);
-    for (i = 0; i < high; i++) {
-        PartitionSlot *slot = pslot_at(i);
-        PartitionRef ref = pslot_ref(slot);
-        TopicSettings settings;
-        ErrInfo err = {0};
-        int rc;
-
-        if (pslot_state(slot) != PSLOT_OPEN || !plog_has_old_segments(ref))
-            continue;
-        rc = plog_drop_old_segments(ref, &err);
-        if (rc < 0 && rc != OT_E_UNKNOWN_TOPIC_OR_PARTITION)
-            log_msg(LL_WARNING, "retention", "segments cannot be removed: %s", err.text);
-        if (rc <= 0)
-            continue;
-        dropped += rc;
-        pslot_settings(slot, &settings);
-        if (pslot_is_current(ref))
-            remember_unlink(r, slot, settings.file_delete_delay_ms);
-    }
-    if (dropped > 0) {
-        log_msg(LL_INFO, "retention", "segments below the log start removed; segments=%d",
-                (int)dropped);
+    r->retry_ms = INT64_MAX;
+    r->last_check_ms = clock_mono_ms();
+    r->checked = true;
+    check_changed(r, &check);
+    check_due(r, &check);
+    if (check.segments > 0)
         wake_everybody();
-    }
 }
 
 /* ---- loop --------------------------------------------------------------------------------------- */
@@ -192,15 +293,21 @@ check_segments(Retention *r)
 static int64_t
 next_deadline_ms(const Retention *r)
 {
-    int64_t next = r->next_check_ms < r->next_folders_ms ? r->next_check_ms : r->next_folders_ms;
-    int32_t i;
+    int64_t files_ms = due_queue_next(&r->unlinks);
+    int64_t next = next_check_ms(r);
+    int64_t now_ms = clock_mono_ms();
 
-    for (i = 0; i < r->unlink_count; i++) {
-        if (r->unlinks[i].due_ms < next)
-            next = r->unlinks[i].due_ms;
+    if (r->next_folders_ms < files_ms)
+        files_ms = r->next_folders_ms;
+    if (files_ms != INT64_MAX) {
+        int64_t left = files_ms - clock_wall_ms();
+
+        files_ms = now_ms + (left > 0 ? left : 0) + 1;
     }
-    if (r->bury_again && clock_mono_ms() + RETRY_MS < next)
-        next = clock_mono_ms() + RETRY_MS;
+    if (files_ms < next)
+        next = files_ms;
+    if (r->bury_again && now_ms + RETRY_MS < next)
+        next = now_ms + RETRY_MS;
     return next;
 }
 
@@ -219,33 +326,28 @@ take_interrupts(void)
 _Noreturn void
 retention_main(int instance, const void *start)
 {
-    Retention r = {.bury_again = true};
+    Retention r = {.retry_ms = INT64_MAX, .start_ms = clock_mono_ms()};
     int dir;
 
     (void)instance; /* there is one */
     (void)start;
     fd_cache_init(OPEN_FILES);
-    r.unlinks = calloc(UNLINKS_MAX, sizeof *r.unlinks);
-    if (r.unlinks == NULL) {
+    if (!due_queue_init(&r.segments, pslot_table_size()) ||
+        !due_queue_init(&r.unlinks, pslot_table_size())) {
         log_msg(LL_ERROR, "retention", "no memory");
         exit(1);
     }
     pslot_set_burier(slot_ref_pack(slot_ref_self()));
     for (dir = 0; dir < logdir_count(); dir++)
         folders_set_strays_aside(dir);
-    r.next_folders_ms = clock_mono_ms();
-    r.next_check_ms = clock_mono_ms() + conf_int64(CONF_LOG_INITIAL_TASK_DELAY_MS);
+    folders_find_deleted();
     title_set("idle");
     for (;;) {
-        int64_t now_ms;
-
         take_interrupts();
         fd_cache_sweep();
         bury(&r);
-        now_ms = clock_mono_ms();
-        if (now_ms >= r.next_folders_ms)
-            remove_folders(&r);
-        if (now_ms >= r.next_check_ms)
+        remove_folders(&r);
+        if (clock_mono_ms() >= next_check_ms(&r))
             check_segments(&r);
         unlink_due(&r);
         (void)mainloop_wait(next_deadline_ms(&r) * 1000,

@@ -11,6 +11,8 @@
 #include <sys/resource.h>
 
 #include "ottla/common/assert.h"
+#include "ottla/common/clock.h"
+#include "ottla/common/conf.h"
 #include "ottla/common/hash.h"
 #include "ottla/common/vfs.h"
 #include "storage/plog_int.h"
@@ -18,6 +20,7 @@
 #define OPEN_MAX_DEFAULT 32768
 #define OPEN_MIN         16
 #define BUCKETS_MIN      256
+#define HELD_MIN_MS      3000 /* for a slow reader when files are unlinked at once */
 
 static struct {
     int max_open;
@@ -26,6 +29,7 @@ static struct {
     FileRef **buckets;
     FileRef *newest;
     FileRef *oldest;
+    FileRef *held; /* out of the cache, but pinned */
     uint32_t swept_epoch;
 } cache;
 
@@ -90,6 +94,85 @@ hash_unlink(FileRef *f)
     *at = f->hash_next;
 }
 
+/* ---- files out of the cache that an answer still needs ------------------------------------------ */
+
+/*
+ * When the file may have been without a name for as long as readers are given: it is renamed now, unlinked
+ * after the delay, and whoever still reads it then has the same time once more.
+ */
+static int64_t
+hold_deadline_us(const FileRef *f)
+{
+    const PartitionSlot *slot = pslot_at(f->slot);
+    int64_t delay_ms = conf_int64(CONF_LOG_SEGMENT_DELETE_DELAY_MS);
+    int64_t grace_ms;
+    int64_t deadline;
+    TopicSettings s;
+
+    if (atomic_u32_load(&slot->generation) == f->generation) {
+        pslot_settings(slot, &s);
+        delay_ms = s.file_delete_delay_ms;
+    }
+    grace_ms = delay_ms < HELD_MIN_MS ? HELD_MIN_MS : delay_ms;
+    if (__builtin_add_overflow(delay_ms, grace_ms, &deadline) ||
+        __builtin_mul_overflow(deadline, 1000, &deadline) ||
+        __builtin_add_overflow(deadline, clock_mono_us(), &deadline))
+        return INT64_MAX;
+    return deadline;
+}
+
+static void
+hold(FileRef *f)
+{
+    f->close_us = hold_deadline_us(f);
+    f->lru_prev = NULL;
+    f->lru_next = cache.held;
+    if (cache.held != NULL)
+        cache.held->lru_prev = f;
+    cache.held = f;
+}
+
+static void
+drop_held(FileRef *f)
+{
+    if (f->lru_prev != NULL)
+        f->lru_prev->lru_next = f->lru_next;
+    else
+        cache.held = f->lru_next;
+    if (f->lru_next != NULL)
+        f->lru_next->lru_prev = f->lru_prev;
+    vfs_close(f->fd);
+    free(f);
+}
+
+int64_t
+fd_cache_hold_deadline_us(void)
+{
+    int64_t least = INT64_MAX;
+    const FileRef *f;
+
+    for (f = cache.held; f != NULL; f = f->lru_next) {
+        if (f->close_us < least)
+            least = f->close_us;
+    }
+    return least;
+}
+
+bool
+fd_cache_holds_space(int64_t now_us)
+{
+    FileRef *f;
+
+    for (f = cache.held; f != NULL; f = f->lru_next) {
+        if (f->close_us > now_us)
+            continue;
+        if (vfs_is_unlinked(f->fd))
+            return true;
+        f->close_us = hold_deadline_us(f); /* another segment of the partition went, not this one */
+    }
+    return false;
+}
+
 /* Out of the cache; closed now or, when pinned, at its release. */
 static void
 detach(FileRef *f)
@@ -101,6 +184,8 @@ detach(FileRef *f)
     if (f->pins == 0) {
         vfs_close(f->fd);
         free(f);
+    } else {
+        hold(f);
     }
 }
 
@@ -249,10 +334,8 @@ fd_cache_put(FileRef *file)
     if (file == NULL)
         return;
     ot_assert(file->pins > 0);
-    if (--file->pins == 0 && file->detached) {
-        vfs_close(file->fd);
-        free(file);
-    }
+    if (--file->pins == 0 && file->detached)
+        drop_held(file);
 }
 
 void

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "ottla/common/assert.h"
+#include "ottla/common/crashpoint.h"
 #include "ottla/ipc/latch.h"
 #include "ottla/storage/logdirs.h"
 #include "ottla/storage/partition_slot.h"
@@ -17,11 +18,14 @@
 /* Head of the region; the slots follow at the next page. */
 typedef struct PartitionTable {
     AtomicI32 high;      /* slots ever used */
-    AtomicI32 free_hint; /* where the search for a free slot begins */
+    AtomicU32 free_head; /* slot + 1 of the first free slot below high; 0: none */
     AtomicU32 files_epoch;
-    AtomicU32 retired;
+    AtomicU32 retired; /* slot + 1 of the first retired one; 0: none */
+    AtomicU32 moved;
     AtomicI32 open_cursor;
-    AtomicU64 burier; /* slot_ref_pack of the retention worker */
+    AtomicU64 burier;  /* slot_ref_pack of the retention worker */
+    AtomicU32 changed; /* slot + 1 of the first changed partition; 0: none */
+    AtomicU32 changed_overflow;
     int32_t size;
 } PartitionTable;
 
@@ -90,25 +94,32 @@ pslot_is_current(PartitionRef ref)
 
 /* ---- controller process ------------------------------------------------------------------------- */
 
-/* First free slot from the hint on; PSLOT_NONE: the table is full. */
-static int32_t
-find_free(void)
+/* One CAS by whoever pushes; the one that takes takes all, or is the only one that takes. */
+static void
+push(AtomicU32 *head, AtomicI32 *next, const PartitionSlot *slot)
 {
-    int32_t high = atomic_i32_load(&table->high);
-    int32_t hint = atomic_i32_load(&table->free_hint);
-    int32_t i;
+    uint32_t first = atomic_u32_load(head);
 
-    for (i = hint; i < high; i++) {
-        if (pslot_state(&slots[i]) == PSLOT_FREE)
-            return i;
+    do
+        atomic_i32_store(next, (int32_t)first);
+    while (!atomic_u32_cas(head, &first, (uint32_t)pslot_index(slot) + 1));
+}
+
+/* A free slot; PSLOT_NONE: the table is full. */
+static int32_t
+take_free(void)
+{
+    uint32_t first = atomic_u32_load(&table->free_head);
+    int32_t high = atomic_i32_load(&table->high);
+
+    /* Nobody else takes, so that the first one's successor stays its successor. */
+    while (first != 0) {
+        uint32_t next = (uint32_t)atomic_i32_load(&slots[first - 1].retired_next);
+
+        if (atomic_u32_cas(&table->free_head, &first, next))
+            return (int32_t)first - 1;
     }
-    if (high < table->size)
-        return high;
-    for (i = 0; i < hint && i < high; i++) {
-        if (pslot_state(&slots[i]) == PSLOT_FREE)
-            return i;
-    }
-    return PSLOT_NONE;
+    return high < table->size ? high : PSLOT_NONE;
 }
 
 /* Everything but what outlives a partition: generation, wait list, lock. */
@@ -163,7 +174,7 @@ pslot_alloc(const PslotIdentity *id, PartitionRef *ret, ErrInfo *err)
     if (id->topic.len < 1 || id->topic.len > LIMIT_TOPIC_NAME_LEN || id->log_dir < 0 ||
         id->log_dir >= logdir_count() || id->partition < 0)
         return err_set(err, OT_E_INVALID, "partition identity is not valid");
-    i = find_free();
+    i = take_free();
     if (i == PSLOT_NONE)
         return err_set(err, OT_E_LIMIT, "max.partitions (%d) is reached", (int)table->size);
     slot = &slots[i];
@@ -172,7 +183,6 @@ pslot_alloc(const PslotIdentity *id, PartitionRef *ret, ErrInfo *err)
     slot_reset(slot, id);
     next_generation(slot);
     atomic_u32_store(&slot->state, PSLOT_UNOPENED);
-    atomic_i32_store(&table->free_hint, i + 1);
     if (i == atomic_i32_load(&table->high))
         atomic_i32_store(&table->high, i + 1);
     *ret = pslot_ref(slot);
@@ -205,7 +215,7 @@ pslot_retire(PartitionSlot *slot)
     ot_assert(pslot_state(slot) != PSLOT_FREE && pslot_state(slot) != PSLOT_DELETING);
     next_generation(slot);
     atomic_u32_store(&slot->state, PSLOT_DELETING);
-    (void)atomic_u32_add(&table->retired, 1);
+    pslot_push_retired(slot);
     latch_set(slot_ref_unpack(atomic_u64_load(&table->burier)));
 }
 
@@ -215,10 +225,28 @@ pslot_set_burier(uint64_t packed_slot_ref)
     atomic_u64_store(&table->burier, packed_slot_ref);
 }
 
-uint32_t
-pslot_retired_count(void)
+void
+pslot_push_retired(PartitionSlot *slot)
 {
-    return atomic_u32_load(&table->retired);
+    push(&table->retired, &slot->retired_next, slot);
+}
+
+int32_t
+pslot_take_retired(void)
+{
+    return (int32_t)atomic_u32_swap(&table->retired, 0) - 1;
+}
+
+void
+pslot_note_moved(void)
+{
+    (void)atomic_u32_add(&table->moved, 1);
+}
+
+uint32_t
+pslot_moved_count(void)
+{
+    return atomic_u32_load(&table->moved);
 }
 
 int32_t
@@ -230,12 +258,33 @@ pslot_take_open_index(void)
 void
 pslot_make_free(PartitionSlot *slot)
 {
-    int32_t hint = atomic_i32_load(&table->free_hint);
-
     ot_assert(pslot_state(slot) == PSLOT_DELETING);
     atomic_u32_store(&slot->state, PSLOT_FREE);
-    if (pslot_index(slot) < hint)
-        (void)atomic_i32_cas(&table->free_hint, &hint, pslot_index(slot)); /* a hint may be lost */
+    push(&table->free_head, &slot->retired_next, slot);
+}
+
+void
+pslot_note_changed(PartitionSlot *slot)
+{
+    uint32_t no = 0;
+
+    if (atomic_u32_load(&slot->changed) != 0 || !atomic_u32_cas(&slot->changed, &no, 1))
+        return;
+    crashpoint("pslot.changed");
+    push(&table->changed, &slot->changed_next, slot);
+}
+
+void
+pslot_set_changed_overflow(void)
+{
+    atomic_u32_store(&table->changed_overflow, 1);
+}
+
+int32_t
+pslot_take_changed(bool *ret_overflow)
+{
+    *ret_overflow = atomic_u32_swap(&table->changed_overflow, 0) != 0;
+    return (int32_t)atomic_u32_swap(&table->changed, 0) - 1;
 }
 
 uint32_t

@@ -46,6 +46,7 @@ plog_write_failed(PartitionSlot *slot, int code, ErrInfo *err)
 void
 plog_mark_dirty(PartitionSlot *slot)
 {
+    pslot_note_changed(slot);
     if (atomic_u32_load(&slot->dirty) != 0)
         return;
     atomic_u32_store(&slot->dirty, 1);
@@ -186,15 +187,11 @@ plog_force_time_entry(PartitionSlot *slot, PlogTuple *t, ErrInfo *err)
         err);
 }
 
-/*
- * Finishes the active segment and begins the next one at LEO; published by itself, so that a death
- * later in the append leaves an empty active segment.
- */
-static int
-roll(Append *a, ErrInfo *err)
+int
+plog_roll_locked(PartitionSlot *slot, PlogTuple *tuple, const TopicSettings *settings,
+                 int64_t now_ms, ErrInfo *err)
 {
-    PartitionSlot *slot = a->slot;
-    PlogTuple t = a->tuple;
+    PlogTuple t = *tuple;
     SegEntry done;
     int rc = index_prepare(slot, &t, err);
 
@@ -219,14 +216,22 @@ roll(Append *a, ErrInfo *err)
     rc = seglist_append(slot, &t, &done, err);
     if (rc != 0)
         return plog_write_failed(slot, rc, err);
-    begin_segment(&t, t.log_end, &a->settings, a->args->now_ms);
+    begin_segment(&t, t.log_end, settings, now_ms);
     pslot_publish_tuple(slot, &t);
     fence_release();
     slot->snapshot_offset = t.log_end;
-    a->tuple = t;
-    a->rolled = true;
+    *tuple = t;
     crashpoint("plog.roll.published");
     return 0;
+}
+
+static int
+roll(Append *a, ErrInfo *err)
+{
+    int rc = plog_roll_locked(a->slot, &a->tuple, &a->settings, a->args->now_ms, err);
+
+    a->rolled = rc == 0;
+    return rc;
 }
 
 static bool

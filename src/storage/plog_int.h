@@ -40,7 +40,8 @@ struct FileRef {
     FileRef *hash_next;
     FileRef *lru_prev;
     FileRef *lru_next;
-    bool detached; /* stale, not found any more; closed at its last release */
+    bool detached;    /* stale, not found any more; closed at its last release */
+    int64_t close_us; /* monotonic: detached and pinned, it keeps the space of a file until then */
 };
 
 /*
@@ -128,6 +129,13 @@ int plog_place_of(const PlogView *view, const SegmentView *seg, int64_t offset, 
 
 /* Append lock held, state UNOPENED: loads, recovers if needed, publishes. */
 int plog_open_locked(PartitionSlot *slot, ErrInfo *err);
+
+/*
+ * Finishes the active segment and begins the next one at LEO; published by itself, so that a death
+ * later leaves an empty active segment. tuple is the lock holder's private copy. A failure changes nothing.
+ */
+int plog_roll_locked(PartitionSlot *slot, PlogTuple *tuple, const TopicSettings *settings,
+                     int64_t now_ms, ErrInfo *err);
 
 /* Creates the folder at the first append. */
 int plog_make_folder(PartitionSlot *slot, ErrInfo *err);

@@ -147,9 +147,11 @@ plog_repair_locked(PartitionSlot *slot, ErrInfo *err)
     case PSLOT_FAILED:
         repair_unopened(slot);
         break;
-    case PSLOT_FREE:
     case PSLOT_DELETING:
-        break; /* burial is done again from the start */
+        repair_unopened(slot); /* the burial gives back only what it can reach */
+        break;
+    case PSLOT_FREE:
+        break;
     case PSLOT_STATE_COUNT:
         ot_unreachable();
     }
@@ -159,6 +161,7 @@ plog_repair_locked(PartitionSlot *slot, ErrInfo *err)
     }
     atomic_u32_store(&slot->dirty, 1);
     logdir_set_dirty_overflow(slot->log_dir);
+    pslot_set_changed_overflow();
     return rc == 0 ? 0 : OT_E_KAFKA_STORAGE_ERROR;
 }
 

@@ -51,7 +51,10 @@ move_away(PartitionSlot *slot, const char *folder, bool deleted, ErrInfo *err)
                                 deleted ? PARTITION_DIR_DELETE : PARTITION_DIR_STRAY, name);
     n = snprintf(to, sizeof to, "%s/%s", logdir_path(slot->log_dir), name);
     ot_assert(n > 0 && n < (int)sizeof to);
-    return vfs_rename(folder, to, err);
+    n = vfs_rename(folder, to, err);
+    if (n == 0 && deleted)
+        pslot_note_moved();
+    return n;
 }
 
 /*
@@ -958,6 +961,7 @@ plog_open_locked(PartitionSlot *slot, ErrInfo *err)
         atomic_i64_store(&slot->producer_end, t.log_end);
         crashpoint("plog.open.loaded");
         atomic_u32_store(&slot->state, PSLOT_OPEN);
+        pslot_note_changed(slot);
     } else {
         rc = open_failed(slot, rc, err);
     }

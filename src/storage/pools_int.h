@@ -66,6 +66,9 @@ HotChunk *hot_at(uint32_t chunk);
 /* Takes back chunks that carry this partition's name but are not in its tuple (repair, burial). */
 void segment_pool_sweep(PartitionSlot *slot, const PlogTuple *tuple);
 
+/* Burial: gives back what the last tuple of the slot reaches; costs what is given back. */
+void segment_pool_release(PartitionSlot *slot, const PlogTuple *tuple);
+
 /* Chunks taken now, for tests. */
 uint32_t segment_pool_used(void);
 
@@ -95,8 +98,11 @@ void producer_remove(PartitionSlot *slot, ProducerEntry *entry);
 void producer_each(const PartitionSlot *slot, void (*cb)(ProducerEntry *entry, void *arg),
                    void *arg);
 
-/* Removes all; also finds those that are not linked. */
+/* Removes all; also finds those that are not linked: looks at every entry of the node. */
 void producer_remove_all(PartitionSlot *slot);
+
+/* Burial: removes all that are linked; costs what is removed. */
+void producer_release_linked(PartitionSlot *slot);
 
 /* Repair: links every entry that carries the partition's name, whatever state the links are in. */
 void producer_relink(PartitionSlot *slot);

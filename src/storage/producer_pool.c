@@ -12,6 +12,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "ottla/common/assert.h"
@@ -359,6 +360,42 @@ producer_remove_all(PartitionSlot *slot)
         if (word >> 32 == slot_part)
             entry_free(&entries[i], word);
     }
+}
+
+typedef struct Collected {
+    ProducerEntry **entries;
+    uint32_t count;
+    uint32_t room;
+} Collected;
+
+static void
+collect(ProducerEntry *entry, void *arg)
+{
+    Collected *c = arg;
+
+    if (c->count < c->room)
+        c->entries[c->count++] = entry;
+}
+
+void
+producer_release_linked(PartitionSlot *slot)
+{
+    Collected c = {.room = slot->producer_count};
+    uint32_t i;
+
+    if (slot->producer_root == 0)
+        return;
+    c.entries = malloc(((size_t)c.room + 1) * sizeof(ProducerEntry *));
+    if (c.entries == NULL) {
+        producer_remove_all(slot);
+        return;
+    }
+    producer_each(slot, collect, &c);
+    slot->producer_root = 0;
+    slot->producer_count = 0;
+    for (i = 0; i < c.count; i++)
+        entry_free(c.entries[i], pool_owner(pool, (uint32_t)(c.entries[i] - entries)));
+    free(c.entries);
 }
 
 /* Made for a batch that was never published. */

@@ -268,6 +268,35 @@ segment_pool_sweep(PartitionSlot *slot, const PlogTuple *tuple)
     }
 }
 
+/* Given back under whichever generation of the slot it was taken. */
+static void
+release(uint64_t owner, uint32_t chunk)
+{
+    uint64_t word = pool_owner(pool, chunk - 1);
+
+    if (word >> 32 == owner >> 32)
+        (void)pool_free(pool, chunk - 1, word); /* false: swept already */
+}
+
+void
+segment_pool_release(PartitionSlot *slot, const PlogTuple *tuple)
+{
+    uint64_t owner = pslot_owner_word(slot);
+    int32_t chunk_max = tuple->seg_count / CHUNK_ENTRIES + 2;
+    uint32_t chunk = tuple->seg_head;
+
+    (void)atomic_u32_add(&slot->list_generation, 1);
+    /* What was swept before may have a new owner by now, and lead anywhere. */
+    while (chunk_valid(chunk) && chunk_max-- > 0) {
+        uint32_t next = chunk_at(chunk)->next;
+
+        release(owner, chunk);
+        chunk = chunk == tuple->seg_tail ? 0 : next;
+    }
+    if (chunk_valid(tuple->hot_chunk))
+        release(owner, tuple->hot_chunk);
+}
+
 uint32_t
 segment_pool_used(void)
 {

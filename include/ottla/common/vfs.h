@@ -88,6 +88,9 @@ void vfs_write_early(int fd, int64_t pos, int64_t size);
 /* Size of an open file, or code. */
 int64_t vfs_size(int fd, ErrInfo *err) __attribute__((warn_unused_result));
 
+/* Has the open file no name any more, so that its space comes back when it is closed? */
+bool vfs_is_unlinked(int fd);
+
 /* OT_E_NOT_FOUND when there is nothing at path. */
 int vfs_stat(const char *path, struct stat *ret, ErrInfo *err) __attribute__((warn_unused_result));
 

@@ -10,6 +10,7 @@
 #ifndef OTTLA_STORAGE_FD_CACHE_H
 #define OTTLA_STORAGE_FD_CACHE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ottla/common/err.h"
@@ -31,6 +32,15 @@ void fd_cache_reset(void);
  * Every process calls it whenever it wakes up.
  */
 void fd_cache_sweep(void);
+
+/*
+ * A pinned descriptor of a file that was put aside keeps its space when that is unlinked: until the
+ * deadline, twice the delay after which deleted segments are unlinked (at least 3 s more than it). INT64_MAX: none.
+ * At the deadline holds_space says whether a file that is unlinked is still held; who pins it then lets
+ * go (a connection whose client does not read is closed).
+ */
+int64_t fd_cache_hold_deadline_us(void);
+bool fd_cache_holds_space(int64_t now_us);
 
 /* Somebody's files vanished: raises the word that fd_cache_sweep compares. */
 void fd_cache_announce(void);

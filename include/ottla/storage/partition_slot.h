@@ -153,6 +153,9 @@ typedef struct PartitionSlot {
     int64_t start_log_start;
     int64_t start_high_watermark;
     AtomicU64 bytes_appended; /* statistics */
+    AtomicU32 changed;        /* on the list of partitions that retention has to judge anew */
+    AtomicI32 changed_next;   /* slot + 1 of the next; 0: last */
+    AtomicI32 retired_next;   /* the same in the list of retired slots, then of free ones */
     uint8_t topic_len;
     bool has_folder; /* append lock: the partition's folder exists */
     char topic[LIMIT_TOPIC_NAME_LEN + 1];
@@ -230,11 +233,28 @@ uint32_t pslot_files_epoch(void);
 void pslot_raise_files_epoch(void);
 
 /*
- * The retention worker says that it is the one to wake when a partition is retired; the number of
- * retired ones so far tells it whether to look.
+ * The retention worker says that it is the one to wake when a partition is retired, and takes those
+ * that are: the first slot (or PSLOT_NONE), the next ones follow by slot->retired_next - 1, each read
+ * before its slot is buried. What cannot be buried now is pushed again.
  */
 void pslot_set_burier(uint64_t packed_slot_ref);
-uint32_t pslot_retired_count(void);
+int32_t pslot_take_retired(void);
+void pslot_push_retired(PartitionSlot *slot);
+
+/* Whoever opens a log found a deleted topic's folder in its place and renamed it to -delete. */
+void pslot_note_moved(void);
+uint32_t pslot_moved_count(void);
+
+/*
+ * Changed partitions: their log, start offset or settings changed since retention judged them. Note:
+ * append lock holder, or the controller for settings; cheap when noted already. Take: retention; the
+ * first slot (or PSLOT_NONE), the next ones follow by slot->changed_next - 1, each read before its
+ * slot's changed word is cleared. *ret_overflow: entries may be missing (who noted died), look at every
+ * slot.
+ */
+void pslot_note_changed(PartitionSlot *slot);
+void pslot_set_changed_overflow(void);
+int32_t pslot_take_changed(bool *ret_overflow);
 
 /* Startup workers share the walk over all partitions: each index goes to one of them. */
 int32_t pslot_take_open_index(void);

@@ -283,23 +283,14 @@ void plog_checkpoint_retire(const PlogCheckpoint *cp);
 /* Drops producers without open transaction and older than the limit (8.4). Returns how many. */
 int32_t plog_expire_producers(PartitionRef ref, int64_t now_ms, int64_t expiration_ms);
 
-/* Is there a segment that plog_drop_old_segments would take? Without the lock; open logs only. */
-bool plog_has_old_segments(PartitionRef ref);
-
 /* Does the log start lie above the first segment's base? Such starts go into the checkpoint file. */
 bool plog_start_is_inside(PartitionRef ref);
 
 /*
- * Takes the segments that lie wholly below the log start off the list and renames their files to
- * .deleted. Returns how many (0 also when the lock is held), or a negative code.
- */
-int plog_drop_old_segments(PartitionRef ref, ErrInfo *err);
-
-/*
  * A retired slot: renames the folder to -delete, gives back pool entries, wakes the waiters, makes the
- * slot FREE. OT_E_AGAIN: its lock is held.
+ * slot FREE. ret_folder: the folder's path now, "": there was none. OT_E_AGAIN: its lock is held.
  */
-int plog_bury(int32_t slot_index, ErrInfo *err);
+int plog_bury(int32_t slot_index, char ret_folder[LIMIT_PATH_BYTES], ErrInfo *err);
 
 /* ---- regions ----------------------------------------------------------------------------------------- */
 

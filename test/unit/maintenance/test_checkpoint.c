@@ -196,17 +196,35 @@ folders_go_after_their_delay(void **state)
 {
     PartitionRef ref = kit_partition("buried", 0);
     char stray[512];
+    int32_t removed;
     int64_t next;
 
     (void)state;
     kit_append_ok(ref, &(KitBatch){0});
     pslot_retire(pslot_at(ref.slot));
-    assert_int_equal(plog_bury(ref.slot, NULL), 0);
+    assert_int_equal(plog_bury(ref.slot, kit_buried, NULL), 0);
     assert_int_equal(count_folders("-delete$"), 1);
-    next = folders_remove_deleted(0, clock_wall_ms(), 60000);
+    /* remembered by whoever buries, or found after a start */
+    assert_int_equal(folders_remove_deleted(INT64_MAX, 60000, &removed), INT64_MAX);
+    folders_find_deleted();
+    next = folders_remove_deleted(clock_wall_ms(), 60000, &removed);
     assert_true(next > clock_wall_ms() + 50000 && next <= clock_wall_ms() + 60000);
     assert_int_equal(count_folders("-delete$"), 1);
-    assert_int_equal(folders_remove_deleted(0, clock_wall_ms() + 61000, 60000), INT64_MAX);
+    assert_int_equal(removed, 0);
+    assert_int_equal(folders_remove_deleted(clock_wall_ms() + 61000, 60000, &removed), INT64_MAX);
+    assert_int_equal(count_folders("-delete$"), 0);
+    assert_int_equal(removed, 1);
+    for (int i = 0; i < 200; i++) { /* many, those noted first in front */
+        ref = kit_partition("buried", i);
+        kit_append_ok(ref, &(KitBatch){0});
+        pslot_retire(pslot_at(ref.slot));
+        assert_int_equal(plog_bury(ref.slot, kit_buried, NULL), 0);
+        folders_note_deleted(kit_buried, 1000 + i);
+    }
+    assert_int_equal(folders_remove_deleted(1110, 10, &removed), 1111);
+    assert_int_equal(removed, 101);
+    assert_int_equal(count_folders("-delete$"), 99);
+    assert_int_equal(folders_remove_deleted(5000, 10, &removed), INT64_MAX);
     assert_int_equal(count_folders("-delete$"), 0);
     (void)snprintf(stray, sizeof stray, "%s/unknown-3", kit_dir);
     assert_int_equal(mkdir(stray, 0755), 0);

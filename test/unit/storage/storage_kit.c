@@ -26,6 +26,7 @@
 char kit_dir[256];
 Arena *kit_arena;
 TopicSettings kit_settings;
+char kit_buried[LIMIT_PATH_BYTES];
 static Region region;
 static uint64_t settings_handle;
 
@@ -220,6 +221,16 @@ kit_append_ok(PartitionRef ref, const KitBatch *what)
 
     assert_int_equal(kit_append(ref, what, &result), 0);
     return result.base_offset;
+}
+
+int32_t
+kit_retain(PartitionRef ref, int64_t now_ms)
+{
+    PlogRetention r;
+    ErrInfo err = {0};
+
+    assert_int_equal(plog_apply_retention(ref, now_ms, &r, &err), 0);
+    return r.segments;
 }
 
 PlogOffsets

@@ -17,6 +17,7 @@
 #include "ottla/common/arena.h"
 #include "ottla/common/topic_settings.h"
 #include "ottla/storage/plog.h"
+#include "ottla/storage/plog_retention.h"
 #include "storage/plog_int.h"
 
 #define KIT_NOW_MS INT64_C(1700000000000)
@@ -61,6 +62,12 @@ int kit_append(PartitionRef ref, const KitBatch *what, PlogAppendResult *ret);
 
 /* Appends or fails the test; returns the base offset. */
 int64_t kit_append_ok(PartitionRef ref, const KitBatch *what);
+
+/* Where plog_bury says which folder it left. */
+extern char kit_buried[LIMIT_PATH_BYTES];
+
+/* Retention at KIT_NOW_MS or later; returns how many segments went. */
+int32_t kit_retain(PartitionRef ref, int64_t now_ms);
 
 PlogOffsets kit_offsets(PartitionRef ref);
 PlogTuple kit_tuple(PartitionRef ref);

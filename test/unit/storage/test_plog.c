@@ -294,8 +294,8 @@ delete_records_moves_the_start(void **state)
     assert_int_equal(plog_read(ref, &(PlogReadArgs){41, PLOG_BOUND_HW, 1, true}, &r, &err), 0);
     assert_true(r.slice.len > 200);
     plog_slice_release(&r.slice);
-    assert_true(plog_drop_old_segments(ref, &err) > 5);
-    assert_int_equal(plog_drop_old_segments(ref, &err), 0);
+    assert_true(kit_retain(ref, KIT_NOW_MS) > 5);
+    assert_int_equal(kit_retain(ref, KIT_NOW_MS), 0);
     assert_int_equal(kit_file_size(kit_segment(ref, 0, ".log")), -1);
     assert_true(kit_file_size(kit_segment(ref, 0, ".log.deleted")) > 0);
     assert_int_equal(kit_verify(ref, 42), 80);
@@ -322,7 +322,7 @@ long_lists_shrink(void **state)
         assert_int_equal(plog_lock(ref, &slot, &err), 0);
         assert_int_equal(plog_delete_records_locked(slot, to, &start, &err), 0);
         plog_unlock(slot);
-        assert_true(plog_drop_old_segments(ref, &err) > 0);
+        assert_true(kit_retain(ref, KIT_NOW_MS) > 0);
         assert_int_equal(kit_verify(ref, to), 400);
         assert_int_equal(kit_tuple(ref).seg_count, 399 - to);
     }
@@ -330,7 +330,7 @@ long_lists_shrink(void **state)
     assert_int_equal(plog_delete_records_locked(slot, -1, &start, &err), 0);
     plog_unlock(slot);
     assert_int_equal(start, 400);
-    assert_true(plog_drop_old_segments(ref, &err) > 0);
+    assert_true(kit_retain(ref, KIT_NOW_MS) > 0);
     assert_int_equal(kit_tuple(ref).seg_count, 0);
     kit_append_ok(ref, &(KitBatch){0});
     assert_int_equal(kit_verify(ref, 400), 401);
@@ -351,7 +351,7 @@ a_deleted_partition_is_stale(void **state)
                      OT_E_UNKNOWN_TOPIC_OR_PARTITION);
     assert_int_equal(kit_append(ref, &(KitBatch){0}, NULL), OT_E_UNKNOWN_TOPIC_OR_PARTITION);
     assert_int_equal(producer_pool_used(), 1);
-    assert_int_equal(plog_bury(ref.slot, &err), 0);
+    assert_int_equal(plog_bury(ref.slot, kit_buried, &err), 0);
     assert_int_equal(producer_pool_used(), 0);
     assert_int_equal(segment_pool_used(), 0);
     assert_int_equal(fd_cache_count() > 0, 1);
@@ -383,7 +383,7 @@ a_new_topic_does_not_wait_for_the_burial(void **state)
     fresh = kit_partition("same", 0);
     assert_int_not_equal(fresh.slot, old.slot);
     assert_int_equal(kit_append_ok(fresh, &(KitBatch){0}), 0);
-    assert_int_equal(plog_bury(old.slot, &err), 0);
+    assert_int_equal(plog_bury(old.slot, kit_buried, &err), 0);
     assert_int_equal(kit_append_ok(fresh, &(KitBatch){0}), 1);
     assert_int_equal(kit_verify(fresh, 0), 2);
 }

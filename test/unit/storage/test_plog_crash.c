@@ -284,8 +284,8 @@ burial_and_drop(void **state)
     plog_unlock(slot);
     pid = fork();
     if (pid == 0) {
-        crashpoint_arm("plog.drop.unlisted", 1);
-        _exit(plog_drop_old_segments(ref, NULL) > 0 ? 0 : 1);
+        crashpoint_arm("plog.retention.unlisted", 1);
+        _exit(kit_retain(ref, KIT_NOW_MS) > 0 ? 0 : 1);
     }
     assert_true(WIFSIGNALED(kit_wait(pid)));
     assert_int_equal(kit_verify(ref, 25), 50);
@@ -294,10 +294,10 @@ burial_and_drop(void **state)
     pid = fork();
     if (pid == 0) {
         crashpoint_arm("plog.bury.renamed", 1);
-        _exit(plog_bury(ref.slot, NULL) == 0 ? 0 : 1);
+        _exit(plog_bury(ref.slot, kit_buried, NULL) == 0 ? 0 : 1);
     }
     assert_true(WIFSIGNALED(kit_wait(pid)));
-    assert_int_equal(plog_bury(ref.slot, NULL), 0);
+    assert_int_equal(plog_bury(ref.slot, kit_buried, NULL), 0);
     assert_int_equal(segment_pool_used(), 0);
     assert_int_equal(pslot_state(pslot_at(ref.slot)), PSLOT_FREE);
 }

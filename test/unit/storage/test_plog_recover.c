@@ -211,7 +211,7 @@ damage_is_cut(void **state)
             kit_restart(true); /* the next case begins with an empty table and an old folder */
             ref = kit_partition(TOPIC, 0);
             pslot_retire(pslot_at(ref.slot));
-            assert_int_equal(plog_bury(ref.slot, NULL), 0);
+            assert_int_equal(plog_bury(ref.slot, kit_buried, NULL), 0);
             kit_restart(true);
         }
     }
@@ -300,7 +300,6 @@ log_start_survives(void **state)
     assert_int_equal(plog_delete_records_locked(slot, 33, &start, NULL), 0);
     plog_unlock(slot);
     assert_true(plog_start_is_inside(ref));
-    assert_true(plog_has_old_segments(ref));
     kit_restart(false);
     ref = kit_partition_at(TOPIC, 0, 0, 33);
     assert_int_equal(kit_offsets(ref).log_start_offset, 33);

@@ -19,6 +19,7 @@
 #include "ottla/common/assert.h"
 #include "ottla/common/conf.h"
 #include "ottla/ipc/shared_page.h"
+#include "ottla/storage/reserve.h"
 
 /* Milliseconds that a publication waits for a reader that lost its processor with a very old pin. */
 #define PUBLISH_TRIES 30000
@@ -225,6 +226,10 @@ decide(Controller *c, Turn *turn, TurnItem *item, ErrInfo *err)
         return 0;
     wire_reader_init(&r, item->request.body.ptr, (size_t)item->request.body.len, turn->arena);
     row->request->read(&r, item->request.api_version, &in);
+    if (c->full && !decide_on_reserve(row)) {
+        item->status = KERR_KAFKA_STORAGE_ERROR;
+        return 0;
+    }
     item->status = r.err == OT_E_NO_MEMORY ? KERR_UNKNOWN_SERVER_ERROR : KERR_INVALID_REQUEST;
     if (r.err != 0)
         return 0;
@@ -270,6 +275,26 @@ is_survivable(int rc)
            rc == OT_E_MESSAGE_TOO_LARGE;
 }
 
+/* ---- a full disk -------------------------------------------------------------------------------- */
+
+/* Gives the reserve up; what lives on it may be tried again. False: it was given up before. */
+static bool
+become_full(Controller *c)
+{
+    if (c->full)
+        return false;
+    reserve_give_up(c->log.folder);
+    c->full = true;
+    return true;
+}
+
+void
+controller_take_reserve(Controller *c)
+{
+    /* Without one for another reason (a read-only disk) the next append says more. */
+    c->full = reserve_take(c->log.folder, NULL) == OT_E_NO_SPACE;
+}
+
 /* One request by itself. */
 static int
 turn_alone(Controller *c, TurnItem *item, Arena *arena, int64_t now_ms, ErrInfo *err)
@@ -298,6 +323,8 @@ controller_turn(Controller *c, TurnItem *items, int32_t count, Arena *arena, int
     Turn turn;
     int rc = 0;
 
+    if (c->full)
+        controller_take_reserve(c);
     turn_begin(&turn, arena, now_ms);
     for (int32_t i = 0; rc == 0 && i < count; i++)
         rc = decide(c, &turn, &items[i], err);
@@ -310,7 +337,7 @@ controller_turn(Controller *c, TurnItem *items, int32_t count, Arena *arena, int
         if (!is_survivable(rc))
             return rc;
     }
-    if (rc == OT_E_NO_SPACE) {
+    if (rc == OT_E_NO_SPACE && !become_full(c)) {
         for (int32_t i = 0; i < count; i++)
             fail_item(&items[i], status_of(rc));
         return 0;
@@ -347,6 +374,7 @@ controller_snapshot(Controller *c, int64_t now_ms, ErrInfo *err)
                            .kraft_version = c->kraft_version,
                            .voters = c->voters};
     SnapshotSink sink = {.err = err};
+    ErrInfo why = {0};
     Arena *scratch;
     int64_t bytes;
     int rc;
@@ -357,10 +385,10 @@ controller_snapshot(Controller *c, int64_t now_ms, ErrInfo *err)
     scratch = arena_new(256 * 1024, 0);
     if (scratch == NULL)
         return err_set(err, OT_E_NO_MEMORY, "no memory for a snapshot");
-    sink.writer = snapshot_begin(c->log.folder, &facts, err);
+    sink.writer = snapshot_begin(c->log.folder, &facts, &why);
     if (sink.writer == NULL) {
         arena_free(scratch);
-        return OT_E_IO;
+        return err_set(err, why.code, "%s", why.text);
     }
     rc = image_to_records(image, scratch, sink_record, &sink);
     arena_free(scratch);

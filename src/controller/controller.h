@@ -54,6 +54,7 @@ typedef struct Controller {
     bool saw_data;           /* some data record was ever written */
     int16_t kraft_version;
     int64_t last_snapshot_ms;
+    bool full; /* no space: the reserve of the folder is given up, most changes are refused */
 } Controller;
 
 /*
@@ -75,7 +76,8 @@ typedef struct TurnItem {
 } TurnItem;
 
 /*
- * Decides, appends, publishes. Fills the answers of all items.
+ * Decides, appends, publishes. Fills the answers of all items. On a full disk changes are refused with
+ * 56, but for those that make room or keep producers going; tried again with each turn.
  * An error: the metadata folder failed, the process must end.
  */
 int controller_turn(Controller *c, TurnItem *items, int32_t count, Arena *arena, int64_t now_ms,

@@ -36,4 +36,7 @@ int turn_add(Controller *c, Turn *turn, const RecordList *records, ErrInfo *err)
  */
 int turn_commit(Controller *c, Turn *turn, ErrInfo *err);
 
+/* Takes the reserve of the metadata folder, at the start or when there may be space again. */
+void controller_take_reserve(Controller *c);
+
 #endif

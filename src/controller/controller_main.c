@@ -5,7 +5,8 @@
  * controller_turn(). While one turn writes and flushes, the next requests gather: group commit
  * without a timer.
  *
- * Exits: 0 after SIGTERM; 1 when the metadata cannot be read or written (the line says why).
+ * Exits: 0 after SIGTERM; PROC_EXIT_NODE_ENDS when the folder cannot be read or written (EIO, a failed
+ * flush); 1 for any other reason not to go on, which a crash cycle may mend. The line says why.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -23,6 +24,7 @@
 #include "ottla/ipc/mainloop.h"
 #include "ottla/ipc/node.h"
 #include "ottla/ipc/node_settings.h"
+#include "ottla/ipc/proc_kind.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/title.h"
 
@@ -58,14 +60,40 @@ fill_settings(ControllerSettings *s)
     };
 }
 
+/* A folder that cannot be read, written or flushed ends the node: a new process would believe it. */
+static int
+exit_code(int rc)
+{
+    return rc == OT_E_IO || rc == OT_E_READ ? PROC_EXIT_NODE_ENDS : 1;
+}
+
 static _Noreturn void
-give_up(Controller *c, const ErrInfo *err)
+give_up(Controller *c, int rc, const ErrInfo *err)
 {
     atomic_u32_store(&shared_page->controller_active, 0);
     mbox_worker_close(MBOX_CONTROLLER);
-    log_msg(LL_FATAL, "controller", "gives up: %s", err->text);
+    log_msg(LL_FATAL, "controller", "gives up: %s; folder=%s", err->text, c->log.folder);
     controller_stop(c);
-    exit(1);
+    exit(exit_code(rc));
+}
+
+/* Whether there is space for changes, when that changed. */
+static void
+tell_space(const Controller *c)
+{
+    static LogRate rate;
+    static bool full;
+
+    if (c->full == full)
+        return;
+    full = c->full;
+    if (full)
+        log_limited(&rate, 1, LL_ERROR, "controller",
+                    "disk is full: most changes of the metadata are refused; folder=%s",
+                    c->log.folder);
+    else
+        log_limited(&rate, 1, LL_NOTICE, "controller",
+                    "disk has space again: the metadata may be changed; folder=%s", c->log.folder);
 }
 
 static void
@@ -92,10 +120,11 @@ serve(Controller *c, bool rescan)
     ErrInfo err = {0};
     int32_t count = 0;
     size_t bytes = 0;
+    int rc = 0;
 
     if (arena == NULL) {
         (void)err_set(&err, OT_E_NO_MEMORY, "no memory for a turn");
-        give_up(c, &err);
+        give_up(c, OT_E_NO_MEMORY, &err);
     }
     while (count < TURN_REQUESTS_MAX && bytes < TURN_BYTES_MAX &&
            mbox_next(MBOX_CONTROLLER, arena, rescan && count == 0, &request)) {
@@ -109,8 +138,11 @@ serve(Controller *c, bool rescan)
         else
             answer(&request.cookie, &items[count]);
     }
-    if (count > 0 && controller_turn(c, items, count, arena, clock_wall_ms(), &err) != 0)
-        give_up(c, &err);
+    if (count > 0)
+        rc = controller_turn(c, items, count, arena, clock_wall_ms(), &err);
+    if (rc != 0)
+        give_up(c, rc, &err);
+    tell_space(c);
     for (int32_t i = 0; i < count; i++)
         answer(&cookies[i], &items[i]);
     if (count > 0)
@@ -132,7 +164,8 @@ watch_pins(const Controller *c, int64_t now_us)
                 (int)pid, generation);
 }
 
-static void
+/* False: no snapshot could be written; not tried again at once. */
+static bool
 housekeep(Controller *c)
 {
     static LogRate rate;
@@ -143,10 +176,11 @@ housekeep(Controller *c)
     if (rc == OT_E_NO_SPACE || rc == OT_E_NO_MEMORY)
         log_limited(&rate, 1, LL_ERROR, "controller", "no snapshot was written: %s", err.text);
     else if (rc != 0)
-        give_up(c, &err);
+        give_up(c, rc, &err);
     else if (c->log.snapshot_count != snapshots)
         log_msg(LL_LOG, "controller", "wrote a snapshot of the metadata; offset=%" PRId64,
                 c->image.before.offset + 1);
+    return rc == 0;
 }
 
 static void
@@ -166,13 +200,16 @@ become_active(Controller *c)
     ControllerSettings settings;
     ErrInfo err = {0};
     int64_t begin_us = clock_mono_us();
+    int rc;
 
     fill_settings(&settings);
     title_set("reading metadata");
-    if (controller_start(c, &settings, clock_wall_ms(), &err) != 0) {
+    rc = controller_start(c, &settings, clock_wall_ms(), &err);
+    if (rc != 0) {
         log_msg(LL_FATAL, "controller", "cannot start: %s", err.text);
-        exit(1);
+        exit(exit_code(rc));
     }
+    tell_space(c);
     mbox_worker_open(MBOX_CONTROLLER);
     atomic_i32_store(&shared_page->controller_epoch, c->quorum.epoch);
     atomic_u32_store(&shared_page->controller_active, 1);
@@ -200,6 +237,7 @@ controller_main(int instance, const void *start)
     Controller *c = &controller;
     int64_t next_us, look_us, wake_us;
     bool rescan = true;
+    bool snapshots = true; /* when their bytes are due; false: when the time comes */
 
     (void)instance; /* there is one */
     (void)start;
@@ -210,8 +248,9 @@ controller_main(int instance, const void *start)
         bool more = serve(c, rescan);
         int64_t now_us = clock_mono_us();
 
-        if (c->log.bytes_since_snapshot >= c->settings.snapshot_bytes || now_us >= next_us) {
-            housekeep(c);
+        if ((snapshots && c->log.bytes_since_snapshot >= c->settings.snapshot_bytes) ||
+            now_us >= next_us) {
+            snapshots = housekeep(c);
             next_us = now_us + HOUSEKEEP_MS * INT64_C(1000);
         }
         if (now_us >= look_us) {

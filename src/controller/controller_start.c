@@ -19,6 +19,7 @@
 #include "ottla/common/assert.h"
 #include "ottla/common/random.h"
 #include "ottla/protocol/batch.h"
+#include "ottla/storage/reserve.h"
 
 #define RECORDS_PER_COMMIT 20000 /* of a replay: bounds the garbage of one generation */
 
@@ -378,8 +379,8 @@ first_records(Controller *c, Turn *turn, ErrInfo *err)
 
 /* ---- start and stop ---- */
 
-int
-controller_start(Controller *c, const ControllerSettings *settings, int64_t now_ms, ErrInfo *err)
+static int
+start_once(Controller *c, const ControllerSettings *settings, int64_t now_ms, ErrInfo *err)
 {
     Arena *arena = arena_new(64 * 1024, 0);
     Turn turn;
@@ -411,6 +412,20 @@ controller_start(Controller *c, const ControllerSettings *settings, int64_t now_
     arena_free(arena);
     if (rc != 0)
         controller_stop(c);
+    return rc;
+}
+
+int
+controller_start(Controller *c, const ControllerSettings *settings, int64_t now_ms, ErrInfo *err)
+{
+    int rc = start_once(c, settings, now_ms, err);
+
+    if (rc == OT_E_NO_SPACE) { /* a new epoch takes a few blocks: those of the reserve */
+        reserve_give_up(c->log.folder);
+        rc = start_once(c, settings, now_ms, err);
+    }
+    if (rc == 0)
+        controller_take_reserve(c);
     return rc;
 }
 

@@ -5,6 +5,9 @@
  */
 #include "controller/decide_table.h"
 
+#include "ottla/protocol/msg_alter_configs.h"
+#include "ottla/protocol/msg_incremental_alter_configs.h"
+
 /* decide_name as a function of rows: name_run. */
 #define RUN_OF(name)                                                                            \
     static int name##_run(const DecideContext *c, const DecideRequest *in, RecordList *records, \
@@ -30,6 +33,23 @@ static const DecideRow rows[] = {
     {&alter_user_scram_credentials_request_desc, &alter_user_scram_credentials_response_desc,
      alter_scram_run},
 };
+
+/* Incremental and whole changes of settings are among them: a shorter retention makes room. */
+static const MessageDesc *const on_reserve[] = {
+    &delete_topics_request_desc,
+    &allocate_producer_ids_request_desc,
+    &incremental_alter_configs_request_desc,
+    &alter_configs_request_desc,
+};
+
+bool
+decide_on_reserve(const DecideRow *row)
+{
+    for (size_t i = 0; i < sizeof on_reserve / sizeof on_reserve[0]; i++)
+        if (on_reserve[i] == row->request)
+            return true;
+    return false;
+}
 
 const DecideRow *
 decide_row(int16_t api_key, int16_t version)

@@ -35,6 +35,12 @@ typedef struct DecideRow {
                DecideResponse *out);
 } DecideRow;
 
+/*
+ * Is it decided on a full disk, too? What makes room (deletes, settings), and what keeps producers going,
+ * lives on the reserve of the metadata folder; the rest gets 56.
+ */
+bool decide_on_reserve(const DecideRow *row);
+
 /* NULL: the controller does not decide this API in this version. */
 const DecideRow *decide_row(int16_t api_key, int16_t version);
 

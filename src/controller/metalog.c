@@ -22,7 +22,8 @@
 #include "ottla/storage/checkpoint_files.h"
 
 #define FOLDER_ENTRIES_MAX 100000
-#define PIECES_MAX         64 /* batches that one pwritev takes */
+#define PIECES_MAX         64                          /* batches that one pwritev takes */
+#define REWRITE_BYTES      (16 * INT64_C(1024) * 1024) /* more than one append writes */
 
 void
 metalog_file(const MetaLog *log, int64_t base, const char *suffix, char ret[LIMIT_PATH_BYTES])
@@ -235,53 +236,76 @@ complete_indexes(MetaLog *log, ErrInfo *err)
 
 /* ---- opening for writing ---- */
 
+/* The files of a segment, in the order in which they are opened. */
+typedef struct SegmentFds {
+    int log, index, time;
+} SegmentFds;
+
 static int
-open_part(const MetaLog *log, const char *suffix, int *ret, ErrInfo *err)
+open_part(const MetaLog *log, int64_t base, const char *suffix, int flags, ErrInfo *err)
 {
     char path[LIMIT_PATH_BYTES];
-    int rc;
 
-    metalog_file(log, log->segments[log->segment_count - 1].base, suffix, path);
-    rc = vfs_open(path, O_RDWR | O_CREAT, 0640, err);
-    if (rc < 0)
-        return rc;
-    *ret = rc;
-    return 0;
+    metalog_file(log, base, suffix, path);
+    return vfs_open(path, O_RDWR | O_CREAT | flags, 0640, err);
 }
 
+/* All three or none. */
 static int
-open_active(MetaLog *log, ErrInfo *err)
+open_parts(const MetaLog *log, int64_t base, int flags, SegmentFds *ret, ErrInfo *err)
 {
-    int rc = open_part(log, "log", &log->log_fd, err);
+    SegmentFds fds = {-1, -1, -1};
 
-    if (rc == 0)
-        rc = open_part(log, "index", &log->index_fd, err);
-    if (rc == 0)
-        rc = open_part(log, "timeindex", &log->time_fd, err);
+    fds.log = open_part(log, base, "log", flags, err);
+    if (fds.log >= 0)
+        fds.index = open_part(log, base, "index", flags, err);
+    if (fds.index >= 0)
+        fds.time = open_part(log, base, "timeindex", flags, err);
+    if (fds.time >= 0) {
+        *ret = fds;
+        return 0;
+    }
+    int rc = fds.log < 0 ? fds.log : fds.index < 0 ? fds.index : fds.time;
+    vfs_close(fds.log < 0 ? -1 : fds.log);
+    vfs_close(fds.index < 0 ? -1 : fds.index);
     return rc;
 }
 
-/* A new segment at the log's end becomes the active one. */
+static void
+use_parts(MetaLog *log, const SegmentFds *fds)
+{
+    close_active(log);
+    log->log_fd = fds->log;
+    log->index_fd = fds->index;
+    log->time_fd = fds->time;
+}
+
+/*
+ * A new segment at the log's end becomes the active one; left-overs of its name never held a batch
+ * that counts. On failure the active one stays: a full disk is tried again.
+ */
 static int
 new_segment(MetaLog *log, ErrInfo *err)
 {
+    SegmentFds fds;
     int rc;
 
     if (!metalog_list_room(log, (void **)&log->segments, log->segment_count, &log->segment_room,
                            sizeof *log->segments))
         return err_set(err, OT_E_NO_MEMORY, "no memory for segments");
-    close_active(log);
+    rc = open_parts(log, log->end_offset, O_TRUNC, &fds, err);
+    if (rc == 0 && vfs_sync_dir(log->folder, err) != 0) {
+        vfs_close(fds.log);
+        vfs_close(fds.index);
+        vfs_close(fds.time);
+        return OT_E_IO; /* a failed flush is never tried again, ENOSPC or not */
+    }
+    if (rc != 0)
+        return rc;
+    use_parts(log, &fds);
     log->segments[log->segment_count++] = (MetaSegment){log->end_offset, 0};
     metalog_index_reset(log);
-    rc = open_active(log, err);
-    /* Left-overs of a segment of this name that never held a batch. */
-    if (rc == 0)
-        rc = vfs_truncate(log->log_fd, 0, err);
-    if (rc == 0)
-        rc = vfs_truncate(log->index_fd, 0, err);
-    if (rc == 0)
-        rc = vfs_truncate(log->time_fd, 0, err);
-    return rc != 0 ? rc : vfs_sync_dir(log->folder, err);
+    return 0;
 }
 
 static int
@@ -344,9 +368,38 @@ store_epochs(MetaLog *log, ErrInfo *err)
     return rc;
 }
 
+/*
+ * What the last append of the run before may have written, once more: when its flush failed, or when
+ * that run died over it, the kernel's memory shows bytes that no later flush would write (M5).
+ */
+static int
+write_tail_again(const MetaLog *log, int64_t size, ErrInfo *err)
+{
+    int64_t pos = size < REWRITE_BYTES ? 0 : size - REWRITE_BYTES;
+    size_t room = 1 << 20;
+    uint8_t *buffer = malloc(room);
+    int rc = 0;
+
+    if (buffer == NULL)
+        return err_set(err, OT_E_NO_MEMORY, "no memory to open the metadata log");
+    while (rc == 0 && pos < size) {
+        size_t n = (size_t)(size - pos) < room ? (size_t)(size - pos) : room;
+
+        rc = vfs_pread_full(log->log_fd, buffer, n, pos, err);
+        if (rc == 0)
+            rc = vfs_pwrite(log->log_fd, buffer, n, pos, err);
+        pos += (int64_t)n;
+    }
+    free(buffer);
+    if (rc == 0 && vfs_fdatasync(log->log_fd, err) != 0)
+        rc = OT_E_IO;
+    return rc;
+}
+
 int
 metalog_make_writable(MetaLog *log, ErrInfo *err)
 {
+    SegmentFds fds;
     int rc = remove_leftovers(log, err);
 
     if (rc == 0)
@@ -359,14 +412,18 @@ metalog_make_writable(MetaLog *log, ErrInfo *err)
         return rc;
     if (log->segment_count == 0)
         return new_segment(log, err);
-    rc = open_active(log, err);
-    if (rc == 0 && log->cut_bytes > 0) {
+    rc = open_parts(log, active(log)->base, 0, &fds, err);
+    if (rc != 0)
+        return rc;
+    use_parts(log, &fds);
+    if (log->cut_bytes > 0)
         rc = vfs_truncate(log->log_fd, active(log)->size, err);
-        if (rc == 0)
-            rc = vfs_fsync(log->log_fd, err);
-        log->cut_bytes = 0;
-    }
-    return rc != 0 ? rc : complete_indexes(log, err);
+    if (rc == 0)
+        rc = write_tail_again(log, active(log)->size, err);
+    if (rc != 0)
+        return rc;
+    log->cut_bytes = 0;
+    return complete_indexes(log, err);
 }
 
 /* ---- appending ---- */

@@ -7,6 +7,7 @@
  *   M2  nothing in the folder is changed before metalog_make_writable()
  *   M3  a snapshot has its final name only when it is whole and on disk
  *   M4  log bytes are deleted only below a snapshot that is on disk; the newest one stays
+ *   M5  behind metalog_make_writable() all bytes that were read are on disk
  *
  * SPDX-License-Identifier: Apache-2.0
  */

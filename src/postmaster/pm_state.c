@@ -374,7 +374,12 @@ worker_died_in_service(PmMachine *pm, PmWorker *worker, const PmEvent *event, Pm
         return;
     }
     worker->state = PM_WORKER_ABSENT;
-    if (event->death == PM_DEATH_CRASH && !fork_failed) {
+    if (event->death == PM_DEATH_NODE && !fork_failed) {
+        pm->unclean = true;
+        announce_stop(actions);
+        cancel_restarts(pm);
+        stop_backends(pm, event->now_ms, actions);
+    } else if (event->death == PM_DEATH_CRASH && !fork_failed) {
         enter_crash(pm, event->now_ms, actions);
     } else if (!pm->ever_active) { /* the first start failed: the operator must look */
         announce_stop(actions);
@@ -606,6 +611,8 @@ pm_classify_exit(const PmExit *how)
         return PM_DEATH_ROUTINE;
     if (how->exited && how->code == 1)
         return PM_DEATH_GAVE_UP;
+    if (how->exited && how->code == PROC_EXIT_NODE_ENDS && how->kind != PROC_BACKEND)
+        return PM_DEATH_NODE;
     return process_kinds[how->kind].policy == KIND_ALONE ? PM_DEATH_ALONE : PM_DEATH_CRASH;
 }
 

@@ -20,6 +20,12 @@ typedef enum ProcKind {
     PROC_KIND_COUNT
 } ProcKind;
 
+/*
+ * Exit code of a worker that lost what the node cannot live without (the metadata log): the supervisor
+ * stops the node in order and exits with 1 (design.md 6).
+ */
+#define PROC_EXIT_NODE_ENDS 3
+
 #define PROC_WORKERS_MAX 128 /* worker processes of a node: worker slots behind the backend slots */
 
 #endif

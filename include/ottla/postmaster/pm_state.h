@@ -52,6 +52,7 @@ typedef enum PmDeath {
     PM_DEATH_GAVE_UP, /* exit 1: ended itself after a reported failure */
     PM_DEATH_ALONE,   /* a backend ended by a signal: nobody else is touched */
     PM_DEATH_CRASH,   /* all children must go and the region is rebuilt */
+    PM_DEATH_NODE,    /* exit PROC_EXIT_NODE_ENDS: the node stops in order and ends with 1 */
     PM_DEATH_COUNT
 } PmDeath;
 

@@ -1,5 +1,5 @@
 /*
- * test_controller.c - the controller on real files: fresh start, requests, restart, torn tail, snapshots
+ * test_controller.c - the controller on real files: fresh start, requests, restart, torn tail, snapshots, faults
  *
  * Proves C1 to C3 of controller.h as far as one process can, M1 to M4 of metalog.h, and that what was
  * answered is there after a restart.
@@ -329,7 +329,51 @@ test_full_image(void **state)
     assert_int_equal(controller.hosting.slots_used, made * 50);
 }
 
-/* A full disk: nothing of the request is there, the next one works. */
+/* ---- disks that are full or broken (design.md 6) --------------------------------------------------- */
+
+/* One decision; the return code of the turn in *ret_rc. */
+static int16_t
+turn(const MessageDesc *desc, int16_t version, const void *request, int *ret_rc)
+{
+    Arena *arena = arena_new(65536, 0);
+    TurnItem item = kit_item(desc, version, request, arena);
+    ErrInfo err = {0};
+
+    *ret_rc = controller_turn(&controller, &item, 1, arena, clock_wall_ms(), &err);
+    arena_free(arena);
+    return item.status;
+}
+
+static int
+ignore_batch(void *arg, BytesView batch, bool from_snapshot, ErrInfo *err)
+{
+    (void)arg;
+    (void)batch;
+    (void)from_snapshot;
+    (void)err;
+    return 0;
+}
+
+static int16_t
+delete_topic(const char *name)
+{
+    DeleteTopicsRequestTopic topic;
+    DeleteTopicsRequest request;
+    int16_t status;
+    int rc;
+
+    delete_topics_request_topic_init(&topic);
+    topic.name = strview_from(name);
+    delete_topics_request_init(&request);
+    request.topics = &topic;
+    request.topics_count = 1;
+    request.timeout_ms = 1000;
+    status = turn(&delete_topics_request_desc, 6, &request, &rc);
+    assert_int_equal(rc, 0);
+    return status;
+}
+
+/* A full disk: nothing of the request is there, and when there is space the next one works. */
 static void
 test_no_space(void **state)
 {
@@ -348,6 +392,168 @@ test_no_space(void **state)
     assert_non_null(image_topic_by_name(image(), STRVIEW("full")));
 }
 
+/* While there is no space, what makes room lives on the reserve; the rest is refused and not written. */
+static void
+test_full_disk_takes_deletes(void **state)
+{
+    AllocateProducerIdsRequest ids;
+    int rc;
+
+    (void)state;
+    assert_int_equal(kit_create(&controller, "victim", 1), 0);
+    vfs_faulty_install();
+    vfs_faulty_plan(
+        (VfsFault){.call = VFS_CALL_PWRITEV, .nth = 1, .errno_value = EDQUOT, .short_bytes = 5});
+    assert_int_equal(kit_create(&controller, "more", 1), KERR_KAFKA_STORAGE_ERROR);
+    vfs_faulty_plan((VfsFault){.call = VFS_CALL_FALLOCATE,
+                               .nth = 1,
+                               .and_later = true,
+                               .errno_value = EDQUOT,
+                               .short_bytes = -1});
+    assert_int_equal(kit_create(&controller, "more", 1), KERR_KAFKA_STORAGE_ERROR);
+    assert_int_equal(vfs_faulty_count(VFS_CALL_PWRITEV), 0);
+    allocate_producer_ids_request_init(&ids);
+    ids.broker_id = 1;
+    assert_int_equal(turn(&allocate_producer_ids_request_desc, 0, &ids, &rc), 0);
+    assert_int_equal(rc, 0);
+    assert_int_equal(delete_topic("victim"), 0);
+    assert_null(image_topic_by_name(image(), STRVIEW("victim")));
+    assert_int_equal(kit_create(&controller, "more", 1), KERR_KAFKA_STORAGE_ERROR);
+    vfs_faulty_remove();
+    assert_int_equal(kit_create(&controller, "more", 1), 0);
+    restart();
+    assert_null(image_topic_by_name(image(), STRVIEW("victim")));
+    assert_non_null(image_topic_by_name(image(), STRVIEW("more")));
+}
+
+/*
+ * Each call of a turn that rolls finds no space, once: the change is there or not, nothing else is lost,
+ * and only a flush is taken for a broken disk.
+ */
+static void
+test_no_space_at_any_call(void **state)
+{
+    int created = 0;
+
+    (void)state;
+    controller.log.settings.segment_bytes = 1;
+    for (uint64_t nth = 1; nth < 60; nth++) {
+        CreateTopicsRequestTopic topic;
+        CreateTopicsRequest request;
+        char name[16];
+        uint64_t calls;
+        int16_t status;
+        int rc;
+
+        (void)snprintf(name, sizeof name, "t%d", (int)nth);
+        create_topics_request_topic_init(&topic);
+        topic.name = strview_from(name);
+        topic.num_partitions = 1;
+        topic.replication_factor = 1;
+        create_topics_request_init(&request);
+        request.topics = &topic;
+        request.topics_count = 1;
+        vfs_faulty_install();
+        vfs_faulty_plan(
+            (VfsFault){.call = VFS_CALL_ANY, .nth = nth, .errno_value = ENOSPC, .short_bytes = -1});
+        status = turn(&create_topics_request_desc, 7, &request, &rc);
+        calls = vfs_faulty_count(VFS_CALL_ANY);
+        vfs_faulty_remove();
+        if (rc != 0) {
+            assert_int_equal(rc, OT_E_IO);
+            restart(); /* what was written and not flushed may be there, or not */
+            controller.log.settings.segment_bytes = 1;
+            if (image_topic_by_name(image(), strview_from(name)) == NULL)
+                assert_int_equal(kit_create(&controller, name, 1), 0);
+        } else if (status == KERR_KAFKA_STORAGE_ERROR) {
+            assert_null(image_topic_by_name(image(), strview_from(name)));
+            assert_int_equal(kit_create(&controller, name, 1), 0);
+        } else {
+            assert_int_equal(status, 0);
+        }
+        created++;
+        if (calls < nth)
+            break;
+        assert_true(nth < 50);
+    }
+    assert_true(created > 5);
+    restart();
+    assert_int_equal(image_topic_count(image()), created);
+}
+
+/* EIO and a failed flush end the node; the next start writes the tail again before it believes it. */
+static void
+test_broken_disk(void **state)
+{
+    static const VfsCall calls[] = {VFS_CALL_PWRITEV, VFS_CALL_FSYNC};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        CreateTopicsRequest request;
+        CreateTopicsRequestTopic topic;
+        uint64_t writes;
+        int rc;
+
+        create_topics_request_topic_init(&topic);
+        topic.name = i == 0 ? STRVIEW("a") : STRVIEW("b");
+        topic.num_partitions = 1;
+        topic.replication_factor = 1;
+        create_topics_request_init(&request);
+        request.topics = &topic;
+        request.topics_count = 1;
+        vfs_faulty_install();
+        vfs_faulty_plan(
+            (VfsFault){.call = calls[i], .nth = 1, .errno_value = EIO, .short_bytes = -1});
+        (void)turn(&create_topics_request_desc, 7, &request, &rc); /* nobody is answered */
+        assert_int_equal(rc, OT_E_IO);
+        vfs_faulty_plan((VfsFault){.call = VFS_CALL_COUNT});
+        controller_stop(&controller);
+        kit_region_end();
+        kit_region(0, 20000);
+        {
+            MetaLogSettings settings = kit_settings(folder).log;
+            MetaReader nobody = {ignore_batch, NULL};
+            MetaLog log;
+
+            assert_int_equal(metalog_open(&log, folder, &settings, NULL), 0);
+            assert_int_equal(metalog_replay(&log, &nobody, NULL), 0);
+            writes = vfs_faulty_count(VFS_CALL_PWRITEV);
+            assert_int_equal(metalog_make_writable(&log, NULL), 0);
+            assert_true(vfs_faulty_count(VFS_CALL_PWRITEV) > writes);
+            assert_true(vfs_faulty_count(VFS_CALL_FSYNC) > 0);
+            metalog_close(&log);
+        }
+        vfs_faulty_remove();
+        kit_start(&controller, folder);
+        /* not written at all, or written and only not flushed */
+        assert_int_equal(image_topic_by_name(image(), topic.name) != NULL, i == 1);
+    }
+}
+
+/* A node starts on a full disk: its new epoch takes the blocks of the reserve. */
+static void
+test_start_on_a_full_disk(void **state)
+{
+    (void)state;
+    for (uint64_t nth = 1; nth < 30; nth++) {
+        uint64_t calls;
+
+        controller_stop(&controller);
+        kit_region_end();
+        kit_region(0, 20000);
+        vfs_faulty_install();
+        vfs_faulty_plan((VfsFault){
+            .call = VFS_CALL_PWRITEV, .nth = nth, .errno_value = ENOSPC, .short_bytes = -1});
+        kit_start(&controller, folder);
+        calls = vfs_faulty_count(VFS_CALL_PWRITEV);
+        vfs_faulty_remove();
+        assert_int_equal(kit_create(&controller, "topic", 1), nth == 1 ? 0 : 36);
+        if (calls < nth)
+            return;
+    }
+    fail_msg("more writes than thought");
+}
+
 int
 main(void)
 {
@@ -361,6 +567,10 @@ main(void)
         cmocka_unit_test_setup_teardown(test_snapshot_and_clean, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_image, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_space, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_full_disk_takes_deletes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_space_at_any_call, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_broken_disk, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_start_on_a_full_disk, setup, teardown),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -193,6 +193,7 @@ typedef enum Column {
     C_CONTROLLER_OK,
     C_CONTROLLER_1,
     C_CONTROLLER_CRASH,
+    C_CONTROLLER_NODE, /* lost the metadata log */
     C_RETENTION_1,
     C_RETENTION_CRASH,
     C_STARTUP_OK,
@@ -218,6 +219,7 @@ static const PmEvent columns[C_COUNT] = {
     [C_CONTROLLER_OK] = {PM_EV_DEATH, PROC_CONTROLLER, 0, PM_DEATH_ROUTINE, 0},
     [C_CONTROLLER_1] = {PM_EV_DEATH, PROC_CONTROLLER, 0, PM_DEATH_GAVE_UP, 0},
     [C_CONTROLLER_CRASH] = {PM_EV_DEATH, PROC_CONTROLLER, 0, PM_DEATH_CRASH, 0},
+    [C_CONTROLLER_NODE] = {PM_EV_DEATH, PROC_CONTROLLER, 0, PM_DEATH_NODE, 0},
     [C_RETENTION_1] = {PM_EV_DEATH, PROC_RETENTION, 0, PM_DEATH_GAVE_UP, 0},
     [C_RETENTION_CRASH] = {PM_EV_DEATH, PROC_RETENTION, 0, PM_DEATH_CRASH, 0},
     [C_STARTUP_OK] = {PM_EV_DEATH, PROC_STARTUP, 0, PM_DEATH_ROUTINE, 0},
@@ -236,18 +238,18 @@ static const char letters[PM_STATE_COUNT + 1] = "isRmbwcIxoD";
 
 /* Rows: the state before; columns in the order of Column. */
 static const char *const table[PM_STATE_COUNT] = {
-    /*                        B A S F I L C T D   b b b  c c c  r r  s  k k  l */
-    [PM_INIT] = "s i D D D i - i i   - - -  - - -  - -  -  - -  -",
-    [PM_STARTING] = "s R w w I s - s s   - - -  D D s  - -  -  - -  D",
-    [PM_RUN] = "R R m b I R R R R   R R x  x x x  R x  R  R x  R",
-    [PM_STOP_SMART] = "m m b b I m - m b   w w I  m m I  m I  m  m I  m",
-    [PM_STOP_BACKENDS] = "b b b b I b - b b   w w I  b b I  b I  b  b I  b",
-    [PM_STOP_WORKERS] = "w w w w I w - w I   - - -  w w I  w I  w  w I  w",
-    [PM_STOP_CHECKPOINTERS] = "c c c c I c - c I   - - -  - - -  - -  -  c I  -",
-    [PM_STOP_IMMEDIATE] = "I I I I I I - I I   I I I  I I I  I I  I  I I  I",
-    [PM_CRASH_WAIT] = "x x I I I x - x x   x x x  x x x  - -  x  x x  x",
-    [PM_CRASH_BACKOFF] = "o o D D D o - o s   - - -  - - -  - -  -  - -  -",
-    [PM_DONE] = "D D D D D D - D D   - - -  - - -  - -  -  - -  -",
+    /*                        B A S F I L C T D   b b b  c c c n  r r  s  k k  l */
+    [PM_INIT] = "s i D D D i - i i   - - -  - - - -  - -  -  - -  -",
+    [PM_STARTING] = "s R w w I s - s s   - - -  D D s D  - -  -  - -  D",
+    [PM_RUN] = "R R m b I R R R R   R R x  x x x b  R x  R  R x  R",
+    [PM_STOP_SMART] = "m m b b I m - m b   w w I  m m I m  m I  m  m I  m",
+    [PM_STOP_BACKENDS] = "b b b b I b - b b   w w I  b b I b  b I  b  b I  b",
+    [PM_STOP_WORKERS] = "w w w w I w - w I   - - -  w w I w  w I  w  w I  w",
+    [PM_STOP_CHECKPOINTERS] = "c c c c I c - c I   - - -  - - - -  - -  -  c I  -",
+    [PM_STOP_IMMEDIATE] = "I I I I I I - I I   I I I  I I I I  I I  I  I I  I",
+    [PM_CRASH_WAIT] = "x x I I I x - x x   x x x  x x x x  - -  x  x x  x",
+    [PM_CRASH_BACKOFF] = "o o D D D o - o s   - - -  - - - -  - -  -  - -  -",
+    [PM_DONE] = "D D D D D D - D D   - - -  - - - -  - -  -  - -  -",
 };
 
 static char

@@ -70,12 +70,34 @@ sub call {
 
 # ---- requests and what tests look at in their answers ----
 
-# Error code of CreateTopics v2 with one replica; of an answer: throttle time, error.
+# Error code of CreateTopics v2 with one replica and these settings; of an answer: throttle time, error.
 sub create_topic {
-    my ($self, $name, $partitions) = @_;
+    my ($self, $name, $partitions, %settings) = @_;
+    my $settings = join '', pack('N', scalar keys %settings), map { pack 'n/a* n/a*', $_, $settings{$_} } sort keys %settings;
     my $answer = $self->call(19, 2,
-        pack('N', 1) . pack('n/a*', $name) . pack('N n N N', $partitions // 1, 1, 0, 0) . pack('N C', 10000, 0));
+        pack('N', 1) . pack('n/a*', $name) . pack('N n N', $partitions // 1, 1, 0) . $settings . pack('N C', 10000, 0));
     return unpack 'n', substr $answer, 8 + 2 + length $name;
+}
+
+# Error code of DeleteTopics v1.
+sub delete_topic {
+    my ($self, $name) = @_;
+    return unpack 'n', substr $self->call(20, 1, pack('N n/a* N', 1, $name, 10000)), 8 + 2 + length $name;
+}
+
+# The offset of ListOffsets v1 of a partition: -1 the end, -2 the start; undef: an error.
+sub list_offset {
+    my ($self, $topic, $partition, $timestamp) = @_;
+    my $answer = $self->call(2, 1, pack('N N', 0xffffffff, 1) . pack('n/a*', $topic) . pack 'N N q>', 1, $partition, $timestamp);
+    my ($error, undef, $offset) = unpack 'n q> q>', substr $answer, 4 + 2 + length($topic) + 4 + 4;
+    return $error ? undef : $offset;
+}
+
+# DeleteRecords v0 below an offset of partition 0: the log start afterwards.
+sub delete_records {
+    my ($self, $topic, $offset) = @_;
+    my $answer = $self->call(21, 0, pack('N n/a* N N q> N', 1, $topic, 1, 0, $offset, 10000));
+    return unpack 'q>', substr $answer, 4 + 4 + 2 + length($topic) + 4 + 4;
 }
 
 # AlterClientQuotas: entity is a hash of type => name (undef: default), keys a hash of key => value (undef: remove).
@@ -113,11 +135,11 @@ sub varint {
     return $out . chr $n;
 }
 
-# A batch of one record with a value of so many bytes.
+# A batch of one record with a value of so many bytes; timestamp 0 unless it is given.
 sub batch {
-    my ($size) = @_;
+    my ($size, $timestamp) = @_;
     my $record = "\0" . varint(0) . varint(0) . varint(-1) . varint($size) . 'x' x $size . varint(0);
-    my $rest = pack('n N q> q> q> n N N', 0, 0, 0, 0, -1, 0xffff, 0xffffffff, 1) . varint(length $record) . $record;
+    my $rest = pack('n N q> q> q> n N N', 0, 0, ($timestamp // 0), $timestamp // 0, -1, 0xffff, 0xffffffff, 1) . varint(length $record) . $record;
     my $behind = pack('N C N', 0xffffffff, 2, crc32c($rest)) . $rest;
     return pack('q> N', 0, length $behind) . $behind;
 }
@@ -142,6 +164,9 @@ sub fetch_body {
     return pack('N N N N C N', 0xffffffff, $max_wait_ms, 1, $max_bytes // 1 << 20, 0, 1) . pack('n/a*', $topic)
         . pack('N N q> N', 1, 0, $offset, $max_bytes // 1 << 20);
 }
+
+# The error code in its answer.
+sub fetch_error { my ($answer, $topic) = @_; return unpack 'n', substr $answer, 8 + 2 + length($topic) + 4 + 4 }
 
 # Of its answer: throttle time, number of topics, records as bytes.
 sub fetched {

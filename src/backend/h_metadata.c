@@ -361,7 +361,14 @@ h_metadata_finish(Request *rq)
 {
     MetadataWork *work = rq->state;
 
-    return forward_poll(rq, &work->call).waiting ? REQ_PENDING : answer(work);
+    ForwardReply reply = forward_poll(rq, &work->call);
+
+    if (reply.waiting)
+        return REQ_PENDING;
+    if (reply.status == 0 &&
+        reply.body.len >= 4) /* what the creation owes is first in its answer */
+        rq->throttle_ms = (int32_t)wire_load32(reply.body.ptr);
+    return answer(work);
 }
 
 void

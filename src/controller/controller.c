@@ -17,6 +17,7 @@
 #include "controller/controller_int.h"
 #include "controller/decide_table.h"
 #include "ottla/common/assert.h"
+#include "ottla/common/clock.h"
 #include "ottla/common/conf.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/storage/reserve.h"
@@ -207,7 +208,35 @@ fill_context(Controller *c, const Turn *turn, const ConfLookup *lookup, DecideCo
                            .pick_arg = &c->hosting};
 }
 
-/* 0: the item is answered, with or without effect. Else the turn is spoiled. */
+/* The tokens that the asker may take for new and deleted partitions; false: it is not limited. */
+static bool
+open_meter(Controller *c, const ControllerRequest *request, MutationMeter *ret)
+{
+    const StrView none = {NULL, 0};
+    const char *colon = memchr(request->principal.ptr, ':', (size_t)request->principal.len);
+    StrView user = request->principal;
+    StrView id = request->client_id.ptr == NULL ? STRVIEW("") : request->client_id;
+    RateSpans spans = rate_spans(conf_int32(CONF_CONTROLLER_QUOTA_WINDOW_NUM),
+                                 conf_int32(CONF_CONTROLLER_QUOTA_WINDOW_SIZE_SECONDS));
+    MutationAccount account;
+    QuotaMatch match;
+
+    if (colon != NULL)
+        user = (StrView){colon + 1, (int32_t)(user.ptr + user.len - colon - 1)};
+    if (!image_quota_for_client(&c->image.now, user, id, QUOTA_CONTROLLER_MUTATION_RATE, &match))
+        return false;
+    account = (MutationAccount){match.by_user ? user : none, match.by_client_id ? id : none};
+    *ret = (MutationMeter){.limit = match.value,
+                           .strict = !request->auto_create &&
+                                     mutation_is_strict(request->api_key, request->api_version)};
+    mutation_meter_open(&c->mutations, &account, &spans, clock_mono_us(), ret);
+    return true;
+}
+
+/*
+ * 0: the item is answered, with or without effect. Else the turn is spoiled. Tokens are not given back: who
+ * is decided again by itself, because a turn did not fit, pays twice.
+ */
 static int
 decide(Controller *c, Turn *turn, TurnItem *item, ErrInfo *err)
 {
@@ -215,6 +244,7 @@ decide(Controller *c, Turn *turn, TurnItem *item, ErrInfo *err)
     BrokerValues values;
     ConfLookup lookup = broker_values_lookup(&values, &c->image.now, c->settings.node_id);
     DecideContext context;
+    MutationMeter meter;
     RecordList records;
     DecideRequest in;
     DecideResponse out;
@@ -235,6 +265,8 @@ decide(Controller *c, Turn *turn, TurnItem *item, ErrInfo *err)
         return 0;
     fill_context(c, turn, &lookup, &context);
     context.api_version = item->request.api_version;
+    if (open_meter(c, &item->request, &meter))
+        context.meter = &meter;
     record_list_init(&records, turn->arena);
     if (row->run(&context, &in, &records, &out) != 0) {
         item->status = KERR_UNKNOWN_SERVER_ERROR;

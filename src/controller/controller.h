@@ -15,6 +15,7 @@
 
 #include "controller/hosting.h"
 #include "controller/metalog.h"
+#include "controller/mutation_quota.h"
 #include "controller/records.h"
 #include "ottla/common/random.h"
 #include "ottla/controller/requests.h"
@@ -47,6 +48,7 @@ typedef struct Controller {
     ApplyState apply;
     Hosting hosting;
     RandomSeq random;
+    MutationQuotas mutations;
     Arena *arena;   /* texts of the voter set */
     Arena *scratch; /* a record while it is applied: apart from what a turn keeps */
     VoterSet voters;

@@ -388,6 +388,7 @@ start_once(Controller *c, const ControllerSettings *settings, int64_t now_ms, Er
 
     *c = (Controller){.settings = *settings, .last_snapshot_ms = now_ms};
     c->random.state = random_u64();
+    c->mutations.seed = random_u64();
     c->arena = arena_new(4096, 0);
     c->scratch = arena_new(65536, 0);
     image_writer_init(&c->image);

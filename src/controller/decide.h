@@ -10,6 +10,7 @@
 #ifndef OTTLA_CONTROLLER_DECIDE_H
 #define OTTLA_CONTROLLER_DECIDE_H
 
+#include "controller/mutation_quota.h"
 #include "controller/records.h"
 #include "ottla/common/conf.h"
 #include "ottla/common/random.h"
@@ -23,6 +24,8 @@
 /* Records that one request may make (Kafka's bound on a user's operation). */
 #define DECIDE_RECORDS_MAX      10000
 #define DECIDE_TOO_MANY_RECORDS "one request may make at most 10000 records"
+
+#define DECIDE_NO_TOKENS "the client makes or deletes too many partitions: controller_mutation_rate"
 
 /* Producer ids given out at once. */
 #define PRODUCER_ID_BLOCK 1000
@@ -39,6 +42,7 @@ typedef struct DecideContext {
     int32_t replication_factor;
     bool delete_enabled;
     int64_t partitions_left; /* free slots of the partition table */
+    MutationMeter *meter;    /* tokens of who asks; NULL: not limited */
     /* Chooses the directory of a new replica on this node; zero: leave it to the broker. */
     Uuid (*pick_directory)(void *arg);
     void *pick_arg;

@@ -139,6 +139,11 @@ delete_rest(Deletion *d)
             answer(d, item->name, item->id, KERR_POLICY_VIOLATION, DECIDE_TOO_MANY_RECORDS);
             continue;
         }
+        if (!mutation_charge(d->c->meter, image_topic_partition_count(
+                                              image_topic_by_id(d->c->image, item->id)))) {
+            answer(d, item->name, item->id, KERR_THROTTLING_QUOTA_EXCEEDED, DECIDE_NO_TOKENS);
+            continue;
+        }
         remove_topic_record_init(&record);
         record.topic_id = item->id;
         record_list_add(d->records, &remove_topic_record_desc, 0, &record);
@@ -178,5 +183,6 @@ decide_delete_topics(const DecideContext *c, const DeleteTopicsRequest *in, Reco
         resolve(&d);
         delete_rest(&d);
     }
+    ret->throttle_time_ms = c->meter == NULL ? 0 : c->meter->throttle_ms;
     return records->no_memory ? OT_E_NO_MEMORY : 0;
 }

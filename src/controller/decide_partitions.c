@@ -104,6 +104,10 @@ grow_one(Growth *g, const CreatePartitionsRequestTopic *in, CreatePartitionsResp
     if (!(manual ? check_assignments(g, in, added, pattern.replica_count, r)
                  : check_placement(g, pattern.replica_count, r)))
         return;
+    if (!mutation_charge(g->c->meter, added)) {
+        fail(r, KERR_THROTTLING_QUOTA_EXCEEDED, DECIDE_NO_TOKENS);
+        return;
+    }
     for (int32_t i = 0; i < added; i++) {
         int32_t *ids =
             manual ? in->assignments[i].broker_ids : next_replicas(g, pattern.replica_count);
@@ -164,6 +168,7 @@ decide_create_partitions(const DecideContext *c, const CreatePartitionsRequest *
     }
     if (in->validate_only)
         record_list_cut(records, 0);
+    ret->throttle_time_ms = c->meter == NULL ? 0 : c->meter->throttle_ms;
     return g.no_memory || records->no_memory ? OT_E_NO_MEMORY : 0;
 }
 

@@ -394,6 +394,10 @@ create_one(Creation *cr, const CreateTopicsRequestTopic *in, CreateTopicsRespons
         fail(t, KERR_POLICY_VIOLATION, "the node has no room for more partitions: max.partitions");
         ok = false;
     }
+    if (ok && !mutation_charge(cr->c->meter, t->num_partitions)) {
+        fail(t, KERR_THROTTLING_QUOTA_EXCEEDED, DECIDE_NO_TOKENS);
+        ok = false;
+    }
     if (!ok) {
         record_list_cut(cr->records, first);
         return;
@@ -504,5 +508,6 @@ decide_create_topics(const DecideContext *c, const CreateTopicsRequest *in, Reco
     }
     if (in->validate_only)
         record_list_cut(records, 0);
+    ret->throttle_time_ms = c->meter == NULL ? 0 : c->meter->throttle_ms;
     return 0;
 }

@@ -213,7 +213,9 @@ static bool
 open_meter(Controller *c, const ControllerRequest *request, MutationMeter *ret)
 {
     const StrView none = {NULL, 0};
-    const char *colon = memchr(request->principal.ptr, ':', (size_t)request->principal.len);
+    const char *colon = request->principal.len == 0
+                            ? NULL
+                            : memchr(request->principal.ptr, ':', (size_t)request->principal.len);
     StrView user = request->principal;
     StrView id = request->client_id.ptr == NULL ? STRVIEW("") : request->client_id;
     RateSpans spans = rate_spans(conf_int32(CONF_CONTROLLER_QUOTA_WINDOW_NUM),

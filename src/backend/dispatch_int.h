@@ -43,6 +43,10 @@ ReqResult h_delete_records_start(Request *rq);
 ReqResult h_describe_producers_start(Request *rq);
 ReqResult h_telemetry_start(Request *rq);
 ReqResult h_describe_users_start(Request *rq);
+ReqResult h_list_reassignments_start(Request *rq);
+ReqResult h_acls_start(Request *rq);
+ReqResult h_tokens_start(Request *rq);
+ReqResult h_sasl_start(Request *rq);
 ReqResult forward_start(Request *rq); /* what forward_apis.c lists */
 ReqResult forward_finish(Request *rq);
 void forward_drop(Request *rq);

@@ -11,10 +11,15 @@
 #include "backend/names_int.h"
 #include "ottla/common/errlist.h"
 #include "ottla/protocol/msg_alter_client_quotas.h"
+#include "ottla/protocol/msg_alter_partition_reassignments.h"
 #include "ottla/protocol/msg_alter_user_scram_credentials.h"
 #include "ottla/protocol/msg_create_partitions.h"
 #include "ottla/protocol/msg_create_topics.h"
 #include "ottla/protocol/msg_delete_topics.h"
+#include "ottla/protocol/msg_describe_quorum.h"
+#include "ottla/protocol/msg_elect_leaders.h"
+#include "ottla/protocol/msg_unregister_broker.h"
+#include "ottla/protocol/msg_update_features.h"
 
 static ReqResult
 no_memory(Request *rq)
@@ -145,6 +150,108 @@ fail_users(Request *rq, const void *msg, int16_t code)
     return request_respond(rq, &alter_user_scram_credentials_response_desc, &out);
 }
 
+/* ---- the cluster ---- */
+
+static ReqResult
+fail_elections(Request *rq, const void *msg, int16_t code)
+{
+    const ElectLeadersRequest *in = msg;
+    int32_t count = in->topic_partitions_count < 0 ? 0 : in->topic_partitions_count;
+    ElectLeadersResponse out;
+
+    elect_leaders_response_init(&out);
+    out.error_code = code;
+    out.replica_election_results =
+        arena_calloc(rq->arena, (size_t)count, sizeof *out.replica_election_results);
+    if (out.replica_election_results == NULL)
+        return no_memory(rq);
+    for (int32_t i = 0; i < count; i++) {
+        const ElectLeadersRequestTopicPartitions *from = &in->topic_partitions[i];
+        ElectLeadersResponseReplicaElectionResult *to =
+            &out.replica_election_results[out.replica_election_results_count++];
+
+        elect_leaders_response_replica_election_result_init(to);
+        to->topic = name_echo(rq->arena, from->topic);
+        to->partition_result =
+            arena_calloc(rq->arena, (size_t)from->partitions_count, sizeof *to->partition_result);
+        if (to->partition_result == NULL)
+            return no_memory(rq);
+        for (int32_t k = 0; k < from->partitions_count; k++) {
+            elect_leaders_response_partition_result_init(&to->partition_result[k]);
+            to->partition_result[k].partition_id = from->partitions[k];
+            to->partition_result[k].error_code = code;
+        }
+        to->partition_result_count = from->partitions_count;
+    }
+    return request_respond(rq, &elect_leaders_response_desc, &out);
+}
+
+static ReqResult
+fail_reassignments(Request *rq, const void *msg, int16_t code)
+{
+    const AlterPartitionReassignmentsRequest *in = msg;
+    AlterPartitionReassignmentsResponse out;
+
+    alter_partition_reassignments_response_init(&out);
+    out.error_code = code;
+    out.allow_replication_factor_change = in->allow_replication_factor_change;
+    out.responses = arena_calloc(rq->arena, (size_t)in->topics_count, sizeof *out.responses);
+    if (out.responses == NULL)
+        return no_memory(rq);
+    for (int32_t i = 0; i < in->topics_count; i++) {
+        const AlterPartitionReassignmentsRequestTopic *from = &in->topics[i];
+        AlterPartitionReassignmentsResponseReassignableTopicResponse *to =
+            &out.responses[out.responses_count++];
+
+        alter_partition_reassignments_response_reassignable_topic_response_init(to);
+        to->name = name_echo(rq->arena, from->name);
+        to->partitions =
+            arena_calloc(rq->arena, (size_t)from->partitions_count, sizeof *to->partitions);
+        if (to->partitions == NULL)
+            return no_memory(rq);
+        for (int32_t k = 0; k < from->partitions_count; k++) {
+            alter_partition_reassignments_response_partition_init(&to->partitions[k]);
+            to->partitions[k].partition_index = from->partitions[k].partition_index;
+            to->partitions[k].error_code = code;
+        }
+        to->partitions_count = from->partitions_count;
+    }
+    return request_respond(rq, &alter_partition_reassignments_response_desc, &out);
+}
+
+static ReqResult
+fail_features(Request *rq, const void *msg, int16_t code)
+{
+    UpdateFeaturesResponse out;
+
+    (void)msg; /* one code for all */
+    update_features_response_init(&out);
+    out.error_code = code;
+    return request_respond(rq, &update_features_response_desc, &out);
+}
+
+static ReqResult
+fail_unregister(Request *rq, const void *msg, int16_t code)
+{
+    UnregisterBrokerResponse out;
+
+    (void)msg; /* one code for all */
+    unregister_broker_response_init(&out);
+    out.error_code = code;
+    return request_respond(rq, &unregister_broker_response_desc, &out);
+}
+
+static ReqResult
+fail_quorum(Request *rq, const void *msg, int16_t code)
+{
+    DescribeQuorumResponse out;
+
+    (void)msg; /* one code for all */
+    describe_quorum_response_init(&out);
+    out.error_code = code;
+    return request_respond(rq, &describe_quorum_response_desc, &out);
+}
+
 /* ---- the table ---- */
 
 static const ForwardRow rows[] = {
@@ -153,6 +260,11 @@ static const ForwardRow rows[] = {
     {&create_partitions_request_desc, fail_grow},
     {&alter_client_quotas_request_desc, fail_quotas},
     {&alter_user_scram_credentials_request_desc, fail_users},
+    {&elect_leaders_request_desc, fail_elections},
+    {&alter_partition_reassignments_request_desc, fail_reassignments},
+    {&update_features_request_desc, fail_features},
+    {&unregister_broker_request_desc, fail_unregister},
+    {&describe_quorum_request_desc, fail_quorum},
 };
 
 const ForwardRow *

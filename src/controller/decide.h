@@ -10,16 +10,22 @@
 #ifndef OTTLA_CONTROLLER_DECIDE_H
 #define OTTLA_CONTROLLER_DECIDE_H
 
+#include "controller/meta_batch.h"
 #include "controller/mutation_quota.h"
 #include "controller/records.h"
 #include "ottla/common/conf.h"
 #include "ottla/common/random.h"
 #include "ottla/protocol/msg_allocate_producer_ids.h"
 #include "ottla/protocol/msg_alter_client_quotas.h"
+#include "ottla/protocol/msg_alter_partition_reassignments.h"
 #include "ottla/protocol/msg_alter_user_scram_credentials.h"
 #include "ottla/protocol/msg_create_partitions.h"
 #include "ottla/protocol/msg_create_topics.h"
 #include "ottla/protocol/msg_delete_topics.h"
+#include "ottla/protocol/msg_describe_quorum.h"
+#include "ottla/protocol/msg_elect_leaders.h"
+#include "ottla/protocol/msg_unregister_broker.h"
+#include "ottla/protocol/msg_update_features.h"
 
 /* Records that one request may make (Kafka's bound on a user's operation). */
 #define DECIDE_RECORDS_MAX      10000
@@ -29,6 +35,17 @@
 
 /* Producer ids given out at once. */
 #define PRODUCER_ID_BLOCK 1000
+
+/* The metadata log as its leader knows it. */
+typedef struct QuorumFacts {
+    Uuid directory_id; /* of this node's metadata directory */
+    int32_t leader_epoch;
+    int64_t high_watermark;
+    int64_t log_end;
+    int64_t now_ms;                 /* wall clock */
+    const VoterEndpoint *endpoints; /* of this voter */
+    int32_t endpoint_count;
+} QuorumFacts;
 
 /* What a decision may look at. */
 typedef struct DecideContext {
@@ -40,9 +57,11 @@ typedef struct DecideContext {
     int32_t node_id;
     int32_t num_partitions; /* of the settings */
     int32_t replication_factor;
+    int32_t min_insync_replicas;
     bool delete_enabled;
     int64_t partitions_left; /* free slots of the partition table */
     MutationMeter *meter;    /* tokens of who asks; NULL: not limited */
+    QuorumFacts quorum;
     /* Chooses the directory of a new replica on this node; zero: leave it to the broker. */
     Uuid (*pick_directory)(void *arg);
     void *pick_arg;
@@ -70,6 +89,16 @@ int decide_alter_client_quotas(const DecideContext *c, const AlterClientQuotasRe
                                RecordList *records, AlterClientQuotasResponse *ret);
 int decide_alter_scram(const DecideContext *c, const AlterUserScramCredentialsRequest *in,
                        RecordList *records, AlterUserScramCredentialsResponse *ret);
+int decide_update_features(const DecideContext *c, const UpdateFeaturesRequest *in,
+                           RecordList *records, UpdateFeaturesResponse *ret);
+int decide_unregister_broker(const DecideContext *c, const UnregisterBrokerRequest *in,
+                             RecordList *records, UnregisterBrokerResponse *ret);
+int decide_elect_leaders(const DecideContext *c, const ElectLeadersRequest *in, RecordList *records,
+                         ElectLeadersResponse *ret);
+int decide_alter_reassignments(const DecideContext *c, const AlterPartitionReassignmentsRequest *in,
+                               RecordList *records, AlterPartitionReassignmentsResponse *ret);
+int decide_describe_quorum(const DecideContext *c, const DescribeQuorumRequest *in,
+                           RecordList *records, DescribeQuorumResponse *ret);
 
 /* ---- shared by topics and partitions ---- */
 
@@ -110,6 +139,13 @@ const char *placer_fault(const Placer *placer, int32_t replicas);
 
 /* The next partition's replicas, first one the preferred leader; placer_fault said NULL. */
 void placer_next(Placer *placer, int32_t replicas, int32_t *ret_ids);
+
+/* Kafka's reserved directories of a replica: its broker places it; in some directory that failed. */
+extern const Uuid directory_unassigned;
+extern const Uuid directory_lost;
+
+/* The directory of a new replica of a broker. */
+Uuid decide_directory(const DecideContext *c, int32_t broker_id);
 
 /* A placer for the image's brokers. */
 Placer *placer_for(const DecideContext *c);

@@ -22,6 +22,11 @@ RUN_OF(create_partitions)
 RUN_OF(producer_ids)
 RUN_OF(alter_client_quotas)
 RUN_OF(alter_scram)
+RUN_OF(update_features)
+RUN_OF(unregister_broker)
+RUN_OF(elect_leaders)
+RUN_OF(alter_reassignments)
+RUN_OF(describe_quorum)
 
 static const DecideRow rows[] = {
     {&create_topics_request_desc, &create_topics_response_desc, create_topics_run},
@@ -32,6 +37,12 @@ static const DecideRow rows[] = {
      alter_client_quotas_run},
     {&alter_user_scram_credentials_request_desc, &alter_user_scram_credentials_response_desc,
      alter_scram_run},
+    {&update_features_request_desc, &update_features_response_desc, update_features_run},
+    {&unregister_broker_request_desc, &unregister_broker_response_desc, unregister_broker_run},
+    {&elect_leaders_request_desc, &elect_leaders_response_desc, elect_leaders_run},
+    {&alter_partition_reassignments_request_desc, &alter_partition_reassignments_response_desc,
+     alter_reassignments_run},
+    {&describe_quorum_request_desc, &describe_quorum_response_desc, describe_quorum_run},
 };
 
 /* Incremental and whole changes of settings are among them: a shorter retention makes room. */

@@ -16,6 +16,11 @@ typedef union DecideRequest {
     AllocateProducerIdsRequest producer_ids;
     AlterClientQuotasRequest alter_client_quotas;
     AlterUserScramCredentialsRequest alter_scram;
+    UpdateFeaturesRequest update_features;
+    UnregisterBrokerRequest unregister_broker;
+    ElectLeadersRequest elect_leaders;
+    AlterPartitionReassignmentsRequest alter_reassignments;
+    DescribeQuorumRequest describe_quorum;
 } DecideRequest;
 
 typedef union DecideResponse {
@@ -25,6 +30,11 @@ typedef union DecideResponse {
     AllocateProducerIdsResponse producer_ids;
     AlterClientQuotasResponse alter_client_quotas;
     AlterUserScramCredentialsResponse alter_scram;
+    UpdateFeaturesResponse update_features;
+    UnregisterBrokerResponse unregister_broker;
+    ElectLeadersResponse elect_leaders;
+    AlterPartitionReassignmentsResponse alter_reassignments;
+    DescribeQuorumResponse describe_quorum;
 } DecideResponse;
 
 /* One API. run is as the decide_ functions of decide.h. */

@@ -208,23 +208,6 @@ assignment_fault(const DecideContext *c, const int32_t *ids, int32_t count, int3
     return NULL;
 }
 
-/* Kafka's reserved id of a replica that its broker places. */
-static const Uuid directory_unassigned = {{[15] = 1}};
-
-static Uuid
-directory_for(const DecideContext *c, int32_t broker_id)
-{
-    const ImageBroker *b = image_broker(c->image, broker_id);
-
-    if (b == NULL || b->log_dir_count == 0)
-        return (Uuid){{0}}; /* chosen already, not known here */
-    if (b->log_dir_count == 1)
-        return b->log_dirs[0];
-    if (broker_id == c->node_id && c->pick_directory != NULL)
-        return c->pick_directory(c->pick_arg);
-    return directory_unassigned;
-}
-
 bool
 decide_add_partition(const DecideContext *c, RecordList *records, Uuid topic_id, int32_t partition,
                      const int32_t *replicas, int32_t count)
@@ -246,7 +229,7 @@ decide_add_partition(const DecideContext *c, RecordList *records, Uuid topic_id,
     for (int32_t i = 0; i < count; i++) {
         if (broker_is_active(c->image, replicas[i]))
             isr[p.isr_count++] = replicas[i];
-        directories[i] = directory_for(c, replicas[i]);
+        directories[i] = decide_directory(c, replicas[i]);
     }
     if (p.isr_count == 0)
         return false;

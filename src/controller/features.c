@@ -17,6 +17,27 @@ const FeatureRow feature_rows[FEATURE_COUNT] = {
     {"transaction.version", 0, 2, 2},
 };
 
+/* Levels of metadata.version that brought new records or fields. */
+static const int16_t metadata_changes[] = {7, 8, 11, 13, 14, 15, 17, 23, 30};
+
+const FeatureRow *
+feature_find(StrView name)
+{
+    for (int i = 0; i < FEATURE_COUNT; i++)
+        if (strview_equal(name, strview_from(feature_rows[i].name)))
+            return &feature_rows[i];
+    return NULL;
+}
+
+bool
+feature_metadata_changed(int16_t to, int16_t from)
+{
+    for (size_t i = 0; i < sizeof metadata_changes / sizeof metadata_changes[0]; i++)
+        if (metadata_changes[i] > to && metadata_changes[i] <= from)
+            return true;
+    return false;
+}
+
 void
 features_bootstrap(RecordList *ret)
 {
@@ -39,11 +60,8 @@ features_check(const Image *image, ErrInfo *err)
     int16_t level;
 
     while (image_feature_after(image, name, &name, &level)) {
-        const FeatureRow *row = NULL;
+        const FeatureRow *row = feature_find(name);
 
-        for (int i = 0; i < FEATURE_COUNT && row == NULL; i++)
-            if (strview_equal(name, strview_from(feature_rows[i].name)))
-                row = &feature_rows[i];
         if (row == NULL || level < row->min || level > row->max)
             return err_set(err, OT_E_UNSUPPORTED_VERSION,
                            "the metadata log has feature %.*s at level %d, which this version does "

@@ -18,6 +18,15 @@ typedef struct FeatureRow {
 #define FEATURE_COUNT 7
 extern const FeatureRow feature_rows[FEATURE_COUNT];
 
+/* From this metadata.version on partitions may have eligible leader replicas. */
+#define FEATURE_ELR_METADATA_VERSION 23
+
+/* NULL: this version does not know the feature. */
+const FeatureRow *feature_find(StrView name);
+
+/* Would records of the metadata log be lost on the way down from one metadata.version to another? */
+bool feature_metadata_changed(int16_t to, int16_t from);
+
 /* The FeatureLevelRecords of a fresh node: metadata.version, then the others by name. */
 void features_bootstrap(RecordList *ret);
 

@@ -226,3 +226,22 @@ placer_for(const DecideContext *c)
     }
     return placer_new(brokers, n, c->random, c->arena);
 }
+
+/* ---- directories ---- */
+
+const Uuid directory_unassigned = {{[15] = 1}};
+const Uuid directory_lost = {{[15] = 2}};
+
+Uuid
+decide_directory(const DecideContext *c, int32_t broker_id)
+{
+    const ImageBroker *b = image_broker(c->image, broker_id);
+
+    if (b == NULL || b->log_dir_count == 0)
+        return (Uuid){{0}}; /* chosen already, not known here */
+    if (b->log_dir_count == 1)
+        return b->log_dirs[0];
+    if (broker_id == c->node_id && c->pick_directory != NULL)
+        return c->pick_directory(c->pick_arg);
+    return directory_unassigned;
+}

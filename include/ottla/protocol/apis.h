@@ -45,7 +45,7 @@
     X(14, SyncGroup,                    0,  5, 0, 4,         BROKER,     AFTER,  8, REQUEST,  LATER)\
     X(15, DescribeGroups,               0,  6, 0, 5,         BROKER,     AFTER,  8, REQUEST,  LATER)\
     X(16, ListGroups,                   0,  5, 0, 3,         BROKER,     AFTER,  8, REQUEST,  LATER)\
-    X(17, SaslHandshake,                0,  1, 0, API_NEVER, BOTH,       BEFORE, 2, REQUEST,  LATER)\
+    X(17, SaslHandshake,                0,  1, 0, API_NEVER, BOTH,       BEFORE, 2, REQUEST,  NOW)\
     X(18, ApiVersions,                  0,  4, 0, 3,         BOTH,       BEFORE, 2, REQUEST,  NOW)\
     X(19, CreateTopics,                 2,  7, 2, 5,         BOTH,       AFTER,  8, MUTATION, NOW)\
     X(20, DeleteTopics,                 1,  6, 1, 4,         BOTH,       AFTER,  8, MUTATION, NOW)\
@@ -57,24 +57,24 @@
     X(26, EndTxn,                       0,  5, 0, 3,         BROKER,     AFTER,  8, REQUEST,  LATER)\
     X(27, WriteTxnMarkers,              1,  2, 1, 1,         BROKER,     AFTER,  8, NONE,     LATER)\
     X(28, TxnOffsetCommit,              0,  5, 0, 3,         BROKER,     AFTER,  8, REQUEST,  LATER)\
-    X(29, DescribeAcls,                 1,  3, 1, 2,         BOTH,       AFTER,  8, REQUEST,  LATER)\
-    X(30, CreateAcls,                   1,  3, 1, 2,         BOTH,       AFTER,  8, REQUEST,  LATER)\
-    X(31, DeleteAcls,                   1,  3, 1, 2,         BOTH,       AFTER,  8, REQUEST,  LATER)\
+    X(29, DescribeAcls,                 1,  3, 1, 2,         BOTH,       AFTER,  8, REQUEST,  NOW)\
+    X(30, CreateAcls,                   1,  3, 1, 2,         BOTH,       AFTER,  8, REQUEST,  NOW)\
+    X(31, DeleteAcls,                   1,  3, 1, 2,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(32, DescribeConfigs,              1,  4, 1, 4,         BOTH,       AFTER,  8, REQUEST,  LATER)\
     X(33, AlterConfigs,                 0,  2, 0, 2,         BOTH,       AFTER,  8, REQUEST,  LATER)\
     X(34, AlterReplicaLogDirs,          1,  2, 1, 2,         BROKER,     AFTER,  8, REQUEST,  LATER)\
     X(35, DescribeLogDirs,              1,  5, 1, 2,         BROKER,     AFTER,  8, REQUEST,  LATER)\
-    X(36, SaslAuthenticate,             0,  2, 0, 2,         BOTH,       BEFORE, 2, REQUEST,  LATER)\
+    X(36, SaslAuthenticate,             0,  2, 0, 2,         BOTH,       BEFORE, 2, REQUEST,  NOW)\
     X(37, CreatePartitions,             0,  3, 0, 2,         BOTH,       AFTER,  8, MUTATION, NOW)\
-    X(38, CreateDelegationToken,        1,  3, 1, 2,         BOTH,       AFTER,  8, REQUEST,  LATER)\
-    X(39, RenewDelegationToken,         1,  2, 1, 2,         BOTH,       AFTER,  8, REQUEST,  LATER)\
-    X(40, ExpireDelegationToken,        1,  2, 1, 2,         BOTH,       AFTER,  8, REQUEST,  LATER)\
-    X(41, DescribeDelegationToken,      1,  3, 1, 2,         BOTH,       AFTER,  8, REQUEST,  LATER)\
+    X(38, CreateDelegationToken,        1,  3, 1, 2,         BOTH,       AFTER,  8, REQUEST,  NOW)\
+    X(39, RenewDelegationToken,         1,  2, 1, 2,         BOTH,       AFTER,  8, REQUEST,  NOW)\
+    X(40, ExpireDelegationToken,        1,  2, 1, 2,         BOTH,       AFTER,  8, REQUEST,  NOW)\
+    X(41, DescribeDelegationToken,      1,  3, 1, 2,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(42, DeleteGroups,                 0,  2, 0, 2,         BROKER,     AFTER,  8, REQUEST,  LATER)\
-    X(43, ElectLeaders,                 0,  2, 0, 2,         BOTH,       AFTER,  8, REQUEST,  LATER)\
+    X(43, ElectLeaders,                 0,  2, 0, 2,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(44, IncrementalAlterConfigs,      0,  1, 0, 1,         BOTH,       AFTER,  8, REQUEST,  LATER)\
-    X(45, AlterPartitionReassignments,  0,  1, 0, 0,         BOTH,       AFTER,  8, REQUEST,  LATER)\
-    X(46, ListPartitionReassignments,   0,  0, 0, 0,         BOTH,       AFTER,  8, REQUEST,  LATER)\
+    X(45, AlterPartitionReassignments,  0,  1, 0, 0,         BOTH,       AFTER,  8, REQUEST,  NOW)\
+    X(46, ListPartitionReassignments,   0,  0, 0, 0,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(47, OffsetDelete,                 0,  0, 0, API_NEVER, BROKER,     AFTER,  8, REQUEST,  LATER)\
     X(48, DescribeClientQuotas,         0,  1, 0, 1,         BROKER,     AFTER,  8, REQUEST,  NOW)\
     X(49, AlterClientQuotas,            0,  1, 0, 1,         BOTH,       AFTER,  8, REQUEST,  NOW)\
@@ -83,16 +83,16 @@
     X(52, Vote,                         0,  2, 0, 0,         CONTROLLER, AFTER,  8, NONE,     LATER)\
     X(53, BeginQuorumEpoch,             0,  1, 0, 1,         CONTROLLER, AFTER,  8, NONE,     LATER)\
     X(54, EndQuorumEpoch,               0,  1, 0, 1,         CONTROLLER, AFTER,  8, NONE,     LATER)\
-    X(55, DescribeQuorum,               0,  2, 0, 0,         BOTH,       AFTER,  8, REQUEST,  LATER)\
+    X(55, DescribeQuorum,               0,  2, 0, 0,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(56, AlterPartition,               2,  3, 2, 0,         CONTROLLER, AFTER,  8, NONE,     LATER)\
-    X(57, UpdateFeatures,               0,  2, 0, 0,         BOTH,       AFTER,  8, REQUEST,  LATER)\
+    X(57, UpdateFeatures,               0,  2, 0, 0,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(58, Envelope,                     0,  0, 0, 0,         CONTROLLER, AFTER,  2, NONE,     LATER)\
     X(59, FetchSnapshot,                0,  1, 0, 0,         CONTROLLER, AFTER,  8, NONE,     LATER)\
     X(60, DescribeCluster,              0,  2, 0, 0,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(61, DescribeProducers,            0,  0, 0, 0,         BROKER,     AFTER,  8, REQUEST,  NOW)\
     X(62, BrokerRegistration,           0,  4, 0, 0,         CONTROLLER, AFTER,  8, NONE,     LATER)\
     X(63, BrokerHeartbeat,              0,  2, 0, 0,         CONTROLLER, AFTER,  8, NONE,     LATER)\
-    X(64, UnregisterBroker,             0,  0, 0, 0,         BOTH,       AFTER,  8, REQUEST,  LATER)\
+    X(64, UnregisterBroker,             0,  0, 0, 0,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(65, DescribeTransactions,         0,  0, 0, 0,         BROKER,     AFTER,  8, REQUEST,  LATER)\
     X(66, ListTransactions,             0,  2, 0, 0,         BROKER,     AFTER,  8, REQUEST,  LATER)\
     X(67, AllocateProducerIds,          0,  0, 0, 0,         CONTROLLER, AFTER,  8, NONE,     LATER)\

@@ -4,7 +4,7 @@
  *     hostile PORT SUPERVISOR_PID CORPUS ROUNDS SEED
  *
  * Sizes that lie, frames cut off, other protocols, counts beyond the buffer, mutated and random frames,
- * silence, dribbled bytes, a reader that never reads. It proves (design.md 2, promise 4, and section
+ * silence, dribbled bytes, a reader that never reads, a fetch of everything. It proves (design.md 2, promise 4, and section
  * 4 "Requests"; TAP on stdout):
  *
  *   - every such connection is answered or closed within ANSWER_MS; none is stuck
@@ -14,6 +14,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "hostile.h"
+
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -29,13 +31,8 @@
 #include <unistd.h>
 
 #include "ottla/common/random.h"
-#include "ottla/protocol/batch_builder.h"
-#include "ottla/protocol/frame.h"
+#include "ottla/protocol/apis.h"
 #include "ottla/protocol/msg_api_versions.h"
-#include "ottla/protocol/msg_create_topics.h"
-#include "ottla/protocol/msg_fetch.h"
-#include "ottla/protocol/msg_produce.h"
-#include "wire_client.h"
 
 #define ANSWER_MS    20000
 #define REQUEST_MAX  104857600   /* socket.request.max.bytes by default */
@@ -43,7 +40,6 @@
 #define CORPUS_MAX   1024
 #define FRAME_MAX    (1 << 20)
 #define SILENT_COUNT 200
-#define TOPIC        "hostile"
 
 typedef struct Sample {
     uint8_t *bytes;
@@ -53,7 +49,7 @@ typedef struct Sample {
 static uint16_t server_port;
 static pid_t supervisor;
 static RandomSeq seq;
-static WireClient witness;
+WireClient witness;
 static Sample corpus[CORPUS_MAX];
 static int corpus_count;
 static int64_t base_bytes; /* private memory of a backend that answered one small request */
@@ -62,7 +58,7 @@ static long connections;
 
 /* ---- TAP ---------------------------------------------------------------------------------------- */
 
-static void
+void
 check(bool good, const char *what)
 {
     tests++;
@@ -71,7 +67,7 @@ check(bool good, const char *what)
     fflush(stdout);
 }
 
-static void
+void
 give_up(const char *what)
 {
     printf("Bail out! %s: %s\n", what, strerror(errno));
@@ -87,7 +83,7 @@ now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void
+void
 pause_ms(int ms)
 {
     struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
@@ -97,7 +93,7 @@ pause_ms(int ms)
 
 /* ---- connections -------------------------------------------------------------------------------- */
 
-static int
+int
 dial(int receive_buffer)
 {
     struct sockaddr_in to = {.sin_family = AF_INET,
@@ -128,8 +124,7 @@ local_port(int fd)
     return getsockname(fd, (struct sockaddr *)&self, &size) == 0 ? ntohs(self.sin_port) : 0;
 }
 
-/* Reads and drops what there is. False: the connection has ended. */
-static bool
+bool
 drain(int fd)
 {
     static char sink[65536];
@@ -141,8 +136,7 @@ drain(int fd)
     return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-/* Sends all, reading meanwhile. False: the other side closed. */
-static bool
+bool
 push(int fd, const void *bytes, size_t len)
 {
     const uint8_t *at = bytes;
@@ -201,8 +195,7 @@ ends_half_closed(const void *bytes, size_t len)
     return ends(fd);
 }
 
-/* Does the witness still get answers on the connection it always had? */
-static bool
+bool
 witness_lives(void)
 {
     ApiVersionsRequest request;
@@ -271,8 +264,7 @@ backend_bytes(uint16_t port)
     return line == NULL ? 0 : strtoll(line + sizeof "Private_Dirty:" - 1, NULL, 10) * 1024;
 }
 
-/* Is the backend of this connection within what design.md 4 allows for so large a request? */
-static bool
+bool
 within(int fd, int64_t request_bytes, int factor)
 {
     int64_t most = base_bytes + BASE_SLACK + (1 << 20) + factor * request_bytes;
@@ -593,134 +585,6 @@ attack_dribble(void)
     check(ended, "... and none is stuck");
 }
 
-/* ---- the reader that never reads ---------------------------------------------------------------- */
-
-static bool
-make_topic(void)
-{
-    CreateTopicsRequestTopic topic;
-    CreateTopicsRequest request;
-    CreateTopicsResponse response;
-    WireCall call = {
-        API_CreateTopics, 5, &create_topics_request_desc, &request, &create_topics_response_desc,
-        &response};
-
-    create_topics_request_init(&request);
-    create_topics_request_topic_init(&topic);
-    topic.name = STRVIEW(TOPIC);
-    topic.num_partitions = 1;
-    topic.replication_factor = 1;
-    request.topics = &topic;
-    request.topics_count = 1;
-    request.timeout_ms = 10000;
-    return wire_client_call(&witness, &call) == WIRE_OK && response.topics_count == 1 &&
-           response.topics[0].error_code == 0;
-}
-
-static bool
-fill_topic(int batches)
-{
-    static uint8_t value[900000];
-    Arena *arena = arena_new(1 << 20, 0);
-    BatchBuilderOptions options = BATCH_BUILDER_DEFAULTS;
-    BatchRecord record = {.timestamp = 1, .value = {value, sizeof value}};
-    BatchBuilder *builder = batch_builder_new(&options, arena);
-    ErrInfo err;
-    BytesView bytes;
-    bool good = true;
-
-    if (batch_builder_add(builder, &record, &err) != 0 ||
-        batch_builder_finish(builder, &bytes, &err) != 0)
-        give_up(err.text);
-    for (int i = 0; i < batches; i++) {
-        ProduceRequestPartition part;
-        ProduceRequestTopic topic;
-        ProduceRequest request;
-        ProduceResponse response;
-        WireCall call = {API_Produce, 9, &produce_request_desc, &request, &produce_response_desc,
-                         &response};
-
-        produce_request_init(&request);
-        produce_request_topic_init(&topic);
-        produce_request_partition_init(&part);
-        part.records = records_in_memory(bytes.ptr, bytes.len);
-        topic.name = STRVIEW(TOPIC);
-        topic.partition_data = &part;
-        topic.partition_data_count = 1;
-        request.acks = 1;
-        request.timeout_ms = 10000;
-        request.topic_data = &topic;
-        request.topic_data_count = 1;
-        good = good && wire_client_call(&witness, &call) == WIRE_OK &&
-               response.responses_count == 1 &&
-               response.responses[0].partition_responses[0].error_code == 0;
-    }
-    arena_free(arena);
-    return good;
-}
-
-/* A fetch of everything, as a frame. */
-static size_t
-fetch_frame(uint8_t *ret, size_t room)
-{
-    Arena *arena = arena_new(4096, 0);
-    FetchRequestPartition part;
-    FetchRequestTopic topic;
-    FetchRequest request;
-    RequestHead head = {
-        .api = api_find(API_Fetch), .api_version = 11, .client_id = STRVIEW("deaf")};
-    FrameBody body = {&fetch_request_desc, &request, 11};
-    FrameOut out;
-    ErrInfo err;
-    size_t len;
-
-    fetch_request_init(&request);
-    fetch_request_topic_init(&topic);
-    fetch_request_partition_init(&part);
-    part.partition_max_bytes = 50 << 20;
-    topic.topic = STRVIEW(TOPIC);
-    topic.partitions = &part;
-    topic.partitions_count = 1;
-    request.replica_id = -1;
-    request.min_bytes = 1;
-    request.max_bytes = 50 << 20;
-    request.session_epoch = -1;
-    request.topics = &topic;
-    request.topics_count = 1;
-    if (frame_encode_request(&head, &body, &out, arena, &err) != 0 || out.len > room)
-        give_up("fetch frame");
-    memcpy(ret, out.buf, out.len);
-    len = out.len;
-    arena_free(arena);
-    return len;
-}
-
-static void
-attack_deaf(void)
-{
-    uint8_t frame[512];
-    size_t len = fetch_frame(frame, sizeof frame);
-    bool small = true, lives = true;
-    int fds[8];
-
-    check(make_topic() && fill_topic(12), "a topic of 11 MB");
-    for (int i = 0; i < 8; i++)
-        fds[i] = dial(4096);
-    for (int round = 0; round < 400; round++)
-        for (int i = 0; i < 8; i++)
-            (void)send(fds[i], frame, len, MSG_NOSIGNAL | MSG_DONTWAIT); /* never reads */
-    for (int round = 0; round < 10; round++) {
-        lives = witness_lives() && lives;
-        for (int i = 0; i < 8; i++)
-            small = within(fds[i], (int64_t)len, 8) && small;
-        pause_ms(50);
-    }
-    check(lives, "readers that never read: the witness is answered");
-    check(small, "... they cost no memory");
-    for (int i = 0; i < 8; i++)
-        close(fds[i]);
-}
-
 /* ---- all of it ---------------------------------------------------------------------------------- */
 
 static bool
@@ -768,6 +632,7 @@ main(int argc, char **argv)
     attack_silence();
     attack_dribble();
     attack_deaf();
+    attack_named();
 
     check(witness_lives(), "the witness was never broken");
     check(all_gone(), "all other backends are gone");

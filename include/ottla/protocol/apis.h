@@ -33,7 +33,7 @@
 #define API_TABLE(X) \
     /* key Name       offer lo hi, serve lo, flexible, where, auth, memory, throttle, state */ \
     X(0,  Produce,                      0, 13, 3, 9,         BROKER,     AFTER,  2, PRODUCE,  NOW)\
-    X(1,  Fetch,                        4, 18, 4, 12,        BOTH,       AFTER,  4, FETCH,    NOW)\
+    X(1,  Fetch,                        4, 18, 4, 12,        BOTH,       AFTER,  5, FETCH,    NOW)\
     X(2,  ListOffsets,                  1, 11, 1, 6,         BROKER,     AFTER,  8, REQUEST,  NOW)\
     X(3,  Metadata,                     0, 13, 0, 9,         BROKER,     AFTER,  8, REQUEST,  NOW)\
     X(8,  OffsetCommit,                 2, 10, 2, 8,         BROKER,     AFTER,  8, REQUEST,  LATER)\

@@ -1,0 +1,188 @@
+/*
+ * hostile_fetch.c - attacks by fetches: readers that never read, and a fetch of very many partitions
+ *
+ * Part of hostile.c, which calls them.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "hostile.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ottla/protocol/batch_builder.h"
+#include "ottla/protocol/frame.h"
+#include "ottla/protocol/msg_create_topics.h"
+#include "ottla/protocol/msg_fetch.h"
+#include "ottla/protocol/msg_produce.h"
+
+#define TOPIC     "hostile"
+#define NAMED_MAX 100000 /* partitions that a fetch may name */
+
+static bool
+make_topic(void)
+{
+    CreateTopicsRequestTopic topic;
+    CreateTopicsRequest request;
+    CreateTopicsResponse response;
+    WireCall call = {
+        API_CreateTopics, 5, &create_topics_request_desc, &request, &create_topics_response_desc,
+        &response};
+
+    create_topics_request_init(&request);
+    create_topics_request_topic_init(&topic);
+    topic.name = STRVIEW(TOPIC);
+    topic.num_partitions = 1;
+    topic.replication_factor = 1;
+    request.topics = &topic;
+    request.topics_count = 1;
+    request.timeout_ms = 10000;
+    return wire_client_call(&witness, &call) == WIRE_OK && response.topics_count == 1 &&
+           response.topics[0].error_code == 0;
+}
+
+static bool
+fill_topic(int batches)
+{
+    static uint8_t value[900000];
+    Arena *arena = arena_new(1 << 20, 0);
+    BatchBuilderOptions options = BATCH_BUILDER_DEFAULTS;
+    BatchRecord record = {.timestamp = 1, .value = {value, sizeof value}};
+    BatchBuilder *builder = batch_builder_new(&options, arena);
+    ErrInfo err;
+    BytesView bytes;
+    bool good = true;
+
+    if (batch_builder_add(builder, &record, &err) != 0 ||
+        batch_builder_finish(builder, &bytes, &err) != 0)
+        give_up(err.text);
+    for (int i = 0; i < batches; i++) {
+        ProduceRequestPartition part;
+        ProduceRequestTopic topic;
+        ProduceRequest request;
+        ProduceResponse response;
+        WireCall call = {API_Produce, 9, &produce_request_desc, &request, &produce_response_desc,
+                         &response};
+
+        produce_request_init(&request);
+        produce_request_topic_init(&topic);
+        produce_request_partition_init(&part);
+        part.records = records_in_memory(bytes.ptr, bytes.len);
+        topic.name = STRVIEW(TOPIC);
+        topic.partition_data = &part;
+        topic.partition_data_count = 1;
+        request.acks = 1;
+        request.timeout_ms = 10000;
+        request.topic_data = &topic;
+        request.topic_data_count = 1;
+        good = good && wire_client_call(&witness, &call) == WIRE_OK &&
+               response.responses_count == 1 &&
+               response.responses[0].partition_responses[0].error_code == 0;
+    }
+    arena_free(arena);
+    return good;
+}
+
+/* A fetch of partitions [0, count) of the topic as a frame, from malloc. */
+static uint8_t *
+fetch_frame(int32_t count, int32_t wait_ms, size_t *ret_len)
+{
+    Arena *arena = arena_new(4096, 0);
+    FetchRequestPartition *parts = arena_calloc(arena, (size_t)count, sizeof *parts);
+    FetchRequestTopic topic;
+    FetchRequest request;
+    RequestHead head = {
+        .api = api_find(API_Fetch), .api_version = 11, .client_id = STRVIEW("deaf")};
+    FrameBody body = {&fetch_request_desc, &request, 11};
+    FrameOut out;
+    ErrInfo err;
+    uint8_t *copy;
+
+    fetch_request_init(&request);
+    fetch_request_topic_init(&topic);
+    for (int32_t i = 0; i < count; i++) {
+        fetch_request_partition_init(&parts[i]);
+        parts[i].partition = i;
+        parts[i].partition_max_bytes = 50 << 20;
+    }
+    topic.topic = STRVIEW(TOPIC);
+    topic.partitions = parts;
+    topic.partitions_count = count;
+    request.replica_id = -1;
+    request.max_wait_ms = wait_ms;
+    request.min_bytes = wait_ms > 0 ? INT32_MAX : 1;
+    request.max_bytes = 50 << 20;
+    request.session_epoch = -1;
+    request.topics = &topic;
+    request.topics_count = 1;
+    if (frame_encode_request(&head, &body, &out, arena, &err) != 0)
+        give_up("fetch frame");
+    copy = malloc(out.len);
+    if (copy == NULL)
+        give_up("malloc");
+    memcpy(copy, out.buf, out.len);
+    *ret_len = out.len;
+    arena_free(arena);
+    return copy;
+}
+
+void
+attack_deaf(void)
+{
+    size_t len;
+    uint8_t *frame = fetch_frame(1, 0, &len);
+    bool small = true, lives = true;
+    int fds[8];
+
+    check(make_topic() && fill_topic(12), "a topic of 11 MB");
+    for (int i = 0; i < 8; i++)
+        fds[i] = dial(4096);
+    for (int round = 0; round < 400; round++)
+        for (int i = 0; i < 8; i++)
+            (void)send(fds[i], frame, len, MSG_NOSIGNAL | MSG_DONTWAIT); /* never reads */
+    for (int round = 0; round < 10; round++) {
+        lives = witness_lives() && lives;
+        for (int i = 0; i < 8; i++)
+            small = within(fds[i], (int64_t)len, 8) && small;
+        pause_ms(50);
+    }
+    check(lives, "readers that never read: the witness is answered");
+    check(small, "... they cost no memory");
+    for (int i = 0; i < 8; i++)
+        close(fds[i]);
+    free(frame);
+}
+
+/*
+ * A fetch that names as many partitions as it may: one that waits for more bytes than there are, and
+ * one whose answer nobody reads. Measured again and again, for the largest moment counts.
+ */
+void
+attack_named(void)
+{
+    int factor = api_find(API_Fetch)->memory_factor;
+    size_t len[2];
+    uint8_t *frame[2] = {fetch_frame(NAMED_MAX, 20000, &len[0]),
+                         fetch_frame(NAMED_MAX, 0, &len[1])};
+    bool small = true, lives = true;
+    int fds[2];
+
+    for (int i = 0; i < 2; i++) {
+        fds[i] = dial(4096);
+        check(push(fds[i], frame[i], len[i]), "a fetch that names 100,000 partitions is taken");
+    }
+    for (int round = 0; round < 100 && small; round++) {
+        for (int i = 0; i < 2; i++)
+            small = within(fds[i], (int64_t)len[i], factor) && small;
+        lives = round % 10 != 0 || (witness_lives() && lives);
+        pause_ms(5);
+    }
+    check(lives, "... the witness is answered");
+    check(small, "... and it stays within its memory");
+    for (int i = 0; i < 2; i++) {
+        close(fds[i]);
+        free(frame[i]);
+    }
+}

@@ -33,6 +33,7 @@
 #include "ottla/common/limits.h"
 #include "ottla/common/log.h"
 #include "ottla/common/net.h"
+#include "ottla/controller/live_conf.h"
 #include "ottla/ipc/counters.h"
 #include "ottla/ipc/latch.h"
 #include "ottla/ipc/mainloop.h"
@@ -542,8 +543,6 @@ trim(void)
 static void
 take_interrupts(void)
 {
-    if (interrupt_take(INTERRUPT_RELOAD))
-        settings_reload();
     if (interrupt_take(INTERRUPT_TERMINATE) || interrupt_pending(INTERRUPT_ORPHANED)) {
         cn.stopping = true;
         finish_waiting((FinishWhy){.cancel = true});
@@ -562,6 +561,7 @@ wait_turn(void)
     uint32_t why = mainloop_wait(deadline, event);
 
     cn.now_us = clock_mono_us();
+    (void)live_conf_refresh(); /* settings are asked for when they are used */
     if (cn.gone && is_muted())
         cn.over = true; /* what it still sent is not begun: nobody is left to be told */
     fd_cache_sweep();
@@ -683,6 +683,7 @@ conn_serve(const BackendStart *start)
 {
     if (!conn_open(start))
         exit(1);
+    (void)live_conf_refresh(); /* this process knows the files alone so far */
     hold_back();
     while (!cn.over) {
         work();

@@ -25,6 +25,8 @@ static const Handler handlers[] = {
     {API_DescribeAcls, h_acls_start, NULL, NULL},
     {API_CreateAcls, h_acls_start, NULL, NULL},
     {API_DeleteAcls, h_acls_start, NULL, NULL},
+    {API_DescribeConfigs, h_describe_configs_start, NULL, NULL},
+    {API_AlterConfigs, forward_start, forward_finish, forward_drop},
     {API_SaslAuthenticate, h_sasl_start, NULL, NULL},
     {API_CreatePartitions, forward_start, forward_finish, forward_drop},
     {API_CreateDelegationToken, h_tokens_start, NULL, NULL},
@@ -32,6 +34,7 @@ static const Handler handlers[] = {
     {API_ExpireDelegationToken, h_tokens_start, NULL, NULL},
     {API_DescribeDelegationToken, h_tokens_start, NULL, NULL},
     {API_ElectLeaders, forward_start, forward_finish, forward_drop},
+    {API_IncrementalAlterConfigs, forward_start, forward_finish, forward_drop},
     {API_AlterPartitionReassignments, forward_start, forward_finish, forward_drop},
     {API_ListPartitionReassignments, h_list_reassignments_start, NULL, NULL},
     {API_DescribeClientQuotas, h_describe_client_quotas_start, NULL, NULL},
@@ -45,6 +48,7 @@ static const Handler handlers[] = {
     {API_UnregisterBroker, forward_start, forward_finish, forward_drop},
     {API_GetTelemetrySubscriptions, h_telemetry_start, NULL, NULL},
     {API_PushTelemetry, h_telemetry_start, NULL, NULL},
+    {API_ListConfigResources, h_list_config_resources_start, NULL, NULL},
     {API_DescribeTopicPartitions, h_describe_topic_partitions_start, NULL, NULL},
 };
 

@@ -42,6 +42,8 @@ void h_init_producer_id_drop(Request *rq);
 ReqResult h_delete_records_start(Request *rq);
 ReqResult h_describe_producers_start(Request *rq);
 ReqResult h_telemetry_start(Request *rq);
+ReqResult h_describe_configs_start(Request *rq);
+ReqResult h_list_config_resources_start(Request *rq);
 ReqResult h_describe_users_start(Request *rq);
 ReqResult h_list_reassignments_start(Request *rq);
 ReqResult h_acls_start(Request *rq);

@@ -11,6 +11,7 @@
 #include "backend/names_int.h"
 #include "ottla/common/errlist.h"
 #include "ottla/protocol/msg_alter_client_quotas.h"
+#include "ottla/protocol/msg_alter_configs.h"
 #include "ottla/protocol/msg_alter_partition_reassignments.h"
 #include "ottla/protocol/msg_alter_user_scram_credentials.h"
 #include "ottla/protocol/msg_create_partitions.h"
@@ -18,6 +19,7 @@
 #include "ottla/protocol/msg_delete_topics.h"
 #include "ottla/protocol/msg_describe_quorum.h"
 #include "ottla/protocol/msg_elect_leaders.h"
+#include "ottla/protocol/msg_incremental_alter_configs.h"
 #include "ottla/protocol/msg_unregister_broker.h"
 #include "ottla/protocol/msg_update_features.h"
 
@@ -252,6 +254,51 @@ fail_quorum(Request *rq, const void *msg, int16_t code)
     return request_respond(rq, &describe_quorum_response_desc, &out);
 }
 
+/* ---- settings ---- */
+
+static ReqResult
+fail_incremental(Request *rq, const void *msg, int16_t code)
+{
+    const IncrementalAlterConfigsRequest *in = msg;
+    IncrementalAlterConfigsResponse out;
+
+    incremental_alter_configs_response_init(&out);
+    out.responses = arena_calloc(rq->arena, (size_t)in->resources_count, sizeof *out.responses);
+    if (out.responses == NULL)
+        return no_memory(rq);
+    for (int32_t i = 0; i < in->resources_count; i++) {
+        IncrementalAlterConfigsResponseAlterConfigsResourceResponse *to =
+            &out.responses[out.responses_count++];
+
+        incremental_alter_configs_response_alter_configs_resource_response_init(to);
+        to->error_code = code;
+        to->resource_type = in->resources[i].resource_type;
+        to->resource_name = name_echo(rq->arena, in->resources[i].resource_name);
+    }
+    return request_respond(rq, &incremental_alter_configs_response_desc, &out);
+}
+
+static ReqResult
+fail_configs(Request *rq, const void *msg, int16_t code)
+{
+    const AlterConfigsRequest *in = msg;
+    AlterConfigsResponse out;
+
+    alter_configs_response_init(&out);
+    out.responses = arena_calloc(rq->arena, (size_t)in->resources_count, sizeof *out.responses);
+    if (out.responses == NULL)
+        return no_memory(rq);
+    for (int32_t i = 0; i < in->resources_count; i++) {
+        AlterConfigsResponseResourceResponse *to = &out.responses[out.responses_count++];
+
+        alter_configs_response_resource_response_init(to);
+        to->error_code = code;
+        to->resource_type = in->resources[i].resource_type;
+        to->resource_name = name_echo(rq->arena, in->resources[i].resource_name);
+    }
+    return request_respond(rq, &alter_configs_response_desc, &out);
+}
+
 /* ---- the table ---- */
 
 static const ForwardRow rows[] = {
@@ -260,6 +307,8 @@ static const ForwardRow rows[] = {
     {&create_partitions_request_desc, fail_grow},
     {&alter_client_quotas_request_desc, fail_quotas},
     {&alter_user_scram_credentials_request_desc, fail_users},
+    {&incremental_alter_configs_request_desc, fail_incremental},
+    {&alter_configs_request_desc, fail_configs},
     {&elect_leaders_request_desc, fail_elections},
     {&alter_partition_reassignments_request_desc, fail_reassignments},
     {&update_features_request_desc, fail_features},

@@ -10,13 +10,6 @@
 #include <unistd.h>
 
 #include "ottla/common/conf.h"
-#include "ottla/ipc/node_settings.h"
-
-void
-settings_reload(void)
-{
-    (void)node_settings_reread(NULL); /* the supervisor judged them and says what is wrong */
-}
 
 int32_t
 setting_request_max(void)

@@ -24,7 +24,4 @@ bool setting_auto_create(void);
 /* max.request.partition.size.limit: partitions in one answer of DescribeTopicPartitions */
 int32_t setting_partitions_per_page(void);
 
-/* SIGHUP: the files may say something else now. */
-void settings_reload(void);
-
 #endif

@@ -42,12 +42,21 @@ parse_defaults(void)
     defaults_parsed = true;
 }
 
-/* The value that was set, or NULL. */
+/* What files, arguments and environment set, or NULL. */
 static const ConfSetting *
-setting_of(ConfId id)
+static_of(ConfId id)
 {
     ot_assert(id >= CONF_FIRST && id <= CONF_LAST);
     return present != NULL && present->settings[id].text != NULL ? &present->settings[id] : NULL;
+}
+
+/* The value in force, or NULL when it is the default. */
+static const ConfSetting *
+setting_of(ConfId id)
+{
+    const ConfSetting *live = conf_live_find(id);
+
+    return live != NULL ? live : static_of(id);
 }
 
 const char *
@@ -95,19 +104,27 @@ conf_double(ConfId id)
 bool
 conf_is_set(ConfId id)
 {
-    return setting_of(id) != NULL;
+    return static_of(id) != NULL;
 }
 
 const char *
 conf_place(ConfId id)
 {
-    const ConfSetting *setting = setting_of(id);
+    const ConfSetting *setting = static_of(id);
 
     return setting == NULL ? NULL : setting->place;
 }
 
 const char *
 conf_extra_find(const char *name)
+{
+    const char *live = conf_live_extra(name);
+
+    return live != NULL ? live : conf_static_extra(name);
+}
+
+const char *
+conf_static_extra(const char *name)
 {
     for (int i = present == NULL ? 0 : present->extra_count; i-- > 0;) {
         if (strcmp(present->extras[i].name, name) == 0)
@@ -314,7 +331,8 @@ conf_reload(const ConfArgs *args, ConfReport *report)
         return OT_E_CONFIG;
     for (int id = CONF_FIRST; id <= CONF_LAST; id++) {
         const ConfRow *row = &conf_rows[id];
-        const char *old = conf_str((ConfId)id);
+        const ConfSetting *before = static_of((ConfId)id);
+        const char *old = before != NULL ? before->text : row->default_text;
         const char *new =
             set->settings[id].text != NULL ? set->settings[id].text : row->default_text;
         const char *shown_old = conf_is_sensitive(row) ? "[hidden]" : old == NULL ? "null" : old;
@@ -326,7 +344,7 @@ conf_reload(const ConfArgs *args, ConfReport *report)
         if (row->change == CONF_CHANGE_START) {
             strbuf_printf(&report->changes, "%s needs a restart, still %s\n", row->name, shown_old);
             /* Keep the old value under the new set's ownership. */
-            set->settings[id] = present == NULL ? (ConfSetting){0} : present->settings[id];
+            set->settings[id] = before == NULL ? (ConfSetting){0} : *before;
             conf_adopt(set, id);
         } else {
             strbuf_printf(&report->changes, "%s: %s -> %s (%s)\n", row->name, shown_old, shown_new,
@@ -344,16 +362,26 @@ conf_reset(void)
 {
     free_set(present);
     present = NULL;
+    conf_live_clear();
 }
 
 /* ---- with dynamic values ---- */
 
 ConfValue
+conf_resolve_static(ConfId id)
+{
+    const ConfSetting *setting = static_of(id);
+
+    return (ConfValue){strview_from(setting != NULL ? setting->text : conf_rows[id].default_text),
+                       setting != NULL ? CONF_SOURCE_STATIC : CONF_SOURCE_DEFAULT,
+                       conf_rows[id].name};
+}
+
+ConfValue
 conf_resolve_broker(ConfId id, const ConfLookup *lookup)
 {
     const ConfRow *row = &conf_rows[id];
-    ConfValue value = {strview_from(conf_str(id)),
-                       conf_is_set(id) ? CONF_SOURCE_STATIC : CONF_SOURCE_DEFAULT, row->name};
+    ConfValue value = conf_resolve_static(id);
 
     for (int source = CONF_SOURCE_DYNAMIC_BROKER;
          lookup != NULL && lookup->find != NULL && source <= CONF_SOURCE_DYNAMIC_CLUSTER;
@@ -378,14 +406,15 @@ conf_resolve_default(ConfId id, const ConfLookup *lookup, Arena *arena)
 
         if (value.text.ptr == NULL || value.source == CONF_SOURCE_DEFAULT)
             continue;
-        if (synonym->factor == 1)
+        if (synonym->factor == 1 && conf_check(row, value.text, NULL) == 0)
             return value;
-        /* "No limit" has one spelling in every unit. */
+        if (!conf_is_number(row))
+            break;
+        /* A broker's value knows fewer bounds; whatever is below 0 means "no limit". */
         number = conf_text_int64(&conf_rows[synonym->id], value.text);
-        if (number >= 0)
-            number *= synonym->factor;
-        else
-            number = -1;
+        number = number < 0                             ? -1
+                 : number > INT64_MAX / synonym->factor ? INT64_MAX
+                                                        : number * synonym->factor;
         value.text = strview_from(arena_printf(arena, "%" PRId64, number));
         return value;
     }

@@ -11,12 +11,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "ottla/common/assert.h"
 #include "ottla/common/limits.h"
 #include "ottla/common/log.h"
-
-#define LIST_ITEMS_MAX LIMIT_CONFIG_LIST_COUNT
 
 /* "setting = "value": what", the value escaped and never shown for passwords. */
 static int
@@ -106,42 +105,46 @@ refuse_value(const ConfRow *row, StrView value, ErrInfo *err)
     return refuse(row, value, err, what);
 }
 
-int
-conf_list_items(StrView list, StrView *ret, int max)
+bool
+conf_list_next(StrView *rest, StrView *ret)
 {
-    StrView rest = text_trim(list);
-    int count = 0;
+    const char *comma;
+    int32_t len;
 
-    if (rest.len == 0)
-        return 0;
-    for (;;) {
-        const char *comma = memchr(rest.ptr, ',', (size_t)rest.len);
-        int32_t len = comma == NULL ? rest.len : (int32_t)(comma - rest.ptr);
-
-        if (count == max)
-            return max + 1;
-        ret[count++] = text_trim((StrView){rest.ptr, len});
-        if (comma == NULL)
-            return count;
-        rest.ptr += len + 1;
-        rest.len -= len + 1;
+    if (rest->ptr == NULL)
+        return false;
+    comma = memchr(rest->ptr, ',', (size_t)rest->len);
+    len = comma == NULL ? rest->len : (int32_t)(comma - rest->ptr);
+    *ret = text_trim((StrView){rest->ptr, len});
+    if (comma == NULL) {
+        /* An empty list has no item, not an empty one; behind a comma there is always one. */
+        *rest = (StrView){NULL, 0};
+        return true;
     }
+    rest->ptr += len + 1;
+    rest->len -= len + 1;
+    return true;
+}
+
+StrView
+conf_list_begin(StrView list)
+{
+    StrView text = text_trim(list);
+
+    return text.len == 0 ? (StrView){NULL, 0} : text;
 }
 
 static int
 check_list(const ConfRow *row, StrView value, ErrInfo *err)
 {
-    StrView items[LIST_ITEMS_MAX];
-    int count = conf_list_items(value, items, LIST_ITEMS_MAX);
+    StrView rest = conf_list_begin(value), item;
 
-    if (count > LIST_ITEMS_MAX)
-        return refuse(row, value, err, "too many items");
-    if (count == 0 && row->nonempty)
+    if (rest.ptr == NULL && row->nonempty)
         return refuse(row, value, err, "must not be empty");
-    for (int i = 0; i < count; i++) {
-        if (items[i].len == 0)
+    while (conf_list_next(&rest, &item)) {
+        if (item.len == 0)
             return refuse(row, value, err, "an item is empty");
-        if (!is_allowed(row, items[i]))
+        if (!is_allowed(row, item))
             return refuse_value(row, value, err);
     }
     return 0;
@@ -188,30 +191,28 @@ conf_check(const ConfRow *row, StrView value, ErrInfo *err)
 static bool
 is_digits(StrView text)
 {
-    uint64_t ignored;
-
-    return text_to_uint64(text, &ignored);
+    for (int32_t i = 0; i < text.len; i++)
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return false;
+    return text.len > 0;
 }
 
-/* "*", or "partition:broker" items; empty items are let through, as in Kafka. */
+/* "*" alone, or "partition:broker" items; empty items are let through, as in Kafka. */
 bool
 conf_check_throttle(StrView value)
 {
-    StrView items[LIST_ITEMS_MAX];
-    int count = conf_list_items(value, items, LIST_ITEMS_MAX);
+    StrView rest = conf_list_begin(value), item;
 
-    if (count > LIST_ITEMS_MAX)
-        return false;
-    if (count > 0 && strview_equal(items[0], STRVIEW("*")))
+    if (strview_equal(text_trim(value), STRVIEW("*")))
         return true;
-    for (int i = 0; i < count; i++) {
-        const char *colon = memchr(items[i].ptr, ':', (size_t)items[i].len);
-        int32_t left = colon == NULL ? 0 : (int32_t)(colon - items[i].ptr);
+    while (conf_list_next(&rest, &item)) {
+        const char *colon = item.len == 0 ? NULL : memchr(item.ptr, ':', (size_t)item.len);
+        int32_t left = colon == NULL ? 0 : (int32_t)(colon - item.ptr);
 
-        if (items[i].len == 0)
+        if (item.len == 0)
             continue;
-        if (colon == NULL || !is_digits((StrView){items[i].ptr, left}) ||
-            !is_digits((StrView){colon + 1, items[i].len - left - 1}))
+        if (colon == NULL || !is_digits((StrView){item.ptr, left}) ||
+            !is_digits((StrView){colon + 1, item.len - left - 1}))
             return false;
     }
     return true;
@@ -268,6 +269,32 @@ conf_check_offsetreset(StrView value)
            is_duration((StrView){value.ptr + len, value.len - len});
 }
 
+bool
+conf_ipcount(StrView item, StrView *ret_host, int32_t *ret_count)
+{
+    const char *colon = item.len == 0 ? NULL : memrchr(item.ptr, ':', (size_t)item.len);
+
+    if (colon == NULL || colon == item.ptr || colon - item.ptr > LIMIT_HOST_LEN)
+        return false;
+    *ret_host = text_trim((StrView){item.ptr, (int32_t)(colon - item.ptr)});
+    return text_to_int32(
+               text_trim((StrView){colon + 1, (int32_t)(item.ptr + item.len - colon - 1)}),
+               ret_count) &&
+           *ret_count >= 0;
+}
+
+bool
+conf_check_ipcounts(StrView value)
+{
+    StrView item, host;
+    int32_t count, items = 0;
+
+    for (StrView rest = conf_list_begin(value); conf_list_next(&rest, &item);)
+        if (!conf_ipcount(item, &host, &count) || ++items > LIMIT_ADDRESS_LIMITS)
+            return false;
+    return true;
+}
+
 int64_t
 conf_text_int64(const ConfRow *row, StrView value)
 {
@@ -290,25 +317,64 @@ conf_text_double(const ConfRow *row, StrView value)
     return number;
 }
 
-/* The items of a list once each, as "a,b". */
-static StrView
-canonical_list(StrView value, Arena *arena)
+/* An item and where it stands in its list. */
+typedef struct ListItem {
+    StrView text;
+    int32_t place;
+    bool again; /* an equal one stands before it */
+} ListItem;
+
+static int
+compare_texts(const void *a, const void *b)
 {
-    StrView items[LIST_ITEMS_MAX];
-    int count = conf_list_items(value, items, LIST_ITEMS_MAX);
+    const ListItem *x = a, *y = b;
+    int32_t len = x->text.len < y->text.len ? x->text.len : y->text.len;
+    int order = len == 0 ? 0 : memcmp(x->text.ptr, y->text.ptr, (size_t)len);
+
+    if (order == 0)
+        order = (x->text.len > y->text.len) - (x->text.len < y->text.len);
+    return order != 0 ? order : (x->place > y->place) - (x->place < y->place);
+}
+
+static int
+compare_places(const void *a, const void *b)
+{
+    const ListItem *x = a, *y = b;
+
+    return (x->place > y->place) - (x->place < y->place);
+}
+
+/* The items of a list, trimmed, as "a,b"; once each where the row says so. */
+static StrView
+canonical_list(const ConfRow *row, StrView value, Arena *arena)
+{
+    ListItem *items = arena_calloc(arena, (size_t)value.len / 2 + 2, sizeof *items);
+    StrView rest = conf_list_begin(value), item;
+    int32_t count = 0;
     StrBuf out;
 
+    if (items == NULL)
+        return (StrView){NULL, 0};
+    while (conf_list_next(&rest, &item)) {
+        /* The room does for single letters with their commas; empty items say nothing. */
+        if (item.len > 0) {
+            items[count] = (ListItem){.text = item, .place = count};
+            count++;
+        }
+    }
+    if (row->nodup) {
+        qsort(items, (size_t)count, sizeof *items, compare_texts);
+        for (int32_t i = 1; i < count; i++)
+            items[i].again = strview_equal(items[i].text, items[i - 1].text);
+        qsort(items, (size_t)count, sizeof *items, compare_places);
+    }
     strbuf_init(&out, LIMIT_CONFIG_VALUE_LEN, arena);
-    for (int i = 0; i < count && i < LIST_ITEMS_MAX; i++) {
-        bool seen = items[i].len == 0;
-
-        for (int j = 0; j < i && !seen; j++)
-            seen = strview_equal(items[i], items[j]);
-        if (seen)
+    for (int32_t i = 0; i < count; i++) {
+        if (items[i].again)
             continue;
         if (out.len > 0)
             strbuf_add_char(&out, ',');
-        strbuf_add_view(&out, items[i]);
+        strbuf_add_view(&out, items[i].text);
     }
     return strbuf_failed(&out) ? (StrView){NULL, 0} : strbuf_view(&out);
 }
@@ -334,7 +400,7 @@ conf_canonical(const ConfRow *row, StrView value, Arena *arena)
         text_from_double(conf_text_double(row, text), number);
         return strview_from(arena_strdup(arena, strview_from(number)));
     case CONF_TYPE_LIST:
-        return canonical_list(text, arena);
+        return canonical_list(row, text, arena);
     case CONF_TYPE_STRING:
     case CONF_TYPE_CLASS:
     case CONF_TYPE_PASSWORD:

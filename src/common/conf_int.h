@@ -55,6 +55,15 @@ void conf_error(ConfReader *reader, const char *format, ...) __attribute__((form
 void conf_warning(ConfReader *reader, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The parsed form of a text that conf_check took; text and place are not set. */
+ConfSetting conf_parse(const ConfRow *row, StrView value);
+
+/* conf_live.c: the value that a request set for a setting of nodes, or NULL. */
+const ConfSetting *conf_live_find(ConfId id);
+
+/* Behind "listener.name.NAME." or "listener.name.NAME.MECHANISM.": the setting's own row; -1: not such a name. */
+int conf_listener_row(StrView name);
+
 /* One name and value from any source: find the row, convert units, check, store. */
 void conf_put(ConfReader *reader, StrView name, StrView value);
 

@@ -118,20 +118,30 @@ skip_word(StrView *name)
     return true;
 }
 
+int
+conf_listener_row(StrView name)
+{
+    static const char prefix[] = "listener.name.";
+    StrView rest = {name.ptr + sizeof prefix - 1, name.len - (int32_t)sizeof prefix + 1};
+
+    if (name.len < (int32_t)sizeof prefix || memcmp(name.ptr, prefix, sizeof prefix - 1) != 0 ||
+        !skip_word(&rest))
+        return -1;
+    if (!is_listener_setting(rest) && (!skip_word(&rest) || !is_listener_setting(rest)))
+        return -1;
+    return conf_find(CONF_SCOPE_BROKER, rest);
+}
+
 /* listener.name.<listener>.[<mechanism>.]<setting>: true when it is one; checked and kept. */
 static bool
 put_listener_setting(ConfReader *reader, StrView name, StrView value)
 {
-    static const char prefix[] = "listener.name.";
-    StrView rest = {name.ptr + sizeof prefix - 1, name.len - (int32_t)sizeof prefix + 1};
+    int id = conf_listener_row(name);
     ErrInfo err;
 
-    if (name.len < (int32_t)sizeof prefix || memcmp(name.ptr, prefix, sizeof prefix - 1) != 0 ||
-        !skip_word(&rest))
+    if (id < 0)
         return false;
-    if (!is_listener_setting(rest) && (!skip_word(&rest) || !is_listener_setting(rest)))
-        return false;
-    if (conf_check(&conf_rows[conf_find(CONF_SCOPE_BROKER, rest)], value, &err) < 0)
+    if (conf_check(&conf_rows[id], value, &err) < 0)
         conf_error(reader, "listener setting %s", err.text);
     else
         put_extra(reader, name, text_trim(value));
@@ -251,12 +261,24 @@ from_convenience(ConfReader *reader, const ConfRow *row, StrView value)
     return value;
 }
 
+ConfSetting
+conf_parse(const ConfRow *row, StrView value)
+{
+    ConfSetting setting = {0};
+
+    if (row->type == CONF_TYPE_DOUBLE)
+        setting.real = conf_text_double(row, value);
+    else if (conf_is_number(row))
+        setting.number = conf_text_int64(row, value);
+    return setting;
+}
+
 void
 conf_put(ConfReader *reader, StrView name, StrView value)
 {
     int id = reader->properties ? conf_find(CONF_SCOPE_BROKER, name) : conf_find_loose(name);
     const ConfRow *row;
-    ConfSetting setting = {0};
+    ConfSetting setting;
     ErrInfo err;
 
     if (id < 0) {
@@ -277,10 +299,7 @@ conf_put(ConfReader *reader, StrView name, StrView value)
             conf_error(reader, "%s", err.text);
         return;
     }
-    if (row->type == CONF_TYPE_DOUBLE)
-        setting.real = conf_text_double(row, value);
-    else if (conf_is_number(row))
-        setting.number = conf_text_int64(row, value);
+    setting = conf_parse(row, value);
     /* A prefix for log lines means its last blank. */
     setting.text =
         arena_strdup(reader->set->arena, id == CONF_LOG_LINE_PREFIX ? value : text_trim(value));

@@ -177,14 +177,55 @@ log_set_category(const char *component, LogLevel level)
     return true;
 }
 
-bool
-log_enabled(LogLevel level, const char *component)
+void
+log_reset_categories(void)
+{
+    category_count = 0;
+}
+
+/* The threshold that counts for a component. */
+static LogLevel
+threshold_of(const char *component)
 {
     for (int i = 0; i < category_count; i++) {
         if (categories[i].level != LL_COUNT && strcmp(categories[i].name, component) == 0)
-            return level >= categories[i].level;
+            return categories[i].level;
     }
-    return level >= threshold;
+    return threshold;
+}
+
+bool
+log_enabled(LogLevel level, const char *component)
+{
+    return level >= threshold_of(component);
+}
+
+/* Components of lines; the second half is of parts that say nothing yet. */
+static const char *const component_names[LOG_CATEGORY_COUNT] = {
+    "root",      "backend", "checkpointer", "controller", "datadir", "exporter", "listen",
+    "raft",      "replica", "retention",    "settings",   "startup", "storage",  "supervisor",
+    "acl.audit", "auth",    "cleaner",      "group",      "quota",   "request",  "txn"};
+
+const char *
+log_category_name(int category)
+{
+    ot_assert(category >= 0 && category < LOG_CATEGORY_COUNT);
+    return component_names[category];
+}
+
+int
+log_category_find(StrView name)
+{
+    for (int i = 0; i < LOG_CATEGORY_COUNT; i++)
+        if (strview_equal(name, strview_from(component_names[i])))
+            return i;
+    return -1;
+}
+
+LogLevel
+log_category_level(int category)
+{
+    return category == 0 ? threshold : threshold_of(log_category_name(category));
 }
 
 /* One escape of the line prefix as text, into buffer when it has to be made. */

@@ -11,17 +11,13 @@
 #include "ottla/common/compress.h"
 #include "ottla/common/log.h"
 
-#define TCONF_COUNT (TCONF_LAST - TCONF_FIRST + 1)
-
 /* Texts of all topic settings in force; null where there is none. */
-typedef struct Texts {
-    StrView of[TCONF_COUNT];
-} Texts;
+typedef TopicDefaults Texts;
 
 static StrView
 text_of(const Texts *texts, ConfId id)
 {
-    return texts->of[id - TCONF_FIRST];
+    return texts->texts[id - TCONF_FIRST];
 }
 
 static int64_t
@@ -48,53 +44,41 @@ check_one(const ConfPair *pair, int *ret_id, ErrInfo *err)
     return conf_check(&conf_rows[id], pair->value, err);
 }
 
-/* Fills in what no override gave. */
-static void
-add_defaults(Texts *texts, const ConfLookup *lookup, Arena *arena)
+void
+topic_defaults_init(TopicDefaults *ret, const ConfLookup *lookup, Arena *arena)
 {
     for (int id = TCONF_FIRST; id <= TCONF_LAST; id++) {
-        StrView *text = &texts->of[id - TCONF_FIRST];
-        ConfValue value;
+        ConfValue value = conf_resolve_default((ConfId)id, lookup, arena);
 
-        if (text->ptr != NULL)
-            continue;
-        value = conf_resolve_default((ConfId)id, lookup, arena);
         /* A broker's value may lie outside the topic's bounds: log.retention.hours knows none. */
         if (value.text.ptr == NULL || conf_check(&conf_rows[id], value.text, NULL) < 0)
             value.text = strview_from(conf_rows[id].default_text);
-        *text = value.text;
+        ret->texts[id - TCONF_FIRST] = value.text;
     }
 }
 
 int
-topic_settings_check(const ConfPair *overrides, int count, const ConfLookup *lookup, ErrInfo *err)
+topic_settings_check(const ConfPair *overrides, int count, const TopicDefaults *defaults,
+                     ErrInfo *err)
 {
-    Arena *arena = arena_new(1024, 65536);
-    Texts texts = {0};
-    int rc = 0;
+    Texts texts = *defaults;
 
-    if (arena == NULL)
-        return err_set(err, OT_E_NO_MEMORY, "no memory for the settings");
-    for (int i = 0; i < count && rc == 0; i++) {
+    for (int i = 0; i < count; i++) {
         int id = -1;
+        int rc = check_one(&overrides[i], &id, err);
 
-        rc = check_one(&overrides[i], &id, err);
-        if (rc == 0)
-            texts.of[id - TCONF_FIRST] = overrides[i].value;
+        if (rc != 0)
+            return rc;
+        texts.texts[id - TCONF_FIRST] = overrides[i].value;
     }
-    if (rc == 0) {
-        add_defaults(&texts, lookup, arena);
-        if (int_of(&texts, TCONF_MIN_COMPACTION_LAG_MS) >
-            int_of(&texts, TCONF_MAX_COMPACTION_LAG_MS))
-            rc = err_set(err, OT_E_INVALID_CONFIG,
-                         "min.compaction.lag.ms is above max.compaction.lag.ms");
-        else if (int_of(&texts, TCONF_REMOTE_STORAGE_ENABLE) != 0 &&
-                 !conf_bool(CONF_REMOTE_LOG_STORAGE_SYSTEM_ENABLE))
-            rc = err_set(err, OT_E_INVALID_CONFIG,
-                         "remote.storage.enable needs remote.log.storage.system.enable");
-    }
-    arena_free(arena);
-    return rc;
+    if (int_of(&texts, TCONF_MIN_COMPACTION_LAG_MS) > int_of(&texts, TCONF_MAX_COMPACTION_LAG_MS))
+        return err_set(err, OT_E_INVALID_CONFIG,
+                       "min.compaction.lag.ms is above max.compaction.lag.ms");
+    if (int_of(&texts, TCONF_REMOTE_STORAGE_ENABLE) != 0 &&
+        !conf_bool(CONF_REMOTE_LOG_STORAGE_SYSTEM_ENABLE))
+        return err_set(err, OT_E_INVALID_CONFIG,
+                       "remote.storage.enable needs remote.log.storage.system.enable");
+    return 0;
 }
 
 static int8_t
@@ -122,8 +106,7 @@ durability_of(StrView text)
 static void
 fill(const Texts *texts, TopicSettings *ret)
 {
-    StrView policies[4];
-    int count = conf_list_items(text_of(texts, TCONF_CLEANUP_POLICY), policies, 4);
+    StrView rest = conf_list_begin(text_of(texts, TCONF_CLEANUP_POLICY)), policy;
 
     *ret = (TopicSettings){
         .segment_ms = int_of(texts, TCONF_SEGMENT_MS),
@@ -160,18 +143,17 @@ fill(const Texts *texts, TopicSettings *ret)
     };
     if (text_of(texts, TCONF_INTERNAL_SEGMENT_BYTES).ptr != NULL)
         ret->segment_bytes = (int32_t)int_of(texts, TCONF_INTERNAL_SEGMENT_BYTES);
-    for (int i = 0; i < count && i < 4; i++) {
-        ret->cleanup_delete |= strview_equal(policies[i], STRVIEW("delete"));
-        ret->cleanup_compact |= strview_equal(policies[i], STRVIEW("compact"));
+    while (conf_list_next(&rest, &policy)) {
+        ret->cleanup_delete |= strview_equal(policy, STRVIEW("delete"));
+        ret->cleanup_compact |= strview_equal(policy, STRVIEW("compact"));
     }
 }
 
 int
-topic_settings_resolve(const ConfPair *overrides, int count, const ConfLookup *lookup,
+topic_settings_resolve(const ConfPair *overrides, int count, const TopicDefaults *defaults,
                        TopicSettings *ret)
 {
-    Arena *arena = arena_new(1024, 65536);
-    Texts texts = {0};
+    Texts texts = *defaults;
     int bad = 0;
 
     for (int i = 0; i < count; i++) {
@@ -180,13 +162,10 @@ topic_settings_resolve(const ConfPair *overrides, int count, const ConfLookup *l
         if (overrides[i].value.ptr == NULL)
             continue;
         if (check_one(&overrides[i], &id, NULL) == 0)
-            texts.of[id - TCONF_FIRST] = overrides[i].value;
+            texts.texts[id - TCONF_FIRST] = overrides[i].value;
         else
             bad++;
     }
-    ot_assert(arena != NULL); /* a controller without 1 KiB of memory cannot go on */
-    add_defaults(&texts, lookup, arena);
     fill(&texts, ret);
-    arena_free(arena);
     return bad;
 }

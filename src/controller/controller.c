@@ -19,6 +19,7 @@
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/conf.h"
+#include "ottla/controller/live_conf.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/storage/reserve.h"
 
@@ -119,6 +120,15 @@ build_batches(Controller *c, Turn *turn, BytesView *batches, ErrInfo *err)
     return rc;
 }
 
+static bool
+changes_node_settings(const ChangeList *changes)
+{
+    for (int32_t i = 0; i < changes->count; i++)
+        if (changes->items[i].kind == CHANGE_NODE_SETTINGS)
+            return true;
+    return false;
+}
+
 /* The append is on disk: the image may say so [C1]. */
 static int
 publish(Controller *c, const Turn *turn, ErrInfo *err)
@@ -144,7 +154,22 @@ publish(Controller *c, const Turn *turn, ErrInfo *err)
     }
     if (shared_page != NULL)
         atomic_i64_store(&shared_page->metadata_offset, c->log.end_offset);
+    if (changes_node_settings(&turn->changes))
+        live_conf_announce(&c->image.before);
     return 0;
+}
+
+/* Levels of log lines: words of the shared page that all processes look at. */
+static void
+apply_levels(const Controller *c, const LevelChanges *levels)
+{
+    if (!levels->any || shared_page == NULL)
+        return;
+    for (int i = 0; i < LOG_CATEGORY_COUNT; i++)
+        if (levels->changed[i])
+            atomic_u32_store(&shared_page->log_levels[i],
+                             levels->to[i] == LL_COUNT ? 0 : levels->to[i] + 1U);
+    live_conf_announce(&c->image.before);
 }
 
 int
@@ -153,8 +178,10 @@ turn_commit(Controller *c, Turn *turn, ErrInfo *err)
     BytesView *batches = arena_calloc(turn->arena, (size_t)turn->batch_count + 1, sizeof *batches);
     int rc;
 
-    if (turn->batch_count == 0)
+    if (turn->batch_count == 0) {
+        apply_levels(c, &turn->levels);
         return 0;
+    }
     if (batches == NULL)
         rc = err_set(err, OT_E_NO_MEMORY, "no memory for a turn of the controller");
     else
@@ -166,7 +193,9 @@ turn_commit(Controller *c, Turn *turn, ErrInfo *err)
         return rc;
     }
     c->saw_data = true;
-    return publish(c, turn, err);
+    rc = publish(c, turn, err);
+    apply_levels(c, &turn->levels);
+    return rc;
 }
 
 /* ---- requests ---- */
@@ -193,7 +222,7 @@ encode_body(TurnItem *item, const MessageDesc *desc, const void *msg, Arena *are
 }
 
 static void
-fill_context(Controller *c, const Turn *turn, const ConfLookup *lookup, DecideContext *ret)
+fill_context(Controller *c, Turn *turn, const ConfLookup *lookup, DecideContext *ret)
 {
     *ret = (DecideContext){.image = &c->image.now,
                            .arena = turn->arena,
@@ -213,7 +242,9 @@ fill_context(Controller *c, const Turn *turn, const ConfLookup *lookup, DecideCo
                                       .endpoint_count = c->voters.endpoint_count},
                            .partitions_left = pslot_table_size() - c->hosting.slots_used,
                            .pick_directory = hosting_pick_directory,
-                           .pick_arg = &c->hosting};
+                           .pick_arg = &c->hosting,
+                           .has_log_dir = hosting_has_log_dir,
+                           .levels = &turn->levels};
 }
 
 /* The tokens that the asker may take for new and deleted partitions; false: it is not limited. */
@@ -251,8 +282,8 @@ static int
 decide(Controller *c, Turn *turn, TurnItem *item, ErrInfo *err)
 {
     const DecideRow *row = decide_row(item->request.api_key, item->request.api_version);
-    BrokerValues values;
-    ConfLookup lookup = broker_values_lookup(&values, &c->image.now, c->settings.node_id);
+    NodeValues values;
+    ConfLookup lookup = node_values_lookup(&values, &c->image.now, c->settings.node_id);
     DecideContext context;
     MutationMeter meter;
     RecordList records;

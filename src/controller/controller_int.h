@@ -7,6 +7,7 @@
 #define OTTLA_CONTROLLER_CONTROLLER_INT_H
 
 #include "controller/controller.h"
+#include "controller/decide.h"
 
 /* Records of one turn, cut into batches. */
 typedef struct Turn {
@@ -16,6 +17,7 @@ typedef struct Turn {
     int32_t *batch_ends; /* indexes into records */
     int32_t batch_count, batch_room;
     bool sealed; /* the last batch takes no more */
+    LevelChanges levels;
     int64_t now_ms;
 } Turn;
 

@@ -20,10 +20,10 @@
 #include "ottla/common/clock.h"
 #include "ottla/common/conf.h"
 #include "ottla/common/log.h"
+#include "ottla/controller/live_conf.h"
 #include "ottla/ipc/mailbox.h"
 #include "ottla/ipc/mainloop.h"
 #include "ottla/ipc/node.h"
-#include "ottla/ipc/node_settings.h"
 #include "ottla/ipc/proc_kind.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/title.h"
@@ -183,6 +183,19 @@ housekeep(Controller *c)
     return rc == 0;
 }
 
+/* Said once while the node runs: who asks for compaction gets everything kept. */
+static void
+report_compaction(const Controller *c)
+{
+    static bool said;
+
+    if (said || !c->hosting.compaction_wanted)
+        return;
+    said = true;
+    log_msg(LL_WARNING, "controller",
+            "cleanup.policy=compact is kept, but nothing is compacted yet: such topics only grow");
+}
+
 static void
 show_title(const Controller *c)
 {
@@ -209,6 +222,7 @@ become_active(Controller *c)
         log_msg(LL_FATAL, "controller", "cannot start: %s", err.text);
         exit(exit_code(rc));
     }
+    live_conf_announce(&c->image.before);
     tell_space(c);
     mbox_worker_open(MBOX_CONTROLLER);
     atomic_i32_store(&shared_page->controller_epoch, c->quorum.epoch);
@@ -248,6 +262,7 @@ controller_main(int instance, const void *start)
         bool more = serve(c, rescan);
         int64_t now_us = clock_mono_us();
 
+        report_compaction(c);
         if ((snapshots && c->log.bytes_since_snapshot >= c->settings.snapshot_bytes) ||
             now_us >= next_us) {
             snapshots = housekeep(c);
@@ -260,8 +275,8 @@ controller_main(int instance, const void *start)
         show_title(c);
         wake_us = more ? 0 : sleep_until(c, next_us, look_us);
         rescan = (mainloop_wait(wake_us, WAIT_EV_CONTROLLER_MAIN) & WOKE_RESCAN) != 0;
-        if (interrupt_take(INTERRUPT_RELOAD))
-            (void)node_settings_reread(NULL); /* the supervisor has judged and told */
+        if (live_conf_refresh())
+            hosting_refresh_settings(&c->hosting, &c->image.before);
         if (interrupt_pending(INTERRUPT_TERMINATE) || interrupt_pending(INTERRUPT_ORPHANED))
             break;
     }

@@ -14,14 +14,17 @@
 #include "controller/mutation_quota.h"
 #include "controller/records.h"
 #include "ottla/common/conf.h"
+#include "ottla/common/log.h"
 #include "ottla/common/random.h"
 #include "ottla/protocol/msg_allocate_producer_ids.h"
 #include "ottla/protocol/msg_alter_client_quotas.h"
+#include "ottla/protocol/msg_alter_configs.h"
 #include "ottla/protocol/msg_alter_partition_reassignments.h"
 #include "ottla/protocol/msg_alter_user_scram_credentials.h"
 #include "ottla/protocol/msg_create_partitions.h"
 #include "ottla/protocol/msg_create_topics.h"
 #include "ottla/protocol/msg_delete_topics.h"
+#include "ottla/protocol/msg_incremental_alter_configs.h"
 #include "ottla/protocol/msg_describe_quorum.h"
 #include "ottla/protocol/msg_elect_leaders.h"
 #include "ottla/protocol/msg_unregister_broker.h"
@@ -30,12 +33,17 @@
 /* Records that one request may make (Kafka's bound on a user's operation). */
 #define DECIDE_RECORDS_MAX      10000
 #define DECIDE_TOO_MANY_RECORDS "one request may make at most 10000 records"
-
-#define DECIDE_NO_TOKENS "the client makes or deletes too many partitions: controller_mutation_rate"
+#define DECIDE_NO_TOKENS        "the client makes or deletes too many partitions: controller_mutation_rate"
 
 /* Producer ids given out at once. */
 #define PRODUCER_ID_BLOCK 1000
 
+/* Levels of log lines that requests want; they are no records. */
+typedef struct LevelChanges {
+    bool any;
+    bool changed[LOG_CATEGORY_COUNT];
+    uint8_t to[LOG_CATEGORY_COUNT]; /* LogLevel; LL_COUNT: as without a request */
+} LevelChanges;
 /* The metadata log as its leader knows it. */
 typedef struct QuorumFacts {
     Uuid directory_id; /* of this node's metadata directory */
@@ -65,6 +73,8 @@ typedef struct DecideContext {
     /* Chooses the directory of a new replica on this node; zero: leave it to the broker. */
     Uuid (*pick_directory)(void *arg);
     void *pick_arg;
+    bool (*has_log_dir)(StrView path); /* is it one of this node? NULL: not asked */
+    LevelChanges *levels; /* filled; put into force when the turn's records are on disk */
 } DecideContext;
 
 /* What becomes of an item of a request. */
@@ -89,6 +99,14 @@ int decide_alter_client_quotas(const DecideContext *c, const AlterClientQuotasRe
                                RecordList *records, AlterClientQuotasResponse *ret);
 int decide_alter_scram(const DecideContext *c, const AlterUserScramCredentialsRequest *in,
                        RecordList *records, AlterUserScramCredentialsResponse *ret);
+int decide_incremental_alter_configs(const DecideContext *c,
+                                     const IncrementalAlterConfigsRequest *in, RecordList *records,
+                                     IncrementalAlterConfigsResponse *ret);
+int decide_alter_configs(const DecideContext *c, const AlterConfigsRequest *in, RecordList *records,
+                         AlterConfigsResponse *ret);
+
+/* Why a name cannot be a topic's; NULL: it can. */
+const char *topic_name_fault(StrView name);
 int decide_update_features(const DecideContext *c, const UpdateFeaturesRequest *in,
                            RecordList *records, UpdateFeaturesResponse *ret);
 int decide_unregister_broker(const DecideContext *c, const UnregisterBrokerRequest *in,

@@ -22,6 +22,8 @@ RUN_OF(create_partitions)
 RUN_OF(producer_ids)
 RUN_OF(alter_client_quotas)
 RUN_OF(alter_scram)
+RUN_OF(incremental_alter_configs)
+RUN_OF(alter_configs)
 RUN_OF(update_features)
 RUN_OF(unregister_broker)
 RUN_OF(elect_leaders)
@@ -37,6 +39,9 @@ static const DecideRow rows[] = {
      alter_client_quotas_run},
     {&alter_user_scram_credentials_request_desc, &alter_user_scram_credentials_response_desc,
      alter_scram_run},
+    {&incremental_alter_configs_request_desc, &incremental_alter_configs_response_desc,
+     incremental_alter_configs_run},
+    {&alter_configs_request_desc, &alter_configs_response_desc, alter_configs_run},
     {&update_features_request_desc, &update_features_response_desc, update_features_run},
     {&unregister_broker_request_desc, &unregister_broker_response_desc, unregister_broker_run},
     {&elect_leaders_request_desc, &elect_leaders_response_desc, elect_leaders_run},

@@ -15,6 +15,8 @@ typedef union DecideRequest {
     CreatePartitionsRequest create_partitions;
     AllocateProducerIdsRequest producer_ids;
     AlterClientQuotasRequest alter_client_quotas;
+    IncrementalAlterConfigsRequest incremental_alter_configs;
+    AlterConfigsRequest alter_configs;
     AlterUserScramCredentialsRequest alter_scram;
     UpdateFeaturesRequest update_features;
     UnregisterBrokerRequest unregister_broker;
@@ -29,6 +31,8 @@ typedef union DecideResponse {
     CreatePartitionsResponse create_partitions;
     AllocateProducerIdsResponse producer_ids;
     AlterClientQuotasResponse alter_client_quotas;
+    IncrementalAlterConfigsResponse incremental_alter_configs;
+    AlterConfigsResponse alter_configs;
     AlterUserScramCredentialsResponse alter_scram;
     UpdateFeaturesResponse update_features;
     UnregisterBrokerResponse unregister_broker;

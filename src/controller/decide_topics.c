@@ -15,8 +15,7 @@
 
 /* ---- names ---- */
 
-/* Why a name cannot be a topic's; NULL: it can. */
-static const char *
+const char *
 topic_name_fault(StrView name)
 {
     if (name.len == 0)
@@ -44,7 +43,9 @@ typedef struct Creation {
     CreateTopicsResponse *out;
     Placer *placer;      /* made when first needed */
     ConfValue *defaults; /* of all topic settings, made when first needed */
-    int64_t partitions;  /* that the topics so far make */
+    TopicDefaults base;  /* their texts, for checks */
+    bool has_base;
+    int64_t partitions; /* that the topics so far make */
     bool no_memory;
 } Creation;
 
@@ -105,7 +106,11 @@ check_configs(Creation *cr, const ConfPair *pairs, int count, CreateTopicsRespon
             fail(t, KERR_INVALID_CONFIG, say(cr, "a setting has no value", pairs[i].name));
             return false;
         }
-    if (topic_settings_check(pairs, count, cr->c->dynamic, &err) == 0)
+    if (!cr->has_base) {
+        topic_defaults_init(&cr->base, cr->c->dynamic, cr->c->arena);
+        cr->has_base = true;
+    }
+    if (topic_settings_check(pairs, count, &cr->base, &err) == 0)
         return true;
     text = arena_printf(cr->c->arena, "%s", err.text);
     if (text == NULL)

@@ -16,6 +16,7 @@
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/topic_settings.h"
+#include "ottla/controller/live_conf.h"
 #include "ottla/ipc/latch.h"
 #include "ottla/ipc/plock.h"
 #include "ottla/storage/checkpoint_files.h"
@@ -33,49 +34,85 @@ void
 hosting_fini(Hosting *h)
 {
     free(h->fresh_slots);
-    free(h->fresh_settings);
+    free(h->fresh_settings.items);
+    free(h->stale_settings.items);
     *h = (Hosting){0};
 }
 
 /* ---- settings of a topic ---- */
 
-static StrView
-find_broker_value(void *arg, ConfSource source, const char *name)
+/* What all topics start from; texts lie in the image and the arena. */
+static Arena *
+open_defaults(const Hosting *h, const Image *image, TopicDefaults *ret)
 {
-    const BrokerValues *values = arg;
-    StrView value;
-    StrView resource =
-        source == CONF_SOURCE_DYNAMIC_BROKER ? strview_from(values->node_id) : STRVIEW("");
+    Arena *arena = arena_new(1024, 65536);
+    NodeValues values;
+    ConfLookup lookup = node_values_lookup(&values, image, h->node_id);
 
-    if (!image_config(values->image, IMAGE_CONFIG_BROKER, resource, strview_from(name), &value))
-        return (StrView){NULL, 0};
-    return value;
+    ot_assert(arena != NULL); /* a controller without 1 KiB of memory cannot go on */
+    topic_defaults_init(ret, &lookup, arena);
+    return arena;
 }
 
-ConfLookup
-broker_values_lookup(BrokerValues *values, const Image *image, int32_t node_id)
-{
-    values->image = image;
-    snprintf(values->node_id, sizeof values->node_id, "%d", (int)node_id);
-    return (ConfLookup){find_broker_value, values};
-}
-
-static uint64_t
-make_settings(const Hosting *h, const Image *image, StrView topic)
+static void
+compute_settings(Hosting *h, const Image *image, StrView topic, const TopicDefaults *defaults,
+                 TopicSettings *ret)
 {
     ConfPair overrides[OVERRIDES_MAX];
     StrView key = {NULL, 0}, value;
-    BrokerValues values;
-    ConfLookup lookup = broker_values_lookup(&values, image, h->node_id);
-    TopicSettings settings;
     int count = 0;
 
-    while (count < OVERRIDES_MAX &&
+    while (topic.ptr != NULL && count < OVERRIDES_MAX &&
            image_config_after(image, IMAGE_CONFIG_TOPIC, topic, key, &key, &value))
         overrides[count++] = (ConfPair){key, value};
     /* Values that this version does not take count as not set. */
-    (void)topic_settings_resolve(overrides, count, &lookup, &settings);
+    (void)topic_settings_resolve(overrides, count, defaults, ret);
+    h->compaction_wanted |= ret->cleanup_compact;
+}
+
+static uint64_t
+make_settings(Hosting *h, const Image *image, StrView topic)
+{
+    TopicDefaults defaults;
+    TopicSettings settings;
+    Arena *arena = open_defaults(h, image, &defaults);
+
+    compute_settings(h, image, topic, &defaults, &settings);
+    arena_free(arena);
     return topic_settings_new(&settings);
+}
+
+/* The record that all topics share which have no settings of their own. */
+static uint64_t
+default_settings(Hosting *h, const Image *image)
+{
+    if (h->default_settings == 0)
+        h->default_settings = make_settings(h, image, (StrView){NULL, 0});
+    return h->default_settings;
+}
+
+static bool
+has_own_settings(const Image *image, StrView topic)
+{
+    StrView key, value;
+
+    return image_config_after(image, IMAGE_CONFIG_TOPIC, topic, (StrView){NULL, 0}, &key, &value);
+}
+
+static bool
+note_handle(HandleList *list, uint64_t handle)
+{
+    if (list->count == list->room) {
+        int32_t room = list->room == 0 ? 64 : list->room * 2;
+        uint64_t *wider = realloc(list->items, (size_t)room * sizeof *wider);
+
+        if (wider == NULL)
+            return false;
+        list->items = wider;
+        list->room = room;
+    }
+    list->items[list->count++] = handle;
+    return true;
 }
 
 /* ---- slots ---- */
@@ -117,6 +154,15 @@ hosting_pick_directory(void *hosting)
     return logdir_uuid(emptiest(hosting));
 }
 
+bool
+hosting_has_log_dir(StrView path)
+{
+    for (int i = 0; i < logdir_count(); i++)
+        if (strview_equal(path, strview_from(logdir_path(i))))
+            return true;
+    return false;
+}
+
 static void
 set_leadership(const Hosting *h, PartitionSlot *slot, const ImagePartition *p)
 {
@@ -141,22 +187,6 @@ note_fresh_slot(Hosting *h, PartitionRef ref)
         h->fresh_slot_room = room;
     }
     h->fresh_slots[h->fresh_slot_count++] = ref;
-    return true;
-}
-
-static bool
-note_fresh_settings(Hosting *h, uint64_t handle)
-{
-    if (h->fresh_settings_count == h->fresh_settings_room) {
-        int32_t room = h->fresh_settings_room == 0 ? 64 : h->fresh_settings_room * 2;
-        uint64_t *wider = realloc(h->fresh_settings, (size_t)room * sizeof *wider);
-
-        if (wider == NULL)
-            return false;
-        h->fresh_settings = wider;
-        h->fresh_settings_room = room;
-    }
-    h->fresh_settings[h->fresh_settings_count++] = handle;
     return true;
 }
 
@@ -210,7 +240,9 @@ host_topic(Hosting *h, ImageTopic *topic, const Image *image, const LogDirCheckp
         if (!hosts(h, &object->p, &replica))
             continue;
         if (topic->settings == 0)
-            topic->settings = make_settings(h, image, image_topic_name(topic));
+            topic->settings = has_own_settings(image, image_topic_name(topic))
+                                  ? make_settings(h, image, image_topic_name(topic))
+                                  : default_settings(h, image);
         if (topic->settings == 0)
             return err_set(err, OT_E_LIMIT, "no room for the settings of another topic");
         rc = give_slot(h, topic, object, replica, checkpoints, err);
@@ -256,22 +288,36 @@ object_of(const ImageTopic *topic, int32_t partition)
     return node == NULL ? NULL : node->value;
 }
 
-/* The topic's settings record, a new one when it has none. */
+/* The topic's settings record: one of its own exactly while it has settings of its own. */
 static int
 settle_settings(Hosting *h, ImageWriter *w, const ImageTopic *topic, ErrInfo *err)
 {
+    bool own = has_own_settings(&w->now, image_topic_name(topic));
+    bool has_own = topic->settings != 0 && topic->settings != h->default_settings;
     uint64_t handle;
 
-    if (topic->settings != 0)
+    if (topic->settings != 0 && own == has_own)
         return 0;
-    handle = make_settings(h, &w->now, image_topic_name(topic));
+    handle =
+        own ? make_settings(h, &w->now, image_topic_name(topic)) : default_settings(h, &w->now);
     if (handle == 0)
         return err_set(err, OT_E_LIMIT, "no room for the settings of another topic");
-    if (!note_fresh_settings(h, handle)) {
+    if (own && !note_handle(&h->fresh_settings, handle)) {
         topic_settings_free(handle);
         return err_set(err, OT_E_NO_MEMORY, "no memory to note settings");
     }
+    if (has_own && !note_handle(&h->stale_settings, topic->settings))
+        return err_set(err, OT_E_NO_MEMORY, "no memory to note settings");
     return build_topic_settings(w, topic->id, handle);
+}
+
+/* Partitions of a topic that none is hosted of need no record. */
+static int
+prepare_settings(Hosting *h, ImageWriter *w, const Change *change, ErrInfo *err)
+{
+    const ImageTopic *topic = topic_of(&w->now, change->topic_id);
+
+    return topic == NULL || topic->settings == 0 ? 0 : settle_settings(h, w, topic, err);
 }
 
 static int
@@ -303,9 +349,14 @@ hosting_prepare(Hosting *h, ImageWriter *w, const ChangeList *changes, ErrInfo *
 {
     int rc = 0;
 
-    for (int32_t i = 0; rc == 0 && i < changes->count; i++)
-        if (changes->items[i].kind == CHANGE_PARTITION)
-            rc = prepare_partition(h, w, &changes->items[i], err);
+    for (int32_t i = 0; rc == 0 && i < changes->count; i++) {
+        const Change *change = &changes->items[i];
+
+        if (change->kind == CHANGE_PARTITION)
+            rc = prepare_partition(h, w, change, err);
+        else if (change->kind == CHANGE_TOPIC_SETTINGS)
+            rc = prepare_settings(h, w, change, err);
+    }
     return rc;
 }
 
@@ -327,9 +378,9 @@ hosting_undo(Hosting *h)
             pslot_retire(slot);
         }
     }
-    for (int32_t i = 0; i < h->fresh_settings_count; i++)
-        topic_settings_free(h->fresh_settings[i]);
-    h->fresh_slot_count = h->fresh_settings_count = 0;
+    for (int32_t i = 0; i < h->fresh_settings.count; i++)
+        topic_settings_free(h->fresh_settings.items[i]);
+    h->fresh_slot_count = h->fresh_settings.count = h->stale_settings.count = 0;
 }
 
 /* Waiters of a partition look again. Without the lock in time they find out at their deadline. */
@@ -367,8 +418,92 @@ commit_gone(Hosting *h, const Change *change)
         pslot_retire(slot);
         wake_waiters(slot);
     }
-    if (change->settings != 0)
+    if (change->settings != 0 && change->settings != h->default_settings)
         topic_settings_free(change->settings);
+}
+
+/* ---- settings in force ---- */
+
+/* The topic's values as they are now into its record, its record into its slots. */
+static void
+commit_settings(Hosting *h, const Image *image, const ImageTopic *topic,
+                const TopicDefaults *defaults)
+{
+    TopicSettings settings;
+    ImagePartition p;
+
+    if (topic->settings == 0)
+        return;
+    if (topic->settings != h->default_settings) {
+        compute_settings(h, image, image_topic_name(topic), defaults, &settings);
+        topic_settings_set(topic->settings, &settings);
+    }
+    for (int32_t i = 0; i < topic->partition_count; i++) {
+        PartitionSlot *slot = image_topic_partition(topic, i, &p) ? pslot_find(p.ref) : NULL;
+
+        if (slot != NULL)
+            pslot_set_settings(slot, topic->settings);
+    }
+}
+
+/* The topic behind the one named after in the order of the settings; NULL: none has settings left. */
+static const ImageTopic *
+next_with_settings(const Image *image, StrView *after)
+{
+    while (image_config_next_resource(image, IMAGE_CONFIG_TOPIC, *after, after)) {
+        const ImageTopic *topic = image_topic_by_name(image, *after);
+
+        if (topic != NULL)
+            return topic;
+    }
+    return NULL;
+}
+
+void
+hosting_refresh_settings(Hosting *h, const Image *image)
+{
+    StrView name = {NULL, 0};
+    const ImageTopic *topic;
+    TopicDefaults defaults;
+    TopicSettings settings;
+    Arena *arena = open_defaults(h, image, &defaults);
+
+    if (h->default_settings != 0) {
+        compute_settings(h, image, (StrView){NULL, 0}, &defaults, &settings);
+        topic_settings_set(h->default_settings, &settings);
+    }
+    while ((topic = next_with_settings(image, &name)) != NULL)
+        commit_settings(h, image, topic, &defaults);
+    arena_free(arena);
+}
+
+static void
+commit_changed_settings(Hosting *h, const Image *image, const ChangeList *changes)
+{
+    const ImageTopic *topic, *last = NULL;
+    TopicDefaults defaults;
+    Arena *arena = NULL;
+    bool all = false;
+
+    for (int32_t i = 0; i < changes->count; i++) {
+        const Change *change = &changes->items[i];
+
+        all |= change->kind == CHANGE_NODE_SETTINGS;
+        if (change->kind != CHANGE_TOPIC_SETTINGS)
+            continue;
+        topic = image_topic_by_id(image, change->topic_id);
+        if (topic == NULL || topic == last)
+            continue;
+        if (arena == NULL)
+            arena = open_defaults(h, image, &defaults);
+        commit_settings(h, image, topic, &defaults);
+        last = topic;
+    }
+    arena_free(arena);
+    if (all)
+        hosting_refresh_settings(h, image);
+    for (int32_t i = 0; i < h->stale_settings.count; i++)
+        topic_settings_free(h->stale_settings.items[i]);
 }
 
 void
@@ -390,7 +525,11 @@ hosting_commit(Hosting *h, const Image *image, const ChangeList *changes)
             if (slot != NULL)
                 set_leadership(h, slot, &p);
             break;
+        case CHANGE_TOPIC_SETTINGS:
+        case CHANGE_NODE_SETTINGS:
+            break;
         }
     }
-    h->fresh_slot_count = h->fresh_settings_count = 0;
+    commit_changed_settings(h, image, changes);
+    h->fresh_slot_count = h->fresh_settings.count = h->stale_settings.count = 0;
 }

@@ -14,6 +14,12 @@
 #include "ottla/common/conf.h"
 #include "ottla/storage/logdirs.h"
 
+/* Handles of settings records. */
+typedef struct HandleList {
+    uint64_t *items;
+    int32_t count, room;
+} HandleList;
+
 typedef struct Hosting {
     int32_t node_id;
     int64_t slots_used;
@@ -22,20 +28,16 @@ typedef struct Hosting {
     /* Given in this turn: taken back by hosting_undo. */
     PartitionRef *fresh_slots;
     int32_t fresh_slot_count, fresh_slot_room;
-    uint64_t *fresh_settings;
-    int32_t fresh_settings_count, fresh_settings_room;
+    HandleList fresh_settings;
+
+    HandleList stale_settings; /* given up by this turn: freed by hosting_commit */
+
+    uint64_t default_settings; /* of all topics without settings of their own; 0: none yet */
+    bool compaction_wanted;    /* some topic asks for it */
 } Hosting;
 
 void hosting_init(Hosting *h, int32_t node_id);
 void hosting_fini(Hosting *h);
-
-/* Finds dynamic values of brokers' settings in an image; arg of the lookup. */
-typedef struct BrokerValues {
-    const Image *image;
-    char node_id[16];
-} BrokerValues;
-
-ConfLookup broker_values_lookup(BrokerValues *values, const Image *image, int32_t node_id);
 
 /*
  * After replay, before anything was published: slots for all partitions of this node, with what the
@@ -49,13 +51,23 @@ int hosting_start(Hosting *h, ImageWriter *w, ErrInfo *err);
  */
 int hosting_prepare(Hosting *h, ImageWriter *w, const ChangeList *changes, ErrInfo *err);
 
-/* The changes are in the log: leadership, settings and retirements go to the slots. */
+/*
+ * The changes are in the log: leadership, settings and retirements go to the slots. A changed setting of
+ * nodes goes to all topics: the record that topics without settings of their own share, and
+ * those of the others.
+ */
 void hosting_commit(Hosting *h, const Image *image, const ChangeList *changes);
+
+/* The files of settings were read again: as if all settings of nodes had changed. */
+void hosting_refresh_settings(Hosting *h, const Image *image);
 
 /* The changes are not in the log: the turn's slots and settings go back. */
 void hosting_undo(Hosting *h);
 
 /* The log directory with the fewest partitions (Kafka's choice for new replicas). */
 Uuid hosting_pick_directory(void *hosting);
+
+/* Is the path one of this node's log directories? */
+bool hosting_has_log_dir(StrView path);
 
 #endif

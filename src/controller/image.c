@@ -325,6 +325,37 @@ image_config_after(const Image *image, int8_t type, StrView resource, StrView af
     return true;
 }
 
+/* Makes the bytes, a big-endian number, one larger. False: it has no more room. */
+static bool
+next_number(uint8_t *bytes, int32_t len)
+{
+    for (int32_t i = len; i-- > 0;)
+        if (++bytes[i] != 0)
+            return true;
+    return false;
+}
+
+bool
+image_config_next_resource(const Image *image, int8_t type, StrView after, StrView *ret)
+{
+    uint8_t bytes[IMAGE_CONFIG_LOOKUP_MAX];
+    int32_t prefix = after.len + 3;
+    const ImageEntry *found;
+    int32_t len;
+
+    if (prefix > IMAGE_CONFIG_LOOKUP_MAX)
+        return false;
+    (void)image_config_key(type, after, (StrView){NULL, 0}, bytes);
+    if (after.ptr != NULL && !next_number(bytes, prefix)) /* behind all settings of this one */
+        return false;
+    found = value_of(map_after(image->maps[MAP_CONFIG], (BytesView){bytes, prefix}, true));
+    if (found == NULL || found->data[0] != (uint8_t)type)
+        return false;
+    len = found->data[1] << 8 | found->data[2];
+    *ret = (StrView){(const char *)found->data + 3, len};
+    return true;
+}
+
 static int16_t
 feature_level(const ImageEntry *entry)
 {

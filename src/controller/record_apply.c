@@ -406,6 +406,20 @@ apply_clear_elr(const Apply *a, int16_t version, const void *msg)
 
 /* ---- settings, features, ids ---- */
 
+static void
+note_config(const Apply *a, const ConfigRecord *r)
+{
+    const ImageTopic *topic;
+
+    if (r->resource_type == IMAGE_CONFIG_BROKER)
+        note(a, &(Change){.kind = CHANGE_NODE_SETTINGS});
+    if (r->resource_type != IMAGE_CONFIG_TOPIC)
+        return;
+    topic = image_topic_by_name(&a->w->now, r->resource_name);
+    if (topic != NULL)
+        note(a, &(Change){.kind = CHANGE_TOPIC_SETTINGS, .topic_id = topic->id});
+}
+
 static int
 apply_config(const Apply *a, int16_t version, const void *msg)
 {
@@ -425,6 +439,8 @@ apply_config(const Apply *a, int16_t version, const void *msg)
         rc = build_entry(a->w, MAP_CONFIG, key, bytes_of(r->value));
     if (rc == OT_E_NOT_FOUND) /* taking away what is not there is fine */
         rc = 0;
+    if (rc == 0)
+        note_config(a, r);
     return outcome(a, rc, "ConfigRecord");
 }
 

@@ -43,8 +43,10 @@ int16_t register_broker_record_version(int16_t metadata_version);
 /* ---- what changed ------------------------------------------------------------------------------- */
 
 typedef enum ChangeKind {
-    CHANGE_PARTITION,  /* new or changed: topic_id, partition */
-    CHANGE_TOPIC_GONE, /* refs of its partitions */
+    CHANGE_PARTITION,      /* new or changed: topic_id, partition */
+    CHANGE_TOPIC_GONE,     /* refs of its partitions */
+    CHANGE_TOPIC_SETTINGS, /* of topic_id */
+    CHANGE_NODE_SETTINGS,  /* of one node or all */
 } ChangeKind;
 
 typedef struct Change {

@@ -10,11 +10,13 @@
 #include <string.h>
 
 #include "ottla/common/log.h"
+#include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/title.h"
 
 #define CATEGORY_PREFIX "log.level."
 
 static ConfArgs sources;
+static uint32_t read_generation; /* of the files that were read last; children inherit it */
 
 void
 node_settings_remember(const ConfArgs *args)
@@ -35,6 +37,22 @@ apply_log_style(void)
     log_set_style(&style);
 }
 
+/* What requests set weighs more than the files, until the node starts anew. */
+static void
+apply_requested_levels(void)
+{
+    for (int i = 0; shared_page != NULL && i < LOG_CATEGORY_COUNT; i++) {
+        uint32_t word = atomic_u32_load(&shared_page->log_levels[i]);
+
+        if (word == 0 || word > LL_COUNT)
+            continue;
+        if (i == 0)
+            log_set_threshold((LogLevel)(word - 1));
+        else
+            (void)log_set_category(log_category_name(i), (LogLevel)(word - 1)); /* there is room */
+    }
+}
+
 void
 node_settings_apply(void)
 {
@@ -43,6 +61,7 @@ node_settings_apply(void)
     LogLevel level;
 
     apply_log_style();
+    log_reset_categories();
     if (log_level_from_name(strview_from(conf_str(CONF_LOG_MIN_MESSAGES)), &level))
         log_set_threshold(level);
     for (int i = 0; conf_extra_at(i, &name, &value); i++)
@@ -50,19 +69,37 @@ node_settings_apply(void)
             log_level_from_name(text_trim(strview_from(value)), &level))
             (void)log_set_category(name + sizeof CATEGORY_PREFIX - 1,
                                    level); /* full: the rest not */
+    apply_requested_levels();
     title_enable_updates(conf_bool(CONF_UPDATE_PROCESS_TITLE));
 }
 
 int
 node_settings_reread(ConfReport *report)
 {
-    ConfReport own;
-    int rc;
+    int rc = conf_reload(&sources, report);
 
-    conf_report_init(&own);
-    rc = conf_reload(&sources, report != NULL ? report : &own);
-    conf_report_release(&own);
     /* Also after a failure: the prefix is kept by pointer. */
     node_settings_apply();
     return rc;
+}
+
+void
+node_settings_announce(void)
+{
+    read_generation = atomic_u32_add(&shared_page->reload_generation, 1) + 1;
+}
+
+bool
+node_settings_follow(void)
+{
+    uint32_t now = atomic_u32_load(&shared_page->reload_generation);
+    ConfReport report;
+
+    if (now == read_generation)
+        return false;
+    read_generation = now;
+    conf_report_init(&report);
+    (void)node_settings_reread(&report); /* the supervisor judged the files, and told */
+    conf_report_release(&report);
+    return true;
 }

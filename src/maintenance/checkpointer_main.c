@@ -21,9 +21,9 @@
 #include "ottla/common/conf.h"
 #include "ottla/common/log.h"
 #include "ottla/controller/image.h"
+#include "ottla/controller/live_conf.h"
 #include "ottla/ipc/mainloop.h"
 #include "ottla/ipc/node.h"
-#include "ottla/ipc/node_settings.h"
 #include "ottla/ipc/slot.h"
 #include "ottla/ipc/title.h"
 #include "ottla/storage/fd_cache.h"
@@ -171,9 +171,6 @@ take_interrupts(Checkpointer *c)
     (void)interrupt_take(INTERRUPT_TERMINATE); /* the supervisor's order is SIGUSR2 */
     if (interrupt_take(INTERRUPT_CANCEL))
         c->next_us = 0; /* checkpoint now */
-    if (interrupt_take(INTERRUPT_RELOAD) && node_settings_reread(NULL) != 0) {
-        /* The supervisor judged the files and says what is wrong with them. */
-    }
 }
 
 _Noreturn void
@@ -202,6 +199,7 @@ checkpointer_main(int instance, const void *start)
         if (mainloop_wait(due < deadline ? due : deadline, WAIT_EV_CHECKPOINTER_MAIN) & WOKE_RESCAN)
             c.everything = true; /* who died may have asked half a sentence */
         take_interrupts(&c);
+        (void)live_conf_refresh(); /* settings are asked for when they are used */
         commit(&c);
         fd_cache_sweep();
         dir_watch_turn(&c.watch, clock_mono_us());

@@ -22,9 +22,9 @@
 #include "ottla/common/conf.h"
 #include "ottla/common/limits.h"
 #include "ottla/common/log.h"
+#include "ottla/controller/live_conf.h"
 #include "ottla/ipc/latch.h"
 #include "ottla/ipc/mainloop.h"
-#include "ottla/ipc/node_settings.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/slot.h"
 #include "ottla/ipc/title.h"
@@ -318,9 +318,6 @@ take_interrupts(void)
         exit(0);
     if (interrupt_pending(INTERRUPT_ORPHANED))
         exit(1);
-    if (interrupt_take(INTERRUPT_RELOAD) && node_settings_reread(NULL) != 0) {
-        /* The supervisor judged the files and says what is wrong with them. */
-    }
 }
 
 _Noreturn void
@@ -344,6 +341,7 @@ retention_main(int instance, const void *start)
     title_set("idle");
     for (;;) {
         take_interrupts();
+        (void)live_conf_refresh(); /* settings are asked for when they are used */
         fd_cache_sweep();
         bury(&r);
         remove_folders(&r);

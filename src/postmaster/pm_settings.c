@@ -8,10 +8,13 @@
  */
 #include "ottla/postmaster/pm_settings.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ottla/common/assert.h"
 #include "ottla/common/conf.h"
+#include "ottla/common/limits.h"
 #include "ottla/common/log.h"
 #include "ottla/common/text.h"
 #include "ottla/ipc/node_settings.h"
@@ -56,33 +59,22 @@ read_socket_mode(PmSettings *ret, ErrInfo *err)
 }
 
 /* "host:count,host:count"; a host that cannot be resolved now is left out with a line. */
-static int
-read_overrides(AcceptLimits *limits, ErrInfo *err)
+static void
+read_overrides(AcceptLimits *limits)
 {
-    StrView items[ADDRESS_LIMITS_MAX];
-    int count = conf_list_items(strview_from(conf_str(CONF_MAX_CONNECTIONS_PER_IP_OVERRIDES)),
-                                items, ADDRESS_LIMITS_MAX);
+    const char *text = conf_str(CONF_MAX_CONNECTIONS_PER_IP_OVERRIDES);
+    StrView item, name;
 
     limits->address_count = 0;
-    if (count > ADDRESS_LIMITS_MAX)
-        return err_set(err, OT_E_CONFIG, "max.connections.per.ip.overrides: more than %d entries",
-                       ADDRESS_LIMITS_MAX);
-    for (int i = 0; i < count; i++) {
+    for (StrView rest = conf_list_begin(strview_from(text)); conf_list_next(&rest, &item);) {
         NetAddress addresses[NET_ADDRESSES_MAX];
-        const char *colon = memrchr(items[i].ptr, ':', (size_t)items[i].len);
-        char host[256];
+        char host[LIMIT_HOST_LEN + 1];
         int32_t bound;
-        size_t len = colon == NULL ? sizeof host : (size_t)(colon - items[i].ptr);
+        int found;
 
-        if (len >= sizeof host ||
-            !text_to_int32((StrView){colon + 1, items[i].len - (int32_t)len - 1}, &bound) ||
-            bound < 0)
-            return err_set(err, OT_E_CONFIG,
-                           "max.connections.per.ip.overrides: \"%.*s\" is not HOST:COUNT",
-                           (int)items[i].len, items[i].ptr);
-        memcpy(host, items[i].ptr, len);
-        host[len] = '\0';
-        int found = net_resolve(host, 0, false, addresses, NULL);
+        ot_assert(conf_ipcount(item, &name, &bound)); /* its check has seen to it */
+        snprintf(host, sizeof host, "%.*s", (int)name.len, name.ptr);
+        found = net_resolve(host, 0, false, addresses, NULL);
         if (found < 0)
             log_msg(LL_WARNING, "supervisor",
                     "max.connections.per.ip.overrides: no address of %s, left out", host);
@@ -90,28 +82,24 @@ read_overrides(AcceptLimits *limits, ErrInfo *err)
             limits->addresses[limits->address_count++] =
                 (AddressLimit){client_address_of(&addresses[k]), bound};
     }
-    return 0;
 }
 
-/* What a reload may change. */
-static int
-read_changeable(PmSettings *ret, ErrInfo *err)
+/* What a reload or a request may change. */
+static void
+read_changeable(PmSettings *ret)
 {
     AcceptLimits limits = {
         .max_connections = conf_int32(CONF_MAX_CONNECTIONS),
         .max_per_address = conf_int32(CONF_MAX_CONNECTIONS_PER_IP),
     };
-    int rc = read_overrides(&limits, err);
 
-    if (rc < 0)
-        return rc;
+    read_overrides(&limits);
     ret->accept = limits;
     ret->spare_backends = conf_int32(CONF_BACKEND_SPARE);
     ret->update_titles = conf_bool(CONF_UPDATE_PROCESS_TITLE);
     ret->machine.smart_timeout_ms = conf_int64(CONF_SMART_SHUTDOWN_TIMEOUT);
     ret->machine.restart_after_crash = conf_bool(CONF_RESTART_AFTER_CRASH);
     ret->machine.send_abort = conf_bool(CONF_SEND_ABORT_FOR_CRASH);
-    return 0;
 }
 
 static void
@@ -167,7 +155,7 @@ reload_settings(PmSettings *settings, ErrInfo *err)
     if (rc < 0)
         rc = err_set(err, OT_E_CONFIG, "%d errors in the settings", report.error_count);
     else
-        rc = read_changeable(settings, err);
+        read_changeable(settings);
     conf_report_release(&report);
     return rc;
 }
@@ -201,10 +189,11 @@ pm_settings_load(const char *data_dir, bool auto_format, uint16_t port, PmSettin
         ret->startup_per_dir = STARTUP_WORKERS_MAX;
     read_limits(&ret->limits);
     ret->reload = reload_settings;
+    ret->refresh = read_changeable;
     rc = read_ids(ret, err);
     if (rc == 0)
         rc = read_socket_mode(ret, err);
     if (rc == 0)
-        rc = read_changeable(ret, err);
+        read_changeable(ret);
     return rc;
 }

@@ -19,10 +19,12 @@
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/log.h"
+#include "ottla/controller/live_conf.h"
 #include "ottla/ipc/counters.h"
 #include "ottla/ipc/latch.h"
 #include "ottla/ipc/mainloop.h"
 #include "ottla/ipc/node.h"
+#include "ottla/ipc/node_settings.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/slot.h"
 #include "ottla/ipc/title.h"
@@ -183,11 +185,21 @@ reload(Postmaster *pm)
     if (err.code >= 0) {
         title_enable_updates(pm->settings->update_titles);
         pm_reconfigure(&pm->machine, &pm->settings->machine);
-        atomic_u32_add(&shared_page->reload_generation, 1);
+        node_settings_announce();
         signal_children(pm, PROC_KIND_COUNT, SIGHUP);
         accept_review(pm, clock_mono_us());
     }
     notify_ready(status);
+}
+
+/* Settings that requests have changed, and the controller judged. */
+static void
+follow_settings(Postmaster *pm)
+{
+    if (!live_conf_follow() || pm->settings->refresh == NULL)
+        return;
+    pm->settings->refresh(pm->settings);
+    accept_review(pm, clock_mono_us());
 }
 
 /* Nobody lives: a new region. Failure ends the node; systemd starts it anew. */
@@ -443,6 +455,7 @@ run_loop(Postmaster *pm)
         take_signals(pm);
         if (interrupt_take(INTERRUPT_CHILD))
             reap(pm);
+        follow_settings(pm);
         now_us = clock_mono_us();
         if (!pm->exiting && pm->machine.state == PM_STARTING &&
             atomic_u32_load(&shared_page->controller_active) != 0)

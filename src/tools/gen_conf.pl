@@ -70,7 +70,7 @@ for my $row (@rows) {
             push @set, ".values_nocase = true" if $nocase;
         } elsif ($rule =~ /^(nodup|nonempty|nullable|nonnull)$/) {
             push @set, ".$rule = true";
-        } elsif ($rule =~ /^(throttle|offsetreset)$/) {
+        } elsif ($rule =~ /^(throttle|offsetreset|ipcounts)$/) {
             push @set, ".check = conf_check_$1";
         } else {
             die "$where: valid \"$rule\"\n";

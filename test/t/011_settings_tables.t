@@ -37,6 +37,7 @@ my %change_of = (
 sub valid_of {
     my ($name, $text) = @_;
     return '100..3600000' if $name eq 'interval.ms';
+    return 'ipcounts' if $name eq 'max.connections.per.ip.overrides';
     return 'throttle' if $text =~ /^\[partitionId\]/;
     return 'offsetreset' if $text =~ /by_duration/;
     my @rules;

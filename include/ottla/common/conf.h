@@ -4,7 +4,8 @@
  * src/common/settings.txt has a row per setting of Kafka's and of ours; ids, rows and defaults are
  * generated from it. The supervisor loads the values before the first fork and children inherit
  * them: nobody else changes them, but a reload in each process. Dynamic values (from the metadata
- * log) are not kept here: who resolves one passes a ConfLookup that finds them.
+ * log) lie over them: each process puts those of its node here (controller/live_conf.h); who
+ * resolves one with its source passes a ConfLookup that finds them.
  *
  * Texts are checked exactly as Kafka checks them (conf_check); units and on/off are a convenience of
  * ottla.conf and -c alone.
@@ -44,13 +45,14 @@ typedef enum ConfType {
     CONF_TYPE_PASSWORD = 9,
 } ConfType;
 
-/* With the numbers of DescribeConfigs; the last three are our own. */
+/* With the numbers of DescribeConfigs. */
 typedef enum ConfSource {
     CONF_SOURCE_TOPIC = 1,
     CONF_SOURCE_DYNAMIC_BROKER = 2,
     CONF_SOURCE_DYNAMIC_CLUSTER = 3,
     CONF_SOURCE_STATIC = 4,
     CONF_SOURCE_DEFAULT = 5,
+    CONF_SOURCE_LOGGER = 6,
     CONF_SOURCE_METRICS = 7,
     CONF_SOURCE_GROUP = 8,
 } ConfSource;
@@ -123,6 +125,10 @@ int conf_check(const ConfRow *row, StrView value, ErrInfo *err) __attribute__((w
 /* Check hooks that rows of settings.txt name. */
 bool conf_check_throttle(StrView value);
 bool conf_check_offsetreset(StrView value);
+bool conf_check_ipcounts(StrView value);
+
+/* An item "HOST:COUNT" of max.connections.per.ip.overrides; false: it is none. */
+bool conf_ipcount(StrView item, StrView *ret_host, int32_t *ret_count);
 
 /*
  * A valid text as DescribeConfigs shows it: trimmed, numbers in plain form, list items trimmed and once.
@@ -135,19 +141,21 @@ int64_t conf_text_int64(const ConfRow *row, StrView value);
 double conf_text_double(const ConfRow *row, StrView value);
 
 /*
- * Splits a list: items trimmed, in place, into ret. Returns their number, 0 for an empty list; more than
- * max are not stored, and max + 1 is returned.
+ * A list item by item, trimmed:
+ *     for (StrView rest = conf_list_begin(list), item; conf_list_next(&rest, &item);)
+ * An empty list has no item; between two commas there is an empty one.
  */
-int conf_list_items(StrView list, StrView *ret, int max);
+StrView conf_list_begin(StrView list);
+bool conf_list_next(StrView *rest, StrView *ret);
 
-/* ---- the node's own values: command line, files, environment, defaults ---- */
+/* ---- the node's own values: requests, command line, files, environment, defaults ---- */
 
 int64_t conf_int64(ConfId id);
 int32_t conf_int32(ConfId id);
 bool conf_bool(ConfId id);
 double conf_double(ConfId id);
 const char *conf_str(ConfId id); /* NULL: null */
-bool conf_is_set(ConfId id);     /* by a file, an argument or the environment */
+bool conf_is_set(ConfId id);     /* by a file, an argument or the environment; not by a request */
 
 /* Where it was set: "ottla.conf:12", "command line"; NULL when it is the default. */
 const char *conf_place(ConfId id);
@@ -157,6 +165,7 @@ const char *conf_place(ConfId id);
  * conf_extra_find: NULL when not set. By index: false behind the last.
  */
 const char *conf_extra_find(const char *name);
+const char *conf_static_extra(const char *name); /* without what requests set */
 bool conf_extra_at(int index, const char **ret_name, const char **ret_value);
 
 typedef struct ConfArgs {
@@ -194,6 +203,16 @@ int conf_reload(const ConfArgs *args, ConfReport *report) __attribute__((warn_un
 /* Back to the defaults; for tests. */
 void conf_reset(void);
 
+/*
+ * Dynamic values of this node over those of the files: from conf_live_put on the functions above give
+ * them. Names that are no setting that can change while the node runs, and texts that conf_check
+ * refuses, are left out; a later value of a name replaces an earlier one. Texts are copied; what
+ * conf_str gave for a live value before conf_live_clear is gone.
+ */
+void conf_live_clear(void);
+void conf_live_put(StrView name, StrView value);
+const char *conf_live_extra(const char *name); /* listener.name.* set by request; NULL: not set */
+
 /* ---- values with dynamic ones over them ---- */
 
 /*
@@ -210,6 +229,9 @@ typedef struct ConfValue {
     const char *name; /* of the setting that gave it: the row's, or a synonym's */
 } ConfValue;
 
+/* A broker setting without its dynamic values. */
+ConfValue conf_resolve_static(ConfId id);
+
 /* A broker setting: dynamic for the node, dynamic for all, static, default. */
 ConfValue conf_resolve_broker(ConfId id, const ConfLookup *lookup);
 
@@ -218,5 +240,15 @@ ConfValue conf_resolve_broker(ConfId id, const ConfLookup *lookup);
  * another unit are converted into the arena. Text null and no memory look alike only for such synonyms.
  */
 ConfValue conf_resolve_default(ConfId id, const ConfLookup *lookup, Arena *arena);
+
+/*
+ * Everything that gives the named setting of nodes a value, from what is in force down to the default;
+ * listener.name.* and names that are no setting, too. Texts as they were given. Returns their number.
+ */
+#define CONF_SYNONYMS_MAX 16
+int conf_synonyms(const char *name, const ConfLookup *lookup, ConfValue ret[CONF_SYNONYMS_MAX]);
+
+/* The row behind a name in force for nodes, listener.name.* without its prefix; -1: none. */
+int conf_broker_row(StrView name);
 
 #endif

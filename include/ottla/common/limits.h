@@ -22,8 +22,11 @@
 /* Longest value of a topic, broker or group setting. */
 #define LIMIT_CONFIG_VALUE_LEN 32767
 
-/* Lists in settings (listeners, log.dirs, mechanisms): far above any sensible use. */
-#define LIMIT_CONFIG_LIST_COUNT 256
+/* Entries of max.connections.per.ip.overrides: the supervisor looks at them for each connection. */
+#define LIMIT_ADDRESS_LIMITS 64
+
+/* Bytes of a host name. */
+#define LIMIT_HOST_LEN 255
 
 /* Produce requests of one connection that may be pending (design.md 4). */
 #define LIMIT_PENDING_PRODUCES 16

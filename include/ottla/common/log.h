@@ -123,8 +123,22 @@ void log_set_threshold(LogLevel level);
  * Threshold of one component, over the general one; LL_COUNT takes it back. False: the name is longer
  * than 31 bytes or LOG_CATEGORIES_MAX names have one.
  */
-#define LOG_CATEGORIES_MAX 16
+#define LOG_CATEGORIES_MAX 64
 bool log_set_category(const char *component, LogLevel level);
+
+/* Forgets the thresholds of all components. */
+void log_reset_categories(void);
+
+/*
+ * The components whose thresholds a request can change (BROKER_LOGGER): number 0 is "root", the general
+ * threshold. log_category_find: -1 when there is none of that name.
+ */
+#define LOG_CATEGORY_COUNT 21
+const char *log_category_name(int category);
+int log_category_find(StrView name);
+
+/* The threshold in force for it. */
+LogLevel log_category_level(int category);
 
 /* "WARNING"; and back, in any case ("debug" is LL_DEBUG1). False: no such level. */
 const char *log_level_name(LogLevel level);

@@ -67,18 +67,25 @@ typedef struct ConfPair {
     StrView value;
 } ConfPair;
 
+/* What the broker's values give a topic without overrides. Some texts lie in the lookup's memory or the arena. */
+typedef struct TopicDefaults {
+    StrView texts[TCONF_LAST - TCONF_FIRST + 1]; /* null: no value */
+} TopicDefaults;
+
+void topic_defaults_init(TopicDefaults *ret, const ConfLookup *lookup, Arena *arena);
+
 /*
  * Are these overrides valid, each alone and all together? OT_E_INVALID_CONFIG: unknown name, bad value,
  * or values that contradict each other, with the broker's for those not given.
  */
-int topic_settings_check(const ConfPair *overrides, int count, const ConfLookup *lookup,
+int topic_settings_check(const ConfPair *overrides, int count, const TopicDefaults *defaults,
                          ErrInfo *err) __attribute__((warn_unused_result));
 
 /*
  * The settings in force. Overrides that are not valid (a newer node wrote them) count as not set;
  * the number of those is returned.
  */
-int topic_settings_resolve(const ConfPair *overrides, int count, const ConfLookup *lookup,
+int topic_settings_resolve(const ConfPair *overrides, int count, const TopicDefaults *defaults,
                            TopicSettings *ret);
 
 #endif

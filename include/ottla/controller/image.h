@@ -180,6 +180,12 @@ bool image_config(const Image *image, int8_t type, StrView resource, StrView key
 bool image_config_after(const Image *image, int8_t type, StrView resource, StrView after,
                         StrView *ret_key, StrView *ret_value);
 
+/*
+ * The resource of this type that has settings and stands behind `after` (null: the first), in an order of
+ * the image's own. False: none left.
+ */
+bool image_config_next_resource(const Image *image, int8_t type, StrView after, StrView *ret);
+
 /* ---- features, producer ids ------------------------------------------------------------------------ */
 
 /* Finalized level; 0: not finalized. kraft.version is here too. */

@@ -3,6 +3,7 @@
  *
  * The supervisor reads and judges the files first and signals its children only when all is well;
  * each child then reads the same files by itself. What conf.h says is valid in every process.
+ * Children call node_settings_follow through live_conf_refresh() (controller/live_conf.h).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -14,14 +15,22 @@
 /* Supervisor, before conf_load: the sources; strings are kept by pointer, paths are absolute. */
 void node_settings_remember(const ConfArgs *args);
 
-/* Puts the settings about logging and titles into force; after conf_load. */
+/*
+ * Puts the settings about logging and titles into force, levels that requests set over those of the
+ * files; after conf_load, and whenever settings have changed.
+ */
 void node_settings_apply(void);
 
 /*
- * Reads the files anew and applies them. report: what happened, for the supervisor to log; NULL in
- * children, which say nothing. OT_E_CONFIG: nothing has changed. Pointers that conf_str gave before
- * are no longer valid.
+ * Supervisor: reads the files anew and applies them; report says what happened. OT_E_CONFIG: nothing
+ * has changed. Pointers that conf_str gave before are no longer valid.
  */
 int node_settings_reread(ConfReport *report);
+
+/* Supervisor, when that went well: every child is to follow. */
+void node_settings_announce(void);
+
+/* Child: reads the files when the supervisor has announced new ones since; true: it did. */
+bool node_settings_follow(void);
 
 #endif

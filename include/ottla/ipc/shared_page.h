@@ -9,6 +9,7 @@
 #ifndef OTTLA_IPC_SHARED_PAGE_H
 #define OTTLA_IPC_SHARED_PAGE_H
 
+#include "ottla/common/log.h"
 #include "ottla/ipc/atomics.h"
 #include "ottla/ipc/region.h"
 
@@ -35,7 +36,9 @@ typedef struct SharedPage {
     /* Controller writes. */
     alignas(CACHE_LINE_BYTES) AtomicU32 controller_active; /* 1: image published, decides */
     AtomicI32 controller_epoch;
-    AtomicI64 metadata_offset; /* last applied and published */
+    AtomicI64 metadata_offset;   /* last applied and published */
+    AtomicU32 config_generation; /* raised when dynamic settings of nodes have changed; 0: never */
+    AtomicU32 log_levels[LOG_CATEGORY_COUNT]; /* 1 + LogLevel set by request; 0: as the files say */
 
     /* Startup workers write. */
     alignas(CACHE_LINE_BYTES) AtomicU32 recovery_total; /* partitions to be opened */

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ottla/common/limits.h"
 #include "ottla/ipc/listeners.h"
 #include "ottla/ipc/region.h"
 #include "ottla/postmaster/children.h"
@@ -28,7 +29,8 @@ enum {
     EXIT_CODE_CONFIG = 78,
 };
 
-#define ADDRESS_LIMITS_MAX 64 /* entries of max.connections.per.ip.overrides, by address */
+#define ADDRESS_LIMITS_MAX \
+    LIMIT_ADDRESS_LIMITS /* entries of max.connections.per.ip.overrides, by address */
 
 /* One entry of max.connections.per.ip.overrides. */
 typedef struct AddressLimit {
@@ -64,6 +66,8 @@ typedef struct PmSettings {
      * with a text when nothing was applied; has logged the rest itself. NULL: nothing to read.
      */
     int (*reload)(struct PmSettings *settings, ErrInfo *err);
+    /* The same without reading: conf.h says something else now. NULL: nothing follows. */
+    void (*refresh)(struct PmSettings *settings);
 } PmSettings;
 
 /* Settings of a node without configuration in data_dir; the seam for tests. */

@@ -60,8 +60,8 @@
     X(29, DescribeAcls,                 1,  3, 1, 2,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(30, CreateAcls,                   1,  3, 1, 2,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(31, DeleteAcls,                   1,  3, 1, 2,         BOTH,       AFTER,  8, REQUEST,  NOW)\
-    X(32, DescribeConfigs,              1,  4, 1, 4,         BOTH,       AFTER,  8, REQUEST,  LATER)\
-    X(33, AlterConfigs,                 0,  2, 0, 2,         BOTH,       AFTER,  8, REQUEST,  LATER)\
+    X(32, DescribeConfigs,              1,  4, 1, 4,         BOTH,       AFTER,  8, REQUEST,  NOW)\
+    X(33, AlterConfigs,                 0,  2, 0, 2,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(34, AlterReplicaLogDirs,          1,  2, 1, 2,         BROKER,     AFTER,  8, REQUEST,  LATER)\
     X(35, DescribeLogDirs,              1,  5, 1, 2,         BROKER,     AFTER,  8, REQUEST,  LATER)\
     X(36, SaslAuthenticate,             0,  2, 0, 2,         BOTH,       BEFORE, 2, REQUEST,  NOW)\
@@ -72,7 +72,7 @@
     X(41, DescribeDelegationToken,      1,  3, 1, 2,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(42, DeleteGroups,                 0,  2, 0, 2,         BROKER,     AFTER,  8, REQUEST,  LATER)\
     X(43, ElectLeaders,                 0,  2, 0, 2,         BOTH,       AFTER,  8, REQUEST,  NOW)\
-    X(44, IncrementalAlterConfigs,      0,  1, 0, 1,         BOTH,       AFTER,  8, REQUEST,  LATER)\
+    X(44, IncrementalAlterConfigs,      0,  1, 0, 1,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(45, AlterPartitionReassignments,  0,  1, 0, 0,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(46, ListPartitionReassignments,   0,  0, 0, 0,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(47, OffsetDelete,                 0,  0, 0, API_NEVER, BROKER,     AFTER,  8, REQUEST,  LATER)\
@@ -102,7 +102,7 @@
     X(71, GetTelemetrySubscriptions,    0,  0, 0, 0,         BROKER,     AFTER,  8, REQUEST,  QUIET)\
     X(72, PushTelemetry,                0,  0, 0, 0,         BROKER,     AFTER,  2, REQUEST,  QUIET)\
     X(73, AssignReplicasToDirs,         0,  0, 0, 0,         CONTROLLER, AFTER,  8, NONE,     LATER)\
-    X(74, ListConfigResources,          0,  1, 0, 0,         BROKER,     AFTER,  8, REQUEST,  LATER)\
+    X(74, ListConfigResources,          0,  1, 0, 0,         BROKER,     AFTER,  8, REQUEST,  NOW)\
     X(75, DescribeTopicPartitions,      0,  0, 0, 0,         BROKER,     AFTER,  8, REQUEST,  NOW)\
     X(76, ShareGroupHeartbeat,          1,  1, 1, 0,         BROKER,     AFTER,  8, REQUEST,  LATER)\
     X(77, ShareGroupDescribe,           1,  1, 1, 0,         BROKER,     AFTER,  8, REQUEST,  LATER)\

@@ -18,6 +18,33 @@
     }
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
+/* With the defaults that a lookup of dynamic values gives. */
+static int
+resolve(const ConfPair *overrides, int count, const ConfLookup *lookup, TopicSettings *ret)
+{
+    Arena *arena = arena_new(1024, 65536);
+    TopicDefaults defaults;
+    int bad;
+
+    topic_defaults_init(&defaults, lookup, arena);
+    bad = topic_settings_resolve(overrides, count, &defaults, ret);
+    arena_free(arena);
+    return bad;
+}
+
+static int
+check(const ConfPair *overrides, int count, const ConfLookup *lookup, ErrInfo *err)
+{
+    Arena *arena = arena_new(1024, 65536);
+    TopicDefaults defaults;
+    int rc;
+
+    topic_defaults_init(&defaults, lookup, arena);
+    rc = topic_settings_check(overrides, count, &defaults, err);
+    arena_free(arena);
+    return rc;
+}
+
 static void
 set(const char *one, const char *two)
 {
@@ -37,7 +64,7 @@ kafkas_defaults(void **state)
 
     (void)state;
     conf_reset();
-    assert_int_equal(topic_settings_resolve(NULL, 0, NULL, &s), 0);
+    assert_int_equal(resolve(NULL, 0, NULL, &s), 0);
     assert_int_equal(s.segment_bytes, 1073741824);
     assert_int_equal(s.segment_ms, 604800000);
     assert_int_equal(s.retention_ms, 604800000);
@@ -63,16 +90,16 @@ overrides_win(void **state)
 
     (void)state;
     set("log.segment.bytes=3MB", "compression.type=lz4");
-    assert_int_equal(topic_settings_resolve(NULL, 0, NULL, &s), 0);
+    assert_int_equal(resolve(NULL, 0, NULL, &s), 0);
     assert_int_equal(s.segment_bytes, 3 << 20);
     assert_int_equal(s.compression_type, 3);
-    assert_int_equal(topic_settings_check(pairs, COUNT(pairs), NULL, NULL), 0);
-    assert_int_equal(topic_settings_resolve(pairs, COUNT(pairs), NULL, &s), 0);
+    assert_int_equal(check(pairs, COUNT(pairs), NULL, NULL), 0);
+    assert_int_equal(resolve(pairs, COUNT(pairs), NULL, &s), 0);
     assert_int_equal(s.segment_bytes, 2097152);
     assert_int_equal(s.compression_type, 4);
     assert_true(s.cleanup_delete && s.cleanup_compact && s.preallocate);
     assert_int_equal(s.timestamp_type, TOPIC_LOG_APPEND_TIME);
-    assert_int_equal(topic_settings_resolve(small, 1, NULL, &s), 0);
+    assert_int_equal(resolve(small, 1, NULL, &s), 0);
     assert_int_equal(s.segment_bytes, 1000);
     conf_reset();
 }
@@ -84,19 +111,19 @@ synonyms_in_their_order(void **state)
 
     (void)state;
     set("log.retention.hours=2", NULL);
-    (void)topic_settings_resolve(NULL, 0, NULL, &s);
+    (void)resolve(NULL, 0, NULL, &s);
     assert_int_equal(s.retention_ms, 7200000);
     set("log.retention.hours=2", "log.retention.minutes=3");
-    (void)topic_settings_resolve(NULL, 0, NULL, &s);
+    (void)resolve(NULL, 0, NULL, &s);
     assert_int_equal(s.retention_ms, 180000);
     set("log.retention.ms=5", "log.retention.minutes=3");
-    (void)topic_settings_resolve(NULL, 0, NULL, &s);
+    (void)resolve(NULL, 0, NULL, &s);
     assert_int_equal(s.retention_ms, 5);
     set("log.retention.hours=-1", NULL);
-    (void)topic_settings_resolve(NULL, 0, NULL, &s);
+    (void)resolve(NULL, 0, NULL, &s);
     assert_int_equal(s.retention_ms, -1);
     set("log.flush.scheduler.interval.ms=77", "log.roll.hours=1");
-    (void)topic_settings_resolve(NULL, 0, NULL, &s);
+    (void)resolve(NULL, 0, NULL, &s);
     assert_int_equal(s.flush_ms, 77);
     assert_int_equal(s.segment_ms, 3600000);
     conf_reset();
@@ -126,7 +153,7 @@ dynamic_values_beat_static_ones(void **state)
 
     (void)state;
     set("message.max.bytes=9", "log.roll.hours=5");
-    (void)topic_settings_resolve(NULL, 0, &lookup, &s);
+    (void)resolve(NULL, 0, &lookup, &s);
     assert_int_equal(s.max_message_bytes, 100);
     assert_int_equal(s.retention_ms, 300);
     value = conf_resolve_default(TCONF_MAX_MESSAGE_BYTES, &lookup, arena);
@@ -160,14 +187,14 @@ bad_overrides(void **state)
     ErrInfo err;
 
     (void)state;
-    assert_int_equal(topic_settings_check(unknown, 1, NULL, &err), OT_E_INVALID_CONFIG);
+    assert_int_equal(check(unknown, 1, NULL, &err), OT_E_INVALID_CONFIG);
     assert_non_null(strstr(err.text, "did you mean \"retention.ms\"?"));
-    assert_int_equal(topic_settings_check(broker_name, 1, NULL, &err), OT_E_INVALID_CONFIG);
-    assert_int_equal(topic_settings_check(gone, 1, NULL, &err), OT_E_INVALID_CONFIG);
-    assert_int_equal(topic_settings_check(lag, 2, NULL, &err), OT_E_INVALID_CONFIG);
-    assert_int_equal(topic_settings_check(null_value, 1, NULL, &err), OT_E_INVALID_CONFIG);
-    assert_int_equal(topic_settings_check(range, 2, NULL, &err), OT_E_INVALID_CONFIG);
-    assert_int_equal(topic_settings_resolve(range, 2, NULL, &s), 1);
+    assert_int_equal(check(broker_name, 1, NULL, &err), OT_E_INVALID_CONFIG);
+    assert_int_equal(check(gone, 1, NULL, &err), OT_E_INVALID_CONFIG);
+    assert_int_equal(check(lag, 2, NULL, &err), OT_E_INVALID_CONFIG);
+    assert_int_equal(check(null_value, 1, NULL, &err), OT_E_INVALID_CONFIG);
+    assert_int_equal(check(range, 2, NULL, &err), OT_E_INVALID_CONFIG);
+    assert_int_equal(resolve(range, 2, NULL, &s), 1);
     assert_int_equal(s.segment_bytes, 1073741824);
     assert_int_equal(s.retention_ms, 7);
 }

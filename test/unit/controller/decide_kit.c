@@ -15,7 +15,7 @@ int
 decide_setup(void **state)
 {
     static const Uuid dir = {{9}};
-    static BrokerValues values;
+    static NodeValues values;
     static ConfLookup lookup;
 
     (void)state;
@@ -37,7 +37,7 @@ decide_setup(void **state)
                                  (BytesView){(const uint8_t *)"metadata.version", 16},
                                  (BytesView){(const uint8_t[]){0, 30}, 2}),
                      0);
-    lookup = broker_values_lookup(&values, &decide_writer.now, 1);
+    lookup = node_values_lookup(&values, &decide_writer.now, 1);
     decide_context = (DecideContext){.api_version = 6,
                                      .image = &decide_writer.now,
                                      .arena = decide_arena,

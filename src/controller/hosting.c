@@ -206,7 +206,7 @@ give_slot(Hosting *h, const ImageTopic *topic, PartitionObject *object, int32_t 
 
     if (checkpoints != NULL) {
         CheckpointedOffsets at =
-            logdir_checkpoints_get(checkpoints, id.log_dir, id.topic, id.partition);
+            logdir_checkpoints_get(checkpoints, id.log_dir, id.topic, id.partition, id.topic_id);
 
         id.recovery_point = at.recovery_point;
         id.log_start_offset = at.log_start_offset;

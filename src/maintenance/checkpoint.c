@@ -189,12 +189,15 @@ add_slot(const Writers *w, PartitionSlot *slot)
     if (open && !slot->has_folder)
         return 0; /* an empty log that has no files */
     e.offset = open ? plog_recovery_point(pslot_ref(slot)) : slot->start_recovery_point;
-    rc = offset_checkpoint_add(w->recovery_point, &e);
+    rc = offset_checkpoint_add_id(w->recovery_point, slot->topic_id);
+    if (rc == 0)
+        rc = offset_checkpoint_add(w->recovery_point, &e);
     e.offset = open ? offsets.high_watermark : slot->start_high_watermark;
     if (rc == 0)
         rc = offset_checkpoint_add(w->high_watermark, &e);
     e.offset = open ? offsets.log_start_offset : slot->start_log_start;
-    if (rc == 0 && (open ? plog_start_is_inside(pslot_ref(slot)) : e.offset > 0))
+    /* Not only when it lies inside the first segment: power may bring older ones back. */
+    if (rc == 0 && e.offset > 0)
         rc = offset_checkpoint_add(w->log_start, &e);
     return rc;
 }

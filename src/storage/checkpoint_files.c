@@ -22,7 +22,8 @@
 #include "ottla/common/vfs.h"
 #include "ottla/storage/logdirs.h"
 
-#define FILE_MODE 0640
+#define FILE_MODE     0640
+#define TOPIC_ID_MARK '@'
 
 /* ---- lines and fields --------------------------------------------------------------------------- */
 
@@ -107,7 +108,9 @@ join_path(char ret[LIMIT_PATH_BYTES], const char *folder, const char *name)
 struct OffsetCheckpoint {
     Arena *arena;
     OffsetCheckpointEntry *entries; /* sorted by topic, partition */
+    Uuid *ids;                      /* sorted; NULL: the file names none */
     int32_t count;
+    int32_t id_count;
 };
 
 static int
@@ -133,9 +136,30 @@ compare_entries(const void *a, const void *b)
 }
 
 static int
+compare_ids(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(Uuid));
+}
+
+/* The id of a topic, in a line "@ID 0 0". */
+static int
+add_id(OffsetCheckpoint *cp, const char *path, StrView field, int32_t room, ErrInfo *err)
+{
+    if (cp->ids == NULL)
+        cp->ids = arena_calloc(cp->arena, (size_t)room, sizeof *cp->ids);
+    if (cp->ids == NULL)
+        return err_set(err, OT_E_NO_MEMORY, "%s: no memory for %d ids", path, (int)room);
+    if (!uuid_from_text((StrView){field.ptr + 1, field.len - 1}, &cp->ids[cp->id_count]))
+        return err_set(err, OT_E_CORRUPT, "%s: bad topic id", path);
+    cp->id_count++;
+    return 0;
+}
+
+static int
 parse_offsets(OffsetCheckpoint *cp, const char *path, StrView text, ErrInfo *err)
 {
     int32_t expected;
+    int32_t lines = 0;
     StrView line;
     int rc = read_head(path, &text, &expected, err);
 
@@ -151,16 +175,24 @@ parse_offsets(OffsetCheckpoint *cp, const char *path, StrView text, ErrInfo *err
 
         if (n == 0 && text.len == 0)
             break;
-        if (cp->count == expected || n != 3 || !text_to_int32(f[1], &e->partition) ||
+        if (lines++ == expected || n != 3 || !text_to_int32(f[1], &e->partition) ||
             e->partition < 0 || !text_to_int64(f[2], &e->offset))
-            return err_set(err, OT_E_CORRUPT, "%s: bad line %d", path, (int)cp->count + 3);
+            return err_set(err, OT_E_CORRUPT, "%s: bad line %d", path, (int)lines + 2);
+        if (f[0].ptr[0] == TOPIC_ID_MARK) {
+            rc = add_id(cp, path, f[0], expected, err);
+            if (rc != 0)
+                return rc;
+            continue;
+        }
         e->topic = f[0];
         cp->count++;
     }
-    if (cp->count != expected)
+    if (lines != expected)
         return err_set(err, OT_E_CORRUPT, "%s: %d entries announced, %d found", path, (int)expected,
-                       (int)cp->count);
+                       (int)lines);
     qsort(cp->entries, (size_t)cp->count, sizeof *cp->entries, compare_entries);
+    if (cp->id_count > 0)
+        qsort(cp->ids, (size_t)cp->id_count, sizeof *cp->ids, compare_ids);
     return 0;
 }
 
@@ -240,6 +272,7 @@ offset_checkpoint_count(const OffsetCheckpoint *cp)
 
 struct OffsetCheckpointWriter {
     StrBuf text;
+    Uuid last_id;
     int32_t count;
 };
 
@@ -258,6 +291,20 @@ offset_checkpoint_add(OffsetCheckpointWriter *w, const OffsetCheckpointEntry *en
 {
     strbuf_add_view(&w->text, entry->topic);
     strbuf_printf(&w->text, " %" PRId32 " %" PRId64 "\n", entry->partition, entry->offset);
+    w->count++;
+    return strbuf_failed(&w->text) ? OT_E_NO_MEMORY : 0;
+}
+
+int
+offset_checkpoint_add_id(OffsetCheckpointWriter *w, Uuid topic_id)
+{
+    char text[UUID_TEXT_LEN + 1];
+
+    if (w->count > 0 && uuid_equal(w->last_id, topic_id))
+        return 0;
+    uuid_to_text(topic_id, text);
+    strbuf_printf(&w->text, "%c%s 0 0\n", TOPIC_ID_MARK, text);
+    w->last_id = topic_id;
     w->count++;
     return strbuf_failed(&w->text) ? OT_E_NO_MEMORY : 0;
 }
@@ -346,8 +393,20 @@ find_offset(const OffsetCheckpoint *cp, StrView topic, int32_t partition, int64_
     return true;
 }
 
+/* Are the entries of a directory those of this topic, and not of one that had its name? */
+static bool
+names_topic(const DirCheckpoints *d, Uuid topic_id)
+{
+    const OffsetCheckpoint *cp = d->recovery_point;
+
+    if (cp == NULL || cp->ids == NULL)
+        return true;
+    return bsearch(&topic_id, cp->ids, (size_t)cp->id_count, sizeof topic_id, compare_ids) != NULL;
+}
+
 CheckpointedOffsets
-logdir_checkpoints_get(const LogDirCheckpoints *all, int dir, StrView topic, int32_t partition)
+logdir_checkpoints_get(const LogDirCheckpoints *all, int dir, StrView topic, int32_t partition,
+                       Uuid topic_id)
 {
     CheckpointedOffsets ret = {0};
     const DirCheckpoints *d;
@@ -355,6 +414,8 @@ logdir_checkpoints_get(const LogDirCheckpoints *all, int dir, StrView topic, int
     if (all == NULL || dir < 0 || dir >= LOGDIRS_MAX)
         return ret;
     d = &all->dirs[dir];
+    if (!names_topic(d, topic_id))
+        return ret;
     ret.known = find_offset(d->recovery_point, topic, partition, &ret.recovery_point);
     ret.known |= find_offset(d->log_start, topic, partition, &ret.log_start_offset);
     ret.known |= find_offset(d->high_watermark, topic, partition, &ret.high_watermark);

@@ -12,28 +12,6 @@
 #include "ottla/common/crashpoint.h"
 #include "storage/plog_int.h"
 
-/* ---- the log start ------------------------------------------------------------------------------ */
-
-/* The first segment of an open log; false: not open, or the list changed right now. */
-static bool
-first_segment(PartitionRef ref, PlogView *view, SegmentView *ret)
-{
-    PartitionSlot *slot = pslot_find(ref);
-
-    if (slot == NULL || pslot_state(slot) != PSLOT_OPEN || plog_view(ref, view, NULL) != 0)
-        return false;
-    return plog_segment_at(slot, &view->tuple, 0, ret) && plog_view_valid(view, ref);
-}
-
-bool
-plog_start_is_inside(PartitionRef ref)
-{
-    SegmentView seg;
-    PlogView view;
-
-    return first_segment(ref, &view, &seg) && view.tuple.log_start > seg.base;
-}
-
 /* ---- burial ------------------------------------------------------------------------------------- */
 
 /* Renames the folder if it is still that of the retired topic; ret_path "": it is not. */

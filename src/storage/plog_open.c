@@ -57,6 +57,31 @@ move_away(PartitionSlot *slot, const char *folder, bool deleted, ErrInfo *err)
     return n;
 }
 
+/* Does a folder hold a segment, whatever its base? */
+static int
+holds_segments(const char *folder, bool *ret, ErrInfo *err)
+{
+    Arena *arena = arena_new(4096, 0);
+    StrView *names;
+    int32_t count = 0;
+    int32_t i;
+    int rc;
+
+    if (arena == NULL)
+        return err_set(err, OT_E_NO_MEMORY, "no memory to look into a folder");
+    *ret = false;
+    rc = vfs_list(folder, FOLDER_FILES_MAX, arena, &names, &count, err);
+    for (i = 0; rc == 0 && i < count && !*ret; i++) {
+        SegmentFile kind;
+        StrView tail;
+        int64_t base;
+
+        *ret = segment_name_parse(names[i], &base, &kind, &tail) && kind == SEGMENT_LOG;
+    }
+    arena_free(arena);
+    return rc;
+}
+
 /*
  * Whose folder stands there? *ret_mine false: none of ours is there (any more). A folder without
  * partition.metadata and without segments was left by a death between two steps of its making.
@@ -79,14 +104,13 @@ claim_folder(PartitionSlot *slot, const char *folder, bool *ret_mine, ErrInfo *e
         return 0;
     }
     if (rc == OT_E_NOT_FOUND) {
-        char path[LIMIT_PATH_BYTES];
+        bool segments = false;
 
-        plog_file_path(slot, 0, SEGMENT_LOG, path);
-        rc = vfs_stat(path, &st, err);
-        if (rc == OT_E_NOT_FOUND)
-            rc = partition_metadata_store(folder, slot->topic_id, VFS_NOT_SYNCED, err);
-        else if (rc == 0)
+        rc = holds_segments(folder, &segments, err);
+        if (rc == 0 && segments)
             return move_away(slot, folder, false, err);
+        if (rc == 0)
+            rc = partition_metadata_store(folder, slot->topic_id, VFS_NOT_SYNCED, err);
         *ret_mine = rc == 0;
         return rc;
     }
@@ -414,6 +438,25 @@ remove_segments_from(LogLoad *load, int32_t first, ErrInfo *err)
     return rc;
 }
 
+/*
+ * Segments below the log start go before anything is made of the others: nobody flushed what is deleted,
+ * and damage in it must not cut the log.
+ */
+static int
+remove_old_segments(LogLoad *load, ErrInfo *err)
+{
+    int32_t old = 0;
+    int rc = 0;
+
+    while (rc == 0 && !load->clean && old + 1 < load->segment_count &&
+           load->segments[old + 1].base <= load->slot->start_log_start)
+        rc = remove_segment(load, &load->segments[old++], err);
+    memmove(load->segments, load->segments + old,
+            (size_t)(load->segment_count - old) * sizeof *load->segments);
+    load->segment_count -= old;
+    return rc;
+}
+
 /* Largest timestamp of a segment whose indexes are trusted: its last time index entry. */
 static int
 trust_segment(LogLoad *load, LoadedSegment *seg, ErrInfo *err)
@@ -492,7 +535,7 @@ goes_on(const LogLoad *load, int32_t i)
     int64_t next = load->segments[i + 1].base;
 
     return load->clean || load->settings.cleanup_compact || next <= load->recovery_point ||
-           next <= load->slot->start_log_start || load->segments[i].end_offset >= next;
+           load->segments[i].end_offset >= next;
 }
 
 /* The segments behind a cut or a hole: should the power fail again, they must not come back. */
@@ -609,10 +652,14 @@ is_segment_base(const LogLoad *load, int64_t offset)
     return false;
 }
 
-/* Snapshots above LEO, or of no segment's base but for the newest, are of no use (9.4 step 8). */
+/*
+ * Snapshots above LEO, or of no segment's base but for the newest, are of no use (9.4 step 8). Nor is one below
+ * the first segment: what came between it and the log is not there to be replayed.
+ */
 static int
 prune_snapshots(LogLoad *load, int64_t log_end, ErrInfo *err)
 {
+    int64_t first = load->segment_count == 0 ? 0 : load->segments[0].base;
     int32_t kept = 0;
     int32_t i;
     int rc = 0;
@@ -621,7 +668,7 @@ prune_snapshots(LogLoad *load, int64_t log_end, ErrInfo *err)
         int64_t offset = load->snapshots[i];
         bool newest = i + 1 == load->snapshot_count || load->snapshots[i + 1] > log_end;
 
-        if (offset <= log_end && (newest || is_segment_base(load, offset)))
+        if (offset >= first && offset <= log_end && (newest || is_segment_base(load, offset)))
             load->snapshots[kept++] = offset;
         else
             rc = remove_snapshot(load, offset, err);
@@ -851,6 +898,8 @@ load_log(LogLoad *load, PlogTuple *t, ErrInfo *err)
     if (lost)
         rc = 0;
     load->epoch_room = load->epoch_count;
+    if (rc == 0)
+        rc = remove_old_segments(load, err);
     if (rc == 0)
         rc = load_segments(load, err);
     if (rc == 0 && lost)

@@ -6,7 +6,7 @@
  * that what follows it is made good by opening the log anew):
  *
  *   roll, when all would go -> log start and list, in one publication -> the new segment's files flushed
- *   -> old files renamed to .deleted, oldest first
+ *   -> old files renamed to .deleted, oldest first, each segment's names synced before the next one's
  *
  * The flush comes before the renames: a log whose last files vanish must find its end in an empty file
  * after a power loss, else it would give offsets out again. Files that keep their names
@@ -240,6 +240,15 @@ rename_deleted(const PartitionSlot *slot, int64_t base, ErrInfo *err)
     return 0;
 }
 
+static int
+open_folder(const PartitionSlot *slot, ErrInfo *err)
+{
+    char path[LIMIT_PATH_BYTES];
+
+    plog_folder_path(slot, path);
+    return vfs_open(path, O_RDONLY | O_DIRECTORY, 0, err);
+}
+
 /* What must be on the disk before the last files with records get other names. */
 typedef struct NewFiles {
     int log_fd;
@@ -255,8 +264,7 @@ open_new(PartitionSlot *slot, int64_t base, NewFiles *ret, ErrInfo *err)
     ret->log_fd = vfs_open(path, O_RDONLY, 0, err);
     if (ret->log_fd < 0)
         return ret->log_fd;
-    plog_folder_path(slot, path);
-    ret->folder_fd = vfs_open(path, O_RDONLY | O_DIRECTORY, 0, err);
+    ret->folder_fd = open_folder(slot, err);
     if (ret->folder_fd >= 0)
         return 0;
     vfs_close(ret->log_fd);
@@ -306,17 +314,28 @@ flush_new(PartitionRef ref, int64_t base, ErrInfo *err)
     return rc == 0 ? 0 : logdir_flush_failed(dir, err);
 }
 
+/*
+ * One segment. Its new names are synced before the next one gets any: a loss of power undoes changes of names in
+ * no order, and a segment that came back before one that did not would begin a log with a hole.
+ */
 static int
 put_aside(PartitionRef ref, int64_t base, ErrInfo *err)
 {
     PartitionSlot *slot;
+    int folder_fd;
+    int dir;
     int rc = lock_names(ref, &slot, err);
 
     if (rc != 0)
         return rc;
+    dir = slot->log_dir;
     crashpoint("plog.retention.rename");
-    rc = rename_deleted(slot, base, err);
-    logdir_names_unlock(slot->log_dir);
+    folder_fd = open_folder(slot, err);
+    rc = folder_fd < 0 ? folder_fd : rename_deleted(slot, base, err);
+    logdir_names_unlock(dir);
+    if (rc == 0 && vfs_fsync(folder_fd, err) != 0)
+        rc = logdir_flush_failed(dir, err);
+    vfs_close(folder_fd < 0 ? -1 : folder_fd);
     return rc;
 }
 

@@ -14,11 +14,17 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "ottla/common/assert.h"
 #include "storage/open_int.h"
 
 #define RECOVER_BUFFER_BYTES (256 * 1024)
+
+/* Formats 0 and 1: offset, size of what follows, checksum, format. */
+#define OLD_AT_SIZE      8
+#define OLD_AT_CRC       12
+#define OLD_HEADER_BYTES 16
 
 /* Index entries found by the scan, written at its end. */
 typedef struct NewEntries {
@@ -266,6 +272,41 @@ batch_is_good(Recovery *r, const ScannedBatch *batch, bool *ret, ErrInfo *err)
     return segment_scan_check_crc(&r->scan, batch, ret, err);
 }
 
+/*
+ * What looks like a message set of an old format may be a batch whose second sector never reached the disk:
+ * zeros where the format's number stands. Only a right checksum (CRC-32 from the format byte on) makes
+ * it one.
+ */
+static int
+is_old_format(Recovery *r, bool *ret, ErrInfo *err)
+{
+    uint8_t bytes[SCAN_BUFFER_MIN];
+    int64_t pos = r->scan.pos;
+    int64_t left;
+    uLong crc = crc32(0, NULL, 0);
+    uint32_t stored;
+    int rc = vfs_pread_full(r->fd, bytes, OLD_HEADER_BYTES, pos, err);
+
+    *ret = false;
+    if (rc != 0)
+        return rc == OT_E_EOF ? 0 : rc;
+    left = (int32_t)wire_load32(bytes + OLD_AT_SIZE) - (int64_t)sizeof stored;
+    stored = wire_load32(bytes + OLD_AT_CRC);
+    pos += OLD_HEADER_BYTES;
+    while (left > 0) {
+        size_t n = left < (int64_t)sizeof bytes ? (size_t)left : sizeof bytes;
+
+        rc = vfs_pread_full(r->fd, bytes, n, pos, err);
+        if (rc != 0)
+            return rc == OT_E_EOF ? 0 : rc;
+        crc = crc32(crc, bytes, (uInt)n);
+        pos += (int64_t)n;
+        left -= (int64_t)n;
+    }
+    *ret = crc == stored;
+    return 0;
+}
+
 /* Reads batch by batch; *ret_end is the position behind the last good one. */
 static int
 scan_batches(Recovery *r, int64_t *ret_end, ErrInfo *err)
@@ -285,11 +326,15 @@ scan_batches(Recovery *r, int64_t *ret_end, ErrInfo *err)
 
         if (rc != 0)
             return rc;
-        if (what == BATCH_SCAN_OLD_FORMAT)
+        if (what == BATCH_SCAN_OLD_FORMAT) {
+            rc = is_old_format(r, &good, err);
+            if (rc != 0 || !good)
+                return rc;
             return err_set(err, OT_E_UNSUPPORTED,
                            "segment %lld of %s-%d holds batches of an old format at position %lld",
                            (long long)seg->base, r->load->slot->topic,
                            (int)r->load->slot->partition, (long long)r->scan.pos);
+        }
         if (what != BATCH_SCAN_OK)
             return 0;
         memcpy(header, batch.header, sizeof header);

@@ -60,6 +60,13 @@ bool offset_checkpoint_at(const OffsetCheckpoint *cp, size_t index, OffsetCheckp
 typedef struct OffsetCheckpointWriter OffsetCheckpointWriter;
 OffsetCheckpointWriter *offset_checkpoint_writer_new(void);
 int offset_checkpoint_add(OffsetCheckpointWriter *w, const OffsetCheckpointEntry *entry);
+
+/*
+ * Says that what the file holds of this topic's partitions is of the topic with this id: a line "@ID 0 0",
+ * which no topic's name can be. The id is written once when the partitions of a topic come one after the
+ * other.
+ */
+int offset_checkpoint_add_id(OffsetCheckpointWriter *w, Uuid topic_id);
 int offset_checkpoint_store(OffsetCheckpointWriter *w, const char *folder, const char *name,
                             ErrInfo *err);
 void offset_checkpoint_writer_free(OffsetCheckpointWriter *w);
@@ -78,8 +85,13 @@ typedef struct CheckpointedOffsets {
  */
 typedef struct LogDirCheckpoints LogDirCheckpoints;
 LogDirCheckpoints *logdir_checkpoints_load(void);
+
+/*
+ * The entries of a deleted topic must not be taken for those of a new one of its name: they count when the
+ * recovery point file, the last one written, names the id, or names none at all (Kafka's files).
+ */
 CheckpointedOffsets logdir_checkpoints_get(const LogDirCheckpoints *all, int dir, StrView topic,
-                                           int32_t partition);
+                                           int32_t partition, Uuid topic_id);
 void logdir_checkpoints_free(LogDirCheckpoints *all);
 
 /* ---- leader-epoch-checkpoint ---------------------------------------------------------------- */

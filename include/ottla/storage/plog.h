@@ -283,9 +283,6 @@ void plog_checkpoint_retire(const PlogCheckpoint *cp);
 /* Drops producers without open transaction and older than the limit (8.4). Returns how many. */
 int32_t plog_expire_producers(PartitionRef ref, int64_t now_ms, int64_t expiration_ms);
 
-/* Does the log start lie above the first segment's base? Such starts go into the checkpoint file. */
-bool plog_start_is_inside(PartitionRef ref);
-
 /*
  * A retired slot: renames the folder to -delete, gives back pool entries, wakes the waiters, makes the
  * slot FREE. ret_folder: the folder's path now, "": there was none. OT_E_AGAIN: its lock is held.

@@ -137,13 +137,14 @@ killed_in_a_checkpoint(void **state)
 {
     static const char *const points[] = {"plog.checkpoint.written", "checkpoint.flushed",
                                          "checkpoint.log_start", "checkpoint.recovery_point"};
+    const Uuid dying_id = {{7, 'd', 5}}; /* as the kit makes it */
     int64_t end = 0;
 
     (void)state;
     kit_settings.segment_bytes = 20000;
     for (size_t i = 0; i < sizeof points / sizeof points[0]; i++) {
         LogDirCheckpoints *all = logdir_checkpoints_load();
-        CheckpointedOffsets o = logdir_checkpoints_get(all, 0, STRVIEW("dying"), 0);
+        CheckpointedOffsets o = logdir_checkpoints_get(all, 0, STRVIEW("dying"), 0, dying_id);
         PartitionRef ref = kit_partition_at("dying", 0, o.recovery_point, o.log_start_offset);
         PlogAppendResult result;
 
@@ -161,7 +162,7 @@ killed_in_a_checkpoint(void **state)
             WIFSIGNALED(kit_wait(kit_fork(die_in_checkpoint, (void *)(uintptr_t)points[i]))));
         kit_restart(false);
         all = logdir_checkpoints_load();
-        o = logdir_checkpoints_get(all, 0, STRVIEW("dying"), 0);
+        o = logdir_checkpoints_get(all, 0, STRVIEW("dying"), 0, dying_id);
         logdir_checkpoints_free(all);
         ref = kit_partition_at("dying", 0, o.recovery_point, o.log_start_offset);
         assert_int_equal(kit_verify(ref, 0), end);

@@ -48,7 +48,7 @@ static PartitionRef
 open_golden(const char *topic, const char *id, int32_t partition)
 {
     CheckpointedOffsets offsets =
-        logdir_checkpoints_get(checkpoints, 0, strview_from(topic), partition);
+        logdir_checkpoints_get(checkpoints, 0, strview_from(topic), partition, (Uuid){{0}});
     PslotIdentity identity = {.topic = strview_from(topic),
                               .partition = partition,
                               .recovery_point = offsets.recovery_point,

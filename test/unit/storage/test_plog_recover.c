@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "storage/storage_kit.h"
 
@@ -299,7 +300,6 @@ log_start_survives(void **state)
     assert_int_equal(plog_lock(ref, &slot, NULL), 0);
     assert_int_equal(plog_delete_records_locked(slot, 33, &start, NULL), 0);
     plog_unlock(slot);
-    assert_true(plog_start_is_inside(ref));
     kit_restart(false);
     ref = kit_partition_at(TOPIC, 0, 0, 33);
     assert_int_equal(kit_offsets(ref).log_start_offset, 33);
@@ -327,6 +327,7 @@ an_old_format_is_left_alone(void **state)
     old[7] = 3;
     old[11] = 14;
     old[16] = 1;
+    wire_store32(old + 12, (uint32_t)crc32(0, old + 16, 10));
     fd = open(kit_segment(ref, 0, ".log"), O_WRONLY | O_APPEND);
     assert_int_equal(write(fd, old, sizeof old), sizeof old);
     (void)close(fd);
@@ -334,6 +335,12 @@ an_old_format_is_left_alone(void **state)
     ref = kit_partition(TOPIC, 0);
     assert_int_equal(plog_offsets(ref, &offsets, &err), OT_E_KAFKA_STORAGE_ERROR);
     assert_int_equal(kit_file_size(kit_segment(ref, 0, ".log")), size + 26);
+    /* zeros in the sector of the format's number look like one; the checksum tells */
+    kit_corrupt(kit_segment(ref, 0, ".log"), size + 20);
+    kit_restart(false);
+    ref = kit_partition(TOPIC, 0);
+    assert_int_equal(kit_verify(ref, 0), 3);
+    assert_int_equal(kit_file_size(kit_segment(ref, 0, ".log")), size);
 }
 
 static void

@@ -591,6 +591,12 @@ wait_turn(void)
     }
 }
 
+bool
+conn_is_own(const Conn *conn)
+{
+    return conn != NULL && (conn->endpoint->is_unix || strcmp(conn->software_name, "ottla") == 0);
+}
+
 /* ---- begin and end ---------------------------------------------------------------------------------- */
 
 static bool

@@ -34,6 +34,12 @@ struct Conn {
     int64_t idle_at_us;
 };
 
+/*
+ * Is it one of our own programs, on the Unix socket or by the name it gave? It may use the APIs that others
+ * do not see. conn may be NULL: no.
+ */
+bool conn_is_own(const Conn *conn);
+
 /* Serves the connection until it ends. */
 void conn_serve(const BackendStart *start);
 

@@ -7,6 +7,7 @@
  */
 #include "backend/dispatch_int.h"
 
+#include "backend/conn_int.h"
 #include "ottla/common/err.h"
 
 static const Handler handlers[] = {
@@ -50,6 +51,7 @@ static const Handler handlers[] = {
     {API_PushTelemetry, h_telemetry_start, NULL, NULL},
     {API_ListConfigResources, h_list_config_resources_start, NULL, NULL},
     {API_DescribeTopicPartitions, h_describe_topic_partitions_start, NULL, NULL},
+    {API_OttlaStat, h_ottla_stat_start, NULL, NULL},
 };
 
 const Handler *
@@ -76,7 +78,8 @@ dispatch_request(Request *rq, BytesView frame, ErrInfo *err)
     }
     rq->body = (BytesView){r.pos, (int32_t)wire_left(&r)};
     rq->handler = dispatch_find(head->api->key);
-    if (rq->handler == NULL || (head->api->where & API_ON_BROKER) == 0)
+    if (rq->handler == NULL || (head->api->where & API_ON_BROKER) == 0 ||
+        (head->api->state == API_STATE_PRIVATE && !conn_is_own(rq->conn)))
         return err_set(err, OT_E_INVALID_REQUEST, "%s is not served", head->api->name);
     if (!api_serves(head->api, head->api_version) && head->api->key != API_ApiVersions)
         return err_set(err, OT_E_UNSUPPORTED_VERSION, "%s version %d is not served",

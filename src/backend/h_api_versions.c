@@ -35,17 +35,14 @@ answer_unknown_version(Request *rq)
     return request_respond_version(rq, &api_versions_response_desc, &out, 0);
 }
 
-static bool
-list_apis(Request *rq, ApiVersionsResponse *out)
+static void
+list_range(int16_t from, int16_t to, ApiState state, ApiVersionsResponse *out)
 {
-    out->api_keys = arena_calloc(rq->arena, API_KEY_MAX + 1, sizeof *out->api_keys);
-    if (out->api_keys == NULL)
-        return false;
-    for (int16_t key = 0; key <= API_KEY_MAX; key++) {
+    for (int16_t key = from; key <= to; key++) {
         const ApiInfo *api = api_find(key);
         ApiVersionsResponseApiVersion *row;
 
-        if (api == NULL || api->state != API_STATE_NOW || (api->where & API_ON_BROKER) == 0)
+        if (api == NULL || api->state != state || (api->where & API_ON_BROKER) == 0)
             continue;
         row = &out->api_keys[out->api_keys_count++];
         api_versions_response_api_version_init(row);
@@ -53,6 +50,20 @@ list_apis(Request *rq, ApiVersionsResponse *out)
         row->min_version = api->offer_lo;
         row->max_version = api->offer_hi;
     }
+}
+
+static bool
+list_apis(Request *rq, ApiVersionsResponse *out)
+{
+    int16_t private_count = API_PRIVATE_MAX - API_PRIVATE_MIN + 1;
+
+    out->api_keys =
+        arena_calloc(rq->arena, (size_t)API_KEY_MAX + 1 + private_count, sizeof *out->api_keys);
+    if (out->api_keys == NULL)
+        return false;
+    list_range(0, API_KEY_MAX, API_STATE_NOW, out);
+    if (conn_is_own(rq->conn))
+        list_range(API_PRIVATE_MIN, API_PRIVATE_MAX, API_STATE_PRIVATE, out);
     return true;
 }
 
@@ -133,6 +144,8 @@ h_api_versions_start(Request *rq)
         rq->failed = true;
         return request_respond(rq, &api_versions_response_desc, &out);
     }
+    if (rq->head.api_version >= 3)
+        remember_software(rq->conn, &in);
     if (!list_apis(rq, &out))
         return request_close(rq, "no memory for the list of APIs");
     if (rq->head.api_version >= 3) {
@@ -143,7 +156,6 @@ h_api_versions_start(Request *rq)
         image_unpin(&pin);
         if (!ok)
             return request_close(rq, "no memory for the list of features");
-        remember_software(rq->conn, &in);
     }
     return request_respond(rq, &api_versions_response_desc, &out);
 }

@@ -20,6 +20,7 @@
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
 #include "ottla/ipc/mailbox.h"
+#include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/waitlist.h"
 
 ProcSlot *my_slot;
@@ -59,6 +60,15 @@ slot_count(void)
     return all_slots;
 }
 
+int32_t
+slot_skip_unused(int32_t index)
+{
+    int32_t used =
+        shared_page == NULL ? backend_slots : atomic_i32_load(&shared_page->backend_slots_used);
+
+    return index >= used && index < backend_slots ? backend_slots : index;
+}
+
 ProcSlot *
 slot_at(int32_t index)
 {
@@ -91,7 +101,10 @@ slot_prepare(int32_t index)
     uint32_t generation = slot_generation(index) + 1;
 
     ot_assert(slot_state(index) == SLOT_DEAD);
-    if (generation == 0) /* wrapped: 0 is nobody's */
+    if (shared_page != NULL && index < backend_slots &&
+        index >= atomic_i32_load(&shared_page->backend_slots_used))
+        atomic_i32_store(&shared_page->backend_slots_used, index + 1); /* one writer */
+    if (generation == 0)                                               /* wrapped: 0 is nobody's */
         generation = 1;
     atomic_i32_store(&slot->pid, 0);
     atomic_u64_store_seq(&slot->state, state_word(generation, SLOT_STARTING));

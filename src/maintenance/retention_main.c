@@ -58,7 +58,7 @@ wake_everybody(void)
 {
     int32_t i;
 
-    for (i = 0; i < slot_count(); i++) {
+    for (i = slot_skip_unused(0); i < slot_count(); i = slot_skip_unused(i + 1)) {
         if (i != my_slot_index && slot_state(i) == SLOT_RUNNING)
             latch_set_index(i);
     }

@@ -13,7 +13,7 @@
 #define API_AUTH_AFTER  false
 
 #define X(api_key, api_name, lo, hi, serve, flexible, listeners, auth, memory, quota, now) \
-    [api_key] = {                                                                          \
+    [(api_key) % API_PRIVATE_MIN] = {                                                      \
         .name = #api_name,                                                                 \
         .key = api_key,                                                                    \
         .offer_lo = lo,                                                                    \
@@ -27,11 +27,14 @@
         .memory_factor = memory,                                                           \
     },
 static const ApiInfo apis[API_KEY_MAX + 1] = {API_TABLE(X)};
+static const ApiInfo own_apis[API_PRIVATE_MAX - API_PRIVATE_MIN + 1] = {API_PRIVATE_TABLE(X)};
 #undef X
 
 const ApiInfo *
 api_find(int16_t key)
 {
+    if (key >= API_PRIVATE_MIN && key <= API_PRIVATE_MAX)
+        return &own_apis[key - API_PRIVATE_MIN];
     if (key < 0 || key > API_KEY_MAX || apis[key].name == NULL)
         return NULL;
     return &apis[key];

@@ -29,6 +29,7 @@ typedef struct SharedPage {
     AtomicU32 crash_cycles;                           /* since the node was started */
     AtomicU32 node_state;                             /* PmState of postmaster/pm_state.h */
     AtomicU32 backends;                               /* living ones */
+    AtomicI32 backend_slots_used;                     /* slots of backends ever given away */
     AtomicI64 started_ms;                             /* wall clock of this region's birth */
     AtomicI64 stats_reset_ms;
     AtomicI64 log_commit_serial;

@@ -133,6 +133,12 @@ void proc_slot_shm_init(void *base, const ShmLimits *limits);
 int32_t slot_backend_count(void);
 int32_t slot_count(void);
 
+/*
+ * The first index at or behind this one whose slot was ever used: walks over slots go on there, so that they do
+ * not touch (and by that allocate) the memory of all others. May be slot_count().
+ */
+int32_t slot_skip_unused(int32_t index);
+
 /* The slot with this index; index < slot_count(). */
 ProcSlot *slot_at(int32_t index);
 

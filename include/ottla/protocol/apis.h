@@ -16,7 +16,8 @@
  *                    real clients send, a hostile one gets OT_E_NO_MEMORY (message_memory_ratio)
  *   throttle         whose quota pays: PRODUCE and FETCH by bytes, MUTATION by partitions, REQUEST
  *                    by time alone; NONE: cluster members, exempt
- *   state            NOW, LATER (not built yet), QUIET (answered, not offered)
+ *   state            NOW, LATER (not built yet), QUIET (answered, not offered), PRIVATE (ours: offered to
+ *                    our own programs alone)
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -28,6 +29,9 @@
 
 #define API_NEVER   INT16_MAX
 #define API_KEY_MAX 92
+
+#define API_PRIVATE_MIN 20000 /* keys of our own begin here, far above Kafka's */
+#define API_PRIVATE_MAX 20000
 
 /* clang-format off */
 #define API_TABLE(X) \
@@ -121,11 +125,14 @@
     X(90, DescribeShareGroupOffsets,    0,  1, 0, 0,         BROKER,     AFTER,  8, REQUEST,  LATER)\
     X(91, AlterShareGroupOffsets,       0,  0, 0, 0,         BROKER,     AFTER,  8, REQUEST,  LATER)\
     X(92, DeleteShareGroupOffsets,      0,  0, 0, 0,         BROKER,     AFTER,  8, REQUEST,  LATER)
+
+#define API_PRIVATE_TABLE(X) \
+    X(20000, OttlaStat,                 0,  0, 0, 0,         BROKER,     AFTER,  8, REQUEST,  PRIVATE)
 /* clang-format on */
 
 #define X(key, name, lo, hi, serve_lo, flexible, where, auth, memory, throttle, state) \
     API_##name = key,
-typedef enum ApiKey { API_TABLE(X) } ApiKey;
+typedef enum ApiKey { API_TABLE(X) API_PRIVATE_TABLE(X) } ApiKey;
 #undef X
 
 typedef enum ApiWhere {
@@ -143,7 +150,13 @@ typedef enum ApiThrottle {
     API_THROTTLE_COUNT
 } ApiThrottle;
 
-typedef enum ApiState { API_STATE_LATER, API_STATE_NOW, API_STATE_QUIET, API_STATE_COUNT } ApiState;
+typedef enum ApiState {
+    API_STATE_LATER,
+    API_STATE_NOW,
+    API_STATE_QUIET,
+    API_STATE_PRIVATE,
+    API_STATE_COUNT
+} ApiState;
 
 typedef struct ApiInfo {
     const char *name; /* NULL: no API has this key */

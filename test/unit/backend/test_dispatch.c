@@ -34,6 +34,8 @@ test_table(void **state)
         /* What goes to the controller has a row that can answer without it. */
         assert_int_equal(handler->start == forward_start, forward_row(key) != NULL);
     }
+    assert_non_null(dispatch_find(API_OttlaStat));
+    assert_int_equal(api_find(API_OttlaStat)->state, API_STATE_PRIVATE);
     assert_null(dispatch_find(-1));
     assert_null(dispatch_find(INT16_MAX));
 }

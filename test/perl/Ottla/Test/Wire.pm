@@ -23,6 +23,12 @@ sub new {
     return bless { socket => $socket, id => $client_id // 'test', correlation => 0 }, $class;
 }
 
+# The same over a connection that exists (a Unix socket).
+sub over {
+    my ($class, $socket, $client_id) = @_;
+    return bless { socket => $socket, id => $client_id // 'test', correlation => 0 }, $class;
+}
+
 sub socket { $_[0]{socket} }
 sub port { $_[0]{socket}->sockport }
 sub close { close $_[0]{socket} }
@@ -113,6 +119,67 @@ sub alter_quota {
     $body .= pack('n/a*', $_) . pack('d> C', $keys->{$_} // 0, !defined $keys->{$_}) for sort keys %$keys;
     my $answer = $self->call(49, 0, $body . "\0");
     return unpack 'x4 x4 n', $answer;
+}
+
+# ---- OttlaStat ----
+
+sub uvarint {
+    my ($n) = @_;
+    my $out = '';
+    for (; $n > 127; $n >>= 7) { $out .= chr($n & 127 | 128) }
+    return $out . chr $n;
+}
+
+sub compact { my ($text) = @_; return defined $text ? uvarint(1 + length $text) . $text : "\0" }
+
+# One page of a view. columns: names, undef: all; filters: column => value. Returns { error, message, rows (hashes),
+# types (by column), next }; undef: the connection ended.
+sub stat_page {
+    my ($self, $view, $columns, $filters, $cursor) = @_;
+    my $body = compact($view);
+    $body .= $columns ? uvarint(1 + @$columns) . join('', map { compact($_) } @$columns) : "\0";
+    $body .= uvarint(1 + keys %{ $filters // {} });
+    $body .= compact($_) . compact($filters->{$_}) . "\0" for sort keys %{ $filters // {} };
+    my $answer = $self->call(20000, 0, "\0" . $body . pack('q>', $cursor // 0) . "\0") // return undef;
+    my $at = 1;    # the header's tags
+    my $take = sub { my ($n) = @_; $at += $n; return substr $answer, $at - $n, $n };
+    my $uvarint = sub {
+        my ($n, $shift, $byte) = (0, 0);
+        do { $byte = ord $take->(1); $n |= ($byte & 127) << $shift; $shift += 7 } while $byte & 128;
+        return $n;
+    };
+    my $text = sub { my $n = $uvarint->(); return $n ? $take->($n - 1) : undef };
+    $take->(4);
+    my %page = (error => unpack('n', $take->(2)), message => $text->());
+    my $count = unpack 'N', $take->(4);
+    $page{rows} = [ map { +{} } 1 .. $count ];
+    for (2 .. $uvarint->()) {
+        my $name = $text->();
+        $page{types}{$name} = ord $take->(1);
+        my @values = map { unpack 'q>', $take->(8) } 2 .. $uvarint->();
+        push @values, map { $text->() } 2 .. $uvarint->();
+        my $nulls = $text->();
+        for my $row (0 .. $count - 1) {
+            my $null = length $nulls && vec($nulls, $row, 1);
+            $page{rows}[$row]{$name} = $null ? undef : $values[$row];
+        }
+        $uvarint->();
+    }
+    $page{next} = unpack 'q>', $take->(8);
+    return \%page;
+}
+
+# All rows of a view.
+sub stat {
+    my ($self, $view, $columns, $filters) = @_;
+    my ($cursor, @rows) = 0;
+    while ($cursor >= 0) {
+        my $page = $self->stat_page($view, $columns, $filters, $cursor) // return undef;
+        die "view $view: $page->{message}" if $page->{error};
+        push @rows, @{ $page->{rows} };
+        $cursor = $page->{next};
+    }
+    return \@rows;
 }
 
 # CRC-32C, as record batches have it.

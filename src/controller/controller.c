@@ -16,6 +16,7 @@
 
 #include "controller/controller_int.h"
 #include "controller/decide_table.h"
+#include "controller/removed.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/conf.h"
@@ -477,15 +478,24 @@ controller_snapshot(Controller *c, int64_t now_ms, ErrInfo *err)
     return rc;
 }
 
+/* By bytes or by time, but not while it would forget whose folders are still to be renamed. */
+static bool
+snapshot_is_due(const Controller *c, int64_t now_ms)
+{
+    const ControllerSettings *s = &c->settings;
+
+    return (c->log.bytes_since_snapshot >= s->snapshot_bytes ||
+            (s->snapshot_interval_ms > 0 && c->log.bytes_since_snapshot > 0 &&
+             now_ms - c->last_snapshot_ms >= s->snapshot_interval_ms)) &&
+           !removed_are_pending();
+}
+
 int
 controller_housekeep(Controller *c, int64_t now_ms, ErrInfo *err)
 {
-    const ControllerSettings *s = &c->settings;
     int rc = 0;
 
-    if (c->log.bytes_since_snapshot >= s->snapshot_bytes ||
-        (s->snapshot_interval_ms > 0 && c->log.bytes_since_snapshot > 0 &&
-         now_ms - c->last_snapshot_ms >= s->snapshot_interval_ms)) {
+    if (snapshot_is_due(c, now_ms)) {
         c->last_snapshot_ms = now_ms;
         rc = controller_snapshot(c, now_ms, err);
         if (rc == OT_E_EXISTS)

@@ -16,6 +16,7 @@
 #include "controller/controller_int.h"
 #include "controller/decide.h"
 #include "controller/features.h"
+#include "controller/removed.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/random.h"
 #include "ottla/protocol/batch.h"
@@ -29,6 +30,7 @@ typedef struct Replay {
     Controller *c;
     Arena *scratch;
     int64_t records; /* since the last commit of the image */
+    RemovedTopics *removed;
     bool voters_in_log;
 } Replay;
 
@@ -66,6 +68,7 @@ replay_record(Replay *replay, BytesView batch, const Record *record, ErrInfo *er
     if (batch_is_control(batch.ptr))
         return replay_control(replay, record, err);
     c->saw_data = true;
+    removed_note(replay->removed, record->value);
     replay->records++;
     return record_apply(&c->image, &c->apply, record->value, replay->scratch, NULL, err);
 }
@@ -120,9 +123,9 @@ replay_batch(void *arg, BytesView batch, bool from_snapshot, ErrInfo *err)
 }
 
 static int
-replay_all(Controller *c, ErrInfo *err)
+replay_all(Controller *c, RemovedTopics *removed, ErrInfo *err)
 {
-    Replay replay = {.c = c, .scratch = arena_new(256 * 1024, 0)};
+    Replay replay = {.c = c, .scratch = arena_new(256 * 1024, 0), .removed = removed};
     MetaReader reader = {replay_batch, &replay};
     int rc;
 
@@ -383,6 +386,7 @@ static int
 start_once(Controller *c, const ControllerSettings *settings, int64_t now_ms, ErrInfo *err)
 {
     Arena *arena = arena_new(64 * 1024, 0);
+    RemovedTopics removed = {0};
     Turn turn;
     int rc;
 
@@ -397,7 +401,7 @@ start_once(Controller *c, const ControllerSettings *settings, int64_t now_ms, Er
     if (rc == 0 && (arena == NULL || c->arena == NULL || c->scratch == NULL))
         rc = err_set(err, OT_E_NO_MEMORY, "no memory for the controller");
     if (rc == 0)
-        rc = replay_all(c, err);
+        rc = replay_all(c, &removed, err);
     if (rc == 0)
         rc = load_quorum(c, err);
     if (rc == 0)
@@ -411,6 +415,9 @@ start_once(Controller *c, const ControllerSettings *settings, int64_t now_ms, Er
             rc = turn_commit(c, &turn, err);
     }
     arena_free(arena);
+    if (rc != 0)
+        removed.count = 0;
+    removed_rename_folders(&removed, &c->image.before);
     if (rc != 0)
         controller_stop(c);
     return rc;

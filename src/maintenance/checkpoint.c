@@ -25,6 +25,7 @@ typedef struct JobList {
     PlogCheckpoint *jobs;
     int32_t count;
     int32_t size;
+    bool incomplete; /* a partition could not be looked at */
 } JobList;
 
 /* Commits are not kept waiting while a checkpoint goes on. */
@@ -51,24 +52,21 @@ job_add(JobList *list, const PlogCheckpoint *job, ErrInfo *err)
     return 0;
 }
 
-/* One partition that may have changed. Those that cannot be looked at now stay marked. */
+/* One partition that may have changed. Those that cannot be looked at now ask again. */
 static int
 begin_slot(int dir, PartitionSlot *slot, bool final, JobList *list, ErrInfo *err)
 {
     PlogCheckpoint job;
     int rc;
 
-    if (slot->log_dir != dir) {
-        /* The slot got another partition meanwhile: that directory's checkpointer looks at all. */
-        logdir_set_dirty_overflow(slot->log_dir);
-        return 0;
-    }
+    if (slot->log_dir != dir)
+        return 0; /* another partition's by now */
     rc = plog_checkpoint_begin(pslot_ref(slot), final, &job, err);
     if (rc == OT_E_UNKNOWN_TOPIC_OR_PARTITION)
         return 0;
     if (rc == OT_E_AGAIN || rc == OT_E_KAFKA_STORAGE_ERROR) {
-        atomic_u32_store(&slot->dirty, 1);
-        logdir_set_dirty_overflow(dir);
+        flush_request(slot, FLUSH_AT_CHECKPOINT);
+        list->incomplete = true;
         return 0;
     }
     return rc == 0 ? job_add(list, &job, err) : rc;
@@ -77,28 +75,19 @@ begin_slot(int dir, PartitionSlot *slot, bool final, JobList *list, ErrInfo *err
 static int
 begin_dirty(int dir, const CheckpointServe *between, JobList *list, ErrInfo *err)
 {
-    bool overflow;
-    int32_t next = logdir_take_dirty(dir, &overflow);
-    int32_t high = pslot_high();
-    int32_t i;
+    PartitionSlot *slot;
+    FlushWalk walk;
     int rc = 0;
 
-    while (next >= 0) {
-        PartitionSlot *slot = pslot_at(next);
-
-        next = atomic_i32_load(&slot->dirty_next) - 1;
-        if (rc == 0)
-            rc = begin_slot(dir, slot, false, list, err);
-        else
-            logdir_set_dirty_overflow(dir);
+    /* Every bit: that costs little beside the rest, and somebody may have died since the last time. */
+    flush_walk_begin(&walk, dir, FLUSH_AT_CHECKPOINT, true);
+    while (rc == 0 && (slot = flush_walk_next(&walk)) != NULL) {
+        rc = begin_slot(dir, slot, false, list, err);
+        if (rc != 0)
+            flush_request(slot, FLUSH_AT_CHECKPOINT);
         serve(between);
     }
-    for (i = 0; overflow && i < high && rc == 0; i++) {
-        PartitionSlot *slot = pslot_at(i);
-
-        if (slot->log_dir == dir && atomic_u32_load(&slot->dirty) != 0)
-            rc = begin_slot(dir, slot, false, list, err);
-    }
+    flush_walk_end(&walk);
     return rc;
 }
 
@@ -154,7 +143,7 @@ flush(int dir, JobList *list, const CheckpointServe *between, CheckpointReport *
 }
 
 static void
-publish(JobList *list)
+publish(JobList *list, const CheckpointServe *between)
 {
     WakeBatch wake;
     int32_t i;
@@ -163,6 +152,7 @@ publish(JobList *list)
     for (i = 0; i < list->count; i++) {
         if (!plog_checkpoint_publish(&list->jobs[i]))
             plog_checkpoint_undo(&list->jobs[i]);
+        serve(between);
     }
     for (i = 0; i < list->count; i++) /* not in time: they asked for a commit, which wakes them */
         (void)plog_commit_notify(list->jobs[i].ref, WAIT_ON_DURABLE, NOTIFY_LOCK_US, &wake);
@@ -262,14 +252,16 @@ complete(int dir, JobList *list, const CheckpointServe *between, CheckpointRepor
         rc = err_set(err, OT_E_KAFKA_STORAGE_ERROR, "a commit failed meanwhile");
     if (rc != 0)
         return rc;
-    publish(list);
+    publish(list, between);
     (void)atomic_u64_add(&shared_page->commit_serial[dir], 1);
     serve(between);
     rc = write_files(dir, between, err);
     if (rc != 0)
         rc = logdir_write_failed(dir, rc, err);
-    for (i = 0; rc == 0 && i < list->count; i++)
+    for (i = 0; rc == 0 && i < list->count; i++) {
         plog_checkpoint_retire(&list->jobs[i]);
+        serve(between);
+    }
     return rc;
 }
 
@@ -316,7 +308,6 @@ checkpoint_final(int dir, int64_t broker_epoch, CheckpointReport *ret, ErrInfo *
 {
     bool good = all_in_order(dir);
     JobList list = {0};
-    bool overflow;
     int rc;
 
     *ret = (CheckpointReport){0};
@@ -326,8 +317,7 @@ checkpoint_final(int dir, int64_t broker_epoch, CheckpointReport *ret, ErrInfo *
     ret->partitions = list.count;
     if (rc == 0)
         rc = complete(dir, &list, NULL, ret, err);
-    (void)logdir_take_dirty(dir, &overflow); /* overflow: one of them could not be written */
-    good &= list.count == 0 || !overflow || rc == 0;
+    good &= !list.incomplete;
     free(list.jobs);
     if (rc == 0 && good && all_in_order(dir))
         rc = logdir_write_clean_marker(dir, broker_epoch, err);

@@ -116,14 +116,14 @@ take_job(Committer *c, PartitionSlot *slot, ErrInfo *err)
 static int
 take_waiting(Committer *c, bool everything, ErrInfo *err)
 {
-    PlogCommitWalk walk;
+    FlushWalk walk;
     PartitionSlot *slot;
     int rc = 0;
 
-    plog_commit_walk(&walk, c->dir, PLOG_COMMIT_NOW, everything);
-    while (rc == 0 && (slot = plog_commit_walk_next(&walk)) != NULL)
+    flush_walk_begin(&walk, c->dir, FLUSH_NOW, everything);
+    while (rc == 0 && (slot = flush_walk_next(&walk)) != NULL)
         rc = take_job(c, slot, err);
-    plog_commit_walk_end(&walk);
+    flush_walk_end(&walk);
     return rc;
 }
 
@@ -131,12 +131,12 @@ take_waiting(Committer *c, bool everything, ErrInfo *err)
 static int
 note_timed(Committer *c, int64_t now_us, bool everything, ErrInfo *err)
 {
-    PlogCommitWalk walk;
+    FlushWalk walk;
     PartitionSlot *slot;
     int rc = 0;
 
-    plog_commit_walk(&walk, c->dir, PLOG_COMMIT_LATER, everything);
-    while (rc == 0 && (slot = plog_commit_walk_next(&walk)) != NULL) {
+    flush_walk_begin(&walk, c->dir, FLUSH_LATER, everything);
+    while (rc == 0 && (slot = flush_walk_next(&walk)) != NULL) {
         TopicSettings settings;
 
         if (slot->log_dir != c->dir || pslot_state(slot) != PSLOT_OPEN)
@@ -149,7 +149,7 @@ note_timed(Committer *c, int64_t now_us, bool everything, ErrInfo *err)
             rc = take_job(c, slot, err); /* earlier than needed */
         }
     }
-    plog_commit_walk_end(&walk);
+    flush_walk_end(&walk);
     return rc;
 }
 
@@ -260,6 +260,7 @@ publish_jobs(Committer *c, WakeBatch *wake)
     for (i = 0; i < c->job_count; i++)
         plog_commit_publish(&c->jobs[i]);
     (void)atomic_u64_add(&shared_page->commit_serial[c->dir], 1);
+    logdir_note_waiting(c->dir, clock_mono_us());
     for (i = 0; i < c->job_count; i++)
         tell(c, c->jobs[i].ref, WAIT_ON_DURABLE, wake);
 }

@@ -96,9 +96,9 @@ settle_waits(PartitionSlot *slot, const PartitionView *view, const TopicSettings
     ret->wait.for_disk |= due && args->acks != 0;
     ret->wait.for_disk &= now.durable_offset <= ret->log.last_offset;
     if (due || ret->wait.for_disk)
-        plog_request_commit(slot, PLOG_COMMIT_NOW, wake);
+        plog_request_commit(slot, FLUSH_NOW, wake);
     else if (settings->flush_ms < INT64_MAX && !ret->log.duplicate)
-        plog_request_commit(slot, PLOG_COMMIT_LATER, wake);
+        plog_request_commit(slot, FLUSH_LATER, wake);
 }
 
 /* Under the lock: the batch into the log, and what follows from it. */
@@ -166,6 +166,7 @@ replica_append(PartitionRef ref, const ReplicaAppendArgs *args, ReplicaAppendRes
     plog_unlock(slot);
     crashpoint("replica.unlocked");
     wake_batch_flush(&wake);
+    plog_write_early(ref, &ret->log.filled);
     return rc;
 }
 
@@ -189,7 +190,7 @@ check_isr(PartitionSlot *slot, const PslotLeadership *leadership, ReplicaWait *w
         /* The ISR shrank to this node meanwhile. */
         wait->for_disk = true;
         wake_batch_init(&wake);
-        plog_request_commit(slot, PLOG_COMMIT_NOW, &wake);
+        plog_request_commit(slot, FLUSH_NOW, &wake);
         wake_batch_flush(&wake);
     }
     return 0;

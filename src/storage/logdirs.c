@@ -1,5 +1,5 @@
 /*
- * logdirs.c - the log directories of the node: descriptors, clean marker, dirty lists
+ * logdirs.c - the log directories of the node: descriptors, clean marker
  *
  * Runs in: supervisor (add, clean marker), everybody (the rest).
  * Crash rule of region log_dirs: every word is whole by itself. A pusher that dies between marking
@@ -288,27 +288,15 @@ logdir_bytes(int dir)
 }
 
 void
-logdir_push_dirty(int dir, int32_t slot)
+logdir_note_waiting(int dir, int64_t now_us)
 {
-    LogDirShared *d = logdir_shared(dir);
-    uint32_t head = atomic_u32_load(&d->dirty_head);
-
-    do {
-        atomic_i32_store(&pslot_at(slot)->dirty_next, (int32_t)head);
-    } while (!atomic_u32_cas(&d->dirty_head, &head, (uint32_t)slot + 1));
+    atomic_i64_store_relaxed(&logdir_shared(dir)->waited_us, now_us);
 }
 
-void
-logdir_set_dirty_overflow(int dir)
+bool
+logdir_is_waited_for(int dir)
 {
-    atomic_u32_store(&logdir_shared(dir)->dirty_overflow, 1);
-}
+    int64_t waited_us = atomic_i64_load_relaxed(&logdir_shared(dir)->waited_us);
 
-int32_t
-logdir_take_dirty(int dir, bool *ret_overflow)
-{
-    LogDirShared *d = logdir_shared(dir);
-
-    *ret_overflow = atomic_u32_swap(&d->dirty_overflow, 0) != 0;
-    return (int32_t)atomic_u32_swap(&d->dirty_head, 0) - 1;
+    return waited_us != 0 && clock_mono_us() - waited_us < LOGDIR_WAITED_US;
 }

@@ -27,11 +27,10 @@ typedef struct LogDirShared {
     AtomicU32 failure_taken; /* somebody fills failure_text, or died over it */
     AtomicU32 failure;       /* LogDirFailure; stored behind text and time */
     AtomicU32 recorded;      /* a row of DIR/control names it, or shall */
-    AtomicU32 dirty_overflow;
-    AtomicU32 dirty_head; /* slot + 1; 0: empty */
     AtomicU64 full;
     AtomicI64 failed_ms;
     AtomicI64 bytes;
+    AtomicI64 waited_us;    /* monotonic clock of the last commit; 0: none */
     AtomicU64 checkpointer; /* slot_ref_pack */
     PLock names;
     PLock space; /* the reserve file: one process makes or gives it up at a time */

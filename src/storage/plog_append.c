@@ -21,6 +21,8 @@
 #include "ottla/storage/roll.h"
 #include "storage/plog_int.h"
 
+#define EARLY_CHUNK_BYTES (1 << 20) /* of a segment, whose write-back begins when it is complete */
+
 /* One append on its way. */
 typedef struct Append {
     PartitionSlot *slot;
@@ -34,6 +36,7 @@ typedef struct Append {
     ProducerEntry *producer; /* NULL: batch without producer id */
     bool producer_is_new;
     bool rolled;
+    PlogFilled filled;
 } Append;
 
 int
@@ -47,11 +50,8 @@ void
 plog_mark_dirty(PartitionSlot *slot)
 {
     pslot_note_changed(slot);
-    if (atomic_u32_load(&slot->dirty) != 0)
-        return;
-    atomic_u32_store(&slot->dirty, 1);
     crashpoint("plog.dirty");
-    logdir_push_dirty(slot->log_dir, pslot_index(slot));
+    flush_request(slot, FLUSH_AT_CHECKPOINT);
 }
 
 /* ---- producer ----------------------------------------------------------------------------------- */
@@ -351,6 +351,17 @@ publish(Append *a, PlogTuple *t)
     pslot_publish_tuple(a->slot, t);
 }
 
+/* Whole chunks that the segment, which ended at tuple.active_size, has now. */
+static void
+note_filled(Append *a, int32_t end)
+{
+    int32_t pos = a->tuple.active_size / EARLY_CHUNK_BYTES * EARLY_CHUNK_BYTES;
+
+    a->filled = (PlogFilled){.segment_base = a->tuple.active_base,
+                             .pos = pos,
+                             .len = end / EARLY_CHUNK_BYTES * EARLY_CHUNK_BYTES - pos};
+}
+
 static void
 remember_producer(Append *a)
 {
@@ -400,6 +411,7 @@ append_steps(Append *a, ErrInfo *err)
         return plog_write_failed(a->slot, rc, err);
     }
     publish(a, &next);
+    note_filled(a, next.active_size);
     crashpoint("plog.append.published");
     remember_producer(a);
     crashpoint("plog.append.end");
@@ -447,10 +459,25 @@ plog_append(PartitionSlot *slot, const PlogAppendArgs *args, PlogAppendResult *r
     result.base_offset = a.base_offset;
     result.last_offset = a.last_offset;
     result.rolled = a.rolled;
+    result.filled = a.filled;
     if (args->batch->append_time)
         result.log_append_time_ms = args->now_ms;
     *ret = result;
     return 0;
+}
+
+void
+plog_write_early(PartitionRef ref, const PlogFilled *filled)
+{
+    PartitionSlot *slot = pslot_find(ref);
+    FileRef *file;
+
+    if (filled->len == 0 || slot == NULL || !logdir_is_waited_for(slot->log_dir))
+        return;
+    if (fd_cache_get(slot, filled->segment_base, SEGMENT_LOG, false, &file, NULL) != 0)
+        return; /* a hint only */
+    vfs_write_early(file->fd, filled->pos, filled->len);
+    fd_cache_put(file);
 }
 
 int

@@ -67,7 +67,6 @@ plog_checkpoint_begin(PartitionRef ref, bool final, PlogCheckpoint *ret, ErrInfo
         return err_set(err, OT_E_UNKNOWN_TOPIC_OR_PARTITION, "partition is deleted");
     if (!plog_lock_within(slot, CHECKPOINT_LOCK_US))
         return err_set(err, OT_E_AGAIN, "append lock is held");
-    atomic_u32_store(&slot->dirty, 0);
     if (!pslot_is_current(ref) || pslot_state(slot) != PSLOT_OPEN) {
         plog_unlock(slot);
         return err_set(err, OT_E_UNKNOWN_TOPIC_OR_PARTITION, "log is not open");
@@ -140,10 +139,8 @@ plog_checkpoint_undo(const PlogCheckpoint *cp)
 {
     PartitionSlot *slot = pslot_find(cp->ref);
 
-    if (slot == NULL)
-        return;
-    atomic_u32_store(&slot->dirty, 1);
-    logdir_set_dirty_overflow(slot->log_dir);
+    if (slot != NULL)
+        flush_request(slot, FLUSH_AT_CHECKPOINT);
 }
 
 void

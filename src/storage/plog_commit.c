@@ -4,115 +4,33 @@
  * Runs in: backend (request), checkpointer (the rest).
  * Never: flushes with the append lock held; fails a directory for want of descriptors.
  * Invariants C1 to C3: include/ottla/storage/plog_commit.h.
- * Crash rule of region commits: sets of bits (readyset.h). Their taker, a checkpointer, does not die alone.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "ottla/storage/plog_commit.h"
 
-#include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/crashpoint.h"
 #include "storage/plog_int.h"
 
-/* A row per directory and PlogCommitWhen: sets of READY_BITS_MAX slots each, one after the other. */
-static char *rows;
-static int32_t sets_per_row;
-
-static size_t
-row_bytes(void)
-{
-    return (size_t)sets_per_row * ready_size(READY_BITS_MAX);
-}
-
-static int32_t
-sets_for(const ShmLimits *limits)
-{
-    return (limits->max_partitions + READY_BITS_MAX - 1) / READY_BITS_MAX;
-}
-
-size_t
-commits_shm_size(const ShmLimits *limits)
-{
-    return (size_t)LOGDIRS_MAX * PLOG_COMMIT_WHEN_COUNT * (size_t)sets_for(limits) *
-           ready_size(READY_BITS_MAX);
-}
-
-void
-commits_shm_init(void *base, const ShmLimits *limits)
-{
-    rows = base;
-    sets_per_row = sets_for(limits);
-}
-
-static ReadySet *
-set_of(int dir, PlogCommitWhen when, int32_t set)
-{
-    size_t row = (size_t)dir * PLOG_COMMIT_WHEN_COUNT + when;
-
-    ot_assert(set >= 0 && set < sets_per_row);
-    return (ReadySet *)(void *)(rows + row * row_bytes() +
-                                (size_t)set * ready_size(READY_BITS_MAX));
-}
-
 /* ---- asking --------------------------------------------------------------------------------------- */
 
 void
-plog_request_commit(PartitionSlot *slot, PlogCommitWhen when, WakeBatch *wake)
+plog_request_commit(PartitionSlot *slot, FlushWhen when, WakeBatch *wake)
 {
-    int32_t index = pslot_index(slot);
-
-    fence_full(); /* LEO before the look; pairs with the fence in plog_commit_begin [C1] */
-    if (when == PLOG_COMMIT_LATER) {
+    if (when == FLUSH_LATER) {
+        fence_full(); /* LEO before the look; pairs with the fence in plog_commit_begin [C1] */
         if (atomic_u32_load(&slot->commit_due) != 0)
             return;
-        (void)ready_set(set_of(slot->log_dir, when, index / READY_BITS_MAX),
-                        index % READY_BITS_MAX);
-        crashpoint("plog.commit.later");
-        atomic_u32_store(&slot->commit_due, 1);
-    } else {
-        (void)ready_set(set_of(slot->log_dir, when, index / READY_BITS_MAX),
-                        index % READY_BITS_MAX);
     }
+    flush_request(slot, when);
     crashpoint("plog.commit.asked");
+    if (when == FLUSH_LATER)
+        atomic_u32_store(&slot->commit_due, 1);
     wake_batch_add(wake, logdir_checkpointer(slot->log_dir));
 }
 
 /* ---- taking requests ------------------------------------------------------------------------------ */
-
-static void
-begin_set(PlogCommitWalk *walk, int32_t set)
-{
-    walk->set = set;
-    ready_begin(&walk->cursor, set_of(walk->dir, walk->when, set), READY_BITS_MAX, walk->all);
-}
-
-void
-plog_commit_walk(PlogCommitWalk *walk, int dir, PlogCommitWhen when, bool all)
-{
-    *walk = (PlogCommitWalk){.dir = dir, .when = when, .all = all};
-    begin_set(walk, 0);
-}
-
-PartitionSlot *
-plog_commit_walk_next(PlogCommitWalk *walk)
-{
-    for (;;) {
-        int32_t bit = ready_next(&walk->cursor);
-
-        if (bit >= 0)
-            return pslot_at(walk->set * READY_BITS_MAX + bit);
-        if (walk->set + 1 == sets_per_row)
-            return NULL;
-        begin_set(walk, walk->set + 1);
-    }
-}
-
-void
-plog_commit_walk_end(PlogCommitWalk *walk)
-{
-    ready_put_back(&walk->cursor);
-}
 
 bool
 plog_commit_begin(PartitionSlot *slot, int dir, PlogCommit *ret)
@@ -146,7 +64,7 @@ plog_commit_undo(const PlogCommit *commit)
     if (commit->names != 0)
         (void)atomic_u32_or(&slot->new_names, commit->names);
     wake_batch_init(&unused);
-    plog_request_commit(slot, PLOG_COMMIT_NOW, &unused); /* the caller decides when it looks */
+    plog_request_commit(slot, FLUSH_NOW, &unused); /* the caller decides when it looks */
 }
 
 int

@@ -9,6 +9,7 @@
 #include "ottla/common/vfs.h"
 #include "ottla/storage/checkpoint_files.h"
 #include "ottla/storage/fd_cache.h"
+#include "ottla/storage/flush_requests.h"
 #include "ottla/storage/logdir_state.h"
 #include "ottla/storage/partition_slot.h"
 #include "ottla/storage/plog.h"
@@ -178,7 +179,7 @@ int plog_flush_failed(int dir, int code, ErrInfo *err);
 
 /* ---- other -------------------------------------------------------------------------------------- */
 
-/* On the dirty list of its log directory, if it is not. */
+/* Something changed that the next checkpoint has to write down. */
 void plog_mark_dirty(PartitionSlot *slot);
 
 /*

@@ -9,7 +9,7 @@
  *   3 index entries beyond the flushed counts: cut; a segment file that no list names: removed
  *   4 chunks and producer entries that nothing reaches: taken back; links made anew; batches in
  *     [producer end, LEO): replayed
- *   5 the dirty list and the waiters: told to look at everything
+ *   5 the checkpointer and the waiters: told to look at the log
  *   6 the lock is consistent
  *
  * The owner may die again at any of these steps: each only brings files and pools closer to the tuple,
@@ -159,8 +159,7 @@ plog_repair_locked(PartitionSlot *slot, ErrInfo *err)
         atomic_u32_store(&slot->state, PSLOT_FAILED);
         (void)plog_write_failed(slot, rc, err); /* the code is ours to give below */
     }
-    atomic_u32_store(&slot->dirty, 1);
-    logdir_set_dirty_overflow(slot->log_dir);
+    flush_request(slot, FLUSH_AT_CHECKPOINT);
     pslot_set_changed_overflow();
     return rc == 0 ? 0 : OT_E_KAFKA_STORAGE_ERROR;
 }

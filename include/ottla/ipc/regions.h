@@ -28,9 +28,8 @@
       "owner word names the partition; repair takes back what its tuple does not name")       \
     X(producer_pool, "append lock", "append lock",                                            \
       "two-copy entries, end offset stored last; repair links anew and replays the gap")      \
-    X(log_dirs, "everybody, word by word; names under their lock", "all",                     \
-      "single words; a lost dirty entry sets overflow")                                       \
-    X(commits, "who appends sets bits", "checkpointers",                                      \
+    X(log_dirs, "everybody, word by word; names under their lock", "all", "single words")     \
+    X(flush_requests, "who appends sets bits", "checkpointers",                               \
       "bits are idempotent; all are looked at after a death")                                 \
     X(image, "controller", "all, pinned generation", "controller's death is a crash cycle")   \
     X(live_conf, "controller", "supervisor, two-copy", "two-copy; any death: whole")          \

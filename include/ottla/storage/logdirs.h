@@ -79,14 +79,12 @@ void logdir_add_bytes(int dir, int64_t bytes);
 int64_t logdir_bytes(int dir);
 
 /*
- * Dirty list: partitions whose log, start offset or producers changed since their last checkpoint.
- * Push: append lock held, slot->dirty just became 1. Take: checkpointer of the directory; returns the
- * first slot (or PSLOT_NONE), the next ones follow by slot->dirty_next - 1, each read before its
- * slot's dirty word is cleared. *ret_overflow: entries may be missing (a pusher died), look at every slot.
+ * Somebody waited for the disk here within the last LOGDIR_WAITED_US: then write-back begins early, so
+ * that a flush carries little that nobody waits for. Said by the checkpointer with each commit.
  */
-void logdir_push_dirty(int dir, int32_t slot);
-void logdir_set_dirty_overflow(int dir);
-int32_t logdir_take_dirty(int dir, bool *ret_overflow);
+#define LOGDIR_WAITED_US (10 * 1000 * 1000)
+void logdir_note_waiting(int dir, int64_t now_us);
+bool logdir_is_waited_for(int dir);
 
 /* Region log_dirs. */
 size_t log_dirs_shm_size(const ShmLimits *limits);

@@ -134,9 +134,7 @@ typedef struct PartitionSlot {
     uint32_t producer_root; /* pool entry; 0: none */
     uint32_t producer_count;
     AtomicU32 opening;       /* a process is inside plog_open_locked (informational) */
-    AtomicU32 dirty;         /* on the dirty list of its log directory */
     AtomicU32 has_aborted;   /* some segment has a .txnindex */
-    AtomicI32 dirty_next;    /* slot + 1 of the next; 0: last */
     int64_t snapshot_offset; /* end offset of the newest producer snapshot file; -1: none */
 
     /* --- commits (plog_commit.h) --- */

@@ -212,6 +212,13 @@ typedef struct PlogAppendArgs {
     bool hw_follows; /* the only replica: HW moves in the same publication */
 } PlogAppendArgs;
 
+/* Bytes of a segment that are complete, so that their write-back may begin; len 0: none. */
+typedef struct PlogFilled {
+    int64_t segment_base;
+    int32_t pos;
+    int32_t len;
+} PlogFilled;
+
 typedef struct PlogAppendResult {
     int64_t base_offset;
     int64_t last_offset;
@@ -219,6 +226,7 @@ typedef struct PlogAppendResult {
     int64_t log_start_offset;
     bool duplicate; /* nothing was written */
     bool rolled;
+    PlogFilled filled; /* for plog_write_early */
 } PlogAppendResult;
 
 /*
@@ -230,6 +238,12 @@ typedef struct PlogAppendResult {
  */
 int plog_append(PartitionSlot *slot, const PlogAppendArgs *args, PlogAppendResult *ret,
                 ErrInfo *err);
+
+/*
+ * Begins the write-back of what an append filled, if somebody waits for the disk in that directory:
+ * the next commit need not carry it then. Without the append lock; may block while the disk is busy.
+ */
+void plog_write_early(PartitionRef ref, const PlogFilled *filled);
 
 /*
  * Raises the log start offset (DeleteRecords); -1 means HW. At or below the current start: success

@@ -28,41 +28,16 @@
 
 #include "ottla/common/err.h"
 #include "ottla/ipc/latch.h"
-#include "ottla/ipc/readyset.h"
+#include "ottla/storage/flush_requests.h"
 #include "ottla/storage/partition_slot.h"
 
-/* When the log is to be on the disk. */
-typedef enum PlogCommitWhen {
-    PLOG_COMMIT_NOW,   /* somebody waits */
-    PLOG_COMMIT_LATER, /* within the topic's flush.ms */
-    PLOG_COMMIT_WHEN_COUNT
-} PlogCommitWhen;
-
 /*
- * Asks that the log up to its present end be made durable. After plog_append; any locks held. The
- * checkpointer joins the batch of those to wake. Cheap when somebody asked already.
+ * Asks that the log up to its present end be made durable, FLUSH_NOW or FLUSH_LATER. After plog_append;
+ * any locks held. The checkpointer joins the batch of those to wake. Cheap when somebody asked already.
  */
-void plog_request_commit(PartitionSlot *slot, PlogCommitWhen when, WakeBatch *wake);
+void plog_request_commit(PartitionSlot *slot, FlushWhen when, WakeBatch *wake);
 
 /* ---- the checkpointer's side ---------------------------------------------------------------------- */
-
-/* A walk over the partitions of a directory that ask. */
-typedef struct PlogCommitWalk {
-    ReadyCursor cursor;
-    int dir;
-    PlogCommitWhen when;
-    int32_t set; /* being walked */
-    bool all;
-} PlogCommitWalk;
-
-/* all: look at every bit, because somebody died. Each slot comes once per walk. */
-void plog_commit_walk(PlogCommitWalk *walk, int dir, PlogCommitWhen when, bool all);
-
-/* The next slot that asked; NULL: no more. It may belong to another directory by now: begin tells. */
-PartitionSlot *plog_commit_walk_next(PlogCommitWalk *walk);
-
-/* Puts back what was taken and did not come; after every walk. */
-void plog_commit_walk_end(PlogCommitWalk *walk);
 
 /* One partition's commit on its way. */
 typedef struct PlogCommit {
@@ -91,9 +66,5 @@ void plog_commit_publish(const PlogCommit *commit);
  * not free within wait_us; try again later.
  */
 bool plog_commit_notify(PartitionRef ref, uint32_t events, int64_t wait_us, WakeBatch *batch);
-
-/* Region commits. */
-size_t commits_shm_size(const ShmLimits *limits);
-void commits_shm_init(void *base, const ShmLimits *limits);
 
 #endif

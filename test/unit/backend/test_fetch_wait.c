@@ -32,8 +32,8 @@
 #include "ottla/protocol/batch_builder.h"
 #include "ottla/replica/replica.h"
 #include "ottla/storage/fd_cache.h"
+#include "ottla/storage/flush_requests.h"
 #include "ottla/storage/logdirs.h"
-#include "ottla/storage/plog_commit.h"
 
 #define PARTITIONS 1000
 #define MANY       1100 /* more than a connection has nodes */
@@ -47,7 +47,7 @@ static const RegionRow rows[] = {
     {"segment_pool", segment_pool_shm_size, segment_pool_shm_init, "", "", ""},
     {"producer_pool", producer_pool_shm_size, producer_pool_shm_init, "", "", ""},
     {"log_dirs", log_dirs_shm_size, log_dirs_shm_init, "", "", ""},
-    {"commits", commits_shm_size, commits_shm_init, "", "", ""},
+    {"flush_requests", flush_requests_shm_size, flush_requests_shm_init, "", "", ""},
     {"image", image_shm_size, image_shm_init, "", "", ""},
     {"fetch_session", fetch_session_shm_size, fetch_session_shm_init, "", "", ""},
 };

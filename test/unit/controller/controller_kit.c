@@ -16,10 +16,10 @@
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/slot.h"
 #include "ottla/ipc/waitlist.h"
+#include "ottla/storage/flush_requests.h"
 #include "ottla/storage/logdirs.h"
 #include "ottla/storage/partition_slot.h"
 #include "ottla/storage/plog.h"
-#include "ottla/storage/plog_commit.h"
 
 static Region region;
 static ListenerTable listeners;
@@ -55,7 +55,7 @@ kit_region(size_t image_bytes, int32_t partitions)
         {"partition_table", partition_table_shm_size, partition_table_shm_init, "", "", ""},
         {"topic_settings", topic_settings_shm_size, topic_settings_shm_init, "", "", ""},
         {"log_dirs", log_dirs_shm_size, log_dirs_shm_init, "", "", ""},
-        {"commits", commits_shm_size, commits_shm_init, "", "", ""},
+        {"flush_requests", flush_requests_shm_size, flush_requests_shm_init, "", "", ""},
         {"image", image_shm_size, image_shm_init, "", "", ""},
     };
     ShmLimits limits;

@@ -20,8 +20,8 @@
 #include "ottla/ipc/waitlist.h"
 #include "ottla/protocol/batch_builder.h"
 #include "ottla/storage/fd_cache.h"
+#include "ottla/storage/flush_requests.h"
 #include "ottla/storage/logdirs.h"
-#include "ottla/storage/plog_commit.h"
 
 char kit_dir[256];
 Arena *kit_arena;
@@ -39,7 +39,7 @@ static const RegionRow rows[] = {
     {"segment_pool", segment_pool_shm_size, segment_pool_shm_init, "", "", ""},
     {"producer_pool", producer_pool_shm_size, producer_pool_shm_init, "", "", ""},
     {"log_dirs", log_dirs_shm_size, log_dirs_shm_init, "", "", ""},
-    {"commits", commits_shm_size, commits_shm_init, "", "", ""},
+    {"flush_requests", flush_requests_shm_size, flush_requests_shm_init, "", "", ""},
 };
 
 static void

@@ -1,0 +1,400 @@
+/*
+ * acks.c - how long acknowledgements take at a given load
+ *
+ *     acks PORT TOPIC PARTITIONS ACKS BYTES RATE SECONDS
+ *
+ * Makes TOPIC unless it exists, writes every partition once, and then sends RATE Produce requests a
+ * second, each one record of BYTES, to the partitions in turn, over CONNECTIONS connections. The load is
+ * open: a request is sent at its time whether those before it were answered or not, and its latency
+ * counts from that time, so that a stall is charged to all whom it delays. RATE 0: as fast as answers
+ * come, DEPTH requests under way on each connection. Prints: answers a second, p50, p99, p99.9 and
+ * largest latency in us. Any error code ends it.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ottla/common/errlist.h"
+#include "ottla/protocol/apis.h"
+#include "ottla/protocol/batch_builder.h"
+#include "ottla/protocol/frame.h"
+#include "ottla/protocol/msg_create_topics.h"
+#include "ottla/protocol/msg_produce.h"
+#include "ottla/protocol/wire.h"
+#include "wire_client.h"
+
+#define CONNECTIONS 32
+#define DEPTH       16 /* requests of one connection that a node works on */
+#define VERSION     9
+#define TIMEOUT_MS  30000
+#define PATIENCE_US 30000000
+#define ANSWER_MAX  65536
+
+/* One Produce request, ready to be sent but for its correlation id. */
+typedef struct Template {
+    uint8_t *bytes;
+    size_t len;
+} Template;
+
+typedef struct Flight {
+    double sent_us; /* when it was due */
+    int32_t partition;
+} Flight;
+
+typedef struct Connection {
+    WireClient client;
+    Flight *flights; /* ring of requests not answered, oldest first */
+    size_t first, count, size;
+    size_t unsent; /* of these, the last ones that are not wholly written */
+    size_t part;   /* bytes of the first of them that are */
+    uint8_t in[ANSWER_MAX];
+    size_t in_len;
+} Connection;
+
+static struct {
+    uint16_t port;
+    const char *topic;
+    int32_t partitions;
+    int16_t acks;
+    size_t bytes;
+    double rate, seconds;
+    Template *templates;
+    Connection connections[CONNECTIONS];
+    double *latencies;
+    size_t answers, room;
+} me;
+
+static void
+die(const char *what)
+{
+    fprintf(stderr, "acks: %s\n", what);
+    exit(1);
+}
+
+static double
+now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+/* ---- requests ------------------------------------------------------------------------------------- */
+
+static void
+create_topic(void)
+{
+    CreateTopicsRequestTopic topic;
+    CreateTopicsRequest request;
+    CreateTopicsResponse response;
+    WireClient *client = &me.connections[0].client;
+    create_topics_request_topic_init(&topic);
+    create_topics_request_init(&request);
+    topic.name = strview_from(me.topic);
+    topic.num_partitions = me.partitions;
+    topic.replication_factor = 1;
+    request.topics = &topic;
+    request.topics_count = 1;
+    request.timeout_ms = TIMEOUT_MS;
+    if (wire_client_call(client, &(WireCall){19, 7, &create_topics_request_desc, &request,
+                                             &create_topics_response_desc, &response}) != WIRE_OK ||
+        (response.topics[0].error_code != 0 &&
+         response.topics[0].error_code != KERR_TOPIC_ALREADY_EXISTS)) {
+        die("the topic cannot be made");
+    }
+}
+
+static Template
+make_template(int32_t partition, BytesView batch, Arena *arena)
+{
+    ProduceRequestPartition part = {.index = partition,
+                                    .records = records_in_memory(batch.ptr, batch.len)};
+    ProduceRequestTopic topic = {
+        .name = strview_from(me.topic), .partition_data = &part, .partition_data_count = 1};
+    ProduceRequest request = {.transactional_id = WIRE_NULL_STRING,
+                              .acks = me.acks,
+                              .timeout_ms = TIMEOUT_MS,
+                              .topic_data = &topic,
+                              .topic_data_count = 1};
+    RequestHead head = {
+        .api = api_find(0), .api_version = VERSION, .client_id = STRVIEW("bench-acks")};
+    FrameBody body = {&produce_request_desc, &request, VERSION};
+    FrameOut out;
+    arena_reset(arena);
+    if (frame_encode_request(&head, &body, &out, arena, NULL) != 0) {
+        die("a request cannot be encoded");
+    }
+    Template t = {malloc(out.len), out.len};
+    if (t.bytes == NULL) {
+        die("no memory");
+    }
+    memcpy(t.bytes, out.buf, out.len);
+    return t;
+}
+
+static void
+make_templates(void)
+{
+    Arena *arena = arena_new(me.bytes * 3 + 65536, 0),
+          *scratch = arena_new(me.bytes * 3 + 65536, 0);
+    BatchBuilderOptions options = BATCH_BUILDER_DEFAULTS;
+    BatchBuilder *builder = batch_builder_new(&options, arena);
+    BatchRecord record = {.timestamp = 1, .value = {calloc(1, me.bytes), (int32_t)me.bytes}};
+    BytesView batch;
+    me.templates = calloc((size_t)me.partitions, sizeof *me.templates);
+    if (me.templates == NULL || batch_builder_add(builder, &record, NULL) != 0 ||
+        batch_builder_finish(builder, &batch, NULL) != 0) {
+        die("cannot build a batch");
+    }
+    for (int32_t i = 0; i < me.partitions; i++) {
+        me.templates[i] = make_template(i, batch, scratch);
+    }
+}
+
+/* ---- one connection --------------------------------------------------------------------------------- */
+
+static Flight *
+flight_at(Connection *c, size_t i)
+{
+    return &c->flights[(c->first + i) % c->size];
+}
+
+static void
+push(Connection *c, Flight flight)
+{
+    if (c->count == c->size) {
+        size_t size = c->size == 0 ? 64 : c->size * 2;
+        Flight *grown = calloc(size, sizeof *grown);
+        if (grown == NULL) {
+            die("no memory");
+        }
+        for (size_t i = 0; i < c->count; i++) {
+            grown[i] = *flight_at(c, i);
+        }
+        free(c->flights);
+        c->flights = grown;
+        c->first = 0;
+        c->size = size;
+    }
+    c->count++;
+    c->unsent++;
+    *flight_at(c, c->count - 1) = flight;
+}
+
+/* Writes what the socket takes. */
+static void
+drive_out(Connection *c)
+{
+    while (c->unsent > 0) {
+        Template *t = &me.templates[flight_at(c, c->count - c->unsent)->partition];
+        ssize_t sent = send(c->client.fd, t->bytes + c->part, t->len - c->part, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EAGAIN) {
+            return;
+        }
+        if (sent < 0) {
+            die("the connection broke");
+        }
+        c->part += (size_t)sent;
+        if (c->part == t->len) {
+            c->part = 0;
+            c->unsent--;
+        }
+    }
+}
+
+static void
+take_answer(Connection *c, const uint8_t *frame, size_t len)
+{
+    Arena *arena = c->client.arena;
+    ProduceResponse response;
+    WireReader r;
+    arena_reset(arena);
+    wire_reader_init(&r, frame, len, arena);
+    (void)wire_read_int32(&r, "correlationId");
+    (void)wire_read_tags(&r);
+    produce_response_desc.read(&r, VERSION, &response);
+    if (r.err != 0 || c->count == c->unsent ||
+        response.responses[0].partition_responses[0].error_code != 0) {
+        die("an answer that is no success");
+    }
+    if (me.answers == me.room) {
+        me.room = me.room == 0 ? 65536 : me.room * 2;
+        me.latencies = realloc(me.latencies, me.room * sizeof *me.latencies);
+        if (me.latencies == NULL) {
+            die("no memory");
+        }
+    }
+    me.latencies[me.answers++] = now_us() - flight_at(c, 0)->sent_us;
+    c->first = (c->first + 1) % c->size;
+    c->count--;
+}
+
+static void
+drive_in(Connection *c)
+{
+    ssize_t got = recv(c->client.fd, c->in + c->in_len, sizeof c->in - c->in_len, 0);
+    size_t at = 0;
+    if (got < 0 && errno == EAGAIN) {
+        return;
+    }
+    if (got <= 0) {
+        die("the connection broke");
+    }
+    c->in_len += (size_t)got;
+    while (c->in_len - at >= 4 && c->in_len - at - 4 >= wire_load32(c->in + at)) {
+        size_t len = wire_load32(c->in + at);
+        take_answer(c, c->in + at + 4, len);
+        at += 4 + len;
+    }
+    memmove(c->in, c->in + at, c->in_len - at);
+    c->in_len -= at;
+}
+
+/* ---- all of them ------------------------------------------------------------------------------------- */
+
+static size_t
+under_way(void)
+{
+    size_t sum = 0;
+    for (int i = 0; i < CONNECTIONS; i++) {
+        sum += me.connections[i].count;
+    }
+    return sum;
+}
+
+/* Moves bytes until a time comes, or something did. */
+static void
+drive(double until_us)
+{
+    struct pollfd fds[CONNECTIONS];
+    double left = until_us - now_us();
+    struct timespec wait = {0};
+    for (int i = 0; i < CONNECTIONS; i++) {
+        Connection *c = &me.connections[i];
+        drive_out(c);
+        fds[i] = (struct pollfd){.fd = c->client.fd,
+                                 .events = (short)(POLLIN | (c->unsent > 0 ? POLLOUT : 0))};
+    }
+    if (left > 0) {
+        wait.tv_sec = (time_t)(left / 1e6);
+        wait.tv_nsec = (long)(left - (double)wait.tv_sec * 1e6) * 1000;
+    }
+    if (ppoll(fds, CONNECTIONS, &wait, NULL) < 0 && errno != EINTR) {
+        die("poll");
+    }
+    for (int i = 0; i < CONNECTIONS; i++) {
+        if (fds[i].revents & (POLLIN | POLLHUP | POLLERR)) {
+            drive_in(&me.connections[i]);
+        }
+    }
+}
+
+static void
+wait_for_all(void)
+{
+    double end = now_us() + PATIENCE_US;
+    while (under_way() > 0) {
+        if (now_us() > end) {
+            die("answers do not come");
+        }
+        drive(end);
+    }
+}
+
+static void
+open_load(void)
+{
+    double begin = now_us();
+    size_t total = (size_t)(me.rate * me.seconds);
+    for (size_t i = 0; i < total;) {
+        double due = begin + (double)i * 1e6 / me.rate;
+        if (now_us() < due) {
+            drive(due);
+            continue;
+        }
+        push(&me.connections[i % CONNECTIONS], (Flight){due, (int32_t)(i % (size_t)me.partitions)});
+        i++;
+    }
+}
+
+static void
+closed_load(void)
+{
+    double end = now_us() + me.seconds * 1e6;
+    size_t n = 0;
+    while (now_us() < end) {
+        for (int i = 0; i < CONNECTIONS; i++) {
+            Connection *c = &me.connections[i];
+            while (c->count < DEPTH) {
+                push(c, (Flight){now_us(), (int32_t)(n++ % (size_t)me.partitions)});
+            }
+        }
+        drive(end);
+    }
+}
+
+static int
+compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double
+percentile(double part)
+{
+    return me.latencies[(size_t)((double)(me.answers - 1) * part)];
+}
+
+int
+main(int argc, char **argv)
+{
+    double begin, took;
+    if (argc != 8) {
+        die("usage: acks PORT TOPIC PARTITIONS ACKS BYTES RATE SECONDS");
+    }
+    me.port = (uint16_t)strtol(argv[1], NULL, 10);
+    me.topic = argv[2];
+    me.partitions = (int32_t)strtol(argv[3], NULL, 10);
+    me.acks = (int16_t)strtol(argv[4], NULL, 10);
+    me.bytes = (size_t)strtol(argv[5], NULL, 10);
+    me.rate = strtod(argv[6], NULL);
+    me.seconds = strtod(argv[7], NULL);
+    for (int i = 0; i < CONNECTIONS; i++) {
+        wire_client_init(&me.connections[i].client, me.port);
+        if (!wire_client_connect(&me.connections[i].client)) {
+            die("nobody listens");
+        }
+    }
+    create_topic();
+    make_templates();
+    for (int i = 0; i < CONNECTIONS; i++) {
+        int fd = me.connections[i].client.fd;
+        (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    }
+    for (int32_t p = 0; p < me.partitions; p++) {
+        push(&me.connections[p % CONNECTIONS], (Flight){now_us(), p});
+    }
+    wait_for_all();
+    me.answers = 0;
+    begin = now_us();
+    if (me.rate > 0) {
+        open_load();
+    } else {
+        closed_load();
+    }
+    wait_for_all();
+    took = now_us() - begin;
+    qsort(me.latencies, me.answers, sizeof *me.latencies, compare);
+    printf("%.0f %.0f %.0f %.0f %.0f\n", (double)me.answers / took * 1e6, percentile(0.5),
+           percentile(0.99), percentile(0.999), percentile(1));
+    return 0;
+}

@@ -81,18 +81,18 @@ give_up(Controller *c, int rc, const ErrInfo *err)
 static void
 tell_space(const Controller *c)
 {
-    static LogRate rate;
+    static LogRate rate_full, rate_space;
     static bool full;
 
     if (c->full == full)
         return;
     full = c->full;
     if (full)
-        log_limited(&rate, 1, LL_ERROR, "controller",
+        log_limited(&rate_full, 1, LL_ERROR, "controller",
                     "disk is full: most changes of the metadata are refused; folder=%s",
                     c->log.folder);
     else
-        log_limited(&rate, 1, LL_NOTICE, "controller",
+        log_limited(&rate_space, 1, LL_NOTICE, "controller",
                     "disk has space again: the metadata may be changed; folder=%s", c->log.folder);
 }
 

@@ -19,7 +19,7 @@
 
 #define FULL_LOOK_US   (1 * INT64_C(1000000))
 #define RECORD_LOOK_US (5 * INT64_C(1000000))
-#define REPAIR_LOOK_US (100 * INT64_C(1000))
+#define REPAIR_LOOK_US (500 * INT64_C(1000))
 #define LINES_PER_S    1 /* a disk that is full, and has room, and is full */
 
 /* ---- FAILED ------------------------------------------------------------------------------------- */

@@ -24,7 +24,7 @@
 #include "ottla/ipc/shared_page.h"
 #include "ottla/postmaster/launch.h"
 #include "ottla/postmaster/privileges.h"
-#include "ottla/storage/logdirs.h"
+#include "ottla/storage/logdir_state.h"
 #include "postmaster_int.h"
 #include "regions_int.h"
 
@@ -171,6 +171,7 @@ postmaster_map_region(Postmaster *pm, ErrInfo *err)
 
     limits.worker_slots = PROC_WORKERS_MAX;
     limits.log_dirs = logdir_count();
+    logdirs_hear_old_errors();
     int rc = regions_map(&limits, &pm->region, err);
     if (rc < 0)
         return rc;

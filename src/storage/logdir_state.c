@@ -15,6 +15,7 @@
 
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
+#include "ottla/common/vfs.h"
 #include "ottla/storage/reserve.h"
 #include "storage/logdirs_int.h"
 
@@ -230,6 +231,19 @@ logdir_require_repair(int dir, LogDirFailure failure, const char *text)
     d->repair = failure;
     d->repair_ms = clock_wall_ms();
     (void)snprintf(d->repair_text, sizeof d->repair_text, "%s", text); /* cut when too long */
+}
+
+void
+logdirs_hear_old_errors(void)
+{
+    int dir;
+
+    for (dir = 0; dir < logdir_count(); dir++) {
+        if (logdir_private(dir)->repair != LOGDIR_FAILURE_NONE &&
+            vfs_syncfs(logdir_fd(dir), NULL) != 0) {
+            /* It is why the directory is to be repaired. */
+        }
+    }
 }
 
 LogDirFailure

@@ -16,6 +16,7 @@
 #include "ottla/common/clock.h"
 #include "ottla/common/crashpoint.h"
 #include "ottla/common/log.h"
+#include "ottla/storage/renew.h"
 #include "storage/open_int.h"
 
 #define FOLDER_FILES_MAX 1000000 /* names in a partition folder */
@@ -495,6 +496,29 @@ report_cut(const LogLoad *load, const LoadedSegment *seg, int64_t old_size)
             (long long)(old_size - seg->size), (long long)seg->end_offset);
 }
 
+/*
+ * In a directory under repair (design.md 6): what is not durable of a segment was read and verified now,
+ * and is written again with its indexes. Nobody has the files open: the log is not.
+ */
+static int
+renew_segment(const LogLoad *load, const LoadedSegment *seg, ErrInfo *err)
+{
+    char path[LIMIT_PATH_BYTES];
+    int rc = 0;
+    int kind;
+
+    if (seg->end_offset <= load->recovery_point)
+        return 0;
+    for (kind = SEGMENT_LOG; kind <= SEGMENT_TXNINDEX && rc == 0; kind++) {
+        plog_file_path(load->slot, seg->base, (SegmentFile)kind, path);
+        rc = renew_file(path, err);
+        if (rc == OT_E_NOT_FOUND)
+            rc = 0;
+    }
+    (void)atomic_u32_add(&load->slot->file_generation, 1);
+    return rc;
+}
+
 /* One segment: trusted, looked at, or recovered. *ret_cut: the ones behind it must go. */
 static int
 load_segment(LogLoad *load, int32_t i, bool *ret_cut, ErrInfo *err)
@@ -520,6 +544,8 @@ load_segment(LogLoad *load, int32_t i, bool *ret_cut, ErrInfo *err)
     if (trusted || !seg->has_index || !seg->has_time_index)
         from = 0; /* what should be there is not: everything is read */
     rc = segment_recover(load, seg, from, ret_cut, err);
+    if (rc == 0 && load->repair)
+        rc = renew_segment(load, seg, err);
     if (rc == 0 && *ret_cut)
         report_cut(load, seg, size);
     return rc;

@@ -46,8 +46,7 @@ find_duplicate(const ProducerState *state, const uint8_t *header, ProducerBatch 
     for (i = 0; i < state->batch_count; i++) {
         const ProducerBatch *b = &state->batches[i];
 
-        if (b->last_sequence == last &&
-            producer_first_sequence(b) == first) {
+        if (b->last_sequence == last && producer_first_sequence(b) == first) {
             *ret = *b;
             return true;
         }

@@ -6,9 +6,7 @@
  * point were flushed before it was written, and so were the index entries that point at them. The scan
  * therefore begins at the last index entry at or below the recovery point whose batch is there with a
  * right checksum; if there is none, at the start of the segment. From there on every batch is read
- * and checked, and both indexes are written anew. In a directory under repair (design.md 6) what was
- * read is also written again and flushed: after a flush that failed, the kernel's memory shows bytes
- * that are not on the disk and that no later flush would write.
+ * and checked, and both indexes are written anew.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -40,7 +38,6 @@ typedef struct Recovery {
     NewEntries index;
     NewEntries time;
     int fd;
-    int64_t start_pos; /* of the scan */
     bool read_from_start;
 } Recovery;
 
@@ -196,7 +193,6 @@ find_start(Recovery *r, int index_fd, int time_fd, int64_t from_offset, ErrInfo 
     if (rc != 0)
         return rc;
     r->scan.pos = keep > 0 ? last.pos : 0;
-    r->start_pos = r->scan.pos;
     r->read_from_start = keep == 0;
     seg->index_count = keep;
     return 0;
@@ -410,27 +406,6 @@ finish(Recovery *r, int index_fd, int time_fd, int64_t end, bool *ret_cut, ErrIn
     return rc;
 }
 
-/* The verified bytes [start_pos, size) once more, so that the pages are dirty, and to the disk. */
-static int
-write_again(Recovery *r, ErrInfo *err)
-{
-    int64_t pos = r->start_pos;
-    int rc = 0;
-
-    while (rc == 0 && pos < r->seg->size) {
-        int64_t left = r->seg->size - pos;
-        size_t n = left < r->scan.buffer_size ? (size_t)left : (size_t)r->scan.buffer_size;
-
-        rc = vfs_pread_full(r->fd, r->scan.buffer, n, pos, err);
-        if (rc == 0)
-            rc = vfs_pwrite(r->fd, r->scan.buffer, n, pos, err);
-        pos += (int64_t)n;
-    }
-    if (rc == 0 && vfs_fdatasync(r->fd, err) != 0)
-        rc = logdir_flush_failed(r->load->slot->log_dir, err);
-    return rc;
-}
-
 static int
 recover_with(Recovery *r, int64_t from_offset, bool *ret_cut, ErrInfo *err)
 {
@@ -445,8 +420,6 @@ recover_with(Recovery *r, int64_t from_offset, bool *ret_cut, ErrInfo *err)
         rc = scan_batches(r, &end, err);
     if (rc == 0)
         rc = finish(r, index_fd, time_fd, end, ret_cut, err);
-    if (rc == 0 && r->load->repair)
-        rc = write_again(r, err);
     vfs_close(index_fd < 0 ? -1 : index_fd);
     vfs_close(time_fd < 0 ? -1 : time_fd);
     return rc;

@@ -98,6 +98,12 @@ void logdir_require_repair(int dir, LogDirFailure failure, const char *text);
 /* Supervisor, before it gives up a region (crash cycle): what failed in it must be repaired in the next. */
 void logdirs_carry_failures(void);
 
+/*
+ * Supervisor, then: what a file system noted before is told once to each descriptor that asks. Asked here
+ * for those that are to be repaired, so that the flushes of the repair tell of the repair. Blocks.
+ */
+void logdirs_hear_old_errors(void);
+
 /* What logdir_require_repair was told; LOGDIR_FAILURE_NONE: nothing. */
 LogDirFailure logdir_repair_reason(int dir, const char **ret_text);
 

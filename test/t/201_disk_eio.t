@@ -1,0 +1,214 @@
+#!/usr/bin/perl
+# 201_disk_eio.t - a disk is broken: writes, flushes and reads fail (design.md 6 "Errors")
+#
+# Errors come from a library between the node and the kernel (test/fault), but for the lost write-back, which is a
+# real one on a real file system. Whatever was acknowledged is read back in the end.
+#
+# SPDX-License-Identifier: Apache-2.0
+use strict;
+use warnings;
+use lib 'test/perl';
+use Test::More;
+use Ottla::Test::Disk;
+use Ottla::Test::Acked;
+use Ottla::Test::Api;
+use Ottla::Test::Node;
+
+my $STORAGE_ERROR = 56;
+my $library = "$ENV{OTTLA_BUILD}/release/fault/libfault.so";
+
+# A node with two log directories a and b; rules of faults are set by break_it.
+sub node_of_two {
+    my (%conf) = @_;
+    my $node = Ottla::Test::Node->new(env => { LD_PRELOAD => $library }, conf => {
+        'checkpoint.interval.ms' => 3600000, 'log.segment.bytes' => 1 << 20, 'log.retention.ms' => -1,
+        'acks.durability' => 'memory', %conf });
+    mkdir $node->dir, 0750 or die $!;
+    $node->{env}{FAULT_RULES} = "$node->{base}/faults";
+    break_it($node);
+    $node->set('log.dirs' => join(',', map { $node->dir . "/$_" } qw(a b)), 'metadata.log.dir' => $node->dir . '/meta');
+    return $node->start;
+}
+
+# Each rule: "call pattern error"; none: all is well again.
+sub break_it {
+    my ($node, @rules) = @_;
+    my $file = "$node->{base}/faults";
+    open my $fh, '>', "$file.new" or die $!;
+    print $fh map { "$_\n" } @rules;
+    close $fh;
+    rename "$file.new", $file or die $!;
+    return;
+}
+
+# Two topics in a and one in b.
+sub topics_of {
+    my ($node, $acked) = @_;
+    my %in;
+    for (1 .. 20) {
+        $acked->make_topic("t$_");
+        $acked->produce("t$_", 10) == 0 or die "not taken\n";
+        push @{ $in{ -d $node->dir . "/a/t$_-0" ? 'a' : 'b' } }, "t$_";
+        last if @{ $in{a} // [] } > 1 && @{ $in{b} // [] };
+    }
+    return ($in{a}[0], $in{a}[1], $in{b}[0]);
+}
+
+# The error codes of DescribeLogDirs by directory; undef: not answered yet.
+sub log_dirs {
+    my ($c) = @_;
+    my $answer = eval { $c->ask(DescribeLogDirs => 4, { topics => undef }) } or return undef;
+    return { map { $_->{log_dir} =~ s{.*/}{}r => $_->{error_code} } @{ $answer->{results} } };
+}
+
+for my $error (qw(EIO EROFS)) {
+    subtest "a write fails: $error" => sub {
+        my $node = node_of_two();
+        my $acked = Ottla::Test::Acked->new(Ottla::Test::Api->new($node));
+        my ($one, $two, $fine) = topics_of($node, $acked);
+        break_it($node, 'pwritev ' . $node->dir . "/a/$one-0/*.log $error");
+        is($acked->produce($one, 10), $STORAGE_ERROR, 'error 56');
+        $node->wait_for_log(qr/log directory failed, no appends until the node starts again: $one-0: .*failure=write/);
+        break_it($node);
+        is($acked->produce($one, 10), $STORAGE_ERROR, 'not tried again');
+        is($acked->produce($two, 10), $STORAGE_ERROR, 'nor are the other topics of the directory');
+        is($acked->produce($fine, 10), 0, 'the other directory goes on');
+        $acked->read_back('while the directory has failed');
+        my $found = log_dirs($acked->{c});
+        is_deeply($found, { a => $STORAGE_ERROR, b => 0 }, 'DescribeLogDirs says so') if $found;
+        $node->wait_until('the record', sub { -s $node->dir . '/control' && -s $node->dir . '/a/.ottla_failed' }, 10);
+        like(Ottla::Test::Node::slurp($node->dir . '/control'), qr{^failed\t\S+\twrite\t\d+\t\S+/a\t$one-0}m, 'DIR/control tells');
+        is($node->stop('fast'), 1, 'no clean end');
+        ok(!-e $node->dir . '/a/.kafka_cleanshutdown', 'nor a clean mark there');
+        ok(-e $node->dir . '/b/.kafka_cleanshutdown', 'but in the other directory');
+        $node->start;
+        $node->wait_for_log(qr{log directory is repaired; dir=\S+/a$});
+        $acked->connect($node);
+        is($acked->produce($one, 10), 0, 'the next start takes appends');
+        $acked->read_back('in the end');
+        ok(!-e $node->dir . '/a/.ottla_failed', 'the record is gone');
+        unlike(Ottla::Test::Node::slurp($node->dir . '/control'), qr/failed/, 'from DIR/control, too');
+        is($node->stop('fast'), 0, 'clean stop');
+    };
+}
+
+subtest 'a flush fails under acks=all' => sub {
+    my $node = node_of_two('acks.durability' => 'disk');
+    my $acked = Ottla::Test::Acked->new(Ottla::Test::Api->new($node));
+    my ($one, $two, $fine) = topics_of($node, $acked);
+    break_it($node, 'fsync ' . $node->dir . '/a* EIO');
+    isnt($acked->produce($one, 10, acks => -1, timeout_ms => 3000), 0, 'not acknowledged');
+    $node->wait_for_log(qr/log directory failed, no appends until the node starts again: .*failure=flush/);
+    break_it($node);
+    is($acked->produce($one, 10), $STORAGE_ERROR, 'then 56, although a flush would succeed now');
+    is($acked->produce($two, 10, acks => 1), $STORAGE_ERROR, '56 for acks=1, too');
+    is($acked->produce($fine, 10), 0, 'the other directory goes on');
+    $acked->read_back('while the directory has failed');
+    $node->wait_until('the record', sub { -s $node->dir . '/control' }, 10);
+    $node->kill9->start;
+    $node->wait_for_log(qr{log directory failed before: its logs are verified and written again; dir=\S+/a failure=flush});
+    $node->wait_for_log(qr{log directory is repaired; dir=\S+/a$});
+    $acked->connect($node);
+    is($acked->produce($one, 10), 0, 'the next start takes appends');
+    $acked->read_back('in the end');
+    is($node->stop('fast'), 0, 'clean stop');
+};
+
+subtest 'a crash of a process is no way around' => sub {
+    my $node = node_of_two();
+    my $acked = Ottla::Test::Acked->new(Ottla::Test::Api->new($node));
+    my ($one) = topics_of($node, $acked);
+    break_it($node, 'fsync ' . $node->dir . '/a* EIO', 'pwritev ' . $node->dir . '/a/* EIO');
+    is($acked->produce($one, 10), $STORAGE_ERROR, 'error 56');
+    $node->wait_for_log(qr/log directory failed/);
+    $node->kill_child(KILL => 'retention');
+    $node->wait_for_log(qr/node recovered after a crash/);
+    $node->wait_for_log(qr/log directory failed/);    # the repair fails, too
+    $acked->connect($node);
+    is($acked->produce($one, 10), $STORAGE_ERROR, 'still 56');
+    break_it($node);
+    $node->kill_child(KILL => 'retention');
+    $node->wait_for_log(qr/log directory is repaired/);
+    $acked->connect($node);
+    is($acked->produce($one, 10), 0, 'a cycle repairs when the disk is well');
+    $acked->read_back('in the end');
+    is($node->stop('fast'), 0, 'clean stop');
+};
+
+subtest 'a read fails: that partition alone' => sub {
+    my $node = node_of_two();
+    my $acked = Ottla::Test::Acked->new(Ottla::Test::Api->new($node));
+    my ($one, $two, $fine) = topics_of($node, $acked);
+    my $c = $acked->{c};
+    $acked->produce($_, 3000) for ($one, $two) x 5;
+    break_it($node, map { "$_ " . $node->dir . "/a/$one-0/*.log EIO" } qw(pread sendfile));
+    for (1, 2) {    # the first may meet the error when its answer is on its way already
+        my $answer = eval { $c->fetch($one, 2) };
+        is($answer->{error_code}, $STORAGE_ERROR, '56') if $answer || $_ == 2;
+        $c = Ottla::Test::Api->new($node) if !$answer;
+    }
+    $acked->{c} = $c;
+    $acked->read_back('from the others', $two, $fine);
+    is($acked->produce($one, 10), 0, 'appends go on');
+    is($acked->produce($two, 10), 0, 'everywhere');
+    break_it($node);
+    $acked->read_back('in the end');
+    unlike($node->log_text, qr/log directory failed/, 'the directory has not failed');
+    is($node->stop('fast'), 0, 'clean stop');
+};
+
+subtest 'the metadata cannot be flushed: the node ends, and starts again' => sub {
+    my $node = node_of_two();
+    my $acked = Ottla::Test::Acked->new(Ottla::Test::Api->new($node));
+    topics_of($node, $acked);
+    break_it($node, 'fsync ' . $node->dir . '/meta/* EIO');
+    my $answer = $acked->{c}->ask(CreateTopics => 7, { timeout_ms => 5000,
+        topics => [ { name => 'new', num_partitions => 1, replication_factor => 1 } ] });
+    isnt($answer ? $answer->{topics}[0]{error_code} : 'none', 0, 'the change is not acknowledged');
+    is($node->wait_exit(20), 1, 'the node ends with 1');
+    like($node->log_text, qr/controller FATAL.*gives up: .*Input\/output error/, 'and says why');
+    ok(-e $node->dir . "/$_/.kafka_cleanshutdown", "the logs of $_ are closed in order") for qw(a b);
+    isnt(eval { $node->start; 0 } // $node->wait_exit(20), 0, 'it does not start on such a disk');
+    break_it($node);
+    $node->start;
+    $acked->connect($node);
+    $acked->read_back('after the next start');
+    is($node->stop('fast'), 0, 'clean stop');
+};
+
+# The real thing: what a failed flush loses is in the kernel's memory until the power goes. Only who writes it again
+# keeps it.
+SKIP: {
+    my $why = Ottla::Test::Disk::missing();
+    skip $why, 1 if $why;
+    subtest 'a lost write-back, a start, a power cut' => sub {
+        my $disk = Ottla::Test::Disk->new(size_mb => 40);
+        my $node = Ottla::Test::Node->new(conf => { 'checkpoint.interval.ms' => 3600000, 'log.segment.bytes' => 1 << 20 });
+        $node->set('log.dirs' => $disk->dir . '/log', 'metadata.log.dir' => $node->dir . '/meta');
+        mkdir $disk->dir . '/log' or die $!;
+        $node->start;
+        my $acked = Ottla::Test::Acked->new(Ottla::Test::Api->new($node));
+        $acked->make_topic('t');
+        is($acked->produce('t', 1000), 0, 'on the disk');
+        $disk->fail_writeback;
+        is($acked->produce('t', 200_000, acks => 1), 0, 'acks=1: in the memory of the kernel') for 1 .. 5;
+        isnt($acked->produce('t', 1000, timeout_ms => 3000), 0, 'acks=all: not acknowledged');
+        $node->wait_for_log(qr/log directory failed, no appends until the node starts again/);
+        $node->wait_until('the record', sub { -s $node->dir . '/control' }, 10);
+        $acked->read_back('while the directory has failed');
+        is($node->stop('fast'), 1, 'no clean end');
+        $disk->heal;
+        $node->start;
+        $node->wait_for_log(qr/log directory is repaired/);
+        $acked->connect($node);
+        is($acked->produce('t', 1000), 0, 'on the disk again');
+        $node->kill9;
+        $disk->power_cut;
+        $node->start;
+        $acked->connect($node);
+        $acked->read_back('after the power cut');
+        is($node->stop('fast'), 0, 'clean stop');
+    };
+}
+
+done_testing;

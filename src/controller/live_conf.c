@@ -19,6 +19,7 @@
 #include "ottla/ipc/node_settings.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/twocopy.h"
+#include "ottla/storage/partition_slot.h"
 
 #define TEXTS_BYTES (128 * 1024 - 8) /* a value is at most a quarter of it, and two may be long */
 
@@ -221,4 +222,5 @@ live_conf_announce(const Image *image)
     if (atomic_u32_add(&shared_page->config_generation, 1) + 1 == 0)
         (void)atomic_u32_add(&shared_page->config_generation, 1); /* 0 means never */
     node_wake_supervisor();
+    pslot_wake_burier(); /* nothing else wakes retention until its next check */
 }

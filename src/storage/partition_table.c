@@ -216,7 +216,7 @@ pslot_retire(PartitionSlot *slot)
     next_generation(slot);
     atomic_u32_store(&slot->state, PSLOT_DELETING);
     pslot_push_retired(slot);
-    latch_set(slot_ref_unpack(atomic_u64_load(&table->burier)));
+    pslot_wake_burier();
 }
 
 void
@@ -229,6 +229,12 @@ void
 pslot_push_retired(PartitionSlot *slot)
 {
     push(&table->retired, &slot->retired_next, slot);
+}
+
+void
+pslot_wake_burier(void)
+{
+    latch_set(slot_ref_unpack(atomic_u64_load(&table->burier)));
 }
 
 int32_t
@@ -422,6 +428,7 @@ pslot_set_settings(PartitionSlot *slot, uint64_t handle)
 {
     atomic_u64_store(&slot->settings, handle);
     fence_release(); /* before the old record's next use; pairs with the fence in pslot_settings */
+    pslot_note_changed(slot);
 }
 
 void

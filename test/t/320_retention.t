@@ -5,8 +5,9 @@
 # base that is left, files vanish after the delay and not before [38]; when all is too old one empty
 # segment remains and the log goes on at its end, after a restart too [39]; segments below a log
 # start that DeleteRecords moved go whatever the policy; a timestamp in the future keeps its
-# segment; segment.ms rolls by message time; idle consumers that have read deleted segments and topics give their space back at once [51], one that does not read what it
-# asked for after twice the delay; leftovers are removed at the next start.
+# segment; segment.ms rolls by message time; other settings act at the next check; idle consumers that have read
+# deleted segments and topics give their space back at once [51], one that does not read what it asked
+# for after twice the delay; leftovers are removed at the next start.
 #
 # SPDX-License-Identifier: Apache-2.0
 use strict;
@@ -73,7 +74,8 @@ sub held_unlinked {
 my $batch = 300_000;
 is($c->create_topic('sized', 1, 'segment.bytes' => $MIB, 'retention.bytes' => 2.5 * $MIB, 'retention.ms' => -1), 0, 'topic sized');
 produce('sized', $batch, $NOW) for 1 .. 30;    # three batches a segment
-$node->wait_until('the size to shrink', sub { files('sized', '.log') <= 4 });
+wait_start('sized', 21);
+$node->wait_until('the files to follow', sub { files('sized', '.log') == 3 });
 my @logs  = files('sized', '.log');
 my $bytes = 0;
 $bytes += -s $node->dir . "/log/sized-0/$_" for @logs;
@@ -110,6 +112,21 @@ is($c->delete_records('cut', 4), 4, 'DeleteRecords in the second segment');
 $node->wait_until('the first segment to go', sub { base_of((files('cut', '.log'))[0]) == 3 });
 is($c->list_offset('cut', 0, -2), 4, 'the log start stays inside a segment');
 is(scalar(files('cut', '.log')), 2, 'without the policy "delete" nothing else goes');
+
+# ---- other settings while it runs ------------------------------------------------------------------
+
+is($c->create_topic('changed'), 0, 'topic changed');
+is($c->create_topic('default'), 0, 'topic default');
+for my $topic ('changed', 'default') {
+    produce($topic, 100, $NOW - 7_200_000);
+    is(fetch_error($c, $topic, 0), 0, "$topic: there for a week");
+}
+is($c->alter_config('changed', 'retention.ms' => 3_600_000), 0, 'an hour for the topic');
+wait_start('changed', 1);
+is($c->list_offset('default', 0, -2), 0, 'the other one is as before');
+is($c->alter_config('', 'log.retention.ms' => 3_600_000), 0, 'an hour for all');
+wait_start('default', 1);
+is($c->alter_config('', 'log.retention.ms' => undef), 0, 'a week again');
 
 # ---- space ----------------------------------------------------------------------------------------
 
@@ -156,7 +173,7 @@ is(scalar(grep { $_->{kind} eq 'backend' } $node->children), 51, 'all others');
 $_->close for @silent, $stuck;
 is($node->stop, 0, 'stop');
 ok(files('aged', '.deleted') > 0, 'leftovers of a longer delay');
-$node->set('log.initial.task.delay.ms' => 60000, 'log.retention.ms' => 3_600_000)->start;
+$node->set('log.initial.task.delay.ms' => 60000)->start;
 $c = Ottla::Test::Wire->new($node);
 $node->wait_until('the leftovers to go', sub { !files('aged', '.deleted') });
 is($c->list_offset('aged', 0, -2), 3, 'the log start is remembered');

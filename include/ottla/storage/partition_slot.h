@@ -236,6 +236,7 @@ void pslot_raise_files_epoch(void);
  * before its slot is buried. What cannot be buried now is pushed again.
  */
 void pslot_set_burier(uint64_t packed_slot_ref);
+void pslot_wake_burier(void);
 int32_t pslot_take_retired(void);
 void pslot_push_retired(PartitionSlot *slot);
 

@@ -91,6 +91,17 @@ sub delete_topic {
     return unpack 'n', substr $self->call(20, 1, pack('N n/a* N', 1, $name, 10000)), 8 + 2 + length $name;
 }
 
+# Error code of IncrementalAlterConfigs v0: sets values of a topic, or with "" of all nodes; undef deletes.
+sub alter_config {
+    my ($self, $topic, %settings) = @_;
+    my $body = pack 'N c n/a* N', 1, length $topic ? 2 : 4, $topic, scalar keys %settings;
+    for (sort keys %settings) {
+        my $value = $settings{$_};
+        $body .= pack('n/a* c', $_, defined $value ? 0 : 1) . (defined $value ? pack 'n/a*', $value : pack 'n', 0xffff);
+    }
+    return unpack 'n', substr $self->call(44, 0, $body . "\0"), 8;
+}
+
 # The offset of ListOffsets v1 of a partition: -1 the end, -2 the start; undef: an error.
 sub list_offset {
     my ($self, $topic, $partition, $timestamp) = @_;

@@ -28,6 +28,8 @@ static const Handler handlers[] = {
     {API_DeleteAcls, h_acls_start, NULL, NULL},
     {API_DescribeConfigs, h_describe_configs_start, NULL, NULL},
     {API_AlterConfigs, forward_start, forward_finish, forward_drop},
+    {API_AlterReplicaLogDirs, h_alter_log_dirs_start, NULL, NULL},
+    {API_DescribeLogDirs, h_describe_log_dirs_start, NULL, NULL},
     {API_SaslAuthenticate, h_sasl_start, NULL, NULL},
     {API_CreatePartitions, forward_start, forward_finish, forward_drop},
     {API_CreateDelegationToken, h_tokens_start, NULL, NULL},

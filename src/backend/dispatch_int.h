@@ -50,6 +50,8 @@ ReqResult h_list_reassignments_start(Request *rq);
 ReqResult h_acls_start(Request *rq);
 ReqResult h_tokens_start(Request *rq);
 ReqResult h_sasl_start(Request *rq);
+ReqResult h_describe_log_dirs_start(Request *rq);
+ReqResult h_alter_log_dirs_start(Request *rq);
 ReqResult forward_start(Request *rq); /* what forward_apis.c lists */
 ReqResult forward_finish(Request *rq);
 void forward_drop(Request *rq);

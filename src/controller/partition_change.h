@@ -3,7 +3,7 @@
  *
  * All changes of existing partitions that are decided by the controller go through it, in the order of
  * cluster.md 3.8: a reassignment that can end ends, the ELR follows, a leader is elected, epochs grow
- * where they must. Pure but for the image it reads.
+ * where they must. It reads the image and changes nothing.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -20,7 +20,8 @@ my $ottlad = ($ENV{OTTLA_BIN} // 'build/release/bin') . '/ottlad';
 plan skip_all => "no $ottlad" if !-x $ottlad;
 
 my @files = qw(frames apiversions metadata produce idempotence fetch fetch_sessions
-    offsets_by_time epochs delete_records topics configs topic_configs);
+    offsets_by_time epochs delete_records topics configs topic_configs cluster log_dirs
+    partitions);
 @files = split /,/, $ENV{CONFORM_CASES} if $ENV{CONFORM_CASES};
 
 sub lines_of {

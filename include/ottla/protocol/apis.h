@@ -66,8 +66,8 @@
     X(31, DeleteAcls,                   1,  3, 1, 2,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(32, DescribeConfigs,              1,  4, 1, 4,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(33, AlterConfigs,                 0,  2, 0, 2,         BOTH,       AFTER,  8, REQUEST,  NOW)\
-    X(34, AlterReplicaLogDirs,          1,  2, 1, 2,         BROKER,     AFTER,  8, REQUEST,  LATER)\
-    X(35, DescribeLogDirs,              1,  5, 1, 2,         BROKER,     AFTER,  8, REQUEST,  LATER)\
+    X(34, AlterReplicaLogDirs,          1,  2, 1, 2,         BROKER,     AFTER,  8, REQUEST,  NOW)\
+    X(35, DescribeLogDirs,              1,  5, 1, 2,         BROKER,     AFTER,  8, REQUEST,  NOW)\
     X(36, SaslAuthenticate,             0,  2, 0, 2,         BOTH,       BEFORE, 2, REQUEST,  NOW)\
     X(37, CreatePartitions,             0,  3, 0, 2,         BOTH,       AFTER,  8, MUTATION, NOW)\
     X(38, CreateDelegationToken,        1,  3, 1, 2,         BOTH,       AFTER,  8, REQUEST,  NOW)\

@@ -27,6 +27,7 @@
 #include "ottla/ipc/proc_kind.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/title.h"
+#include "ottla/storage/failure_record.h"
 
 #define TURN_ARENA_CHUNK (256 * 1024)
 #define HOUSEKEEP_MS     60000 /* Kafka looks at old snapshots as often */
@@ -45,7 +46,8 @@ fill_settings(ControllerSettings *s)
                                                  : CONF_METADATA_LOG_SEGMENT_BYTES),
                 .segment_ms = conf_int64(CONF_METADATA_LOG_SEGMENT_MS),
                 .max_retention_bytes = conf_int64(CONF_METADATA_MAX_RETENTION_BYTES),
-                .max_retention_ms = conf_int64(CONF_METADATA_MAX_RETENTION_MS)},
+                .max_retention_ms = conf_int64(CONF_METADATA_MAX_RETENTION_MS),
+                .renew = node_info.metadata_failed},
         .snapshot_bytes = conf_int64(CONF_METADATA_LOG_MAX_RECORD_BYTES_BETWEEN_SNAPSHOTS),
         .snapshot_interval_ms = conf_int64(CONF_METADATA_LOG_MAX_SNAPSHOT_INTERVAL_MS),
         .node_id = node_info.node_id,
@@ -60,11 +62,32 @@ fill_settings(ControllerSettings *s)
     };
 }
 
-/* A folder that cannot be read, written or flushed ends the node: a new process would believe it. */
+/*
+ * The exit code after a failure. A folder that cannot be read, written or flushed ends the node: a new
+ * process would believe what the kernel's memory shows of it. The next node is told.
+ */
 static int
 exit_code(int rc)
 {
-    return rc == OT_E_IO || rc == OT_E_READ ? PROC_EXIT_NODE_ENDS : 1;
+    ErrInfo err = {0};
+
+    if (rc != OT_E_IO && rc != OT_E_READ)
+        return 1;
+    if (rc == OT_E_IO && failure_record_metadata(true, &err) != 0)
+        log_msg(LL_ERROR, "controller", "the failure of the metadata cannot be recorded: %s",
+                err.text);
+    return PROC_EXIT_NODE_ENDS;
+}
+
+/* What failed before was written again at this start, and flushed by its first append. */
+static void
+forget_failure(void)
+{
+    ErrInfo err = {0};
+
+    if (failure_record_metadata(false, &err) != 0)
+        log_msg(LL_WARNING, "controller",
+                "the metadata log is repaired, but that cannot be recorded: %s", err.text);
 }
 
 static _Noreturn void
@@ -223,6 +246,7 @@ become_active(Controller *c)
         exit(exit_code(rc));
     }
     live_conf_announce(&c->image.before);
+    forget_failure();
     tell_space(c);
     mbox_worker_open(MBOX_CONTROLLER);
     atomic_i32_store(&shared_page->controller_epoch, c->quorum.epoch);

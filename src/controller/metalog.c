@@ -20,10 +20,10 @@
 #include "ottla/common/vfs.h"
 #include "ottla/protocol/batch.h"
 #include "ottla/storage/checkpoint_files.h"
+#include "ottla/storage/renew.h"
 
 #define FOLDER_ENTRIES_MAX 100000
-#define PIECES_MAX         64                          /* batches that one pwritev takes */
-#define REWRITE_BYTES      (16 * INT64_C(1024) * 1024) /* more than one append writes */
+#define PIECES_MAX         64 /* batches that one pwritev takes */
 
 void
 metalog_file(const MetaLog *log, int64_t base, const char *suffix, char ret[LIMIT_PATH_BYTES])
@@ -49,6 +49,17 @@ metalog_list_room(MetaLog *log, void **items, int32_t count, int32_t *room, size
     *items = wider;
     *room = more;
     return true;
+}
+
+static int
+remove_file(const MetaLog *log, int64_t base, const char *suffix, ErrInfo *err)
+{
+    char path[LIMIT_PATH_BYTES];
+    int rc;
+
+    metalog_file(log, base, suffix, path);
+    rc = vfs_unlink(path, err);
+    return rc == OT_E_NOT_FOUND ? 0 : rc;
 }
 
 /* ---- what is in the folder ---- */
@@ -369,29 +380,22 @@ store_epochs(MetaLog *log, ErrInfo *err)
 }
 
 /*
- * What the last append of the run before may have written, once more: when its flush failed, or when
- * that run died over it, the kernel's memory shows bytes that no later flush would write (M5).
+ * The last segment in new files: a flush of it failed in the run before, and the kernel's memory may show
+ * bytes that no later flush would write [M5]. The indexes are made anew.
  */
 static int
-write_tail_again(const MetaLog *log, int64_t size, ErrInfo *err)
+renew_active(MetaLog *log, ErrInfo *err)
 {
-    int64_t pos = size < REWRITE_BYTES ? 0 : size - REWRITE_BYTES;
-    size_t room = 1 << 20;
-    uint8_t *buffer = malloc(room);
-    int rc = 0;
+    char path[LIMIT_PATH_BYTES];
+    int rc;
 
-    if (buffer == NULL)
-        return err_set(err, OT_E_NO_MEMORY, "no memory to open the metadata log");
-    while (rc == 0 && pos < size) {
-        size_t n = (size_t)(size - pos) < room ? (size_t)(size - pos) : room;
-
-        rc = vfs_pread_full(log->log_fd, buffer, n, pos, err);
-        if (rc == 0)
-            rc = vfs_pwrite(log->log_fd, buffer, n, pos, err);
-        pos += (int64_t)n;
-    }
-    free(buffer);
-    if (rc == 0 && vfs_fdatasync(log->log_fd, err) != 0)
+    metalog_file(log, active(log)->base, "log", path);
+    rc = renew_file(path, err);
+    if (rc == 0)
+        rc = remove_file(log, active(log)->base, "index", err);
+    if (rc == 0)
+        rc = remove_file(log, active(log)->base, "timeindex", err);
+    if (rc == 0 && vfs_sync_dir(log->folder, err) != 0)
         rc = OT_E_IO;
     return rc;
 }
@@ -412,17 +416,21 @@ metalog_make_writable(MetaLog *log, ErrInfo *err)
         return rc;
     if (log->segment_count == 0)
         return new_segment(log, err);
-    rc = open_parts(log, active(log)->base, 0, &fds, err);
+    if (log->settings.renew)
+        rc = renew_active(log, err);
+    if (rc == 0)
+        rc = open_parts(log, active(log)->base, 0, &fds, err);
     if (rc != 0)
         return rc;
     use_parts(log, &fds);
-    if (log->cut_bytes > 0)
+    if (log->cut_bytes > 0) {
         rc = vfs_truncate(log->log_fd, active(log)->size, err);
-    if (rc == 0)
-        rc = write_tail_again(log, active(log)->size, err);
+        if (rc == 0 && vfs_fsync(log->log_fd, err) != 0)
+            rc = OT_E_IO;
+        log->cut_bytes = 0;
+    }
     if (rc != 0)
         return rc;
-    log->cut_bytes = 0;
     return complete_indexes(log, err);
 }
 
@@ -570,17 +578,6 @@ metalog_add_snapshot(MetaLog *log, SnapshotId id, int64_t bytes, ErrInfo *err)
         return err_set(err, OT_E_NO_MEMORY, "no memory for snapshots");
     log->snapshots[log->snapshot_count++] = (MetaSnapshot){id, bytes};
     return 0;
-}
-
-static int
-remove_file(const MetaLog *log, int64_t base, const char *suffix, ErrInfo *err)
-{
-    char path[LIMIT_PATH_BYTES];
-    int rc;
-
-    metalog_file(log, base, suffix, path);
-    rc = vfs_unlink(path, err);
-    return rc == OT_E_NOT_FOUND ? 0 : rc;
 }
 
 /* Segments that lie wholly below the offset go, but never the active one [M4]. */

@@ -7,7 +7,8 @@
  *   M2  nothing in the folder is changed before metalog_make_writable()
  *   M3  a snapshot has its final name only when it is whole and on disk
  *   M4  log bytes are deleted only below a snapshot that is on disk; the newest one stays
- *   M5  behind metalog_make_writable() all bytes that were read are on disk
+ *   M5  behind the first append all bytes that were read at the start are on disk, also those that a
+ *       flush lost in the run before (settings.renew)
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -44,6 +45,8 @@ typedef struct MetaLogSettings {
     int64_t segment_ms;
     int64_t max_retention_bytes;
     int64_t max_retention_ms;
+    bool
+        renew; /* the log could not be flushed in the run before: metalog_make_writable() mends that */
 } MetaLogSettings;
 
 typedef struct MetaLog {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "ottla/common/assert.h"
+#include "ottla/common/clock.h"
 #include "ottla/common/vfs.h"
 #include "ottla/ipc/node.h"
 #include "ottla/storage/control_file.h"
@@ -38,6 +39,7 @@ require_repair_of_all(const char *why)
 
     for (dir = 0; dir < logdir_count(); dir++)
         logdir_require_repair(dir, LOGDIR_FAILURE_FLUSH, why);
+    node_info.metadata_failed = true;
 }
 
 static void
@@ -48,11 +50,13 @@ take_rows(const ControlFile *file)
     for (i = 0; i < file->count; i++) {
         const ControlRow *row = &file->rows[i];
         int dir = logdir_find_uuid(row->directory_id);
+        bool metadata = uuid_equal(row->directory_id, node_info.metadata_dir_id);
 
+        node_info.metadata_failed |= metadata;
         if (dir >= 0) {
             logdir_require_repair(dir, row->failure, row->text);
             logdir_private(dir)->repair_ms = row->time_ms;
-        } else if (foreign.count < CONTROL_ROWS_MAX - LOGDIRS_MAX) {
+        } else if (!metadata && foreign.count < CONTROL_ROWS_MAX - LOGDIRS_MAX) {
             foreign.rows[foreign.count++] = *row;
         }
     }
@@ -67,6 +71,7 @@ failure_record_load(ErrInfo *err)
     int dir;
 
     foreign.count = 0;
+    node_info.metadata_failed = false;
     control_path(path);
     rc = control_file_load(path, &file, err);
     if (rc == OT_E_CORRUPT)
@@ -105,6 +110,16 @@ fill_row(int dir, ControlRow *ret)
         ret->failure = LOGDIR_FAILURE_FLUSH;
 }
 
+static void
+fill_metadata_row(ControlRow *ret)
+{
+    *ret = (ControlRow){.directory_id = node_info.metadata_dir_id,
+                        .failure = LOGDIR_FAILURE_FLUSH,
+                        .time_ms = clock_wall_ms(),
+                        .text = "the metadata log could not be written or flushed"};
+    (void)snprintf(ret->path, sizeof ret->path, "%s", node_info.metadata_dir);
+}
+
 /* DIR/control as it should be now; what another process marked before it came here is in it. */
 static int
 store_control(ErrInfo *err)
@@ -122,6 +137,8 @@ store_control(ErrInfo *err)
         if (failure_is_recorded(dir))
             fill_row(dir, &file.rows[file.count++]);
     }
+    if (atomic_u32_load(logdirs_metadata_failed()) != 0)
+        fill_metadata_row(&file.rows[file.count++]);
     control_path(path);
     rc = control_file_store(path, &file, err);
     logdirs_control_unlock();
@@ -144,6 +161,15 @@ failure_record_add(int dir, ErrInfo *err)
     if (control_file_store(path, &note, &unused) == 0)
         rc = 0;
     return rc;
+}
+
+int
+failure_record_metadata(bool failed, ErrInfo *err)
+{
+    if (!failed && atomic_u32_load(logdirs_metadata_failed()) == 0)
+        return 0;
+    atomic_u32_store(logdirs_metadata_failed(), failed);
+    return store_control(err);
 }
 
 int

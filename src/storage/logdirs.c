@@ -19,6 +19,7 @@
 #include "ottla/common/clock.h"
 #include "ottla/common/vfs.h"
 #include "ottla/ipc/latch.h"
+#include "ottla/ipc/node.h"
 #include "ottla/storage/partition_slot.h"
 #include "storage/logdirs_int.h"
 
@@ -32,6 +33,7 @@ static int dir_count;
 typedef struct LogDirsShared {
     LogDirShared dirs[LOGDIRS_MAX];
     PLock control;
+    AtomicU32 metadata_failed; /* DIR/control has a row for the metadata log, or shall */
 } LogDirsShared;
 
 static LogDirsShared *shared;
@@ -180,6 +182,7 @@ log_dirs_shm_init(void *base, const ShmLimits *limits)
     (void)limits; /* as above */
     shared = base;
     plock_init(&shared->control, PLOCK_RANK_SPACE);
+    atomic_u32_store(&shared->metadata_failed, node_info.metadata_failed);
     for (dir = 0; dir < dir_count; dir++) {
         plock_init(&shared->dirs[dir].names, PLOCK_RANK_NAMES);
         plock_init(&shared->dirs[dir].space, PLOCK_RANK_SPACE);
@@ -233,6 +236,12 @@ int
 logdir_names_lock(int dir, ErrInfo *err)
 {
     return take_lock(&logdir_shared(dir)->names, WAIT_EV_TOPIC_CREATE, logdir_path(dir), err);
+}
+
+AtomicU32 *
+logdirs_metadata_failed(void)
+{
+    return &shared->metadata_failed;
 }
 
 int

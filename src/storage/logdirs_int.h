@@ -40,6 +40,9 @@ typedef struct LogDirShared {
 LogDir *logdir_private(int dir);
 LogDirShared *logdir_shared(int dir);
 
+/* The word that says whether DIR/control has a row for the metadata log. */
+AtomicU32 *logdirs_metadata_failed(void);
+
 /* Serialises writing DIR/control (failure_record.c). OT_E_TIMEOUT after 10 s. */
 int logdirs_control_lock(ErrInfo *err);
 void logdirs_control_unlock(void);

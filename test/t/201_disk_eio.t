@@ -144,7 +144,7 @@ subtest 'a read fails: that partition alone' => sub {
     break_it($node, map { "$_ " . $node->dir . "/a/$one-0/*.log EIO" } qw(pread sendfile));
     for (1, 2) {    # the first may meet the error when its answer is on its way already
         my $answer = eval { $c->fetch($one, 2) };
-        is($answer->{error_code}, $STORAGE_ERROR, '56') if $answer || $_ == 2;
+        is($answer->{error_code}, $STORAGE_ERROR, 'error 56') if $answer || $_ == 2;
         $c = Ottla::Test::Api->new($node) if !$answer;
     }
     $acked->{c} = $c;
@@ -169,8 +169,10 @@ subtest 'the metadata cannot be flushed: the node ends, and starts again' => sub
     like($node->log_text, qr/controller FATAL.*gives up: .*Input\/output error/, 'and says why');
     ok(-e $node->dir . "/$_/.kafka_cleanshutdown", "the logs of $_ are closed in order") for qw(a b);
     isnt(eval { $node->start; 0 } // $node->wait_exit(20), 0, 'it does not start on such a disk');
+    like(Ottla::Test::Node::slurp($node->dir . '/control'), qr{^failed\t\S+\tflush\t\d+\t\S+/meta\t}m, 'DIR/control tells');
     break_it($node);
     $node->start;
+    unlike(Ottla::Test::Node::slurp($node->dir . '/control'), qr/failed/, 'and no longer when the next start was good');
     $acked->connect($node);
     $acked->read_back('after the next start');
     is($node->stop('fast'), 0, 'clean stop');
@@ -180,7 +182,7 @@ subtest 'the metadata cannot be flushed: the node ends, and starts again' => sub
 # keeps it.
 SKIP: {
     my $why = Ottla::Test::Disk::missing();
-    skip $why, 1 if $why;
+    skip $why, 2 if $why;
     subtest 'a lost write-back, a start, a power cut' => sub {
         my $disk = Ottla::Test::Disk->new(size_mb => 40);
         my $node = Ottla::Test::Node->new(conf => { 'checkpoint.interval.ms' => 3600000, 'log.segment.bytes' => 1 << 20 });
@@ -207,6 +209,35 @@ SKIP: {
         $node->start;
         $acked->connect($node);
         $acked->read_back('after the power cut');
+        is($node->stop('fast'), 0, 'clean stop');
+    };
+
+    subtest 'a lost write-back of the metadata, a start, a power cut' => sub {
+        my $disk = Ottla::Test::Disk->new(size_mb => 40);
+        my $node = Ottla::Test::Node->new(conf => { 'metadata.log.dir' => $disk->dir . '/meta' });
+        mkdir $disk->dir . '/meta' or die $!;
+        $node->start;
+        my $c = Ottla::Test::Api->new($node);
+        $c->make_topic('before', 10);
+        $disk->fail_writeback;
+        my $code = 0;
+        for (1 .. 50) {    # until the log needs a block that the device does not have
+            $code = eval { $c->make_topic("lost$_", 100); 0 } // 1;
+            last if $code;
+        }
+        is($code, 1, 'a change is not acknowledged');
+        is($node->wait_exit(20), 1, 'the node ends');
+        $disk->heal;
+        $node->start;
+        $c = Ottla::Test::Api->new($node);
+        $c->make_topic('after', 10);
+        $node->kill9;
+        $disk->power_cut;
+        $node->start;
+        $c = Ottla::Test::Api->new($node);
+        my $answer = $c->ask(Metadata => 12, { topics => [ map { { name => $_ } } qw(before after) ] });
+        is(join(' ', sort map { "$_->{name}:$_->{error_code}" } @{ $answer->{topics} }), 'after:0 before:0',
+            'what was acknowledged before and after is there');
         is($node->stop('fast'), 0, 'clean stop');
     };
 }

@@ -30,6 +30,7 @@ typedef struct NodeInfo {
     uint16_t controller_port;         /* named in VotersRecord, not opened while alone */
     bool freshly_formatted;           /* formatted by this start */
     bool clean_start;                 /* every log dir had its clean marker (now removed) */
+    bool metadata_failed;             /* DIR/control: the metadata log was not flushed once */
     pid_t supervisor_pid;
 } NodeInfo;
 

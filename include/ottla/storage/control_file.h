@@ -24,9 +24,10 @@
 #include "ottla/common/view.h"
 #include "ottla/storage/logdir_state.h"
 
-#define CONTROL_FILE     "control"         /* in the data directory */
-#define FAILED_NOTE      ".ottla_failed"   /* in the failed directory */
-#define CONTROL_ROWS_MAX (2 * LOGDIRS_MAX) /* those configured, and as many that are not any more */
+#define CONTROL_FILE "control"       /* in the data directory */
+#define FAILED_NOTE  ".ottla_failed" /* in the failed directory */
+#define CONTROL_ROWS_MAX \
+    (2 * LOGDIRS_MAX + 1) /* those configured, as many that are not any more, metadata */
 
 typedef struct ControlRow {
     Uuid directory_id;

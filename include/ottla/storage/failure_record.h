@@ -14,9 +14,10 @@
 #include "ottla/common/err.h"
 
 /*
- * Supervisor, at the start, when all log directories were added: each one that DIR/control or its own
+ * Supervisor, at the start, when all directories are known: each log directory that DIR/control or its own
  * note names will come up REPAIRING (logdir_require_repair). Rows of directories that are not
- * configured any more are kept for the day they are. A damaged file counts against every directory.
+ * configured any more are kept for the day they are. A row of the metadata directory sets
+ * node_info.metadata_failed. A damaged file counts against every directory.
  * Fails only when DIR/control is there and cannot be read.
  */
 int failure_record_load(ErrInfo *err);
@@ -29,6 +30,12 @@ bool failure_is_recorded(int dir);
  * Any number of checkpointers may do so at once.
  */
 int failure_record_add(int dir, ErrInfo *err);
+
+/*
+ * Controller: the metadata log could not be written or flushed, the node ends; at the next start its
+ * last segment is written again. After that, failed false: it was.
+ */
+int failure_record_metadata(bool failed, ErrInfo *err);
 
 /* Checkpointer, after the repair: takes it out of both. May be repeated. */
 int failure_record_remove(int dir, ErrInfo *err);

@@ -164,6 +164,102 @@ canonical_forms_are_described(void **state)
     arena_free(arena);
 }
 
+/* Long lists are no trouble; only what must not repeat is said once. */
+static void
+lists_have_no_bound_of_their_own(void **state)
+{
+    Arena *arena = arena_new(1024, 0);
+    char text[32768];
+    size_t len = 0;
+
+    (void)state;
+    while (len + 4 < sizeof text) {
+        memcpy(text + len, "1:1,", 4);
+        len += 4;
+    }
+    text[len - 1] = '\0';
+    assert_int_equal(conf_check(&conf_rows[TCONF_LEADER_REPLICATION_THROTTLED_REPLICAS],
+                                strview_from(text), NULL),
+                     0);
+    assert_true(
+        strview_equal(conf_canonical(&conf_rows[TCONF_LEADER_REPLICATION_THROTTLED_REPLICAS],
+                                     strview_from(text), arena),
+                      strview_from(text)));
+    memset(text, ',', len - 1);
+    for (size_t i = 0; i < len - 1; i += 2)
+        text[i] = i % 4 == 0 ? 'a' : 'b';
+    text[len - 2] = 'a';
+    assert_true(strview_equal(conf_canonical(&conf_rows[MCONF_METRICS], strview_from(text), arena),
+                              STRVIEW("a,b")));
+    arena_free(arena);
+}
+
+static StrView
+find_some(void *arg, ConfSource source, const char *name)
+{
+    (void)arg;
+    if (source == CONF_SOURCE_DYNAMIC_CLUSTER && strcmp(name, "log.retention.ms") == 0)
+        return STRVIEW("2000");
+    if (source == CONF_SOURCE_DYNAMIC_BROKER &&
+        strcmp(name, "listener.name.a.max.connections") == 0)
+        return STRVIEW("4");
+    return (StrView){NULL, 0};
+}
+
+/* What Kafka 4.3.1 listed in the same situations. */
+static void
+synonyms_as_kafka_lists_them(void **state)
+{
+    const ConfLookup lookup = {find_some, NULL};
+    ConfValue v[CONF_SYNONYMS_MAX];
+
+    (void)state;
+    assert_int_equal(load_assignment("log.retention.hours=1"), 0);
+    assert_int_equal(conf_synonyms("log.retention.ms", NULL, v), 0);
+    assert_int_equal(conf_synonyms("log.retention.ms", &lookup, v), 3);
+    assert_string_equal(v[0].name, "log.retention.ms");
+    assert_int_equal(v[0].source, CONF_SOURCE_DYNAMIC_CLUSTER);
+    assert_string_equal(v[1].name, "log.retention.hours");
+    assert_int_equal(v[1].source, CONF_SOURCE_STATIC);
+    assert_int_equal(v[2].source, CONF_SOURCE_DEFAULT);
+    assert_int_equal(conf_synonyms("log.retention.hours", &lookup, v), 2);
+    assert_int_equal(conf_synonyms("listener.name.a.max.connections", &lookup, v), 2);
+    assert_string_equal(v[1].name, "max.connections");
+    assert_int_equal(conf_synonyms("no.such", &lookup, v), 0);
+    conf_reset();
+}
+
+static void
+live_values_lie_over_the_files(void **state)
+{
+    (void)state;
+    assert_int_equal(load_assignment("log.segment.bytes=2MB"), 0);
+    conf_live_put(STRVIEW("log.segment.bytes"), STRVIEW(" 3145728 "));
+    conf_live_put(STRVIEW("log.cleaner.io.buffer.load.factor"), STRVIEW("0.5"));
+    assert_int_equal(conf_int32(CONF_LOG_SEGMENT_BYTES), 3145728);
+    assert_true(conf_double(CONF_LOG_CLEANER_IO_BUFFER_LOAD_FACTOR) == 0.5);
+    assert_string_equal(conf_str(CONF_LOG_SEGMENT_BYTES), "3145728");
+    /* What the files say is still known beneath. */
+    assert_true(
+        strview_equal(conf_resolve_static(CONF_LOG_SEGMENT_BYTES).text, STRVIEW("2097152")));
+    conf_live_put(STRVIEW("log.segment.bytes"), STRVIEW("4194304"));
+    assert_int_equal(conf_int32(CONF_LOG_SEGMENT_BYTES), 4194304);
+    /* Left out: not valid, not to be changed, not known. */
+    conf_live_put(STRVIEW("log.segment.bytes"), STRVIEW("5"));
+    conf_live_put(STRVIEW("num.partitions"), STRVIEW("9"));
+    conf_live_put(STRVIEW("no.such"), STRVIEW("9"));
+    assert_int_equal(conf_int32(CONF_LOG_SEGMENT_BYTES), 4194304);
+    assert_int_equal(conf_int32(CONF_NUM_PARTITIONS), 1);
+    conf_live_put(STRVIEW("listener.name.a.max.connections"), STRVIEW("4"));
+    conf_live_put(STRVIEW("listener.name.a.max.connections"), STRVIEW("5"));
+    conf_live_put(STRVIEW("listener.name.a.max.connections"), STRVIEW("-5"));
+    assert_string_equal(conf_extra_find("listener.name.a.max.connections"), "5");
+    conf_live_clear();
+    assert_int_equal(conf_int32(CONF_LOG_SEGMENT_BYTES), 2097152);
+    assert_null(conf_extra_find("listener.name.a.max.connections"));
+    conf_reset();
+}
+
 static void
 passwords_are_never_shown(void **state)
 {
@@ -398,6 +494,9 @@ main(void)
         cmocka_unit_test(defaults_without_any_file),
         cmocka_unit_test(topic_values_are_checked_as_kafka_does),
         cmocka_unit_test(canonical_forms_are_described),
+        cmocka_unit_test(lists_have_no_bound_of_their_own),
+        cmocka_unit_test(synonyms_as_kafka_lists_them),
+        cmocka_unit_test(live_values_lie_over_the_files),
         cmocka_unit_test(passwords_are_never_shown),
         cmocka_unit_test(arguments_take_units_and_loose_names),
         cmocka_unit_test(errors_name_file_line_setting_and_range),

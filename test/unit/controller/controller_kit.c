@@ -12,6 +12,7 @@
 
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
+#include "ottla/controller/live_conf.h"
 #include "ottla/controller/metadata_format.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/slot.h"
@@ -57,6 +58,7 @@ kit_region(size_t image_bytes, int32_t partitions)
         {"log_dirs", log_dirs_shm_size, log_dirs_shm_init, "", "", ""},
         {"flush_requests", flush_requests_shm_size, flush_requests_shm_init, "", "", ""},
         {"image", image_shm_size, image_shm_init, "", "", ""},
+        {"live_conf", live_conf_shm_size, live_conf_shm_init, "", "", ""},
     };
     ShmLimits limits;
     ErrInfo err = {0};

@@ -5,6 +5,8 @@
  */
 #include "controller/decide_kit.h"
 
+#include "ottla/controller/live_conf.h"
+
 ImageWriter decide_writer;
 Arena *decide_arena;
 RandomSeq decide_random;

@@ -11,8 +11,8 @@
 
 #include <stdlib.h>
 
+#include "due_queue_int.h"
 #include "flush_int.h"
-#include "flush_timers_int.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/crashpoint.h"
@@ -38,8 +38,8 @@ struct Committer {
     PlogCommit *jobs;
     int32_t job_count;
     int32_t job_size;
-    Refs late; /* durable, but their waiters could not be told yet */
-    FlushTimers timers;
+    Refs late;        /* durable, but their waiters could not be told yet */
+    DueQueue timers;  /* partitions with flush.ms by their time */
     int64_t retry_us; /* INT64_MAX: nothing to be tried again */
     bool failure_told;
 };
@@ -49,10 +49,12 @@ committer_new(int dir)
 {
     Committer *c = calloc(1, sizeof *c);
 
-    if (c != NULL) {
-        c->dir = dir;
-        c->retry_us = INT64_MAX;
+    if (c == NULL || !due_queue_init(&c->timers, pslot_table_size())) {
+        free(c);
+        return NULL;
     }
+    c->dir = dir;
+    c->retry_us = INT64_MAX;
     return c;
 }
 
@@ -61,7 +63,7 @@ committer_free(Committer *c)
 {
     if (c == NULL)
         return;
-    flush_timers_free(&c->timers);
+    due_queue_fini(&c->timers);
     free(c->late.list);
     free(c->jobs);
     free(c);
@@ -70,7 +72,7 @@ committer_free(Committer *c)
 int64_t
 commit_next_us(const Committer *c)
 {
-    int64_t due = flush_timers_next(&c->timers);
+    int64_t due = due_queue_next(&c->timers);
 
     return due < c->retry_us ? due : c->retry_us;
 }
@@ -96,6 +98,7 @@ take_job(Committer *c, PartitionSlot *slot, ErrInfo *err)
 {
     PlogCommit job;
 
+    due_queue_remove(&c->timers, pslot_index(slot));
     if (!plog_commit_begin(slot, c->dir, &job))
         return 0;
     if (c->job_count == c->job_size) {
@@ -128,38 +131,38 @@ take_waiting(Committer *c, bool everything, ErrInfo *err)
 }
 
 /* Those with flush.ms: noted for their time. */
-static int
-note_timed(Committer *c, int64_t now_us, bool everything, ErrInfo *err)
+static void
+note_timed(Committer *c, int64_t now_us, bool everything)
 {
-    FlushWalk walk;
     PartitionSlot *slot;
-    int rc = 0;
+    FlushWalk walk;
 
     flush_walk_begin(&walk, c->dir, FLUSH_LATER, everything);
-    while (rc == 0 && (slot = flush_walk_next(&walk)) != NULL) {
+    while ((slot = flush_walk_next(&walk)) != NULL) {
+        int32_t index = pslot_index(slot);
         TopicSettings settings;
+        int64_t due;
 
         if (slot->log_dir != c->dir || pslot_state(slot) != PSLOT_OPEN)
             continue;
         pslot_settings(slot, &settings);
-        if (settings.flush_ms >= FLUSH_MS_FOREVER)
-            continue;
-        if (!flush_timers_add(&c->timers,
-                              (FlushTimer){now_us + settings.flush_ms * 1000, pslot_index(slot)})) {
-            rc = take_job(c, slot, err); /* earlier than needed */
-        }
+        due = settings.flush_ms < FLUSH_MS_FOREVER ? now_us + settings.flush_ms * 1000 : INT64_MAX;
+        if (due == INT64_MAX)
+            atomic_u32_store(&slot->commit_due, 0); /* changed meanwhile: nothing is due */
+        else if (due < due_queue_of(&c->timers, index))
+            due_queue_set(&c->timers, index, due);
     }
     flush_walk_end(&walk);
-    return rc;
 }
 
 static int
 take_due(Committer *c, int64_t now_us, ErrInfo *err)
 {
+    int32_t index;
     int rc = 0;
 
-    while (rc == 0 && flush_timers_next(&c->timers) <= now_us)
-        rc = take_job(c, pslot_at(flush_timers_take(&c->timers).slot), err);
+    while (rc == 0 && (index = due_queue_take(&c->timers, now_us)) >= 0)
+        rc = take_job(c, pslot_at(index), err);
     return rc;
 }
 
@@ -277,8 +280,7 @@ commit_run(Committer *c, int64_t now_us, bool everything, CommitReport *ret, Err
     wake_batch_init(&wake);
     tell_late(c, &wake);
     rc = take_waiting(c, everything, err);
-    if (rc == 0)
-        rc = note_timed(c, now_us, everything, err);
+    note_timed(c, now_us, everything);
     if (rc == 0)
         rc = take_due(c, now_us, err);
     if (rc != 0)

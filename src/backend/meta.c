@@ -8,6 +8,8 @@
 #include "backend/meta_int.h"
 
 #include "backend/conn_int.h"
+#include "ottla/ipc/node.h"
+#include "ottla/storage/logdir_state.h"
 
 static bool
 find_in(const ImageTopic *topic, int32_t partition, MetaPartition *ret)
@@ -55,6 +57,20 @@ meta_copy(Arena *arena, StrView text)
     return (StrView){copy, text.len};
 }
 
+/* A replica of this node whose log directory failed: it can be read as far as the disk allows, no more. */
+static bool
+own_directory_failed(const ImagePartition *part, int32_t replica)
+{
+    bool any = false;
+
+    for (int dir = 0; dir < logdir_count(); dir++)
+        any |= logdir_state(dir) == LOGDIR_FAILED;
+    if (!any || replica != node_info.node_id)
+        return false;
+    const PartitionSlot *slot = pslot_find(part->ref);
+    return slot != NULL && logdir_state(slot->log_dir) == LOGDIR_FAILED;
+}
+
 int32_t *
 meta_offline(const Image *image, const ImagePartition *part, Arena *arena, int32_t *ret_count)
 {
@@ -62,7 +78,8 @@ meta_offline(const Image *image, const ImagePartition *part, Arena *arena, int32
     int32_t n = 0;
 
     for (int32_t i = 0; list != NULL && i < part->replica_count; i++)
-        if (!image_broker_is_alive(image, part->replicas[i]))
+        if (!image_broker_is_alive(image, part->replicas[i]) ||
+            own_directory_failed(part, part->replicas[i]))
             list[n++] = part->replicas[i];
     *ret_count = n;
     return list;

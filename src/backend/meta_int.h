@@ -42,7 +42,7 @@ StrView meta_listener(const struct Conn *conn);
 /* Copies out of the image; ptr NULL when the arena is full. */
 StrView meta_copy(Arena *arena, StrView text);
 
-/* Replicas that are not alive. */
+/* Replicas that are not alive, or lie in a log directory that failed. */
 int32_t *meta_offline(const Image *image, const ImagePartition *part, Arena *arena,
                       int32_t *ret_count);
 

@@ -20,6 +20,7 @@
 #include "ottla/ipc/latch.h"
 #include "ottla/ipc/plock.h"
 #include "ottla/storage/checkpoint_files.h"
+#include "ottla/storage/logdir_state.h"
 #include "ottla/storage/partition_slot.h"
 
 #define OVERRIDES_MAX 256 /* settings of a topic: Kafka knows 33 */
@@ -128,14 +129,37 @@ hosts(const Hosting *h, const ImagePartition *p, int32_t *ret_index)
     return false;
 }
 
+/* The lower the better is a directory for something new. */
+static int
+reluctance(int dir)
+{
+    switch (logdir_state(dir)) {
+    case LOGDIR_ONLINE:
+        return 0;
+    case LOGDIR_REPAIRING:
+        return 1;
+    case LOGDIR_FULL:
+        return 2;
+    case LOGDIR_FAILED:
+        return 3;
+    case LOGDIR_STATE_COUNT:
+        break;
+    }
+    ot_unreachable();
+}
+
+/* Of the directories that take appends, if there is one, that with the fewest partitions. */
 static int
 emptiest(const Hosting *h)
 {
     int best = 0;
 
-    for (int i = 1; i < logdir_count(); i++)
-        if (h->dir_partitions[i] < h->dir_partitions[best])
+    for (int i = 1; i < logdir_count(); i++) {
+        int better = reluctance(best) - reluctance(i);
+
+        if (better > 0 || (better == 0 && h->dir_partitions[i] < h->dir_partitions[best]))
             best = i;
+    }
     return best;
 }
 

@@ -54,11 +54,19 @@ sub topics_of {
     return ($in{a}[0], $in{a}[1], $in{b}[0]);
 }
 
-# The error codes of DescribeLogDirs by directory; undef: not answered yet.
+# The error codes of DescribeLogDirs by directory.
 sub log_dirs {
     my ($c) = @_;
-    my $answer = eval { $c->ask(DescribeLogDirs => 4, { topics => undef }) } or return undef;
+    my $answer = $c->ask(DescribeLogDirs => 4, { topics => undef });
     return { map { $_->{log_dir} =~ s{.*/}{}r => $_->{error_code} } @{ $answer->{results} } };
+}
+
+# Leader and offline replicas of the topics' first partitions.
+sub offline {
+    my ($c, @topics) = @_;
+    my $answer = $c->ask(Metadata => 12, { topics => [ map { { name => $_ } } @topics ] });
+    my %said = map { $_->{name} => $_->{partitions}[0] } @{ $answer->{topics} };
+    return join ', ', map { "$_: leader $said{$_}{leader_id} offline @{ $said{$_}{offline_replicas} }" } @topics;
 }
 
 for my $error (qw(EIO EROFS)) {
@@ -74,8 +82,10 @@ for my $error (qw(EIO EROFS)) {
         is($acked->produce($two, 10), $STORAGE_ERROR, 'nor are the other topics of the directory');
         is($acked->produce($fine, 10), 0, 'the other directory goes on');
         $acked->read_back('while the directory has failed');
-        my $found = log_dirs($acked->{c});
-        is_deeply($found, { a => $STORAGE_ERROR, b => 0 }, 'DescribeLogDirs says so') if $found;
+        is_deeply(log_dirs($acked->{c}), { a => $STORAGE_ERROR, b => 0 }, 'DescribeLogDirs says so');
+        is(offline($acked->{c}, $one, $fine), "$one: leader 1 offline 1, $fine: leader 1 offline ", 'and so does Metadata');
+        $acked->make_topic("new$_"), $acked->produce("new$_", 10) for 1 .. 5;
+        is(join(' ', grep { -d $node->dir . "/b/new$_-0" } 1 .. 5), '1 2 3 4 5', 'new topics go to the other directory');
         $node->wait_until('the record', sub { -s $node->dir . '/control' && -s $node->dir . '/a/.ottla_failed' }, 10);
         like(Ottla::Test::Node::slurp($node->dir . '/control'), qr{^failed\t\S+\twrite\t\d+\t\S+/a\t$one-0}m, 'DIR/control tells');
         is($node->stop('fast'), 1, 'no clean end');

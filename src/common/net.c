@@ -155,7 +155,7 @@ net_listen(const NetAddress *address, const NetListenOptions *options, ErrInfo *
 }
 
 int
-net_listen_unix(const char *path, mode_t mode, int backlog, ErrInfo *err)
+net_listen_unix(const char *path, const NetUnixAccess *access, int backlog, ErrInfo *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct stat st;
@@ -170,7 +170,8 @@ net_listen_unix(const char *path, mode_t mode, int backlog, ErrInfo *err)
         (void)unlink(path);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
-        chmod(path, mode) == 0 && listen(fd, backlog) == 0)
+        chown(path, (uid_t)-1, access->group) == 0 && chmod(path, access->mode) == 0 &&
+        listen(fd, backlog) == 0)
         return fd;
     cause = errno;
     if (fd >= 0)

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -123,6 +124,20 @@ region_map(const RegionRow *rows, int count, const ShmLimits *limits, Region *re
     for (int i = 0; i < count; i++)
         rows[i].init(region.row_size[i] == 0 ? NULL : (char *)region.base + region.row_offset[i],
                      limits);
+    return 0;
+}
+
+#define HUGE_PAGE ((uintptr_t)2 << 20)
+
+int
+region_advise_huge(const Region *region, int row, ErrInfo *err)
+{
+    uintptr_t begin = (uintptr_t)region->base + region->row_offset[row];
+    uintptr_t end = (begin + region->row_size[row]) & ~(uintptr_t)(HUGE_PAGE - 1);
+
+    begin = (begin + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
+    if (begin < end && madvise((void *)begin, end - begin, MADV_HUGEPAGE) != 0)
+        return err_set_errno(err, OT_E_UNSUPPORTED, errno, "no huge pages");
     return 0;
 }
 

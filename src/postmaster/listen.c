@@ -129,7 +129,7 @@ open_unix(Listener *row, uint16_t port, const ListenOptions *options, ErrInfo *e
 
     if (rc < 0)
         return rc;
-    rc = net_listen_unix(row->host, options->unix_mode, options->backlog, err);
+    rc = net_listen_unix(row->host, &options->local, options->backlog, err);
     if (rc < 0) {
         err_prefix(err, "listener %s", row->name);
         return rc;

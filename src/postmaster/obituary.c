@@ -13,10 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ottla/common/assert.h"
 #include "ottla/common/log.h"
 #include "ottla/common/text.h"
 #include "ottla/common/vfs.h"
 #include "ottla/ipc/slot.h"
+#include "ottla/postmaster/postmaster.h"
 #include "ottla/protocol/apis.h"
 
 static void
@@ -149,4 +151,19 @@ obituary_log(const Child *child, const PmExit *how, PmDeath death)
     };
     log_more(level, "supervisor", &more, "%s; pid=%d instance=%d slot=%d", text.what,
              (int)child->pid, child->instance, child->slot);
+}
+
+/* ---- the supervisor's own ------------------------------------------------------------------------- */
+
+static void
+own_panic(const char *text)
+{
+    log_msg(LL_PANIC, "supervisor", "%s", text);
+    _exit(EXIT_CODE_INTERNAL);
+}
+
+void
+obituary_watch_self(void)
+{
+    ot_panic_hook = own_panic;
 }

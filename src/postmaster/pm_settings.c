@@ -8,6 +8,7 @@
  */
 #include "ottla/postmaster/pm_settings.h"
 
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +55,28 @@ read_socket_mode(PmSettings *ret, ErrInfo *err)
     if (p == text || *p != '\0' || mode > 0777)
         return err_set(err, OT_E_CONFIG, "unix.socket.permissions: \"%s\" is not octal up to 0777",
                        text);
-    ret->listen.unix_mode = (mode_t)mode;
+    ret->listen.local.mode = (mode_t)mode;
+    return 0;
+}
+
+/* A name, or a number of a group that has none. */
+static int
+read_socket_group(PmSettings *ret, ErrInfo *err)
+{
+    const char *text = conf_str(CONF_UNIX_SOCKET_GROUP);
+    const struct group *group;
+    int32_t number;
+
+    ret->listen.local.group = NET_GROUP_KEEP;
+    if (text == NULL || *text == '\0')
+        return 0;
+    group = getgrnam(text);
+    if (group != NULL)
+        ret->listen.local.group = group->gr_gid;
+    else if (text_to_int32(strview_from(text), &number) && number >= 0)
+        ret->listen.local.group = (gid_t)number;
+    else
+        return err_set(err, OT_E_CONFIG, "unix.socket.group: there is no group \"%s\"", text);
     return 0;
 }
 
@@ -184,6 +206,7 @@ pm_settings_load(const char *data_dir, bool auto_format, uint16_t port, PmSettin
     ret->listen.congestion = copy_if_set(CONF_SOCKET_CONGESTION_CONTROL);
     ret->instance = copy_if_set(CONF_INSTANCE);
     ret->socket_dir = copy_if_set(CONF_UNIX_SOCKET_DIRECTORY);
+    ret->huge_pages = conf_bool(CONF_HUGE_PAGES);
     ret->startup_per_dir = conf_int32(CONF_NUM_RECOVERY_THREADS_PER_DATA_DIR);
     if (ret->startup_per_dir > STARTUP_WORKERS_MAX)
         ret->startup_per_dir = STARTUP_WORKERS_MAX;
@@ -193,6 +216,8 @@ pm_settings_load(const char *data_dir, bool auto_format, uint16_t port, PmSettin
     rc = read_ids(ret, err);
     if (rc == 0)
         rc = read_socket_mode(ret, err);
+    if (rc == 0)
+        rc = read_socket_group(ret, err);
     if (rc == 0)
         read_changeable(ret);
     return rc;

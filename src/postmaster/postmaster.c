@@ -502,6 +502,7 @@ postmaster_run(PmSettings *settings, const KindMains *mains)
                        .next_status_us = clock_mono_us() + STATUS_PERIOD_US,
                        .next_watchdog_us = INT64_MAX};
     pm->dir.pid_fd = -1;
+    obituary_watch_self();
     int rc = postmaster_start(pm, &err);
     if (rc < 0)
         return fail_start(pm, rc, &err);

@@ -7,6 +7,7 @@
  */
 #include "regions_int.h"
 
+#include "ottla/common/log.h"
 #include "ottla/ipc/regions.h"
 
 #define DECLARE(name, writer, readers, crash_rule)   \
@@ -22,4 +23,14 @@ int
 regions_map(const ShmLimits *limits, Region *ret, ErrInfo *err)
 {
     return region_map(rows, (int)(sizeof rows / sizeof rows[0]), limits, ret, err);
+}
+
+void
+regions_advise_huge(const Region *region)
+{
+    ErrInfo err = {0};
+
+    for (int i = 0; i < region->rows; i++)
+        if (rows[i].init == image_shm_init && region_advise_huge(region, i, &err) != 0)
+            log_msg(LL_WARNING, "supervisor", "huge_pages has no effect: %s", err.text);
 }

@@ -11,4 +11,7 @@
 /* region_map with the product's table. */
 int regions_map(const ShmLimits *limits, Region *ret, ErrInfo *err);
 
+/* huge_pages=true: asks for them under the metadata image; a line when the kernel has none. */
+void regions_advise_huge(const Region *region);
+
 #endif

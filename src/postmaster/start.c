@@ -40,7 +40,7 @@ pm_settings_default(const char *data_dir, PmSettings *ret)
         .listen = {.backlog = LISTEN_BACKLOG,
                    .send_buffer = -1,
                    .receive_buffer = -1,
-                   .unix_mode = 0777},
+                   .local = {.mode = 0777, .group = NET_GROUP_KEEP}},
         .machine = {.smart_timeout_ms = 30000,
                     .backend_timeout_ms = 10000,
                     .restart_after_crash = true,
@@ -175,6 +175,8 @@ postmaster_map_region(Postmaster *pm, ErrInfo *err)
     int rc = regions_map(&limits, &pm->region, err);
     if (rc < 0)
         return rc;
+    if (pm->settings->huge_pages)
+        regions_advise_huge(&pm->region);
     node_info.incarnation_id = random_uuid();
     atomic_i64_store(&shared_page->started_ms, clock_wall_ms());
     atomic_i64_store(&shared_page->stats_reset_ms, clock_wall_ms());

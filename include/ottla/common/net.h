@@ -46,8 +46,16 @@ typedef struct NetListenOptions {
 int net_listen(const NetAddress *address, const NetListenOptions *options, ErrInfo *err)
     __attribute__((warn_unused_result));
 
-/* Listens on a Unix socket; a file left over is removed first. mode is set after bind. */
-int net_listen_unix(const char *path, mode_t mode, int backlog, ErrInfo *err)
+/* Who may connect to a Unix socket. */
+typedef struct NetUnixAccess {
+    mode_t mode;
+    gid_t group; /* NET_GROUP_KEEP: the one that files get anyway */
+} NetUnixAccess;
+
+#define NET_GROUP_KEEP ((gid_t)-1)
+
+/* Listens on a Unix socket; a file left over is removed first. Group and mode are set after bind. */
+int net_listen_unix(const char *path, const NetUnixAccess *access, int backlog, ErrInfo *err)
     __attribute__((warn_unused_result));
 
 /* Descriptor or OT_E_AGAIN, OT_E_LIMIT (descriptors, memory: try later), OT_E_NETWORK. */

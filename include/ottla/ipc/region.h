@@ -70,6 +70,12 @@ int region_map(const RegionRow *rows, int count, const ShmLimits *limits, Region
     __attribute__((warn_unused_result));
 
 /* Gives the memory back. No other process may use it any more. Does nothing when not mapped. */
+/*
+ * Asks for huge pages under one row, as far as they fit into it whole. OT_E_UNSUPPORTED: the kernel has none.
+ * Before anything of the row beyond its head was touched.
+ */
+int region_advise_huge(const Region *region, int row, ErrInfo *err);
+
 void region_unmap(Region *region);
 
 /* size rounded up to whole cache lines; SIZE_MAX stays. */

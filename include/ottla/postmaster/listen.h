@@ -8,9 +8,9 @@
 #define OTTLA_POSTMASTER_LISTEN_H
 
 #include <stdbool.h>
-#include <sys/types.h>
 
 #include "ottla/common/err.h"
+#include "ottla/common/net.h"
 #include "ottla/ipc/listeners.h"
 
 #define LISTEN_BACKLOG 4096 /* as in design.md 10; the kernel caps it by net.core.somaxconn */
@@ -21,7 +21,7 @@ typedef struct ListenOptions {
     int send_buffer;        /* socket.send.buffer.bytes */
     int receive_buffer;     /* socket.receive.buffer.bytes */
     const char *congestion; /* listener.congestion.control */
-    mode_t unix_mode;       /* unix.socket.permissions */
+    NetUnixAccess local;    /* unix.socket.permissions, unix.socket.group */
 } ListenOptions;
 
 /*

@@ -44,4 +44,10 @@ void obituary_write(const Child *child, const PmExit *how, const LastWords *word
 bool obituary_panicked(const Child *child);
 void obituary_log(const Child *child, const PmExit *how, PmDeath death);
 
+/*
+ * From now on a failed assertion of this process, the supervisor, is one PANIC line and exit code 70.
+ * Children replace it by their own as soon as they have a slot.
+ */
+void obituary_watch_self(void);
+
 #endif

@@ -56,6 +56,7 @@ typedef struct PmSettings {
     AcceptLimits accept;
     const char *instance;    /* NULL: last part of DIR */
     const char *socket_dir;  /* of the Unix socket; NULL: DIR; "": no Unix socket */
+    bool huge_pages;         /* under the metadata image */
     const char *user;        /* --user */
     const char *config_file; /* named in the first line; NULL: none */
     int startup_per_dir;     /* num.recovery.threads.per.data.dir */

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -93,8 +94,10 @@ static void
 unix_sockets_know_their_peer(void **state)
 {
     char dir[] = "/tmp/ottla-test-net-XXXXXX", path[60], long_path[200];
+    const NetUnixAccess access = {.mode = 0750, .group = getuid() == 0 ? 12345 : getgid()};
     int listener, client, server;
     NetAddress address;
+    struct stat st;
     NetPeer peer;
     char text[NET_TEXT_MAX];
     ErrInfo err;
@@ -102,11 +105,14 @@ unix_sockets_know_their_peer(void **state)
     (void)state;
     assert_non_null(mkdtemp(dir));
     snprintf(path, sizeof path, "%s/s", dir);
-    listener = net_listen_unix(path, 0700, 4, &err);
+    listener = net_listen_unix(path, &access, 4, &err);
     assert_true(listener >= 0);
     close(listener);
-    listener = net_listen_unix(path, 0700, 4, &err); /* over the file that was left */
+    listener = net_listen_unix(path, &access, 4, &err); /* over the file that was left */
     assert_true(listener >= 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, access.mode);
+    assert_int_equal(st.st_gid, access.group);
     assert_int_equal(net_local_address(listener, &address, &err), 0);
     client = net_connect(&address, &err);
     assert_true(client >= 0);
@@ -119,7 +125,7 @@ unix_sockets_know_their_peer(void **state)
     assert_int_equal(peer.uid, getuid());
     memset(long_path, 'x', sizeof long_path - 1);
     long_path[sizeof long_path - 1] = '\0';
-    assert_int_equal(net_listen_unix(long_path, 0700, 4, &err), OT_E_INVALID);
+    assert_int_equal(net_listen_unix(long_path, &access, 4, &err), OT_E_INVALID);
     assert_int_equal(net_set_nonblocking(server, &err), 0);
     close(client);
     close(server);

@@ -9,10 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "ottla/common/assert.h"
 #include "ottla/postmaster/obituary.h"
+#include "ottla/postmaster/postmaster.h"
 
 static const LastWords nothing = {
     .panic = "", .title = "", .client_id = "", .peer = "", .topic = "", .api_key = -1};
@@ -90,6 +94,24 @@ long_texts_are_cut(void **unused)
     assert_int_equal(strlen(text.detail), OBITUARY_TEXT_MAX - 1);
 }
 
+/* The supervisor has nobody who would write its obituary (shell-and-service.md 13). */
+static void
+the_supervisors_own_panic(void **unused)
+{
+    int status;
+    pid_t pid = fork();
+
+    (void)unused; /* cmocka's signature */
+    if (pid == 0) {
+        obituary_watch_self();
+        ot_assert(getpid() == 1);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), EXIT_CODE_INTERNAL);
+}
+
 int
 main(void)
 {
@@ -98,6 +120,7 @@ main(void)
         cmocka_unit_test(a_panic),
         cmocka_unit_test(exit_codes),
         cmocka_unit_test(long_texts_are_cut),
+        cmocka_unit_test(the_supervisors_own_panic),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

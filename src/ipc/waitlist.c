@@ -241,15 +241,24 @@ wait_claim(WaiterId waiter, uint32_t generation)
     ready_clear(ready_of(waiter), wait_node_count(waiter));
 }
 
+static void
+wake_now(uint64_t target)
+{
+    if (target != 0)
+        latch_set(slot_ref_unpack(target));
+}
+
 uint32_t
 wait_renew(WaiterId waiter)
 {
     uint32_t generation = atomic_u32_load(&waiter_at(waiter)->generation) + 1;
+    uint64_t target = atomic_u64_load_seq(&waiter_at(waiter)->target);
 
     ot_assert(waiter >= slot_waiters);
     if (generation == 0)
         generation = 1;
     wait_claim(waiter, generation);
+    wake_now(target);
     return generation;
 }
 
@@ -534,13 +543,6 @@ wait_list_in_use(const WaitList *list)
 {
     fence_full(); /* [W1] */
     return atomic_u32_load_seq(&list->head) != 0;
-}
-
-static void
-wake_now(uint64_t target)
-{
-    if (target != 0)
-        latch_set(slot_ref_unpack(target));
 }
 
 void

@@ -69,7 +69,10 @@ int32_t wait_node_count(WaiterId waiter);
  */
 void wait_claim(WaiterId waiter, uint32_t generation);
 
-/* The session's waiter has a new generation; returns it. */
+/*
+ * The session's waiter has a new generation; returns it. Who was attached is woken: it waits for nothing
+ * now, and learns so by looking at the session again.
+ */
 uint32_t wait_renew(WaiterId waiter);
 
 /*

@@ -589,6 +589,26 @@ test_session_taken_over(void **state)
     over(&b);
 }
 
+/* A session that ends while a fetch of it waits: that fetch is answered at once. */
+static void
+test_session_ends_under_a_wait(void **state)
+{
+    int32_t id = open_session(3);
+    Asked first = {.session = id, .epoch = 1, .wait_ms = 10000};
+    Asked last = {.session = id, .epoch = -1};
+    Running a, b;
+
+    (void)state;
+    assert_int_equal(start(&a, &first), REQ_PENDING);
+    (void)latch_reset();
+    assert_int_equal(start(&b, &last), REQ_DONE);
+    assert_true(latch_reset());
+    assert_int_equal(finish(&a), REQ_DONE);
+    assert_int_equal(a.answer.error_code, 71);
+    over(&a);
+    over(&b);
+}
+
 static void
 go_on(void *arg)
 {
@@ -787,6 +807,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_session_reads_what_is_hot, setup, teardown),
         cmocka_unit_test_setup_teardown(test_session_waits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_session_taken_over, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_session_ends_under_a_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(test_session_goes_on_elsewhere, setup, teardown),
         cmocka_unit_test_setup_teardown(test_session_interest_runs_out, setup, teardown),
         cmocka_unit_test_setup_teardown(test_session_misses_nothing, setup, teardown),

@@ -6,8 +6,9 @@
  *     CALL PATTERN ERROR        pwritev /tmp/x*.log EIO
  *
  * CALL is the name of the system call (fsync stands for fdatasync and syncfs, too), PATTERN a shell
- * pattern for the path, ERROR a name below. A rule holds until it is taken out of the file. What is
- * called without libc, or by its 64-bit name, is not seen: the node does neither.
+ * pattern for the path, ERROR a name below, or "wait": the call is made once the rule is gone. A rule
+ * holds until it is taken out of the file. What is called without libc, or by its 64-bit name, is not
+ * seen: the node does neither.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -24,14 +25,17 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define RULES_MAX 32
+#define WAIT      (-1)
+#define LOOK_NS   (2 * 1000 * 1000) /* how often who waits looks at the rules */
 
 typedef struct Rule {
     char call[16];
     char pattern[512];
-    int error;
+    int error; /* WAIT: no error, but not before the rule is gone */
 } Rule;
 
 static Rule rules[RULES_MAX];
@@ -45,7 +49,8 @@ error_of(const char *name)
     static const struct {
         const char *name;
         int error;
-    } known[] = {{"EIO", EIO}, {"ENOSPC", ENOSPC}, {"EDQUOT", EDQUOT}, {"EROFS", EROFS}};
+    } known[] = {
+        {"EIO", EIO}, {"ENOSPC", ENOSPC}, {"EDQUOT", EDQUOT}, {"EROFS", EROFS}, {"wait", WAIT}};
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strcmp(name, known[i].name) == 0)
@@ -83,20 +88,27 @@ read_rules(void)
     rules_size = st.st_size;
 }
 
+/* The error of the first rule that fits; 0: none does. */
+static int
+rule_for(const char *call, const char *path)
+{
+    read_rules();
+    for (int i = 0; i < rule_count; i++)
+        if (strcmp(rules[i].call, call) == 0 && fnmatch(rules[i].pattern, path, 0) == 0)
+            return rules[i].error;
+    return 0;
+}
+
 /* True: the call fails, errno is set. */
 static bool
 fails(const char *call, const char *path)
 {
-    int before = errno;
+    int before = errno, error;
 
-    read_rules();
-    for (int i = 0; i < rule_count; i++)
-        if (strcmp(rules[i].call, call) == 0 && fnmatch(rules[i].pattern, path, 0) == 0) {
-            errno = rules[i].error;
-            return true;
-        }
-    errno = before;
-    return false;
+    while ((error = rule_for(call, path)) == WAIT)
+        (void)nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
+    errno = error == 0 ? before : error;
+    return error != 0;
 }
 
 static bool

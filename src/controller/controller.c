@@ -389,9 +389,8 @@ turn_alone(Controller *c, TurnItem *item, Arena *arena, int64_t now_ms, ErrInfo 
     return rc;
 }
 
-int
-controller_turn(Controller *c, TurnItem *items, int32_t count, Arena *arena, int64_t now_ms,
-                ErrInfo *err)
+static int
+run_turn(Controller *c, TurnItem *items, int32_t count, Arena *arena, int64_t now_ms, ErrInfo *err)
 {
     ArenaMark mark = arena_mark(arena);
     Turn turn;
@@ -420,6 +419,36 @@ controller_turn(Controller *c, TurnItem *items, int32_t count, Arena *arena, int
     rc = 0;
     for (int32_t i = 0; rc == 0 && i < count; i++)
         rc = turn_alone(c, &items[i], arena, now_ms, err);
+    return rc;
+}
+
+/* Somebody unregistered this node: it lives, so it registers again (cluster.md 3.6). */
+static int
+rejoin(Controller *c, Arena *arena, int64_t now_ms, ErrInfo *err)
+{
+    Turn turn;
+    int rc;
+
+    turn_begin(&turn, arena, now_ms);
+    rc = controller_register_broker(c, &turn, err);
+    if (rc != 0) {
+        turn_undo(c);
+        return rc;
+    }
+    return turn_commit(c, &turn, err);
+}
+
+int
+controller_turn(Controller *c, TurnItem *items, int32_t count, Arena *arena, int64_t now_ms,
+                ErrInfo *err)
+{
+    int rc = run_turn(c, items, count, arena, now_ms, err);
+
+    if (rc == 0 && image_broker(&c->image.before, c->settings.node_id) == NULL) {
+        rc = rejoin(c, arena, now_ms, err);
+        if (is_survivable(rc))
+            rc = 0; /* the next turn tries again */
+    }
     return rc;
 }
 

@@ -41,4 +41,7 @@ int turn_commit(Controller *c, Turn *turn, ErrInfo *err);
 /* Takes the reserve of the metadata folder, at the start or when there may be space again. */
 void controller_take_reserve(Controller *c);
 
+/* Adds the records by which this broker registers, is unfenced, and leads what it may lead. */
+int controller_register_broker(Controller *c, Turn *turn, ErrInfo *err);
+
 #endif

@@ -334,23 +334,17 @@ fill_self(const Controller *c, Uuid *dirs, BrokerSelf *ret)
                      .logs_may_be_short = c->settings.logs_may_be_short};
 }
 
-static int
-register_self(Controller *c, Turn *turn, ErrInfo *err)
+int
+controller_register_broker(Controller *c, Turn *turn, ErrInfo *err)
 {
     Uuid dirs[LOGDIRS_MAX];
     RecordList list;
     BrokerSelf self;
-    int64_t epoch;
+    int64_t epoch = turn_next_offset(c, turn);
     int rc;
 
     fill_self(c, dirs, &self);
     record_list_init(&list, turn->arena);
-    life_register_controller(&self, random_uuid(), &list);
-    rc = add_in_steps(c, turn, &list, err);
-    if (rc != 0)
-        return rc;
-    record_list_init(&list, turn->arena);
-    epoch = turn_next_offset(c, turn);
     life_register_broker(&self, epoch, &list);
     life_unfence(&self, epoch, &list);
     rc = add_in_steps(c, turn, &list, err);
@@ -359,6 +353,21 @@ register_self(Controller *c, Turn *turn, ErrInfo *err)
     record_list_init(&list, turn->arena);
     life_take_partitions(&self, &c->image.now, &list);
     return add_in_steps(c, turn, &list, err);
+}
+
+static int
+register_self(Controller *c, Turn *turn, ErrInfo *err)
+{
+    Uuid dirs[LOGDIRS_MAX];
+    RecordList list;
+    BrokerSelf self;
+    int rc;
+
+    fill_self(c, dirs, &self);
+    record_list_init(&list, turn->arena);
+    life_register_controller(&self, random_uuid(), &list);
+    rc = add_in_steps(c, turn, &list, err);
+    return rc != 0 ? rc : controller_register_broker(c, turn, err);
 }
 
 static int

@@ -153,6 +153,38 @@ test_unclean_start_raises_epochs(void **state)
     assert_int_equal(pslot_leadership(pslot_find(p.ref)).leader_epoch, 1);
 }
 
+/* A living node that is unregistered comes back before the answer leaves, and leads what it led. */
+static void
+test_unregister_self(void **state)
+{
+    UnregisterBrokerRequest request = {.broker_id = 1};
+    Arena *arena = arena_new(65536, 0);
+    ErrInfo err = {0};
+    TurnItem item;
+    ImagePartition p;
+    int64_t epoch;
+
+    (void)state;
+    assert_int_equal(kit_create(&controller, "t", 2), 0);
+    epoch = image_broker(image(), 1)->epoch;
+    item = kit_item(&unregister_broker_request_desc, 0, &request, arena);
+    assert_int_equal(controller_turn(&controller, &item, 1, arena, clock_wall_ms(), &err), 0);
+    assert_int_equal(item.status, 0);
+    assert_non_null(image_broker(image(), 1));
+    assert_true(image_broker(image(), 1)->epoch > epoch);
+    assert_false(image_broker(image(), 1)->fenced);
+    assert_true(image_topic_partition(image_topic_by_name(image(), STRVIEW("t")), 1, &p));
+    assert_int_equal(p.leader, 1);
+    assert_int_equal(p.isr_count, 1);
+    assert_int_equal(p.elr_count, 0);
+    assert_int_equal(p.last_known_elr_count, 0);
+    assert_int_equal(pslot_leadership(pslot_find(p.ref)).role, PSLOT_ROLE_LEADER);
+    arena_free(arena);
+    restart();
+    assert_true(image_topic_partition(image_topic_by_name(image(), STRVIEW("t")), 1, &p));
+    assert_int_equal(p.leader, 1);
+}
+
 /* M1, M2: what a crash leaves behind the last flushed batch is cut, at any byte. */
 static void
 test_torn_tail(void **state)
@@ -562,6 +594,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_fresh, setup, teardown),
         cmocka_unit_test_setup_teardown(test_create_and_restart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_unregister_self, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unclean_start_raises_epochs, setup, teardown),
         cmocka_unit_test_setup_teardown(test_torn_tail, setup, teardown),
         cmocka_unit_test_setup_teardown(test_delete, setup, teardown),

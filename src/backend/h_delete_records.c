@@ -21,29 +21,21 @@ typedef struct Deletion {
     int32_t count;
 } Deletion;
 
-static Named *
-sort_named(Request *rq, const DeleteRecordsRequest *in, int32_t *ret_count)
+static bool
+sort_named(Request *rq, const DeleteRecordsRequest *in, NamedList *ret)
 {
     int64_t total = 0;
-    int32_t n = 0;
-    Named *list;
 
     for (int32_t t = 0; t < in->topics_count; t++)
         total += in->topics[t].partitions_count;
-    list = arena_calloc(rq->arena, (size_t)total, sizeof *list);
-    if (list == NULL)
-        return NULL;
+    if (!named_list_init(ret, total, rq->arena))
+        return false;
     for (int32_t t = 0; t < in->topics_count; t++)
-        for (int32_t p = 0; p < in->topics[t].partitions_count; p++) {
-            list[n] = (Named){.topic = in->topics[t].name,
-                              .partition = in->topics[t].partitions[p].partition_index,
-                              .serial = n,
-                              .in = &in->topics[t].partitions[p]};
-            n++;
-        }
-    named_sort(list, n);
-    *ret_count = n;
-    return list;
+        for (int32_t p = 0; p < in->topics[t].partitions_count; p++)
+            named_list_add(ret, in->topics[t].name, in->topics[t].partitions[p].partition_index,
+                           &in->topics[t].partitions[p]);
+    named_sort(ret->items, ret->count);
+    return true;
 }
 
 /* 0, or why nothing may be deleted here. */
@@ -63,8 +55,10 @@ check_one(const Image *image, const Named *named, PartitionRef *ret)
 static bool
 prepare(Request *rq, const DeleteRecordsRequest *in, Deletion *ret)
 {
-    int32_t count = 0;
-    Named *list = sort_named(rq, in, &count);
+    NamedList named;
+    bool sorted = sort_named(rq, in, &named);
+    int32_t count = named.count;
+    Named *list = named.items;
     DeleteRecordsResponseTopic *topic = NULL;
     ImagePin pin;
 
@@ -74,7 +68,7 @@ prepare(Request *rq, const DeleteRecordsRequest *in, Deletion *ret)
     ret->parts = arena_calloc(rq->arena, (size_t)count, sizeof *ret->parts);
     ret->refs = arena_calloc(rq->arena, (size_t)count, sizeof *ret->refs);
     ret->offsets = arena_calloc(rq->arena, (size_t)count, sizeof *ret->offsets);
-    if (list == NULL || ret->out.topics == NULL || ret->parts == NULL || ret->refs == NULL ||
+    if (!sorted || ret->out.topics == NULL || ret->parts == NULL || ret->refs == NULL ||
         ret->offsets == NULL)
         return false;
     pin = image_pin();

@@ -109,29 +109,21 @@ answer_one(const Lookup *look, const ListOffsetsRequestPartition *in, const Meta
         out->leader_epoch = found.leader_epoch;
 }
 
-static Named *
-sort_named(Request *rq, const ListOffsetsRequest *in, int32_t *ret_count)
+static bool
+sort_named(Request *rq, const ListOffsetsRequest *in, NamedList *ret)
 {
     int64_t total = 0;
-    int32_t n = 0;
-    Named *list;
 
     for (int32_t t = 0; t < in->topics_count; t++)
         total += in->topics[t].partitions_count;
-    list = arena_calloc(rq->arena, (size_t)total, sizeof *list);
-    if (list == NULL)
-        return NULL;
+    if (!named_list_init(ret, total, rq->arena))
+        return false;
     for (int32_t t = 0; t < in->topics_count; t++)
-        for (int32_t p = 0; p < in->topics[t].partitions_count; p++) {
-            list[n] = (Named){.topic = in->topics[t].name,
-                              .partition = in->topics[t].partitions[p].partition_index,
-                              .serial = n,
-                              .in = &in->topics[t].partitions[p]};
-            n++;
-        }
-    named_sort(list, n);
-    *ret_count = n;
-    return list;
+        for (int32_t p = 0; p < in->topics[t].partitions_count; p++)
+            named_list_add(ret, in->topics[t].name, in->topics[t].partitions[p].partition_index,
+                           &in->topics[t].partitions[p]);
+    named_sort(ret->items, ret->count);
+    return true;
 }
 
 /* What all answers have: name, partition, and the faults that need no log. */
@@ -159,8 +151,10 @@ first_fault(Request *rq, const Named *named, bool twice, bool exists)
 static bool
 prepare(Request *rq, const ListOffsetsRequest *in, Answers *ret)
 {
-    int32_t count = 0;
-    Named *list = sort_named(rq, in, &count);
+    NamedList named;
+    bool sorted = sort_named(rq, in, &named);
+    int32_t count = named.count;
+    Named *list = named.items;
     ListOffsetsResponseTopic *topic = NULL;
     bool twice = false;
     ImagePin pin;
@@ -171,7 +165,7 @@ prepare(Request *rq, const ListOffsetsRequest *in, Answers *ret)
     ret->parts = arena_calloc(rq->arena, (size_t)count, sizeof *ret->parts);
     ret->metas = arena_calloc(rq->arena, (size_t)count, sizeof *ret->metas);
     ret->in = arena_calloc(rq->arena, (size_t)count, sizeof *ret->in);
-    if (list == NULL || ret->out.topics == NULL || ret->parts == NULL || ret->metas == NULL ||
+    if (!sorted || ret->out.topics == NULL || ret->parts == NULL || ret->metas == NULL ||
         ret->in == NULL)
         return false;
     pin = image_pin();

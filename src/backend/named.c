@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+#include "ottla/common/assert.h"
+
 static int
 compare_topics(const Named *a, const Named *b)
 {
@@ -33,6 +35,26 @@ compare(const void *pa, const void *pb)
     if (a->partition != b->partition)
         return a->partition < b->partition ? -1 : 1;
     return a->serial < b->serial ? -1 : 1;
+}
+
+bool
+named_list_init(NamedList *list, int64_t room, Arena *arena)
+{
+    *list = (NamedList){0};
+    if (room > INT32_MAX)
+        return false;
+    list->room = (int32_t)room;
+    list->items = arena_alloc(arena, (size_t)room * sizeof *list->items);
+    return list->items != NULL;
+}
+
+void
+named_list_add(NamedList *list, StrView topic, int32_t partition, const void *in)
+{
+    ot_assert(list->count < list->room);
+    list->items[list->count] =
+        (Named){.topic = topic, .partition = partition, .serial = list->count, .in = in};
+    list->count++;
 }
 
 void

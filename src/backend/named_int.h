@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ottla/common/arena.h"
 #include "ottla/common/view.h"
 
 typedef struct Named {
@@ -23,6 +24,19 @@ typedef struct Named {
     const void *topic_in;
     const void *in; /* the partition in the request's struct */
 } Named;
+
+/* Partitions of a request in its order, until they are sorted. */
+typedef struct NamedList {
+    Named *items;
+    int32_t count;
+    int32_t room;
+} NamedList;
+
+/* Room for so many, from the arena. False: no memory. */
+bool named_list_init(NamedList *list, int64_t room, Arena *arena);
+
+/* The next one of the request, by name; in: its struct there. */
+void named_list_add(NamedList *list, StrView topic, int32_t partition, const void *in);
 
 /* By topic, then partition, then place in the request. */
 void named_sort(Named *list, int32_t count);

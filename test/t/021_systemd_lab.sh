@@ -52,6 +52,9 @@ echo ok stop
 echo 'num.partitons = 3' >>/etc/ottla/main/ottla.conf
 systemctl start ottlad && fail check
 [ "$(systemctl show -P ExecMainStatus ottlad)" = 78 ] || fail check code
-sleep 0.2
+i=0
+while [ "$(systemctl show -P ActiveState ottlad)" != failed ]; do # 78 is final: no restart is under way
+    i=$((i + 1)); [ $i -lt 300 ] || fail check state; sleep 0.1
+done
 [ "$(systemctl show -P NRestarts ottlad)" -le 1 ] || fail check restarts
 echo ok check

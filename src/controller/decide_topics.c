@@ -46,6 +46,9 @@ typedef struct Creation {
     TopicDefaults base;  /* their texts, for checks */
     bool has_base;
     int64_t partitions; /* that the topics so far make */
+    bool
+        *oversized; /* parallel to the request's topics: more partitions than any request may ask */
+    bool *collides; /* the same: differs from an earlier one in '.' and '_' only */
     bool no_memory;
 } Creation;
 
@@ -416,16 +419,66 @@ asked(const Creation *cr, const CreateTopicsRequestTopic *in)
                                     : 0;
 }
 
-/* True: the whole request asks for more than one batch of records can hold. */
-static bool
-asks_too_much(const Creation *cr, const CreateTopicsRequestTopic *const *sorted)
+/*
+ * Partitions that the request asks for, without those topics that are refused alone: where the sum does not
+ * fit 32 bits (Kafka stumbles over that), topics that no request could make.
+ */
+static int64_t
+total_asked(Creation *cr)
 {
-    int64_t sum = 0;
+    int64_t sum = 0, rest = 0;
 
     for (int32_t i = 0; i < cr->in->topics_count; i++)
-        if (cr->in->topics_count == 1 || sum + asked(cr, sorted[i]) <= INT32_MAX)
-            sum += asked(cr, sorted[i]);
-    return sum > DECIDE_RECORDS_MAX;
+        sum += asked(cr, &cr->in->topics[i]);
+    if (cr->in->topics_count == 1 || sum <= INT32_MAX)
+        return sum;
+    for (int32_t i = 0; i < cr->in->topics_count; i++) {
+        cr->oversized[i] = asked(cr, &cr->in->topics[i]) > DECIDE_RECORDS_MAX;
+        rest += cr->oversized[i] ? 0 : asked(cr, &cr->in->topics[i]);
+    }
+    return rest;
+}
+
+/* Names in which '.' counts as '_'. */
+static int
+compare_alike(const CreateTopicsRequestTopic *x, const CreateTopicsRequestTopic *y)
+{
+    for (int32_t i = 0; i < x->name.len && i < y->name.len; i++) {
+        uint8_t a = (uint8_t)(x->name.ptr[i] == '.' ? '_' : x->name.ptr[i]);
+        uint8_t b = (uint8_t)(y->name.ptr[i] == '.' ? '_' : y->name.ptr[i]);
+
+        if (a != b)
+            return a < b ? -1 : 1;
+    }
+    return (x->name.len > y->name.len) - (x->name.len < y->name.len);
+}
+
+/* By name in that sense, then by place in the request. */
+static int
+compare_alike_placed(const void *a, const void *b)
+{
+    const CreateTopicsRequestTopic *const *x = a, *const *y = b;
+    int order = compare_alike(*x, *y);
+
+    return order != 0 ? order : (*x > *y) - (*x < *y);
+}
+
+/* Marks the topics whose names collide with one before them in the request, but are not the same. */
+static void
+mark_collisions(Creation *cr, const CreateTopicsRequestTopic **scratch)
+{
+    int32_t count = cr->in->topics_count, first = 0;
+
+    for (int32_t i = 0; i < count; i++)
+        scratch[i] = &cr->in->topics[i];
+    qsort(scratch, (size_t)count, sizeof *scratch, compare_alike_placed);
+    for (int32_t i = 1; i < count; i++) {
+        if (compare_alike(scratch[first], scratch[i]) != 0)
+            first = i;
+        else
+            cr->collides[scratch[i] - cr->in->topics] =
+                !strview_equal(scratch[first]->name, scratch[i]->name);
+    }
 }
 
 static void
@@ -439,8 +492,7 @@ fail_all(CreateTopicsResponse *out, int16_t code, const char *text)
 static void
 create_all(Creation *cr, const CreateTopicsRequestTopic *const *sorted)
 {
-    bool refused = asks_too_much(cr, sorted);
-    int64_t sum = 0;
+    bool refused = total_asked(cr) > DECIDE_RECORDS_MAX;
 
     for (int32_t i = 0, next; i < cr->in->topics_count && !cr->no_memory; i = next) {
         CreateTopicsResponseTopic *t = &cr->out->topics[cr->out->topics_count++];
@@ -453,17 +505,17 @@ create_all(Creation *cr, const CreateTopicsRequestTopic *const *sorted)
         t->error_message = WIRE_NULL_STRING;
         /* An empty list and not null: nothing is hidden. */
         t->configs = arena_calloc(cr->c->arena, 1, sizeof *t->configs);
-        sum += asked(cr, sorted[i]);
         if (next > i + 1)
             fail(t, KERR_INVALID_REQUEST, "the topic comes more than once in the request");
+        else if (cr->oversized[sorted[i] - cr->in->topics])
+            fail(t, KERR_INVALID_PARTITIONS, "too many partitions");
         else if (refused)
             fail(t, KERR_POLICY_VIOLATION, DECIDE_TOO_MANY_RECORDS);
-        else if (sum > INT32_MAX)
-            fail(t, KERR_INVALID_PARTITIONS, "too many partitions");
+        else if (cr->collides[sorted[i] - cr->in->topics])
+            fail(t, KERR_INVALID_TOPIC_EXCEPTION,
+                 "the name differs from another one of the request in '.' and '_' only");
         else
             create_one(cr, sorted[i], t);
-        if (sum > INT32_MAX)
-            sum -= asked(cr, sorted[i]);
     }
     if (cr->records->count > DECIDE_RECORDS_MAX) {
         record_list_cut(cr->records, 0);
@@ -482,8 +534,11 @@ decide_create_topics(const DecideContext *c, const CreateTopicsRequest *in, Reco
     ot_assert(records->count == 0);
     create_topics_response_init(ret);
     ret->topics = arena_calloc(c->arena, (size_t)in->topics_count + 1, sizeof *ret->topics);
-    if (sorted == NULL || ret->topics == NULL)
+    cr.oversized = arena_calloc(c->arena, (size_t)in->topics_count + 1, sizeof *cr.oversized);
+    cr.collides = arena_calloc(c->arena, (size_t)in->topics_count + 1, sizeof *cr.collides);
+    if (sorted == NULL || ret->topics == NULL || cr.oversized == NULL || cr.collides == NULL)
         return OT_E_NO_MEMORY;
+    mark_collisions(&cr, sorted);
     for (int32_t i = 0; i < in->topics_count; i++)
         sorted[i] = &in->topics[i];
     qsort(sorted, (size_t)in->topics_count, sizeof *sorted, compare_topics);

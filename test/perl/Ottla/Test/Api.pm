@@ -208,7 +208,7 @@ sub fetch {
 # Offset for a timestamp (-1 end, -2 start); the partition's answer.
 sub offset_at {
     my ($self, $topic, $timestamp, %o) = @_;
-    my $answer = $self->ask(ListOffsets => $o{version} // 8, {
+    my $answer = $self->ask(ListOffsets => $o{version} // 8, { replica_id => -1,
         topics => [ { name => $topic, partitions => [ { partition_index => $o{partition} // 0, timestamp => $timestamp } ] } ] });
     return $answer->{topics}[0]{partitions}[0];
 }

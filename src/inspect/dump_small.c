@@ -295,7 +295,8 @@ dump_file(const char *path, const DumpOptions *options, RowOut *out, DumpResult 
 {
     Dump d = {path, file_name_parse(file_base_name(path)), options, out, result};
 
-    if (d.name.kind == FILE_KIND_OTHER || d.name.kind == FILE_KIND_LEFTOVER)
+    if (d.name.kind == FILE_KIND_OTHER || d.name.kind == FILE_KIND_LEFTOVER ||
+        d.name.kind == FILE_KIND_RESERVE)
         return err_set(err, OT_E_UNSUPPORTED, "%s: not the name of a file that a node writes",
                        path);
     row_remark(out, "Dumping %s", path);

@@ -10,6 +10,7 @@
 
 #include "ottla/common/text.h"
 #include "ottla/storage/checkpoint_files.h"
+#include "ottla/storage/reserve.h"
 #include "ottla/storage/segment_format.h"
 
 #define OFFSET_DIGITS 20
@@ -52,6 +53,7 @@ kind_of_fixed_name(StrView name)
         {"bootstrap.checkpoint", FILE_KIND_METADATA_SNAPSHOT},
         {"meta.properties", FILE_KIND_META_PROPERTIES},
         {"quorum-state", FILE_KIND_QUORUM_STATE},
+        {RESERVE_FILE, FILE_KIND_RESERVE},
     };
 
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)

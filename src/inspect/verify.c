@@ -70,11 +70,28 @@ typedef struct Names {
     int32_t base_count;
 } Names;
 
+/* In a partition's folder; that of the metadata log holds some more. */
+static bool
+belongs_here(FileKind kind, bool metadata)
+{
+    switch (kind) {
+    case FILE_KIND_OTHER:
+    case FILE_KIND_OFFSETS:
+    case FILE_KIND_META_PROPERTIES:
+        return false;
+    case FILE_KIND_METADATA_SNAPSHOT:
+    case FILE_KIND_QUORUM_STATE:
+    case FILE_KIND_RESERVE:
+        return metadata;
+    default:
+        return true;
+    }
+}
+
 static void
 note_name(PartitionCheck *p, Names *n, StrView name)
 {
     FileName f = file_name_parse(name);
-    bool metadata = p->content == LOG_CONTENT_METADATA;
     char path[LIMIT_PATH_BYTES];
 
     verify_join(path, p->folder, name);
@@ -85,10 +102,7 @@ note_name(PartitionCheck *p, Names *n, StrView name)
     else if (f.kind == FILE_KIND_LEFTOVER)
         verify_report(p->v, SEVERITY_NOTE, (Place){path, -1, -1},
                       "left over: the next start removes it");
-    else if (f.kind == FILE_KIND_OTHER || f.kind == FILE_KIND_OFFSETS ||
-             f.kind == FILE_KIND_META_PROPERTIES ||
-             (!metadata &&
-              (f.kind == FILE_KIND_METADATA_SNAPSHOT || f.kind == FILE_KIND_QUORUM_STATE)))
+    else if (!belongs_here(f.kind, p->content == LOG_CONTENT_METADATA))
         verify_report(p->v, SEVERITY_NOTE, (Place){path, -1, -1},
                       "a file that no node writes here");
 }

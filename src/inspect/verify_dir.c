@@ -27,7 +27,7 @@ static bool
 is_known(StrView name)
 {
     static const char *const known[] = {".lock", CLEAN_MARKER, "bootstrap.checkpoint",
-                                        "remote-log-index-cache", ".reserve"};
+                                        "remote-log-index-cache"};
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (name_is(name, known[i]))

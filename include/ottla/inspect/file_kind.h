@@ -26,6 +26,7 @@ typedef enum FileKind {
     FILE_KIND_PARTITION_METADATA,
     FILE_KIND_META_PROPERTIES,
     FILE_KIND_QUORUM_STATE,
+    FILE_KIND_RESERVE,  /* space kept for a full disk */
     FILE_KIND_LEFTOVER, /* .tmp, .part, .deleted, .cleaned, .swap: a later start removes it */
     FILE_KIND_COUNT
 } FileKind;

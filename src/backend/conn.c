@@ -679,6 +679,7 @@ conn_close(void)
         account(rq);
         box_free((RequestBox *)pending_pop(&cn.pending));
     }
+    fd_cache_reset(); /* says which files go without a commit */
     gate_forget();
     mainloop_remove(cn.conn.fd);
     close(cn.conn.fd);

@@ -268,6 +268,21 @@ vfs_write_early(int fd, int64_t pos, int64_t size)
     (void)sync_file_range(fd, pos, size, SYNC_FILE_RANGE_WRITE);
 }
 
+int
+vfs_write_back(int fd, int64_t pos, int64_t size, ErrInfo *err)
+{
+    const unsigned flags =
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    int rc;
+
+    do {
+        rc = sync_file_range(fd, pos, size, flags);
+    } while (rc != 0 && errno == EINTR);
+    if (rc != 0 && (errno == EINVAL || errno == ENOSYS || errno == ESPIPE))
+        return 0; /* the flush writes it */
+    return rc == 0 ? 0 : fd_error(err, "write back", fd);
+}
+
 int64_t
 vfs_size(int fd, ErrInfo *err)
 {

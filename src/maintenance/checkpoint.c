@@ -30,7 +30,7 @@ typedef struct JobList {
 
 /* Commits are not kept waiting while a checkpoint goes on. */
 static void
-serve(const CheckpointServe *between)
+serve(const PlogServe *between)
 {
     if (between != NULL)
         between->serve(between->arg);
@@ -73,7 +73,7 @@ begin_slot(int dir, PartitionSlot *slot, bool final, JobList *list, ErrInfo *err
 }
 
 static int
-begin_dirty(int dir, const CheckpointServe *between, JobList *list, ErrInfo *err)
+begin_dirty(int dir, const PlogServe *between, JobList *list, ErrInfo *err)
 {
     PartitionSlot *slot;
     FlushWalk walk;
@@ -109,7 +109,7 @@ begin_all(int dir, JobList *list, ErrInfo *err)
 
 /* One by one. A partition that could not be flushed for want of descriptors stays dirty. */
 static int
-flush_each(JobList *list, const CheckpointServe *between, ErrInfo *err)
+flush_each(JobList *list, const PlogServe *between, ErrInfo *err)
 {
     int32_t kept = 0;
     int32_t i;
@@ -130,12 +130,17 @@ flush_each(JobList *list, const CheckpointServe *between, ErrInfo *err)
 }
 
 static int
-flush(int dir, JobList *list, const CheckpointServe *between, CheckpointReport *report,
-      ErrInfo *err)
+flush(int dir, JobList *list, const PlogServe *between, CheckpointReport *report, ErrInfo *err)
 {
-    int64_t begin = clock_mono_us();
-    int rc;
+    int64_t begin;
+    int32_t i;
+    int rc = 0;
 
+    for (i = 0; between != NULL && i < list->count && rc == 0; i++)
+        rc = plog_checkpoint_write_back(&list->jobs[i], between, err);
+    if (rc != 0)
+        return rc;
+    begin = clock_mono_us();
     report->used_syncfs = flush_wants_syncfs(dir, list->count);
     rc = report->used_syncfs ? flush_file_system(dir, err) : flush_each(list, between, err);
     report->flush_us = clock_mono_us() - begin;
@@ -143,7 +148,7 @@ flush(int dir, JobList *list, const CheckpointServe *between, CheckpointReport *
 }
 
 static void
-publish(JobList *list, const CheckpointServe *between)
+publish(JobList *list, const PlogServe *between)
 {
     WakeBatch wake;
     int32_t i;
@@ -193,7 +198,7 @@ add_slot(const Writers *w, PartitionSlot *slot)
 }
 
 static int
-store_files(int dir, const Writers *w, const CheckpointServe *between, ErrInfo *err)
+store_files(int dir, const Writers *w, const PlogServe *between, ErrInfo *err)
 {
     const char *path = logdir_path(dir);
     int rc = offset_checkpoint_store(w->log_start, path, CHECKPOINT_LOG_START, err);
@@ -210,7 +215,7 @@ store_files(int dir, const Writers *w, const CheckpointServe *between, ErrInfo *
 }
 
 static int
-write_files(int dir, const CheckpointServe *between, ErrInfo *err)
+write_files(int dir, const PlogServe *between, ErrInfo *err)
 {
     Writers w = {offset_checkpoint_writer_new(), offset_checkpoint_writer_new(),
                  offset_checkpoint_writer_new()};
@@ -240,8 +245,7 @@ write_files(int dir, const CheckpointServe *between, ErrInfo *err)
 /* ---- the whole ---------------------------------------------------------------------------------- */
 
 static int
-complete(int dir, JobList *list, const CheckpointServe *between, CheckpointReport *ret,
-         ErrInfo *err)
+complete(int dir, JobList *list, const PlogServe *between, CheckpointReport *ret, ErrInfo *err)
 {
     int32_t i;
     int rc = flush(dir, list, between, ret, err);
@@ -266,7 +270,7 @@ complete(int dir, JobList *list, const CheckpointServe *between, CheckpointRepor
 }
 
 int
-checkpoint_run(int dir, const CheckpointServe *between, CheckpointReport *ret, ErrInfo *err)
+checkpoint_run(int dir, const PlogServe *between, CheckpointReport *ret, ErrInfo *err)
 {
     JobList list = {0};
     int rc = begin_dirty(dir, between, &list, err);

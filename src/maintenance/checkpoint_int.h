@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "ottla/common/err.h"
+#include "ottla/storage/plog.h"
 
 typedef struct CheckpointReport {
     int32_t partitions; /* that had changed */
@@ -17,18 +18,12 @@ typedef struct CheckpointReport {
     bool used_syncfs;
 } CheckpointReport;
 
-/* What is done between the steps of a checkpoint, so that nobody waits for all of it. */
-typedef struct CheckpointServe {
-    void (*serve)(void *arg);
-    void *arg;
-} CheckpointServe;
-
 /*
  * Brings the changed partitions of a directory to disk and writes its checkpoint files. Nothing
  * changed: does nothing. between: may be NULL; may run commits of the same directory.
  * OT_E_KAFKA_STORAGE_ERROR: a flush failed, the directory is FAILED.
  */
-int checkpoint_run(int dir, const CheckpointServe *between, CheckpointReport *ret, ErrInfo *err);
+int checkpoint_run(int dir, const PlogServe *between, CheckpointReport *ret, ErrInfo *err);
 
 /*
  * The ordered stop: all partitions, then the clean-shutdown marker, unless the directory is offline

@@ -108,7 +108,7 @@ checkpoint(Checkpointer *c)
     if (logdir_state(c->dir) == LOGDIR_FAILED)
         return;
     title_set("checkpoint of %s", logdir_path(c->dir));
-    rc = checkpoint_run(c->dir, &(CheckpointServe){commit_between, c}, &r, &err);
+    rc = checkpoint_run(c->dir, &(PlogServe){commit_between, c}, &r, &err);
     title_set("idle");
     report_slow_flush(c, r.flush_us, r.partitions, r.used_syncfs);
     if (rc == 0)

@@ -275,6 +275,8 @@ commit_run(Committer *c, int64_t now_us, bool everything, CommitReport *ret, Err
     int rc;
 
     *ret = (CommitReport){0};
+    if (everything)
+        logdir_give_descriptor_up(c->dir); /* those of the dead */
     c->retry_us = INT64_MAX;
     c->job_count = 0;
     wake_batch_init(&wake);

@@ -34,7 +34,9 @@ syncfs_is_reliable(int fd)
 bool
 flush_wants_syncfs(int dir, int32_t partitions)
 {
-    return partitions >= SYNCFS_FROM && syncfs_is_reliable(logdir_fd(dir));
+    bool given_up = logdir_take_given_up(dir);
+
+    return (given_up || partitions >= SYNCFS_FROM) && syncfs_is_reliable(logdir_fd(dir));
 }
 
 int

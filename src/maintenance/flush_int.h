@@ -12,7 +12,8 @@
 #include "ottla/common/err.h"
 
 /*
- * Is one syncfs better than an fdatasync per partition? Never where syncfs does not report what
+ * Is one syncfs better than an fdatasync per partition? It is for many, and when a process gave up a
+ * descriptor (logdir_give_descriptor_up), because it reports what is lost with the file. Never where syncfs does not report what
  * write-back lost (design.md 6: ext4, xfs, btrfs do).
  */
 bool flush_wants_syncfs(int dir, int32_t partitions);

@@ -17,10 +17,11 @@
 #include "ottla/common/vfs.h"
 #include "storage/plog_int.h"
 
-#define OPEN_MAX_DEFAULT 32768
-#define OPEN_MIN         16
-#define BUCKETS_MIN      256
-#define HELD_MIN_MS      3000 /* for a slow reader when files are unlinked at once */
+#define OPEN_MAX_DEFAULT  32768
+#define OPEN_MIN          16
+#define BUCKETS_MIN       256
+#define VICTIMS_LOOKED_AT 16   /* descriptors from which the one to be closed is chosen */
+#define HELD_MIN_MS       3000 /* for a slow reader when files are unlinked at once */
 
 static struct {
     int max_open;
@@ -173,10 +174,25 @@ fd_cache_holds_space(int64_t now_us)
     return false;
 }
 
+/* Does the file hold what this process wrote and no commit covers? */
+static bool
+is_uncovered(const FileRef *f)
+{
+    const PartitionSlot *slot = pslot_at(f->slot);
+    PlogTuple t;
+
+    if (f->written_end == 0 || atomic_u32_load(&slot->generation) != f->generation)
+        return false;
+    (void)pslot_read_tuple(slot, &t); /* its recovery point is all that counts here */
+    return pslot_durable(slot, &t) < f->written_end;
+}
+
 /* Out of the cache; closed now or, when pinned, at its release. */
 static void
 detach(FileRef *f)
 {
+    if (is_uncovered(f))
+        logdir_give_descriptor_up(pslot_at(f->slot)->log_dir);
     hash_unlink(f);
     lru_unlink(f);
     cache.count--;
@@ -220,19 +236,35 @@ grow(void)
 
 /* ---- the cache ---------------------------------------------------------------------------------- */
 
-/* Closes unpinned descriptors, oldest first, until there is room for one more. */
+/* The oldest that may go: of the first few the one that a commit covers. NULL: all are pinned. */
+static FileRef *
+choose_victim(void)
+{
+    FileRef *fallback = NULL;
+    FileRef *f;
+    int looked = 0;
+
+    for (f = cache.oldest; f != NULL; f = f->lru_prev) {
+        if (f->pins != 0)
+            continue;
+        if (fallback == NULL)
+            fallback = f;
+        if (looked++ == VICTIMS_LOOKED_AT)
+            break;
+        if (!is_uncovered(f))
+            return f;
+    }
+    return fallback;
+}
+
+/* Closes unpinned descriptors until there is room for one more. */
 static void
 make_room(void)
 {
-    FileRef *f = cache.oldest;
+    FileRef *f;
 
-    while (cache.count >= cache.max_open && f != NULL) {
-        FileRef *prev = f->lru_prev;
-
-        if (f->pins == 0)
-            detach(f);
-        f = prev;
-    }
+    while (cache.count >= cache.max_open && (f = choose_victim()) != NULL)
+        detach(f);
 }
 
 static bool
@@ -326,6 +358,12 @@ fd_cache_get(const PartitionSlot *slot, int64_t base, SegmentFile kind, bool cre
     f->pins++;
     *ret = f;
     return 0;
+}
+
+void
+fd_cache_note_written(FileRef *file, int64_t end_offset)
+{
+    file->written_end = end_offset;
 }
 
 void

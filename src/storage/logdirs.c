@@ -297,6 +297,20 @@ logdir_bytes(int dir)
 }
 
 void
+logdir_give_descriptor_up(int dir)
+{
+    atomic_u32_store(&logdir_shared(dir)->given_up, 1);
+}
+
+bool
+logdir_take_given_up(int dir)
+{
+    AtomicU32 *word = &logdir_shared(dir)->given_up;
+
+    return atomic_u32_load(word) != 0 && atomic_u32_swap(word, 0) != 0;
+}
+
+void
 logdir_note_waiting(int dir, int64_t now_us)
 {
     atomic_i64_store_relaxed(&logdir_shared(dir)->waited_us, now_us);

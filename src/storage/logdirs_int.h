@@ -30,6 +30,7 @@ typedef struct LogDirShared {
     AtomicU64 full;
     AtomicI64 failed_ms;
     AtomicI64 bytes;
+    AtomicU32 given_up;     /* 1: see logdir_give_descriptor_up */
     AtomicI64 waited_us;    /* monotonic clock of the last commit; 0: none */
     AtomicU64 checkpointer; /* slot_ref_pack */
     PLock names;

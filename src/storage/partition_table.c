@@ -12,6 +12,7 @@
 #include "ottla/common/assert.h"
 #include "ottla/common/crashpoint.h"
 #include "ottla/ipc/latch.h"
+#include "ottla/ipc/shared_page.h"
 #include "ottla/storage/logdirs.h"
 #include "ottla/storage/partition_slot.h"
 
@@ -165,6 +166,33 @@ next_generation(PartitionSlot *slot)
     atomic_u32_store(&slot->generation, next == 0 ? 1 : next);
 }
 
+/* ---- counts for STATUS: the controller is the only one who gives slots and roles ----------------- */
+
+static bool
+is_hosted(const PartitionSlot *slot)
+{
+    return pslot_state(slot) != PSLOT_FREE && pslot_state(slot) != PSLOT_DELETING;
+}
+
+static void
+count_partition(const PartitionSlot *slot, int32_t by)
+{
+    if (shared_page != NULL && is_hosted(slot))
+        atomic_i32_add(&shared_page->partitions, by);
+}
+
+static void
+count_leadership(const PartitionSlot *slot, int32_t by)
+{
+    PslotLeadership now = pslot_leadership(slot);
+
+    if (shared_page == NULL || !is_hosted(slot) || now.role != PSLOT_ROLE_LEADER)
+        return;
+    atomic_i32_add(&shared_page->partitions_led, by);
+    if (now.isr_count < now.replica_count)
+        atomic_i32_add(&shared_page->partitions_under_replicated, by);
+}
+
 int
 pslot_alloc(const PslotIdentity *id, PartitionRef *ret, ErrInfo *err)
 {
@@ -183,6 +211,7 @@ pslot_alloc(const PslotIdentity *id, PartitionRef *ret, ErrInfo *err)
     slot_reset(slot, id);
     next_generation(slot);
     atomic_u32_store(&slot->state, PSLOT_UNOPENED);
+    count_partition(slot, 1);
     if (i == atomic_i32_load(&table->high))
         atomic_i32_store(&table->high, i + 1);
     *ret = pslot_ref(slot);
@@ -192,10 +221,12 @@ pslot_alloc(const PslotIdentity *id, PartitionRef *ret, ErrInfo *err)
 void
 pslot_set_leadership(PartitionSlot *slot, PslotLeadership leadership)
 {
+    count_leadership(slot, -1);
     atomic_u64_store(&slot->leadership, (uint64_t)(uint32_t)leadership.leader_epoch << 32 |
                                             (uint64_t)leadership.isr_count << 16 |
                                             (uint64_t)leadership.replica_count << 8 |
                                             (uint64_t)leadership.role);
+    count_leadership(slot, 1);
 }
 
 PslotLeadership
@@ -212,7 +243,9 @@ pslot_leadership(const PartitionSlot *slot)
 void
 pslot_retire(PartitionSlot *slot)
 {
-    ot_assert(pslot_state(slot) != PSLOT_FREE && pslot_state(slot) != PSLOT_DELETING);
+    ot_assert(is_hosted(slot));
+    count_partition(slot, -1);
+    count_leadership(slot, -1);
     next_generation(slot);
     atomic_u32_store(&slot->state, PSLOT_DELETING);
     pslot_push_retired(slot);

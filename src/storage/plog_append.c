@@ -293,6 +293,7 @@ write_batch(Append *a, ErrInfo *err)
     if (rc != 0 && vfs_truncate(file->fd, pos, &cut_err) != 0)
         /* torn bytes stay, but beyond the published size */
         logdir_fail(a->slot->log_dir, LOGDIR_FAILURE_WRITE, cut_err.text);
+    fd_cache_note_written(file, a->last_offset + 1);
     fd_cache_put(file);
     return rc == 0 ? 0 : plog_write_failed(a->slot, rc, err);
 }

@@ -83,6 +83,21 @@ plog_checkpoint_begin(PartitionRef ref, bool final, PlogCheckpoint *ret, ErrInfo
 }
 
 int
+plog_checkpoint_write_back(const PlogCheckpoint *cp, const PlogServe *between, ErrInfo *err)
+{
+    PartitionSlot *slot = pslot_find(cp->ref);
+    int rc;
+
+    if (cp->skip || slot == NULL || !logdir_is_waited_for(slot->log_dir))
+        return 0;
+    rc = plog_write_back(cp->ref, cp->from, between, err);
+    if (rc == 0 || !pslot_is_current(cp->ref))
+        return 0;
+    rc = plog_flush_failed(slot->log_dir, rc, err);
+    return rc == OT_E_AGAIN ? 0 : rc; /* what could not be opened now, the flush writes */
+}
+
+int
 plog_checkpoint_flush(const PlogCheckpoint *cp, ErrInfo *err)
 {
     PartitionSlot *slot = pslot_find(cp->ref);

@@ -10,7 +10,8 @@
 
 #include "storage/plog_int.h"
 
-#define LIST_TRIES 64 /* changes of the segment list that one flush sits out */
+#define WRITE_BACK_BYTES (1 << 20) /* of a segment, between two looks at who waits */
+#define LIST_TRIES       64        /* changes of the segment list that one flush sits out */
 
 int
 plog_flush_path(const char *path, ErrInfo *err)
@@ -93,6 +94,47 @@ plog_flush_segments(PartitionRef ref, int64_t from, SegmentFile last, ErrInfo *e
         rc = flush_segments_once(ref, from, last, &again, err);
     if (rc == 0 && again && pslot_is_current(ref))
         return err_set(err, OT_E_AGAIN, "segments change faster than they can be flushed");
+    return rc;
+}
+
+/* One segment's .log, slice by slice. */
+static int
+write_back_log(const PartitionSlot *slot, const SegmentView *seg, const PlogServe *between,
+               ErrInfo *err)
+{
+    FileRef *file;
+    int64_t pos;
+    int rc = fd_cache_get(slot, seg->base, SEGMENT_LOG, false, &file, err);
+
+    if (rc == OT_E_NOT_FOUND)
+        return 0;
+    if (rc != 0)
+        return rc;
+    for (pos = 0; pos < seg->size && rc == 0; pos += WRITE_BACK_BYTES) {
+        rc = vfs_write_back(file->fd, pos, WRITE_BACK_BYTES, err);
+        between->serve(between->arg);
+    }
+    fd_cache_put(file);
+    return rc;
+}
+
+int
+plog_write_back(PartitionRef ref, int64_t from, const PlogServe *between, ErrInfo *err)
+{
+    SegmentView seg;
+    PlogView view;
+    bool more;
+    int rc = plog_view(ref, &view, err);
+
+    if (rc != 0)
+        return rc == OT_E_UNKNOWN_TOPIC_OR_PARTITION ? 0 : rc;
+    /* A list that changes meanwhile ends it early: what is left, the flush writes. */
+    more = plog_segment_of(view.slot, &view.tuple, from, &seg);
+    while (more && rc == 0) {
+        rc = write_back_log(view.slot, &seg, between, err);
+        more = !seg.active && plog_view_valid(&view, ref) &&
+               plog_segment_after(view.slot, &view.tuple, &seg, &seg);
+    }
     return rc;
 }
 

@@ -38,6 +38,7 @@ struct FileRef {
     uint32_t file_generation;
     SegmentFile kind;
     int64_t base;
+    int64_t written_end; /* log offset up to which this process wrote it; 0: it did not */
     FileRef *hash_next;
     FileRef *lru_prev;
     FileRef *lru_next;
@@ -52,6 +53,12 @@ struct FileRef {
 int fd_cache_get(const PartitionSlot *slot, int64_t base, SegmentFile kind, bool create,
                  FileRef **ret, ErrInfo *err);
 void fd_cache_put(FileRef *file);
+
+/*
+ * This process wrote what ends at this offset of the log: the descriptor is kept until that is durable,
+ * as long as there is room (design.md 6).
+ */
+void fd_cache_note_written(FileRef *file, int64_t end_offset);
 
 /* ---- index files (segment_index.c) ------------------------------------------------------------ */
 
@@ -164,6 +171,12 @@ plog_note_names(PartitionSlot *slot, uint32_t names)
  * [from, LEO). OT_E_AGAIN: the list of segments does not hold still.
  */
 int plog_flush_segments(PartitionRef ref, int64_t from, SegmentFile last, ErrInfo *err);
+
+/*
+ * Writes the .log files that hold something of [from, LEO) back in slices, and serves between them. Makes
+ * nothing durable. Errors as plog_flush_segments.
+ */
+int plog_write_back(PartitionRef ref, int64_t from, const PlogServe *between, ErrInfo *err);
 
 /* fdatasync of one file. One that is missing (no such index, deleted meanwhile) has nothing to flush. */
 int plog_flush_path(const char *path, ErrInfo *err);

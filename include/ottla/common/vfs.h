@@ -85,6 +85,13 @@ int vfs_allocate(int fd, int64_t size, bool keep_size, ErrInfo *err)
 /* Starts write-back of dirty pages, waits for nothing. A hint: it cannot fail. */
 void vfs_write_early(int fd, int64_t pos, int64_t size);
 
+/*
+ * Writes a range of dirty pages back and waits for that, without making anything durable. An error
+ * is one of the flush: it may not be reported again. Fine where the file system cannot do it.
+ */
+int vfs_write_back(int fd, int64_t pos, int64_t size, ErrInfo *err)
+    __attribute__((warn_unused_result));
+
 /* Size of an open file, or code. */
 int64_t vfs_size(int fd, ErrInfo *err) __attribute__((warn_unused_result));
 

@@ -79,6 +79,14 @@ void logdir_add_bytes(int dir, int64_t bytes);
 int64_t logdir_bytes(int dir);
 
 /*
+ * A descriptor was closed whose file holds what no commit covered yet. With it the file may leave the
+ * kernel's memory, and with that an error of its write-back; only syncfs still tells then. Taking it
+ * is the checkpointer's.
+ */
+void logdir_give_descriptor_up(int dir);
+bool logdir_take_given_up(int dir);
+
+/*
  * Somebody waited for the disk here within the last LOGDIR_WAITED_US: then write-back begins early, so
  * that a flush carries little that nobody waits for. Said by the checkpointer with each commit.
  */

@@ -278,6 +278,18 @@ typedef struct PlogCheckpoint {
  */
 int plog_checkpoint_begin(PartitionRef ref, bool final, PlogCheckpoint *ret, ErrInfo *err);
 
+/* What is done between the steps of something long, so that nobody waits for all of it. */
+typedef struct PlogServe {
+    void (*serve)(void *arg);
+    void *arg;
+} PlogServe;
+
+/*
+ * Before the flush, where others wait for the disk: writes the .log files back in slices, so that the
+ * flush is short, and serves between them. OT_E_KAFKA_STORAGE_ERROR as plog_checkpoint_flush.
+ */
+int plog_checkpoint_write_back(const PlogCheckpoint *cp, const PlogServe *between, ErrInfo *err);
+
 /*
  * File by file. OT_E_KAFKA_STORAGE_ERROR: a flush failed, the directory is FAILED, never tried again
  * (log.md 9.1). OT_E_AGAIN: this process lacks descriptors or memory: plog_checkpoint_undo.

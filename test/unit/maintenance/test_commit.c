@@ -267,6 +267,55 @@ deleted_segments_need_no_flush(void **state)
     assert_int_equal(durable(ref), 10);
 }
 
+/*
+ * Who wrote keeps the descriptor until the commit; when it cannot, only syncfs may still tell of an
+ * error. What is covered goes silently.
+ */
+static void
+a_descriptor_given_up_asks_for_syncfs(void **state)
+{
+    PartitionRef ref = kit_partition("kept", 0);
+    bool reliable;
+
+    (void)state;
+    for (int i = 1; i < 10; i++)
+        (void)written("kept", i);
+    reliable = commit_at(0).used_syncfs;
+    fd_cache_reset(); /* as at the end of a connection */
+    request(ref);
+    kit_append_ok(ref, &(KitBatch){0});
+    assert_false(commit_at(0).used_syncfs);
+    fd_cache_reset();
+    kit_append_ok(ref, &(KitBatch){0});
+    request(ref);
+    assert_false(commit_at(0).used_syncfs);
+    kit_append_ok(ref, &(KitBatch){0});
+    fd_cache_reset();
+    request(ref);
+    assert_int_equal(commit_at(0).used_syncfs, reliable);
+    assert_int_equal(durable(ref), 3);
+}
+
+static void
+descriptors_are_kept_while_there_is_room(void **state)
+{
+    PartitionRef refs[40];
+
+    (void)state;
+    fd_cache_init(16);
+    refs[0] = kit_partition("room", 0);
+    kit_append_ok(refs[0], &(KitBatch){0});
+    /* the others are covered, and go before it */
+    for (int i = 1; i < 40; i++) {
+        refs[i] = written("room", i);
+        (void)commit_at(0);
+    }
+    assert_false(logdir_take_given_up(0));
+    fd_cache_reset();
+    assert_true(logdir_take_given_up(0));
+    fd_cache_init(0);
+}
+
 /* ---- failures ---------------------------------------------------------------------------------------- */
 
 static void
@@ -592,7 +641,7 @@ commits_go_on_during_a_checkpoint(void **state)
     for (int i = 0; i < 10; i++)
         ref = written("beside", i);
     commits_between = 0;
-    assert_int_equal(checkpoint_run(0, &(CheckpointServe){serve, &ref}, &r, &err), 0);
+    assert_int_equal(checkpoint_run(0, &(PlogServe){serve, &ref}, &r, &err), 0);
     assert_true(commits_between > 10);
     end = kit_offsets(ref).log_end_offset;
     assert_int_equal(durable(ref), end);
@@ -638,6 +687,8 @@ main(void)
         TEST(nothing_is_durable_before_its_flush),
         TEST(a_roll_flushes_both_files_and_the_name),
         TEST(deleted_segments_need_no_flush),
+        TEST(a_descriptor_given_up_asks_for_syncfs),
+        TEST(descriptors_are_kept_while_there_is_room),
         TEST(a_failed_flush_acknowledges_nothing),
         TEST(a_failed_syncfs_fails_the_directory),
         TEST(a_shortage_is_no_failure),

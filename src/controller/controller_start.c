@@ -321,14 +321,17 @@ add_in_steps(Controller *c, Turn *turn, const RecordList *all, ErrInfo *err)
 static void
 fill_self(const Controller *c, Uuid *dirs, BrokerSelf *ret)
 {
+    int count = 0;
+
     for (int i = 0; i < logdir_count(); i++)
-        dirs[i] = logdir_uuid(i);
+        if (logdir_id_is_known(i))
+            dirs[count++] = logdir_uuid(i);
     *ret =
         (BrokerSelf){.node_id = c->settings.node_id,
                      .incarnation_id = c->settings.incarnation_id,
                      .rack = c->settings.rack,
                      .log_dirs = dirs,
-                     .log_dir_count = logdir_count(),
+                     .log_dir_count = count,
                      .listeners = c->settings.listeners,
                      .metadata_version = image_feature(&c->image.now, STRVIEW("metadata.version")),
                      .logs_may_be_short = c->settings.logs_may_be_short};

@@ -166,7 +166,7 @@ emptiest(const Hosting *h)
 static int
 directory_of(const Hosting *h, const ImagePartition *p, int32_t replica)
 {
-    int dir = replica < p->directory_count ? logdir_find_uuid(p->directories[replica]) : -1;
+    int dir = replica < p->directory_count ? logdir_of_replica(p->directories[replica]) : -1;
 
     /* Not placed by the metadata, or placed in a directory that is no more. */
     return dir < 0 ? emptiest(h) : dir;

@@ -33,6 +33,22 @@
 
 static bool was_clean[LOGDIRS_MAX]; /* had its clean marker when this process started */
 
+/*
+ * What a failure at a directory means for the start: one whose disk fails and that holds logs alone is
+ * put aside. The code otherwise.
+ */
+static int
+put_aside(const Datadir *dir, DatadirPlace *place, int code, const ErrInfo *err)
+{
+    if ((code != OT_E_IO && code != OT_E_READ) || !place->is_log || place->is_metadata ||
+        strcmp(place->path, dir->path) == 0)
+        return code;
+    if (!place->unusable)
+        snprintf(place->why, sizeof place->why, "%.*s", (int)sizeof place->why - 1, err->text);
+    place->unusable = true;
+    return 0;
+}
+
 /* ---- paths ---- */
 
 /* An absolute path without trailing slashes; relative ones start at base (NULL: working directory). */
@@ -251,7 +267,8 @@ datadir_prepare(const DatadirSettings *settings, int uid, int gid, Datadir *ret,
     if (rc == 0)
         rc = prepare_place(ret->path, settings->auto_format, owner, err);
     for (int i = 0; rc == 0 && i < ret->place_count; i++)
-        rc = prepare_place(ret->places[i].path, settings->auto_format, owner, err);
+        rc = put_aside(ret, &ret->places[i],
+                       prepare_place(ret->places[i].path, settings->auto_format, owner, err), err);
     return rc;
 }
 
@@ -336,7 +353,7 @@ format_place(const DatadirPlace *place, const DatadirSettings *settings,
 }
 
 /*
- * Writes the meta.properties of all places, or of those in todo; that of the metadata directory
+ * Writes the meta.properties of the places in todo; that of the metadata directory
  * first: a log directory that has one while the metadata directory has none has lost its metadata.
  */
 static int
@@ -346,7 +363,7 @@ store_properties(const Datadir *dir, const MetaProperties *props, const bool *to
 
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; rc == 0 && i < dir->place_count; i++)
-            if (dir->places[i].is_metadata == (pass == 0) && (todo == NULL || todo[i]))
+            if (dir->places[i].is_metadata == (pass == 0) && todo[i])
                 rc = meta_properties_store(dir->places[i].path, &props[i], err);
     return rc;
 }
@@ -379,7 +396,7 @@ complete_places(const Datadir *dir, const DatadirSettings *settings, MetaPropert
                            "the metadata directory %s has no " META_PROPERTIES_FILE
                            ", but a log directory has one: its metadata is lost",
                            dir->places[i].path);
-        if (!missing[i] && known == NULL)
+        if (!missing[i] && known == NULL && props[i].cluster_id[0] != '\0')
             known = &props[i];
     }
     for (int i = 0; rc == 0 && i < dir->place_count; i++) {
@@ -398,10 +415,10 @@ complete_places(const Datadir *dir, const DatadirSettings *settings, MetaPropert
     return rc < 0 ? rc : store_properties(dir, props, missing, err);
 }
 
-/* A fresh directory gets its meta.properties last; see the head of the file. */
+/* Fresh directories, all that can be used, get their meta.properties last; see the head of the file. */
 static int
 format_places(const Datadir *dir, const DatadirSettings *settings, MetaProperties *props,
-              ErrInfo *err)
+              const bool *todo, ErrInfo *err)
 {
     MetaProperties common = {.version = 1, .has_directory_id = true};
     int rc = 0;
@@ -416,14 +433,17 @@ format_places(const Datadir *dir, const DatadirSettings *settings, MetaPropertie
         uuid_to_text(random_uuid(), common.cluster_id);
     }
     for (int i = 0; rc == 0 && i < dir->place_count; i++) {
+        if (!todo[i])
+            continue;
         props[i] = common;
         props[i].directory_id = random_uuid();
         rc = refuse_not_empty(&dir->places[i], err);
     }
     for (int i = 0; rc == 0 && i < dir->place_count; i++)
-        rc = format_place(&dir->places[i], settings, &props[i], err);
+        if (todo[i])
+            rc = format_place(&dir->places[i], settings, &props[i], err);
     if (rc == 0)
-        rc = store_properties(dir, props, NULL, err);
+        rc = store_properties(dir, props, todo, err);
     if (rc == 0)
         log_msg(LL_LOG, "datadir", "formatted %s as a single node; cluster_id=%s node_id=%d",
                 dir->path, common.cluster_id, common.node_id);
@@ -436,14 +456,17 @@ verify_place(const DatadirPlace *place, const DatadirSettings *settings, MetaPro
              int index, ErrInfo *err)
 {
     MetaProperties *mine = &props[index];
+    const MetaProperties *first = props;
     int rc = 0;
 
-    if (strcmp(mine->cluster_id, props[0].cluster_id) != 0)
+    while (first->node_id < 0) /* those whose disk fails */
+        first++;
+    if (strcmp(mine->cluster_id, first->cluster_id) != 0)
         return err_set(err, OT_E_CONFIG, "%s belongs to cluster %s, the first directory to %s",
-                       place->path, mine->cluster_id, props[0].cluster_id);
-    if (mine->node_id != props[0].node_id)
+                       place->path, mine->cluster_id, first->cluster_id);
+    if (mine->node_id != first->node_id)
         return err_set(err, OT_E_CONFIG, "%s belongs to node %d, the first directory to node %d",
-                       place->path, mine->node_id, props[0].node_id);
+                       place->path, mine->node_id, first->node_id);
     if (settings->node_id >= 0 && mine->node_id != settings->node_id)
         return err_set(err, OT_E_CONFIG, "%s belongs to node %d, but node.id is %d", place->path,
                        mine->node_id, settings->node_id);
@@ -479,48 +502,102 @@ check_stray_metadata(const DatadirPlace *place, ErrInfo *err)
     return 0;
 }
 
+/* The places' properties, read. A place put aside whose properties cannot be read has none: "". */
 static int
-load_identity(const Datadir *dir, const DatadirSettings *settings, ErrInfo *err)
+load_properties(Datadir *dir, MetaProperties *props, bool *missing, int *ret_formatted,
+                ErrInfo *err)
+{
+    *ret_formatted = 0;
+    for (int i = 0; i < dir->place_count; i++) {
+        DatadirPlace *place = &dir->places[i];
+        int rc = meta_properties_load(place->path, &props[i], err);
+
+        missing[i] = rc == OT_E_NOT_FOUND && !place->unusable;
+        *ret_formatted += rc == 0;
+        if (rc == 0 || missing[i])
+            continue;
+        props[i] = (MetaProperties){.node_id = -1};
+        if (rc == OT_E_NOT_FOUND || put_aside(dir, place, rc, err) == 0)
+            continue;
+        return rc == OT_E_CORRUPT ? OT_E_CONFIG : rc;
+    }
+    return 0;
+}
+
+/* Into the table of log directories. */
+static int
+add_log_dir(const Datadir *dir, DatadirPlace *place, const MetaProperties *props, ErrInfo *err)
+{
+    int rc = 0;
+
+    if (!place->unusable)
+        rc = put_aside(dir, place, logdir_add(place->path, props->directory_id, err), err);
+    if (place->unusable) {
+        log_msg(LL_ERROR, "datadir", "log directory cannot be used: %s; dir=%s", place->why,
+                place->path);
+        rc = logdir_add_failed(place->path, props->has_directory_id ? &props->directory_id : NULL,
+                               place->why, err);
+    }
+    return rc < 0 ? rc : 0;
+}
+
+static int
+check_some_usable(const Datadir *dir, ErrInfo *err)
+{
+    const char *why = "";
+
+    for (int i = 0; i < dir->place_count; i++) {
+        if (dir->places[i].is_log && !dir->places[i].unusable)
+            return 0;
+        if (dir->places[i].unusable)
+            why = dir->places[i].why;
+    }
+    return err_set(err, OT_E_IO, "no log directory can be used: %s", why);
+}
+
+static int
+load_identity(Datadir *dir, const DatadirSettings *settings, ErrInfo *err)
 {
     MetaProperties props[DATADIR_PLACES_MAX];
     bool missing[DATADIR_PLACES_MAX] = {false};
     const char *unformatted = NULL;
-    int formatted = 0;
-    int rc;
+    const MetaProperties *known = NULL;
+    int formatted;
+    int rc = load_properties(dir, props, missing, &formatted, err);
 
-    for (int i = 0; i < dir->place_count; i++) {
-        rc = meta_properties_load(dir->places[i].path, &props[i], err);
-        missing[i] = rc == OT_E_NOT_FOUND;
-        if (rc < 0 && !missing[i])
-            return rc == OT_E_CORRUPT ? OT_E_CONFIG : rc;
-        formatted += rc == 0;
+    if (rc < 0)
+        return rc;
+    for (int i = 0; i < dir->place_count; i++)
         if (missing[i])
             unformatted = dir->places[i].path;
-    }
-    if (unformatted == NULL)
-        rc = 0;
-    else if (!settings->auto_format)
+    if (unformatted != NULL && !settings->auto_format)
         rc = err_set(err, OT_E_CONFIG, "%s is not formatted, and --no-auto-format is given",
                      unformatted);
-    else if (formatted > 0)
+    else if (unformatted != NULL && formatted > 0)
         rc = complete_places(dir, settings, props, missing, err);
-    else
-        rc = format_places(dir, settings, props, err);
+    else if (unformatted != NULL)
+        rc = format_places(dir, settings, props, missing, err);
     node_info.freshly_formatted = formatted == 0;
     for (int i = 0; rc == 0 && i < dir->place_count; i++) {
-        rc = verify_place(&dir->places[i], settings, props, i, err);
-        if (rc == 0)
-            rc = check_stray_metadata(&dir->places[i], err);
-        if (rc == 0 && dir->places[i].is_log) {
-            rc = logdir_add(dir->places[i].path, props[i].directory_id, err);
-            rc = rc < 0 ? rc : 0;
+        DatadirPlace *place = &dir->places[i];
+
+        if (props[i].node_id >= 0) {
+            if (known == NULL)
+                known = &props[i];
+            rc = put_aside(dir, place, verify_place(place, settings, props, i, err), err);
         }
-        if (dir->places[i].is_metadata)
+        if (rc == 0)
+            rc = check_stray_metadata(place, err);
+        if (rc == 0 && place->is_log)
+            rc = add_log_dir(dir, place, &props[i], err);
+        if (place->is_metadata)
             node_info.metadata_dir_id = props[i].directory_id;
     }
-    if (rc == 0) {
-        memcpy(node_info.cluster_id, props[0].cluster_id, sizeof node_info.cluster_id);
-        node_info.node_id = props[0].node_id;
+    if (rc == 0)
+        rc = check_some_usable(dir, err);
+    if (rc == 0) { /* the metadata directory's are known, at least */
+        memcpy(node_info.cluster_id, known->cluster_id, sizeof node_info.cluster_id);
+        node_info.node_id = known->node_id;
     }
     return rc;
 }
@@ -576,7 +653,7 @@ datadir_open(Datadir *dir, const DatadirSettings *settings, ErrInfo *err)
     if (rc == 0)
         rc = pid_file_lock(dir, err);
     for (int i = 0; rc == 0 && i < dir->place_count; i++)
-        rc = lock_place(dir, &dir->places[i], err);
+        rc = put_aside(dir, &dir->places[i], lock_place(dir, &dir->places[i], err), err);
     if (rc == 0)
         rc = load_identity(dir, settings, err);
     if (rc == 0)

@@ -20,7 +20,7 @@
 #include "ottla/common/strbuf.h"
 #include "ottla/common/text.h"
 #include "ottla/common/vfs.h"
-#include "ottla/storage/logdirs.h"
+#include "ottla/storage/logdir_state.h"
 
 #define FILE_MODE     0640
 #define TOPIC_ID_MARK '@'
@@ -353,14 +353,21 @@ struct LogDirCheckpoints {
     DirCheckpoints dirs[LOGDIRS_MAX];
 };
 
+/*
+ * Damage is taken as no file, as Kafka does. What the disk does not give is another matter: the next
+ * checkpoint would write over what may be whole, so there is none in a directory that failed.
+ */
 static OffsetCheckpoint *
 load_or_empty(int dir, const char *name)
 {
     OffsetCheckpoint *cp = NULL;
     ErrInfo err = {0};
+    int rc = offset_checkpoint_load(logdir_path(dir), name, &cp, &err);
 
-    if (offset_checkpoint_load(logdir_path(dir), name, &cp, &err) == 0)
+    if (rc == 0)
         return cp;
+    if (rc == OT_E_READ)
+        logdir_fail(dir, LOGDIR_FAILURE_WRITE, err.text);
     log_msg(LL_WARNING, "storage", "checkpoint file is not readable and taken as empty: %s",
             err.text);
     return NULL;

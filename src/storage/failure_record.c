@@ -83,6 +83,8 @@ failure_record_load(ErrInfo *err)
     for (dir = 0; dir < logdir_count(); dir++) {
         note_path(dir, path);
         rc = control_file_load(path, &file, NULL);
+        if (rc == OT_E_READ)
+            continue; /* it cannot be used anyway */
         if (rc == 0 && file.count > 0)
             logdir_require_repair(dir, file.rows[0].failure, file.rows[0].text);
         else if (rc != OT_E_NOT_FOUND)
@@ -153,6 +155,8 @@ failure_record_add(int dir, ErrInfo *err)
     ErrInfo unused = {0};
     int rc;
 
+    if (!logdir_id_is_known(dir))
+        return 0; /* nothing was written to it in this run, and there is no name to write down */
     atomic_u32_store(&logdir_shared(dir)->recorded, 1);
     rc = store_control(err);
     note.count = 1;

@@ -239,7 +239,9 @@ logdirs_hear_old_errors(void)
     int dir;
 
     for (dir = 0; dir < logdir_count(); dir++) {
-        if (logdir_private(dir)->repair != LOGDIR_FAILURE_NONE &&
+        const LogDir *d = logdir_private(dir);
+
+        if (d->repair != LOGDIR_FAILURE_NONE && !d->unusable &&
             vfs_syncfs(logdir_fd(dir), NULL) != 0) {
             /* It is why the directory is to be repaired. */
         }
@@ -261,14 +263,15 @@ logdir_state_init(int dir)
     const LogDir *from = logdir_private(dir);
     LogDirShared *d = logdir_shared(dir);
 
-    if (from->repair == LOGDIR_FAILURE_NONE)
+    if (from->repair == LOGDIR_FAILURE_NONE && !from->unusable)
         return; /* zero is ONLINE */
     memcpy(d->failure_text, from->repair_text, sizeof d->failure_text);
-    atomic_i64_store(&d->failed_ms, from->repair_ms);
+    atomic_i64_store(&d->failed_ms, from->repair_ms != 0 ? from->repair_ms : clock_wall_ms());
     atomic_u32_store(&d->failure_taken, 1);
-    atomic_u32_store(&d->failure, from->repair);
-    atomic_u32_store(&d->recorded, 1);
-    atomic_u32_store(&d->state, LOGDIR_REPAIRING);
+    atomic_u32_store(&d->failure,
+                     from->repair != LOGDIR_FAILURE_NONE ? from->repair : LOGDIR_FAILURE_WRITE);
+    atomic_u32_store(&d->recorded, from->repair != LOGDIR_FAILURE_NONE);
+    atomic_u32_store(&d->state, from->unusable ? LOGDIR_FAILED : LOGDIR_REPAIRING);
 }
 
 void

@@ -17,6 +17,7 @@
 #include "ottla/common/arena.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
+#include "ottla/common/random.h"
 #include "ottla/common/vfs.h"
 #include "ottla/ipc/latch.h"
 #include "ottla/ipc/node.h"
@@ -38,24 +39,54 @@ typedef struct LogDirsShared {
 
 static LogDirsShared *shared;
 
-int
-logdir_add(const char *path, Uuid directory_id, ErrInfo *err)
+/* The next row; NULL: there is no room for it, or for its path. */
+static LogDir *
+new_row(const char *path, Uuid directory_id, ErrInfo *err)
 {
     LogDir *d = &dirs[dir_count];
     size_t len = strlen(path);
 
-    if (dir_count == LOGDIRS_MAX)
-        return err_set(err, OT_E_LIMIT, "more than %d log directories", LOGDIRS_MAX);
-    if (len >= sizeof d->path)
-        return err_set(err, OT_E_LIMIT, "path of a log directory is longer than %d bytes",
-                       LIMIT_LOG_DIR_BYTES - 1);
-    d->fd = vfs_open(path, O_RDONLY | O_DIRECTORY, 0, err);
-    if (d->fd < 0)
-        return d->fd;
+    if (dir_count == LOGDIRS_MAX || len >= sizeof d->path) {
+        (void)err_set(err, OT_E_LIMIT, "more than %d log directories, or a path of %zu bytes",
+                      LOGDIRS_MAX, len);
+        return NULL;
+    }
+    *d = (LogDir){.uuid = directory_id, .fd = -1};
     memcpy(d->path, path, len + 1);
-    d->uuid = directory_id;
-    d->repair = LOGDIR_FAILURE_NONE;
+    return d;
+}
+
+int
+logdir_add(const char *path, Uuid directory_id, ErrInfo *err)
+{
+    LogDir *d = new_row(path, directory_id, err);
+
+    if (d == NULL)
+        return OT_E_LIMIT;
+    d->fd = vfs_open(path, O_RDONLY | O_DIRECTORY, 0, err);
+    return d->fd < 0 ? d->fd : dir_count++;
+}
+
+int
+logdir_add_failed(const char *path, const Uuid *directory_id, const char *why, ErrInfo *err)
+{
+    LogDir *d = new_row(path, directory_id == NULL ? random_uuid() : *directory_id, err);
+
+    if (d == NULL)
+        return OT_E_LIMIT;
+    d->fd = vfs_open(path, O_RDONLY | O_DIRECTORY, 0, NULL);
+    if (d->fd < 0)
+        d->fd = -1;
+    d->unusable = true;
+    d->id_unknown = directory_id == NULL;
+    (void)snprintf(d->repair_text, sizeof d->repair_text, "%s", why); /* cut when too long */
     return dir_count++;
+}
+
+bool
+logdir_id_is_known(int dir)
+{
+    return !logdir_private(dir)->id_unknown;
 }
 
 void
@@ -104,6 +135,33 @@ logdir_find_uuid(Uuid directory_id)
     return -1;
 }
 
+/* Ids below 100 say where a replica is not. */
+static bool
+uuid_is_reserved(Uuid id)
+{
+    int i;
+
+    for (i = 0; i < 15; i++) {
+        if (id.b[i] != 0)
+            return false;
+    }
+    return id.b[15] < 100;
+}
+
+int
+logdir_of_replica(Uuid directory_id)
+{
+    int dir = logdir_find_uuid(directory_id);
+
+    if (dir >= 0 || uuid_is_reserved(directory_id))
+        return dir;
+    for (dir = 0; dir < dir_count; dir++) {
+        if (dirs[dir].id_unknown)
+            return dir;
+    }
+    return -1;
+}
+
 /* ---- the clean-shutdown marker ------------------------------------------------------------------ */
 
 static void
@@ -143,6 +201,10 @@ logdir_take_clean_marker(int dir, bool *ret_clean, int64_t *ret_broker_epoch, Er
     if (rc == 0)
         *ret_broker_epoch = parse_broker_epoch(text);
     arena_free(arena);
+    if (logdir_private(dir)->unusable) { /* nothing in it will change: the marker stays, and true */
+        *ret_clean = rc == 0;
+        return 0;
+    }
     if (rc == OT_E_NOT_FOUND)
         return 0;
     /* What cannot be read counts as a marker no longer than it can be removed. */

@@ -17,6 +17,8 @@ typedef struct LogDir {
     int fd;
     LogDirFailure repair; /* failed before this region was made; NONE: did not */
     int64_t repair_ms;    /* when it did, wall clock */
+    bool unusable;        /* FAILED from the start, for the reason of repair_text */
+    bool id_unknown;
     char repair_text[LOGDIR_FAILURE_TEXT_BYTES];
 } LogDir;
 

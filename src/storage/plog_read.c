@@ -288,7 +288,6 @@ plog_place_of(const PlogView *view, const SegmentView *seg, int64_t offset, File
 
 /* One attempt; *ret_again: the log changed under it. */
 typedef struct ReadTry {
-    PartitionRef ref;
     const PlogReadArgs *args;
     PlogReadResult *ret;
     PlogView view;
@@ -435,10 +434,8 @@ read_once(ReadTry *r, ErrInfo *err)
     FileRef *file = NULL;
     SegmentView seg;
     int32_t pos = 0;
-    int rc = plog_view(r->ref, &r->view, err);
+    int rc;
 
-    if (rc != 0)
-        return rc;
     memset(ret, 0, sizeof *ret);
     ret->slice.fd = -1;
     plog_fill_offsets(r->view.slot, t, &ret->offsets);
@@ -470,17 +467,17 @@ read_once(ReadTry *r, ErrInfo *err)
 int
 plog_read(PartitionRef ref, const PlogReadArgs *args, PlogReadResult *ret, ErrInfo *err)
 {
-    ReadTry r = {.ref = ref, .args = args, .ret = ret};
+    ReadTry r = {.args = args, .ret = ret};
     int tries;
 
     ot_assert(args->max_bytes >= 0);
     for (tries = 0; tries < READ_TRIES; tries++) {
-        int rc;
+        int rc = plog_view(ref, &r.view, err);
 
+        if (rc != 0)
+            return rc;
         r.again = false;
         rc = read_once(&r, err);
-        if (rc == OT_E_UNKNOWN_TOPIC_OR_PARTITION || rc == OT_E_NOT_LEADER_OR_FOLLOWER)
-            return rc;
         if (rc == 0 && plog_view_valid(&r.view, ref))
             return 0;
         if (rc != 0 && !r.again && rc != OT_E_NOT_FOUND && plog_view_valid(&r.view, ref))

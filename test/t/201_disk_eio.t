@@ -92,7 +92,7 @@ for my $error (qw(EIO EROFS)) {
         ok(!-e $node->dir . '/a/.kafka_cleanshutdown', 'nor a clean mark there');
         ok(-e $node->dir . '/b/.kafka_cleanshutdown', 'but in the other directory');
         $node->start;
-        $node->wait_for_log(qr{log directory is repaired; dir=\S+/a$});
+        $node->wait_for_log(qr{log directory is repaired; dir=\S+/a$}m);
         $acked->connect($node);
         is($acked->produce($one, 10), 0, 'the next start takes appends');
         $acked->read_back('in the end');
@@ -117,7 +117,7 @@ subtest 'a flush fails under acks=all' => sub {
     $node->wait_until('the record', sub { -s $node->dir . '/control' }, 10);
     $node->kill9->start;
     $node->wait_for_log(qr{log directory failed before: its logs are verified and written again; dir=\S+/a failure=flush});
-    $node->wait_for_log(qr{log directory is repaired; dir=\S+/a$});
+    $node->wait_for_log(qr{log directory is repaired; dir=\S+/a$}m);
     $acked->connect($node);
     is($acked->produce($one, 10), 0, 'the next start takes appends');
     $acked->read_back('in the end');
@@ -165,6 +165,38 @@ subtest 'a read fails: that partition alone' => sub {
     $acked->read_back('in the end');
     unlike($node->log_text, qr/log directory failed/, 'the directory has not failed');
     is($node->stop('fast'), 0, 'clean stop');
+};
+
+subtest 'a directory cannot be read at the start' => sub {
+    my $node = node_of_two();
+    my $acked = Ottla::Test::Acked->new(Ottla::Test::Api->new($node));
+    my ($one, $two, $fine) = topics_of($node, $acked);
+    is($node->stop('fast'), 0, 'clean stop');
+    break_it($node, map { "$_ " . $node->dir . '/a/* EIO' } qw(open pread));
+    $node->start;
+    $node->wait_for_log(qr{log directory cannot be used: .*Input/output error; dir=\S+/a$}m);
+    $acked->connect($node);
+    is($acked->produce($one, 10), $STORAGE_ERROR, 'error 56 for what lies there');
+    is($acked->{c}->fetch($one, 0)->{error_code}, $STORAGE_ERROR, 'to who reads, too');
+    ok(!-d $node->dir . "/b/$one-0", 'it is not made anew in the other directory');
+    is($acked->produce($fine, 10), 0, 'which goes on');
+    $acked->read_back('from there', $fine);
+    $node->stop('fast');
+    break_it($node, 'open ' . $node->dir . '/a/log-start-offset-checkpoint EIO');
+    $node->start;
+    $acked->connect($node);
+    is($acked->produce($one, 10), $STORAGE_ERROR, 'nor are there appends when only its checkpoints cannot be read');
+    $acked->read_back('but what is there is read');
+    $node->stop('fast');
+    break_it($node);
+    $node->start;
+    $node->wait_for_log(qr{log directory is repaired; dir=\S+/a$}m);
+    $acked->connect($node);
+    is($acked->produce($one, 10), 0, 'appends again');
+    $acked->read_back('in the end');
+    is($node->stop('fast'), 0, 'clean stop');
+    break_it($node, map { "$_ " . $node->dir . '/[ab]/* EIO' } qw(open pread));
+    isnt(eval { $node->start; 0 } // $node->wait_exit(20), 0, 'without any directory it does not start');
 };
 
 subtest 'the metadata cannot be flushed: the node ends, and starts again' => sub {

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "ottla/common/err.h"
+#include "ottla/common/limits.h"
 
 /* What the settings and the command line say; strings may be NULL (not set). */
 typedef struct DatadirSettings {
@@ -26,14 +27,16 @@ typedef struct DatadirSettings {
     uint16_t voter_port;
 } DatadirSettings;
 
-#define DATADIR_PLACES_MAX 17 /* LOGDIRS_MAX and the metadata directory */
+#define DATADIR_PLACES_MAX (LIMIT_LOG_DIRS + 1) /* and the metadata directory */
 
 /* One directory that holds a meta.properties. */
 typedef struct DatadirPlace {
     char path[1024];
     bool is_log;      /* listed in log.dirs */
     bool is_metadata; /* holds the metadata log */
-    int lock_fd;      /* .lock, inherited by every child on purpose */
+    int lock_fd;      /* .lock, inherited by every child on purpose; -1: none */
+    bool unusable;    /* EIO, EROFS: the node starts beside it, if it holds logs alone */
+    char why[200];    /* ... */
 } DatadirPlace;
 
 typedef struct Datadir {
@@ -52,7 +55,8 @@ int datadir_prepare(const DatadirSettings *settings, int uid, int gid, Datadir *
 
 /*
  * Takes the locks, checks owner and mode, formats or verifies, registers the log directories,
- * takes their clean markers. When it fails, everything is closed again.
+ * takes their clean markers. When it fails, everything is closed again. A log directory whose disk
+ * fails (EIO, EROFS) does not keep the others from being used; the metadata directory does, and DIR.
  *
  * OT_E_BUSY: a lock is held (text names the holder). OT_E_PERMISSION: owner, mode or access.
  * OT_E_CONFIG: not formatted and not to be, ids that contradict the settings or one another.

@@ -29,22 +29,39 @@
  */
 int logdir_add(const char *path, Uuid directory_id, ErrInfo *err);
 
+/*
+ * Adds a directory that cannot be used (EIO, EROFS at the start): it comes up FAILED for this reason.
+ * What can be read of it is. directory_id NULL: not known; it gets an id for this run, and partitions that
+ * lie in no directory known otherwise are taken to lie there. Returns its index, OT_E_LIMIT as above.
+ */
+int logdir_add_failed(const char *path, const Uuid *directory_id, const char *why, ErrInfo *err);
+
+/* False: logdir_uuid is one for this run, never to be written anywhere. */
+bool logdir_id_is_known(int dir);
+
 /* Forgets all directories and closes their descriptors (tests). */
 void logdirs_clear(void);
 
 int logdir_count(void);
 const char *logdir_path(int dir);
-int logdir_fd(int dir); /* O_DIRECTORY|O_CLOEXEC */
+int logdir_fd(int dir); /* O_DIRECTORY|O_CLOEXEC; -1: it could not be opened */
 Uuid logdir_uuid(int dir);
 
 /* Index of the directory with this directory.id, or -1. */
 int logdir_find_uuid(Uuid directory_id);
 
+/*
+ * Where a replica is that the metadata places in this directory: as above, else in one whose id is not
+ * known: better offline there than made anew, empty, elsewhere. -1: placed nowhere, or nowhere here.
+ */
+int logdir_of_replica(Uuid directory_id);
+
 /* ---- the clean-shutdown marker (log.md 9.2, 9.3) ------------------------------------------- */
 
 /*
  * Start: reports whether `.kafka_cleanshutdown` is there and removes it (file and folder are
- * flushed). Supervisor, before anything is loaded. Also returns the broker epoch it holds (-1: none).
+ * flushed; in a directory that cannot be used it stays). Supervisor, before anything is loaded. Also
+ * returns the broker epoch it holds (-1: none).
  */
 int logdir_take_clean_marker(int dir, bool *ret_clean, int64_t *ret_broker_epoch, ErrInfo *err);
 

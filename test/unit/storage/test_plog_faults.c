@@ -116,6 +116,36 @@ a_read_error_is_that_request_alone(void **state)
     assert_int_equal(kit_verify(ref, 0), 50);
 }
 
+/* A log whose files cannot be read at its opening: 56 to everybody who asks, until the next start. */
+static void
+a_log_that_cannot_be_opened_is_that_log_alone(void **state)
+{
+    PartitionRef ref = kit_partition("closed", 0);
+    PartitionRef other = kit_partition("closed", 1);
+    PlogReadResult r;
+    ErrInfo err = {0};
+
+    (void)state;
+    kit_append_ok(ref, &(KitBatch){0});
+    kit_append_ok(other, &(KitBatch){0});
+    kit_restart(false);
+    ref = kit_partition("closed", 0);
+    other = kit_partition("closed", 1);
+    vfs_faulty_install();
+    vfs_faulty_plan(
+        (VfsFault){.call = VFS_CALL_PREAD, .nth = 1, .errno_value = EIO, .short_bytes = -1});
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(plog_read(ref, &(PlogReadArgs){0, PLOG_BOUND_HW, 10, true}, &r, &err),
+                         OT_E_KAFKA_STORAGE_ERROR);
+    vfs_faulty_remove();
+    assert_int_equal(pslot_state(pslot_at(ref.slot)), PSLOT_FAILED);
+    assert_int_equal(kit_append(ref, &(KitBatch){0}, NULL), OT_E_KAFKA_STORAGE_ERROR);
+    assert_int_equal(logdir_state(0), LOGDIR_ONLINE);
+    assert_int_equal(kit_verify(other, 0), 1);
+    kit_restart(false);
+    assert_int_equal(kit_verify(kit_partition("closed", 0), 0), 1);
+}
+
 static void
 calls_are_few(void **state)
 {
@@ -153,6 +183,8 @@ main(void)
         cmocka_unit_test_setup_teardown(a_failed_flush_is_never_tried_again, kit_setup,
                                         kit_teardown),
         cmocka_unit_test_setup_teardown(a_read_error_is_that_request_alone, kit_setup,
+                                        kit_teardown),
+        cmocka_unit_test_setup_teardown(a_log_that_cannot_be_opened_is_that_log_alone, kit_setup,
                                         kit_teardown),
         cmocka_unit_test_setup_teardown(calls_are_few, kit_setup, kit_teardown),
     };

@@ -495,7 +495,7 @@ hosting_refresh_settings(Hosting *h, const Image *image)
     if (h->default_settings != 0) {
         compute_settings(h, image, (StrView){NULL, 0}, &defaults, &settings);
         topic_settings_set(h->default_settings, &settings);
-        pslot_set_changed_overflow(); /* retention judges all logs anew */
+        pslot_set_judge_all();
     }
     while ((topic = next_with_settings(image, &name)) != NULL)
         commit_settings(h, image, topic, &defaults);

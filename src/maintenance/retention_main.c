@@ -227,9 +227,9 @@ check_changed(Retention *r, Check *check)
     bool overflow;
     int32_t next = pslot_take_changed(&overflow);
     int32_t high = pslot_high();
-    int32_t i;
+    int32_t steps = 0, i;
 
-    while (next >= 0) {
+    while (next >= 0 && steps++ < high) {
         PartitionSlot *slot = pslot_at(next);
         int32_t index = next;
 
@@ -237,10 +237,22 @@ check_changed(Retention *r, Check *check)
         atomic_u32_store(&slot->changed, 0);
         check_log(r, index, check);
     }
+    /* Whose word is cleared here may be noted twice, and the list become a circle: then all once more. */
+    overflow |= next >= 0;
     for (i = 0; overflow && i < high; i++) {
         atomic_u32_store(&pslot_at(i)->changed, 0);
         check_log(r, i, check);
     }
+}
+
+/* A default of all topics has changed. */
+static void
+check_all(Retention *r, Check *check)
+{
+    int32_t high = pslot_high();
+
+    for (int32_t i = 0; i < high; i++)
+        check_log(r, i, check);
 }
 
 /* A log that is due again at once has more to give, or its lock is held: that one waits for the retry. */
@@ -283,6 +295,8 @@ check_segments(Retention *r)
     r->last_check_ms = clock_mono_ms();
     r->checked = true;
     check_changed(r, &check);
+    if (pslot_take_judge_all())
+        check_all(r, &check);
     check_due(r, &check);
     if (check.segments > 0)
         wake_everybody();

@@ -255,6 +255,10 @@ void pslot_note_changed(PartitionSlot *slot);
 void pslot_set_changed_overflow(void);
 int32_t pslot_take_changed(bool *ret_overflow);
 
+/* Controller: settings of all partitions may have changed, retention judges every log at its next check. */
+void pslot_set_judge_all(void);
+bool pslot_take_judge_all(void);
+
 /* Startup workers share the walk over all partitions: each index goes to one of them. */
 int32_t pslot_take_open_index(void);
 

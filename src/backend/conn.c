@@ -37,6 +37,7 @@
 #include "ottla/ipc/counters.h"
 #include "ottla/ipc/latch.h"
 #include "ottla/ipc/mainloop.h"
+#include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/slot.h"
 #include "ottla/ipc/title.h"
 #include "ottla/storage/fd_cache.h"
@@ -638,6 +639,7 @@ hold_back(void)
     if (ms == 0)
         return;
     stat_add(STAT_CONNECTIONS_REFUSED, 1);
+    (void)atomic_u32_add(&shared_page->connections_held[cn.conn.listener], 1);
     snprintf(cn.conn.close_reason, sizeof cn.conn.close_reason,
              "too many connections a second from this address, held for %d ms", ms);
     cn.conn.muted_until_us = cn.now_us + (int64_t)ms * 1000;

@@ -264,7 +264,10 @@ name_later(const ConfSet *set, ConfReport *report)
         strbuf_add_cstr(&report->later, row->name);
     }
     for (int i = 0; i < set->extra_count; i++) {
-        if (strncmp(set->extras[i].name, "listener.name.", 14) != 0)
+        int row = conf_listener_row(strview_from(set->extras[i].name));
+
+        if (strncmp(set->extras[i].name, "listener.name.", 14) != 0 ||
+            (row >= 0 && strcmp(conf_rows[row].used_by, "later") != 0))
             continue;
         if (report->later.len > 0)
             strbuf_add_cstr(&report->later, ", ");

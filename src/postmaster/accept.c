@@ -1,13 +1,14 @@
 /*
  * accept.c - connections: accepted, counted, handed to a freshly forked backend
  *
- * Runs in: supervisor. Never: reads a byte of a connection. At max.connections TCP accepting waits,
- * as in Kafka, and the backlog holds who comes; the Unix socket, whose slots are kept free, goes on.
- * Over max.connections.per.ip, without a slot, or when fork fails, the connection is closed with
- * at most one line a second.
+ * Runs in: supervisor. Never: reads a byte of a connection. At a limit on numbers or rates accepting waits,
+ * as in Kafka (accept_policy.c), and the backlog holds who comes; the Unix socket, whose slots are kept
+ * free, goes on. Over max.connections.per.ip, without a slot, or when fork fails, the connection is
+ * closed with at most one line a second.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -20,8 +21,12 @@
 #include "ottla/ipc/counters.h"
 #include "ottla/ipc/mainloop.h"
 #include "ottla/ipc/shared_page.h"
+#include "ottla/ipc/slot.h"
 #include "ottla/postmaster/launch.h"
 #include "postmaster_int.h"
+
+static_assert(ACCEPT_LISTENERS_MAX == LISTENERS_MAX && CHILDREN_LISTENERS_MAX == LISTENERS_MAX,
+              "indexes of listeners fit everywhere");
 
 #define ACCEPTS_PER_TURN 16     /* of one socket; then signals and the others get their turn */
 #define REFILL_PAUSE_US  2000   /* time for a new backend to answer before the next fork */
@@ -69,7 +74,10 @@ start_backend(Postmaster *pm, int listener, int fd, const NetAddress *peer)
 {
     static LogRate refused;
     const Listener *row = &node_listeners.rows[listener];
-    Child child = {.kind = PROC_BACKEND, .instance = listener, .started_us = clock_mono_us()};
+    Child child = {.kind = PROC_BACKEND,
+                   .instance = listener,
+                   .started_us = clock_mono_us(),
+                   .connected = true};
     BackendStart start = {.fd = fd, .listener = listener};
     const char *why = NULL;
     char text[NET_TEXT_MAX];
@@ -107,19 +115,108 @@ accept_client_count(const Postmaster *pm)
     return children_count_kind(pm->children, PROC_BACKEND) - spare_living();
 }
 
-/* At max.connections TCP waits; the limit never counts more than the slots hold. */
-static bool
-tcp_is_full(const Postmaster *pm)
+/* What is known of the listeners now: numbers, exemption, connections that were held and closed. */
+static void
+update_state(Postmaster *pm, int64_t now_us)
 {
-    return accept_client_count(pm) >= pm->settings->accept.max_connections;
+    AcceptState *state = &pm->accept_state;
+    const AcceptRules *rules = &pm->settings->accept.rules;
+    int tcp = 0;
+
+    state->count = node_listeners.count;
+    for (int i = 0; i < node_listeners.count; i++)
+        tcp += !node_listeners.rows[i].is_unix && node_listeners.rows[i].fd_count > 0;
+    for (int i = 0; i < node_listeners.count; i++) {
+        const Listener *row = &node_listeners.rows[i];
+        AcceptListener *l = &state->listeners[i];
+        uint32_t held = atomic_u32_load(&shared_page->connections_held[i]);
+
+        l->local = row->is_unix;
+        l->inter_broker = row->is_inter_broker && tcp > 1;
+        l->connections = children_count_listener(pm->children, i);
+        if (held != pm->held_seen[i])
+            accept_uncount(state, rules, i, (int32_t)(held - pm->held_seen[i]), now_us);
+        pm->held_seen[i] = held;
+    }
+}
+
+static AcceptVerdict
+verdict_on(const Postmaster *pm, int listener, int64_t now_us)
+{
+    return accept_verdict(&pm->accept_state, &pm->settings->accept.rules, listener,
+                          accept_client_count(pm), now_us);
+}
+
+/*
+ * The inter-broker listener is always let in: a client that has done nothing for longest makes room. Its process
+ * is asked to end, like any that is told to by SIGTERM.
+ */
+static void
+evict_one(const Postmaster *pm)
+{
+    const Child *idlest = NULL;
+    int64_t idlest_us = INT64_MAX;
+
+    for (int32_t i = 0; i < children_count(pm->children); i++) {
+        const Child *child = children_at(pm->children, i);
+        const AcceptListener *l;
+        int64_t turned_us;
+
+        if (child->kind != PROC_BACKEND || !child->connected)
+            continue;
+        l = &pm->accept_state.listeners[child->instance];
+        if (l->local || l->inter_broker)
+            continue;
+        turned_us = atomic_i64_load(&slot_at(child->slot)->progress_us);
+        if (turned_us < child->started_us)
+            turned_us = child->started_us;
+        if (turned_us < idlest_us) {
+            idlest_us = turned_us;
+            idlest = child;
+        }
+    }
+    if (idlest == NULL)
+        return;
+    log_msg(LL_INFO, "supervisor",
+            "closing the connection that was idle for longest: max.connections reached; pid=%d",
+            (int)idlest->pid);
+    (void)kill(idlest->pid, SIGTERM); /* it may be dead and not reaped yet */
+}
+
+/* Takes one connection. False: nobody is waiting, or nobody can be taken now. */
+static bool
+accept_one(Postmaster *pm, int listener, int fd)
+{
+    static LogRate failures;
+    int64_t now_us = clock_mono_us();
+    NetAddress peer;
+    ErrInfo err;
+    int connected;
+
+    update_state(pm, now_us);
+    if (pm->accept_resume_us != 0 || verdict_on(pm, listener, now_us) != ACCEPT_NOW)
+        return false;
+    connected = net_accept(fd, &peer, &err);
+    if (connected == OT_E_AGAIN)
+        return false;
+    if (connected == OT_E_LIMIT)
+        pm->accept_resume_us = now_us + ACCEPT_PAUSE_US;
+    if (connected < 0) {
+        log_limited(&failures, 1, LL_WARNING, "supervisor", "cannot accept: %s", err.text);
+        return true;
+    }
+    accept_count(&pm->accept_state, &pm->settings->accept.rules, listener, now_us);
+    start_backend(pm, listener, connected, &peer);
+    if (pm->accept_state.listeners[listener].inter_broker &&
+        accept_must_evict(&pm->accept_state, &pm->settings->accept.rules, accept_client_count(pm)))
+        evict_one(pm);
+    return true;
 }
 
 static void
 on_listener(int fd, uint32_t events, void *arg)
 {
     Postmaster *pm = arg;
-    static LogRate failures;
-    ErrInfo err;
     int listener = -1;
 
     (void)events; /* readable, or an error that accept tells */
@@ -127,35 +224,22 @@ on_listener(int fd, uint32_t events, void *arg)
         for (int k = 0; k < node_listeners.rows[i].fd_count; k++)
             if (node_listeners.rows[i].fds[k] == fd)
                 listener = i;
-    for (int n = 0; n < ACCEPTS_PER_TURN && pm->accepting && listener >= 0; n++) {
-        NetAddress peer;
-        if (pm->accept_resume_us != 0 ||
-            (!node_listeners.rows[listener].is_unix && tcp_is_full(pm)))
+    for (int n = 0; n < ACCEPTS_PER_TURN && pm->accepting && listener >= 0; n++)
+        if (!accept_one(pm, listener, fd))
             break;
-        int connected = net_accept(fd, &peer, &err);
-        if (connected == OT_E_AGAIN)
-            return;
-        if (connected == OT_E_LIMIT)
-            pm->accept_resume_us = clock_mono_us() + ACCEPT_PAUSE_US;
-        if (connected < 0)
-            log_limited(&failures, 1, LL_WARNING, "supervisor", "cannot accept: %s", err.text);
-        else
-            start_backend(pm, listener, connected, &peer);
-    }
     accept_review(pm, clock_mono_us());
 }
 
-/* What each socket is watched for now. */
 static void
-watch_all(Postmaster *pm, bool tcp, bool local)
+watch(Postmaster *pm, int listener, bool on)
 {
-    for (int i = 0; i < node_listeners.count; i++) {
-        const Listener *row = &node_listeners.rows[i];
-        bool on = row->is_unix ? local : tcp;
-        for (int k = 0; k < row->fd_count; k++)
-            mainloop_modify(row->fds[k], on ? EPOLLIN : 0);
-    }
-    pm->tcp_paused = !tcp;
+    const Listener *row = &node_listeners.rows[listener];
+
+    if (pm->watched[listener] == on)
+        return;
+    for (int k = 0; k < row->fd_count; k++)
+        mainloop_modify(row->fds[k], on ? EPOLLIN : 0);
+    pm->watched[listener] = on;
 }
 
 void
@@ -165,35 +249,46 @@ accept_on(Postmaster *pm)
 
     for (int i = 0; !added && i < node_listeners.count; i++)
         for (int k = 0; k < node_listeners.rows[i].fd_count; k++)
-            if (mainloop_add(node_listeners.rows[i].fds[k], EPOLLIN, on_listener, pm) < 0)
+            if (mainloop_add(node_listeners.rows[i].fds[k], 0, on_listener, pm) < 0)
                 log_msg(LL_ERROR, "supervisor", "listener %s cannot be watched",
                         node_listeners.rows[i].name);
     added = true;
     pm->accepting = true;
     pm->accept_resume_us = 0;
-    watch_all(pm, true, true);
+    for (int i = 0; i < node_listeners.count; i++)
+        pm->held_seen[i] = atomic_u32_load(&shared_page->connections_held[i]); /* of a new region */
+    accept_review(pm, clock_mono_us());
 }
 
 void
 accept_off(Postmaster *pm)
 {
-    if (pm->accepting)
-        watch_all(pm, false, false);
+    for (int i = 0; pm->accepting && i < node_listeners.count; i++)
+        watch(pm, i, false);
     pm->accepting = false;
 }
 
 void
 accept_review(Postmaster *pm, int64_t now_us)
 {
-    bool short_of = pm->accept_resume_us != 0 && now_us < pm->accept_resume_us;
-
     if (!pm->accepting)
         return;
-    if (!short_of)
+    if (now_us >= pm->accept_resume_us)
         pm->accept_resume_us = 0;
-    bool tcp = !short_of && !tcp_is_full(pm);
-    if (tcp == pm->tcp_paused || short_of)
-        watch_all(pm, tcp, !short_of);
+    update_state(pm, now_us);
+    for (int i = 0; i < node_listeners.count; i++)
+        watch(pm, i, pm->accept_resume_us == 0 && verdict_on(pm, i, now_us) == ACCEPT_NOW);
+}
+
+int64_t
+accept_next_review_us(const Postmaster *pm, int64_t now_us)
+{
+    int64_t next_us = accept_next_us(&pm->accept_state, now_us);
+
+    if (!pm->accepting)
+        return INT64_MAX;
+    return pm->accept_resume_us != 0 && pm->accept_resume_us < next_us ? pm->accept_resume_us
+                                                                       : next_us;
 }
 
 void

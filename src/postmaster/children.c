@@ -29,6 +29,7 @@ struct Children {
     int32_t slots; /* backends, then workers */
     int32_t live_count;
     int32_t live_of_kind[PROC_KIND_COUNT];
+    int32_t connected_to[CHILDREN_LISTENERS_MAX];
     int32_t free_backends; /* used entries of free_stack */
     int32_t address_free;  /* free list of addresses */
     int32_t pid_bucket[BUCKETS];
@@ -175,6 +176,17 @@ uncount_address(Children *c, const ClientAddress *address)
     c->address_free = index;
 }
 
+/* by: 1 or -1. */
+static void
+count_listener(Children *c, const Child *child, int32_t by)
+{
+    if (!child->connected)
+        return;
+    ot_assert(child->instance >= 0 && child->instance < CHILDREN_LISTENERS_MAX);
+    c->connected_to[child->instance] += by;
+    ot_assert(c->connected_to[child->instance] >= 0);
+}
+
 void
 children_add(Children *c, const Child *child)
 {
@@ -187,6 +199,7 @@ children_add(Children *c, const Child *child)
         ot_assert(c->free_backends > 0 && c->free_stack[c->free_backends - 1] == slot);
         c->free_backends--;
         count_address(c, &child->address);
+        count_listener(c, child, 1);
     }
     c->child[slot] = *child;
     c->pid_next[slot] = c->pid_bucket[bucket];
@@ -210,11 +223,13 @@ children_assign(Children *c, pid_t pid, int instance, const ClientAddress *addre
 {
     const Child *found = children_find(c, pid);
 
-    ot_assert(found != NULL && found->kind == PROC_BACKEND && !is_counted(&found->address));
+    ot_assert(found != NULL && found->kind == PROC_BACKEND && !found->connected);
     Child *child = &c->child[found->slot];
     child->instance = instance;
     child->address = *address;
+    child->connected = true;
     count_address(c, address);
+    count_listener(c, child, 1);
 }
 
 void
@@ -230,6 +245,7 @@ children_remove(Children *c, pid_t pid)
     *link = c->pid_next[slot];
     if (child->kind == PROC_BACKEND) {
         uncount_address(c, &child->address);
+        count_listener(c, child, -1);
         c->free_stack[c->free_backends++] = slot;
     }
     int32_t last = c->live[--c->live_count];
@@ -259,6 +275,13 @@ children_count_address(const Children *c, const ClientAddress *address)
     while (i != NOBODY && memcmp(&c->addresses[i].address, address, sizeof *address) != 0)
         i = c->addresses[i].next;
     return i == NOBODY ? 0 : c->addresses[i].count;
+}
+
+int32_t
+children_count_listener(const Children *c, int listener)
+{
+    ot_assert(listener >= 0 && listener < CHILDREN_LISTENERS_MAX);
+    return c->connected_to[listener];
 }
 
 const Child *

@@ -8,6 +8,7 @@
  */
 #include "ottla/postmaster/pm_settings.h"
 
+#include <ctype.h>
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include "ottla/common/limits.h"
 #include "ottla/common/log.h"
 #include "ottla/common/text.h"
+#include "ottla/ipc/listeners.h"
 #include "ottla/ipc/node_settings.h"
 
 #define STARTUP_WORKERS_MAX 16 /* recovery is bound by disks and cores, not by processes */
@@ -106,15 +108,47 @@ read_overrides(AcceptLimits *limits)
     }
 }
 
+/* A bound that a listener may have of its own; without one it has none. */
+static int32_t
+listener_bound(const Listener *row, ConfId id)
+{
+    char name[LISTENER_NAME_MAX + 64];
+    const char *text;
+    int n = snprintf(name, sizeof name, "listener.name.%s.%s", row->name, conf_rows[id].name);
+
+    for (int i = 0; i < n; i++) /* Kafka's form of the prefix */
+        name[i] = (char)tolower((unsigned char)name[i]);
+    text = conf_extra_find(name);
+    if (text == NULL || conf_check(&conf_rows[id], strview_from(text), NULL) != 0)
+        return INT32_MAX;
+    return (int32_t)conf_text_int64(&conf_rows[id], strview_from(text));
+}
+
+/* Bounds of single listeners are read when the table of listeners is there: again at its end. */
+static void
+read_rules(AcceptRules *rules)
+{
+    rules->node = (AcceptBound){conf_int32(CONF_MAX_CONNECTIONS),
+                                conf_int32(CONF_MAX_CONNECTION_CREATION_RATE)};
+    rules->spans =
+        rate_spans(conf_int32(CONF_QUOTA_WINDOW_NUM), conf_int32(CONF_QUOTA_WINDOW_SIZE_SECONDS));
+    for (int i = 0; i < ACCEPT_LISTENERS_MAX; i++)
+        rules->listeners[i] = (AcceptBound){INT32_MAX, INT32_MAX};
+    for (int i = 0; i < node_listeners.count; i++) {
+        const Listener *row = &node_listeners.rows[i];
+
+        rules->listeners[i] = (AcceptBound){listener_bound(row, CONF_MAX_CONNECTIONS),
+                                            listener_bound(row, CONF_MAX_CONNECTION_CREATION_RATE)};
+    }
+}
+
 /* What a reload or a request may change. */
 static void
 read_changeable(PmSettings *ret)
 {
-    AcceptLimits limits = {
-        .max_connections = conf_int32(CONF_MAX_CONNECTIONS),
-        .max_per_address = conf_int32(CONF_MAX_CONNECTIONS_PER_IP),
-    };
+    AcceptLimits limits = {.max_per_address = conf_int32(CONF_MAX_CONNECTIONS_PER_IP)};
 
+    read_rules(&limits.rules);
     read_overrides(&limits);
     ret->accept = limits;
     ret->spare_backends = conf_int32(CONF_BACKEND_SPARE);

@@ -26,8 +26,10 @@ typedef struct Postmaster {
     char voter_host[LISTENER_HOST_MAX];
 
     bool accepting;           /* listeners are watched */
-    bool tcp_paused;          /* at max.connections: TCP listeners are left alone */
-    int64_t accept_resume_us; /* after a failure for want of resources; 0: not paused */
+    AcceptState accept_state; /* numbers and rates, listener by listener */
+    bool watched[LISTENERS_MAX];
+    uint32_t held_seen[LISTENERS_MAX]; /* of SharedPage.connections_held */
+    int64_t accept_resume_us;          /* after a failure for want of resources; 0: not paused */
 
     int64_t phase_us;         /* the present start or recovery began */
     int64_t next_status_us;   /* STATUS is looked at */
@@ -53,8 +55,11 @@ int postmaster_map_region(Postmaster *pm, ErrInfo *err);
 void accept_on(Postmaster *pm);
 void accept_off(Postmaster *pm);
 
-/* accept.c: after a backend ended, limits changed or time passed: TCP may be accepted again. */
+/* accept.c: after a backend ended, limits changed or time passed: which listeners are watched now. */
 void accept_review(Postmaster *pm, int64_t now_us);
+
+/* accept.c: when time alone changes that; INT64_MAX: never. */
+int64_t accept_next_review_us(const Postmaster *pm, int64_t now_us);
 
 /* In a child: closes the sockets only the supervisor listens on. */
 void accept_close_inherited(void);

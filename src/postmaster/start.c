@@ -45,10 +45,13 @@ pm_settings_default(const char *data_dir, PmSettings *ret)
                     .backend_timeout_ms = 10000,
                     .restart_after_crash = true,
                     .crash_cycles_max = PM_CRASH_CYCLES_MAX},
-        .accept = {.max_connections = INT32_MAX, .max_per_address = INT32_MAX},
+        .accept = {.max_per_address = INT32_MAX},
         .startup_per_dir = 1,
         .update_titles = true,
     };
+    ret->accept.rules = (AcceptRules){.node = {INT32_MAX, INT32_MAX}, .spans = rate_spans(11, 1)};
+    for (int i = 0; i < ACCEPT_LISTENERS_MAX; i++)
+        ret->accept.rules.listeners[i] = (AcceptBound){INT32_MAX, INT32_MAX};
     shm_limits_default(&ret->limits);
 }
 
@@ -137,6 +140,8 @@ open_sockets(Postmaster *pm, ErrInfo *err)
         rc = listen_open(&node_listeners, &settings->listen, err);
     if (rc < 0)
         return rc;
+    if (settings->refresh != NULL)
+        settings->refresh(settings); /* bounds of single listeners */
     node_info.port = node_listeners.rows[0].port;
     for (int i = 0; i < node_listeners.count; i++) {
         Listener *row = &node_listeners.rows[i];

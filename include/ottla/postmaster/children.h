@@ -20,6 +20,7 @@
 #include "ottla/ipc/proc_kind.h"
 
 #define CHILDREN_RESERVED_SLOTS 64
+#define CHILDREN_LISTENERS_MAX  16
 
 /* An address without port; 16 bytes, IPv4 as mapped; all zero: not counted (Unix socket). */
 typedef struct ClientAddress {
@@ -33,6 +34,7 @@ typedef struct Child {
     int32_t slot;
     uint32_t generation; /* of its slot */
     int64_t started_us;  /* monotonic */
+    bool connected;      /* a backend that serves a connection: counts for its listener */
     ClientAddress address;
 } Child;
 
@@ -54,7 +56,7 @@ void children_add(Children *children, const Child *child);
 /* NULL: no child of ours (or gone already). The pointer is valid until children_remove. */
 const Child *children_find(const Children *children, pid_t pid);
 
-/* A spare backend got its connection: from now on it counts for its address. */
+/* A spare backend got its connection: from now on it counts for its listener and address. */
 void children_assign(Children *children, pid_t pid, int instance, const ClientAddress *address);
 
 /* Forgets a child that was reaped. */
@@ -65,6 +67,9 @@ int32_t children_count_kind(const Children *children, ProcKind kind);
 
 /* Living backends from one address. */
 int32_t children_count_address(const Children *children, const ClientAddress *address);
+
+/* Living backends that serve a connection of the listener. */
+int32_t children_count_listener(const Children *children, int listener);
 
 /* The n-th living child in no particular order, n < children_count. */
 const Child *children_at(const Children *children, int32_t n);

@@ -12,6 +12,7 @@
 #include "ottla/common/limits.h"
 #include "ottla/ipc/listeners.h"
 #include "ottla/ipc/region.h"
+#include "ottla/postmaster/accept_policy.h"
 #include "ottla/postmaster/children.h"
 #include "ottla/postmaster/datadir.h"
 #include "ottla/postmaster/listen.h"
@@ -40,7 +41,7 @@ typedef struct AddressLimit {
 
 /* What may change while connections are accepted. */
 typedef struct AcceptLimits {
-    int32_t max_connections; /* max.connections; never more than the slots */
+    AcceptRules rules; /* max.connections, max.connection.creation.rate; by node, by listener */
     int32_t max_per_address; /* max.connections.per.ip; INT32_MAX: no limit */
     AddressLimit addresses[ADDRESS_LIMITS_MAX];
     int address_count;

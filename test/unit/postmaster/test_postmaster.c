@@ -393,7 +393,7 @@ limit_two_per_address(PmSettings *settings)
 static void
 limit_two_in_all(PmSettings *settings)
 {
-    settings->accept.max_connections = 2;
+    settings->accept.rules.node.connections = 2;
 }
 
 static void

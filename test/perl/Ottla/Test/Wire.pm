@@ -18,8 +18,8 @@ use Time::HiRes qw(time);
 our $PATIENCE = 30;
 
 sub new {
-    my ($class, $node, $client_id) = @_;
-    my $socket = $node->connect_tcp or return undef;
+    my ($class, $node, $client_id) = @_;    # a node, or a socket that is connected to one
+    my $socket = ref $node && $node->isa('IO::Socket') ? $node : $node->connect_tcp;
     return bless { socket => $socket, id => $client_id // 'test', correlation => 0 }, $class;
 }
 

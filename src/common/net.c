@@ -154,6 +154,13 @@ net_listen(const NetAddress *address, const NetListenOptions *options, ErrInfo *
                          "cannot listen on %s", text);
 }
 
+/* Not a call when nothing is to change: a service's filter may forbid it. */
+static int
+give_group(const char *path, gid_t group)
+{
+    return group == NET_GROUP_KEEP ? 0 : chown(path, (uid_t)-1, group);
+}
+
 int
 net_listen_unix(const char *path, const NetUnixAccess *access, int backlog, ErrInfo *err)
 {
@@ -170,7 +177,7 @@ net_listen_unix(const char *path, const NetUnixAccess *access, int backlog, ErrI
         (void)unlink(path);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
-        chown(path, (uid_t)-1, access->group) == 0 && chmod(path, access->mode) == 0 &&
+        give_group(path, access->group) == 0 && chmod(path, access->mode) == 0 &&
         listen(fd, backlog) == 0)
         return fd;
     cause = errno;

@@ -116,9 +116,16 @@ describe_listeners(char *ret, size_t size)
 static void
 format_ready_status(const Postmaster *pm, char *ret, size_t size)
 {
-    snprintf(ret, size, "Ready; node %d, %d clients, %u of %u logs recovered", node_info.node_id,
-             accept_client_count(pm), atomic_u32_load(&shared_page->recovery_done),
-             atomic_u32_load(&shared_page->recovery_total));
+    uint32_t done = atomic_u32_load(&shared_page->recovery_done);
+    uint32_t total = atomic_u32_load(&shared_page->recovery_total);
+    int len = snprintf(ret, size,
+                       "Ready; node %d, %d partitions (%d leader), %d clients, %d under-replicated",
+                       node_info.node_id, atomic_i32_load(&shared_page->partitions),
+                       atomic_i32_load(&shared_page->partitions_led), accept_client_count(pm),
+                       atomic_i32_load(&shared_page->partitions_under_replicated));
+
+    if (done < total && len > 0 && (size_t)len < size)
+        snprintf(ret + len, size - (size_t)len, ", %u of %u logs recovered", done, total);
 }
 
 static void
@@ -414,8 +421,8 @@ next_deadline_us(const Postmaster *pm, int64_t now_us)
         at_us = machine_ms * 1000;
     if (pm->next_watchdog_us < at_us)
         at_us = pm->next_watchdog_us;
-    if (accept_next_review_us(pm, now_us) < at_us)
-        at_us = accept_next_review_us(pm, now_us);
+    if (pm->accept_resume_us != 0 && pm->accept_resume_us < at_us)
+        at_us = pm->accept_resume_us;
     if (pm->machine.state == PM_STARTING && now_us + STARTING_POLL_US < at_us)
         at_us = now_us + STARTING_POLL_US;
     if (spare_wanted(pm) > 0 && pm->refill_us < at_us)
@@ -462,7 +469,7 @@ run_loop(Postmaster *pm)
             postmaster_feed(pm, &(PmEvent){.type = PM_EV_CONTROLLER_ACTIVE});
         if (!pm->exiting && now_us / 1000 >= pm_next_deadline(&pm->machine))
             postmaster_feed(pm, &(PmEvent){.type = PM_EV_TICK});
-        if (!pm->exiting)
+        if (pm->accept_resume_us != 0)
             accept_review(pm, now_us);
         if (spare_wanted(pm) > 0 && now_us >= pm->refill_us)
             spare_refill(pm);

@@ -18,6 +18,7 @@ use POSIX ();
 use Socket qw(SOCK_DGRAM SOMAXCONN);
 use Time::HiRes qw(time);
 use Ottla::Test::Node;
+use Ottla::Test::Wire;
 
 my $dir = tempdir(CLEANUP => 1);
 my $notify = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => "$dir/notify") or die $!;
@@ -39,13 +40,14 @@ sub gather {    # messages that came, until one matches
 subtest 'messages' => sub {
     my $node = Ottla::Test::Node->new(env => { NOTIFY_SOCKET => "$dir/notify" })->start;
     like(gather(qr/^READY=1$/m), qr/^STATUS=Ready; node 1/m, 'READY with a status');
+    is(Ottla::Test::Wire->new($node)->create_topic('three', 3), 0, 'a topic');
     is((grep { /READY/ } @messages), 1, 'once');
     $node->reload;
     like(gather(qr/^RELOADING=1$/m), qr/^MONOTONIC_USEC=\d+$/m, 'RELOADING');
     ok(gather(qr/^READY=1$/m), 'READY again');
     $node->kill_child(KILL => 'retention');
     ok(gather(qr/^STATUS=Recovering after a crash/m), 'a crash shows in STATUS');
-    ok(gather(qr/^STATUS=Ready/m), 'and its end');
+    ok(gather(qr/^STATUS=Ready; node 1, 3 partitions \(3 leader\), \d+ clients, 0 under-replicated/m), 'and its end');
     ok(!(grep { /STOPPING/ } @messages), 'readiness stays');
     $node->signal('INT');
     ok(gather(qr/^STOPPING=1$/m), 'STOPPING');

@@ -11,7 +11,6 @@
 
 #include "ottla/common/log.h"
 #include "ottla/ipc/atomics.h"
-#include "ottla/ipc/listeners.h"
 #include "ottla/ipc/region.h"
 
 typedef enum ShutdownMode {
@@ -38,16 +37,16 @@ typedef struct SharedPage {
     /* Controller writes. */
     alignas(CACHE_LINE_BYTES) AtomicU32 controller_active; /* 1: image published, decides */
     AtomicI32 controller_epoch;
-    AtomicI64 metadata_offset;   /* last applied and published */
+    AtomicI64 metadata_offset; /* last applied and published */
+    AtomicI32 partitions;      /* of this node, for STATUS */
+    AtomicI32 partitions_led;
+    AtomicI32 partitions_under_replicated; /* led, with fewer replicas in sync than there are */
     AtomicU32 config_generation; /* raised when dynamic settings of nodes have changed; 0: never */
     AtomicU32 log_levels[LOG_CATEGORY_COUNT]; /* 1 + LogLevel set by request; 0: as the files say */
 
     /* Startup workers write. */
     alignas(CACHE_LINE_BYTES) AtomicU32 recovery_total; /* partitions to be opened */
     AtomicU32 recovery_done;
-
-    /* Backends add: connections of a listener held and closed, because their address opens too many. */
-    alignas(CACHE_LINE_BYTES) AtomicU32 connections_held[LISTENERS_MAX];
 
     /* Backends take from it by CAS what a large request needs (queued.max.request.bytes). */
     alignas(CACHE_LINE_BYTES) AtomicI64 request_bytes_taken;

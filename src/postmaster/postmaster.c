@@ -421,8 +421,8 @@ next_deadline_us(const Postmaster *pm, int64_t now_us)
         at_us = machine_ms * 1000;
     if (pm->next_watchdog_us < at_us)
         at_us = pm->next_watchdog_us;
-    if (pm->accept_resume_us != 0 && pm->accept_resume_us < at_us)
-        at_us = pm->accept_resume_us;
+    if (accept_next_review_us(pm, now_us) < at_us)
+        at_us = accept_next_review_us(pm, now_us);
     if (pm->machine.state == PM_STARTING && now_us + STARTING_POLL_US < at_us)
         at_us = now_us + STARTING_POLL_US;
     if (spare_wanted(pm) > 0 && pm->refill_us < at_us)
@@ -469,7 +469,7 @@ run_loop(Postmaster *pm)
             postmaster_feed(pm, &(PmEvent){.type = PM_EV_CONTROLLER_ACTIVE});
         if (!pm->exiting && now_us / 1000 >= pm_next_deadline(&pm->machine))
             postmaster_feed(pm, &(PmEvent){.type = PM_EV_TICK});
-        if (pm->accept_resume_us != 0)
+        if (!pm->exiting)
             accept_review(pm, now_us);
         if (spare_wanted(pm) > 0 && now_us >= pm->refill_us)
             spare_refill(pm);

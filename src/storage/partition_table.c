@@ -27,6 +27,7 @@ typedef struct PartitionTable {
     AtomicU64 burier;  /* slot_ref_pack of the retention worker */
     AtomicU32 changed; /* slot + 1 of the first changed partition; 0: none */
     AtomicU32 changed_overflow;
+    AtomicU32 judge_all;
     int32_t size;
 } PartitionTable;
 
@@ -324,6 +325,18 @@ pslot_take_changed(bool *ret_overflow)
 {
     *ret_overflow = atomic_u32_swap(&table->changed_overflow, 0) != 0;
     return (int32_t)atomic_u32_swap(&table->changed, 0) - 1;
+}
+
+void
+pslot_set_judge_all(void)
+{
+    atomic_u32_store(&table->judge_all, 1);
+}
+
+bool
+pslot_take_judge_all(void)
+{
+    return atomic_u32_swap(&table->judge_all, 0) != 0;
 }
 
 uint32_t

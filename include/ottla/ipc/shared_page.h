@@ -11,6 +11,7 @@
 
 #include "ottla/common/log.h"
 #include "ottla/ipc/atomics.h"
+#include "ottla/ipc/listeners.h"
 #include "ottla/ipc/region.h"
 
 typedef enum ShutdownMode {
@@ -47,6 +48,9 @@ typedef struct SharedPage {
     /* Startup workers write. */
     alignas(CACHE_LINE_BYTES) AtomicU32 recovery_total; /* partitions to be opened */
     AtomicU32 recovery_done;
+
+    /* Backends add: connections of a listener held and closed, because their address opens too many. */
+    alignas(CACHE_LINE_BYTES) AtomicU32 connections_held[LISTENERS_MAX];
 
     /* Backends take from it by CAS what a large request needs (queued.max.request.bytes). */
     alignas(CACHE_LINE_BYTES) AtomicI64 request_bytes_taken;

@@ -56,8 +56,10 @@ send_body(Request *rq, MboxCall *call, const ForwardBody *body)
     BytesView bytes;
     ErrInfo err;
 
-    request_grow(rq, (size_t)body->body.len + FORWARD_REPLY_BYTES);
     *call = (MboxCall){0};
+    if (body->body.len > CONTROLLER_BODY_MAX)
+        return false;
+    request_grow(rq, (size_t)body->body.len + FORWARD_REPLY_BYTES);
     bytes = controller_request_encode(&request, rq->arena);
     return bytes.ptr != NULL && mbox_submit(call, MBOX_CONTROLLER, bytes, rq->arena, &err) == 0;
 }
@@ -155,6 +157,8 @@ forward_start(Request *rq)
         return request_close(rq, "no memory for a request to the controller");
     if (!request_read(rq, fwd->row->request, fwd->in))
         return REQ_CLOSE;
+    if (body.body.len > CONTROLLER_BODY_MAX)
+        return fail(rq, KERR_POLICY_VIOLATION);
     if (!send_body(rq, &fwd->call, &body))
         return fail(rq, KERR_REQUEST_TIMED_OUT);
     rq->deadline_us = rq->now_us + (int64_t)timeout_of(fwd->row->request, fwd->in) * 1000;

@@ -230,6 +230,24 @@ subtest 'what only controllers serve closes the connection' => sub {
     }
 };
 
+subtest 'what would keep the controller busy for everybody is refused before it gets there' => sub {
+    my $began = time;
+    my $answer = $c->ask(AlterPartitionReassignments => 1, { timeout_ms => 10000, topics => [ { name => 'grown', partitions => [
+        map { { partition_index => 0, replicas => [ (1) x 9_000 ] } } 1 .. 250 ] } ] });
+    is($answer && $answer->{error_code}, 44, 'nine megabytes of brokers: 44');
+    # An answer that would be far larger than the request is not made: the connection ends.
+    my $other = Ottla::Test::Api->new($node);
+    $answer = $other->ask(ElectLeaders => 2, { election_type => 0, timeout_ms => 10000, topic_partitions => [ { topic => 'grown', partitions => [ (0) x 2_200_000 ] } ] });
+    ok(!$answer || $answer->{error_code} == 44, 'two million elections');
+    cmp_ok(time - $began, '<', 20, 'soon');
+    # Below the bound: as many items as there is room for, each answered.
+    $answer = $c->ask(AlterClientQuotas => 1, { validate_only => 1, entries => [ map { { entity => entity([ user => "u$_" ]),
+        ops => [ { key => 'producer_byte_rate', value => 1 } ] } } 1 .. 10_001 ] });
+    is(scalar(grep { $_->{error_code} == 44 } @{ $answer->{entries} }), 10_001, '10,001 quotas: 44 each');
+    is(alter_users([ map { user('same', 4096) } 1 .. 20_000 ]), 'same:92', 'one user 20,000 times: one 92');
+    ok($c->ask(Metadata => 9, { topics => [] }), 'the connection lives on');
+};
+
 # ---- faults of Kafka that are not shared (observed 9) ----
 
 subtest 'observed 9: one bad item does not spoil the others' => sub {

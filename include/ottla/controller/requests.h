@@ -22,6 +22,13 @@
 #include "ottla/common/arena.h"
 #include "ottla/common/view.h"
 
+/*
+ * Longest body that is handed over. The controller spends some thirty times a body's size on deciding it and
+ * serves all clients, so one of them may not send it everything that a request may be; the 10,000 records
+ * that one request may make fit many times.
+ */
+#define CONTROLLER_BODY_MAX (8 << 20)
+
 /* Views into the caller's memory when encoding, into the message when decoding. */
 typedef struct ControllerRequest {
     int16_t api_key;

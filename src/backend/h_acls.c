@@ -1,8 +1,8 @@
 /*
  * h_acls.c - DescribeAcls, CreateAcls and DeleteAcls where no authorizer is configured
  *
- * Runs in: backend. Every item is answered SECURITY_DISABLED, whatever it says; only values of
- * enumerations that nobody knows close the connection, as Kafka's own parser does (observed.md 8).
+ * Runs in: backend. Every item is answered SECURITY_DISABLED, whatever it says; only UNKNOWN in an
+ * enumeration closes the connection, as Kafka's own parser does (observed.md 8).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -12,18 +12,13 @@
 #include "ottla/protocol/msg_delete_acls.h"
 #include "ottla/protocol/msg_describe_acls.h"
 
-/* Kafka's highest numbers; 0 is UNKNOWN everywhere. */
-#define RESOURCE_TYPE_MAX 7  /* User */
-#define PATTERN_MAX       4  /* Prefixed */
-#define OPERATION_MAX     14 /* DescribeTokens */
-#define PERMISSION_MAX    3  /* Allow */
-
 #define NO_AUTHORIZER STRVIEW("No authorizer is configured on the broker.")
 
+/* 0 stands for UNKNOWN in every enumeration; other numbers that nobody knows pass. */
 static bool
-is_known(int8_t value, int8_t max)
+has_unknown(int8_t resource_type, int8_t pattern, int8_t operation, int8_t permission)
 {
-    return value >= 1 && value <= max;
+    return resource_type == 0 || pattern == 0 || operation == 0 || permission == 0;
 }
 
 static ReqResult
@@ -34,10 +29,9 @@ describe(Request *rq)
 
     if (!request_read(rq, &describe_acls_request_desc, &in))
         return REQ_CLOSE;
-    if (!is_known(in.resource_type_filter, RESOURCE_TYPE_MAX) ||
-        !is_known(in.pattern_type_filter, PATTERN_MAX) || !is_known(in.operation, OPERATION_MAX) ||
-        !is_known(in.permission_type, PERMISSION_MAX))
-        return request_close(rq, "DescribeAcls: a value of the filter is not known");
+    if (has_unknown(in.resource_type_filter, in.pattern_type_filter, in.operation,
+                    in.permission_type))
+        return request_close(rq, "DescribeAcls: a value of the filter is UNKNOWN");
     describe_acls_response_init(&out);
     out.error_code = KERR_SECURITY_DISABLED;
     out.error_message = NO_AUTHORIZER;
@@ -59,11 +53,9 @@ create(Request *rq)
     for (int32_t i = 0; i < in.creations_count; i++) {
         const CreateAclsRequestAclCreation *from = &in.creations[i];
 
-        if (!is_known(from->resource_type, RESOURCE_TYPE_MAX) ||
-            !is_known(from->resource_pattern_type, PATTERN_MAX) ||
-            !is_known(from->operation, OPERATION_MAX) ||
-            !is_known(from->permission_type, PERMISSION_MAX))
-            return request_close(rq, "CreateAcls: a value of an entry is not known");
+        if (has_unknown(from->resource_type, from->resource_pattern_type, from->operation,
+                        from->permission_type))
+            return request_close(rq, "CreateAcls: a value of an entry is UNKNOWN");
         create_acls_response_result_init(&out.results[i]);
         out.results[i].error_code = KERR_SECURITY_DISABLED;
         out.results[i].error_message = NO_AUTHORIZER;
@@ -86,8 +78,11 @@ remove_acls(Request *rq)
     if (out.filter_results == NULL)
         return request_close(rq, "no memory for the answer");
     for (int32_t i = 0; i < in.filters_count; i++) {
-        if (in.filters[i].operation == 0)
-            return request_close(rq, "DeleteAcls: the operation of a filter is not known");
+        const DeleteAclsRequestFilter *from = &in.filters[i];
+
+        if (has_unknown(from->resource_type_filter, from->pattern_type_filter, from->operation,
+                        from->permission_type))
+            return request_close(rq, "DeleteAcls: a value of a filter is UNKNOWN");
         delete_acls_response_filter_result_init(&out.filter_results[i]);
         out.filter_results[i].error_code = KERR_SECURITY_DISABLED;
         out.filter_results[i].error_message = NO_AUTHORIZER;

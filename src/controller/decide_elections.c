@@ -153,11 +153,11 @@ decide_elect_leaders(const DecideContext *c, const ElectLeadersRequest *in, Reco
     Election e = {.c = c, .records = records, .unclean = type == ELECTION_UNCLEAN};
     int rc;
 
+    if (in->timeout_ms <= 0)
+        return refuse_all(c, in, (Verdict){KERR_REQUEST_TIMED_OUT, NULL}, ret);
     if (type != ELECTION_PREFERRED && type != ELECTION_UNCLEAN)
         return refuse_all(c, in, (Verdict){KERR_INVALID_REQUEST, "the election type is not known"},
                           ret);
-    if (in->timeout_ms <= 0)
-        return refuse_all(c, in, (Verdict){KERR_REQUEST_TIMED_OUT, NULL}, ret);
     elect_leaders_response_init(ret);
     rc = in->topic_partitions_count < 0 ? elect_all(&e, ret) : elect_named(&e, in, ret);
     if (rc == 0 && records->count > DECIDE_RECORDS_MAX) {

@@ -57,7 +57,7 @@ check(const DecideContext *c, const UserChange *change)
     if (change->upsert->iterations > SCRAM_ITERATIONS_MAX)
         return (Verdict){KERR_UNACCEPTABLE_CREDENTIAL, "too many iterations: at most 16384"};
     if (change->upsert->salt.len > SCRAM_SALT_MAX)
-        return (Verdict){KERR_UNACCEPTABLE_CREDENTIAL, "the salt is longer than 1024 bytes"};
+        return (Verdict){KERR_UNACCEPTABLE_CREDENTIAL, "the salt is longer than 32767 bytes"};
     return (Verdict){0, NULL};
 }
 

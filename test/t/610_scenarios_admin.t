@@ -197,6 +197,23 @@ subtest 'admin 30, without a login: no tokens' => sub {
     is($c->ask(DescribeDelegationToken => 3, { owners => undef })->{error_code}, 64, 'seen');
 };
 
+subtest 'ACLs without an authorizer: UNKNOWN closes the connection, other numbers nobody knows do not' => sub {
+    my %filter = (resource_type_filter => 2, pattern_type_filter => 3, operation => 1, permission_type => 1);
+    my %acl = (resource_type => 2, resource_name => 'a', resource_pattern_type => 3, principal => 'User:a', host => '*', operation => 3, permission_type => 3);
+    my %ask = (
+        DescribeAcls => [ \%filter, sub { $_[0] }, sub { $_[0]{error_code} } ],
+        DeleteAcls   => [ \%filter, sub { { filters => [ $_[0] ] } }, sub { $_[0]{filter_results}[0]{error_code} } ],
+        CreateAcls   => [ \%acl, sub { { creations => [ $_[0] ] } }, sub { $_[0]{results}[0]{error_code} } ]);
+    for my $api (sort keys %ask) {
+        my ($fields, $body, $code) = @{ $ask{$api} };
+        for my $key (grep { /type|operation/ } sort keys %$fields) {
+            my $other = Ottla::Test::Api->new($node);
+            is($code->($other->ask($api => 3, $body->({ %$fields, $key => 99 }))), 54, "$api: $key 99");
+            ok(!$other->ask($api => 3, $body->({ %$fields, $key => 0 })), "$api: $key 0");
+        }
+    }
+};
+
 # ---- protocol ----
 
 subtest 'admin 36, on a plain listener: no SASL' => sub {

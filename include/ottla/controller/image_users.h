@@ -14,7 +14,7 @@
 
 /* Longest name of a user, in bytes, as long as a string can be; and longest salt of a credential. */
 #define SCRAM_USER_MAX LIMIT_STRING_LEN
-#define SCRAM_SALT_MAX 1024
+#define SCRAM_SALT_MAX LIMIT_STRING_LEN
 
 typedef struct ScramCredential {
     StrView user;

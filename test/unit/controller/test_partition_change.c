@@ -394,6 +394,10 @@ test_no_time(void **state)
     assert_int_equal(elected.error_code, 7);
     assert_int_equal(elected.replica_election_results[0].partition_result[0].error_code, 7);
     assert_null(elected.replica_election_results[0].partition_result[0].error_message.ptr);
+    election.election_type = 5; /* no time goes first */
+    assert_int_equal(decide_elect_leaders(&decide_context, &election, &decide_records, &elected),
+                     0);
+    assert_int_equal(elected.error_code, 7);
     assert_int_equal(decide_records.count, 0);
 }
 

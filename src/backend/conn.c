@@ -382,6 +382,21 @@ account(const Request *rq)
         stat_add(STAT_REQUEST_ERRORS, 1);
 }
 
+/*
+ * The disk failed under an answer that is half sent: all that is left is to close the connection. The
+ * next fetch is answered with an error for that partition alone.
+ */
+static void
+report_unreadable(const OutMsg *msg)
+{
+    static LogRate rate;
+    const PartitionSlot *slot = fd_cache_note_unreadable(msg->pieces[msg->next].fd);
+
+    log_limited(&rate, 1, LL_ERROR, "backend",
+                "a segment cannot be read, the connection is closed; topic=%s partition=%d",
+                slot == NULL ? "?" : slot->topic, slot == NULL ? -1 : (int)slot->partition);
+}
+
 /* Sends the answers whose turn it is. True: a place became free. */
 static bool
 send_ready(void)
@@ -415,7 +430,9 @@ send_ready(void)
             cn.writable = false;
             break;
         }
-        if (status == OUT_BROKEN) {
+        if (status == OUT_UNREADABLE)
+            report_unreadable(&head->rq->out);
+        if (status == OUT_BROKEN || status == OUT_UNREADABLE) {
             cn.over = true;
             break;
         }

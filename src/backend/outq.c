@@ -93,7 +93,9 @@ outmsg_send(OutMsg *msg, int sock, bool more, OutCount *count)
 
         if (n == OT_E_AGAIN)
             return OUT_BLOCKED;
-        if (n <= 0) /* also 0: the file is shorter than promised */
+        if (file && (n == OT_E_READ || n == 0)) /* 0: it is shorter than promised */
+            return OUT_UNREADABLE;
+        if (n <= 0)
             return OUT_BROKEN;
         count->bytes += n;
         count->file_bytes += file ? n : 0;

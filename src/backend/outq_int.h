@@ -39,9 +39,10 @@ void outmsg_add_mem(OutMsg *msg, const void *mem, size_t len);
 void outmsg_add_file(OutMsg *msg, int fd, int64_t pos, size_t len);
 
 typedef enum OutStatus {
-    OUT_SENT,    /* everything is in the socket */
-    OUT_BLOCKED, /* the socket takes no more now */
-    OUT_BROKEN,  /* the client is gone, or a file could not be read: close the connection */
+    OUT_SENT,       /* everything is in the socket */
+    OUT_BLOCKED,    /* the socket takes no more now */
+    OUT_BROKEN,     /* the client is gone: close the connection */
+    OUT_UNREADABLE, /* the file piece at the front could not be read: close it, too */
 } OutStatus;
 
 /* What one call of outmsg_send handed to the socket. */

@@ -298,7 +298,7 @@ net_sendfile(int fd, int file_fd, int64_t pos, size_t size)
     } while (sent < 0 && errno == EINTR);
     if (sent >= 0)
         return sent;
-    return errno == EIO ? OT_E_IO : transfer_code(errno);
+    return errno == EIO ? OT_E_READ : transfer_code(errno);
 }
 
 int

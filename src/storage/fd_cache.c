@@ -360,6 +360,32 @@ fd_cache_get(const PartitionSlot *slot, int64_t base, SegmentFile kind, bool cre
     return 0;
 }
 
+/* The entry with this descriptor in a list. */
+static FileRef *
+find_fd(FileRef *list, int fd)
+{
+    while (list != NULL && list->fd != fd)
+        list = list->lru_next;
+    return list;
+}
+
+const PartitionSlot *
+fd_cache_note_unreadable(int fd)
+{
+    FileRef *f = find_fd(cache.newest, fd);
+    PartitionSlot *slot;
+
+    if (f == NULL)
+        f = find_fd(cache.held, fd);
+    if (f == NULL)
+        return NULL;
+    slot = pslot_at(f->slot);
+    if (atomic_u32_load(&slot->generation) != f->generation)
+        return NULL;
+    atomic_u32_store(&slot->unreadable, 1);
+    return slot;
+}
+
 void
 fd_cache_note_written(FileRef *file, int64_t end_offset)
 {

@@ -149,6 +149,7 @@ slot_reset(PartitionSlot *slot, const PslotIdentity *id)
     slot->start_high_watermark = id->high_watermark;
     slot->has_folder = false;
     atomic_u32_store(&slot->has_aborted, 0);
+    atomic_u32_store(&slot->unreadable, 0);
     atomic_u32_store(&slot->opening, 0);
     slot->topic_len = (uint8_t)id->topic.len;
     memcpy(slot->topic, id->topic.ptr, (size_t)id->topic.len);

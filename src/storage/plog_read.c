@@ -13,7 +13,8 @@
 #include "ottla/common/assert.h"
 #include "storage/plog_int.h"
 
-#define READ_TRIES 16 /* changes of the list that one reader sits out */
+#define TRY_BYTES  8192 /* read at once to see whether it can be */
+#define READ_TRIES 16   /* changes of the list that one reader sits out */
 
 /* ---- a look at a log ---------------------------------------------------------------------------- */
 
@@ -357,6 +358,31 @@ first_batch_size(FileRef *file, int32_t pos, int32_t limit, int32_t *ret, ErrInf
     return 0;
 }
 
+/*
+ * Bytes of this log could not be read once, when an answer that promised them was half sent. So they are
+ * tried first: what cannot be read ends the slice, and without its first batch there is no answer.
+ */
+static int
+shorten_to_readable(FileRef *file, int32_t pos, int32_t limit, int32_t *length, ErrInfo *err)
+{
+    uint8_t buffer[TRY_BYTES];
+    int32_t done = 0;
+    int32_t first;
+    int rc = first_batch_size(file, pos, limit, &first, err);
+
+    while (rc == 0 && done < *length) {
+        int32_t n = *length - done < TRY_BYTES ? *length - done : TRY_BYTES;
+
+        rc = vfs_pread_full(file->fd, buffer, (size_t)n, pos + done, err);
+        if (rc == 0)
+            done += n;
+    }
+    if (rc != 0 && done < first)
+        return read_failed(rc, err);
+    *length = done;
+    return 0;
+}
+
 /* Position and length are known: fills slice and start. */
 static int
 fill_slice(ReadTry *r, const SegmentView *seg, FileRef *file, int32_t pos, ErrInfo *err)
@@ -384,6 +410,11 @@ fill_slice(ReadTry *r, const SegmentView *seg, FileRef *file, int32_t pos, ErrIn
     if (length <= 0) {
         fd_cache_put(file);
         return 0;
+    }
+    if (atomic_u32_load(&r->view.slot->unreadable) != 0) {
+        rc = shorten_to_readable(file, pos, limit, &length, err);
+        if (rc != 0)
+            return rc;
     }
     ret->slice = (PlogSlice){.file = file, .fd = file->fd, .len = length, .pos = pos};
     ret->upper_bound = seg->end_offset;

@@ -76,7 +76,7 @@ int64_t net_writev(int fd, const struct iovec *iov, int count) __attribute__((wa
 int64_t net_writev_more(int fd, const struct iovec *iov, int count)
     __attribute__((warn_unused_result));
 
-/* File bytes straight into the socket. 0: the file ends at pos. OT_E_IO: the file could not be read. */
+/* File bytes straight into the socket. 0: the file ends at pos. OT_E_READ: the file could not be read. */
 int64_t net_sendfile(int fd, int file_fd, int64_t pos, size_t size)
     __attribute__((warn_unused_result));
 

@@ -42,6 +42,12 @@ void fd_cache_sweep(void);
 int64_t fd_cache_hold_deadline_us(void);
 bool fd_cache_holds_space(int64_t now_us);
 
+/*
+ * This open descriptor could not be read when an answer was half sent: from now on every process reads
+ * what it is about to promise of that log (plog_read). The partition, or NULL if it is gone.
+ */
+const PartitionSlot *fd_cache_note_unreadable(int fd);
+
 /* Somebody's files vanished: raises the word that fd_cache_sweep compares. */
 void fd_cache_announce(void);
 

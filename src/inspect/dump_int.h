@@ -19,7 +19,6 @@ typedef struct Dump {
 } Dump;
 
 int dump_log_file(const Dump *d, ErrInfo *err);
-int dump_small_file(const Dump *d, ErrInfo *err);
 
 /* Ends a row, counts it; false: stop printing (the limit, or the output is gone). */
 bool dump_row_done(const Dump *d);

@@ -264,7 +264,7 @@ dump_text(const Dump *d, const char *folder, ErrInfo *err)
     return 0;
 }
 
-int
+static int
 dump_small_file(const Dump *d, ErrInfo *err)
 {
     int32_t folder_len = (int32_t)(file_base_name(d->path).ptr - d->path);

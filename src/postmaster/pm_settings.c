@@ -151,6 +151,9 @@ read_changeable(PmSettings *ret)
     read_rules(&limits.rules);
     read_overrides(&limits);
     ret->accept = limits;
+    ret->startup_per_dir = conf_int32(CONF_NUM_RECOVERY_THREADS_PER_DATA_DIR);
+    if (ret->startup_per_dir > STARTUP_WORKERS_MAX)
+        ret->startup_per_dir = STARTUP_WORKERS_MAX;
     ret->spare_backends = conf_int32(CONF_BACKEND_SPARE);
     ret->update_titles = conf_bool(CONF_UPDATE_PROCESS_TITLE);
     ret->machine.smart_timeout_ms = conf_int64(CONF_SMART_SHUTDOWN_TIMEOUT);
@@ -241,9 +244,6 @@ pm_settings_load(const char *data_dir, bool auto_format, uint16_t port, PmSettin
     ret->instance = copy_if_set(CONF_INSTANCE);
     ret->socket_dir = copy_if_set(CONF_UNIX_SOCKET_DIRECTORY);
     ret->huge_pages = conf_bool(CONF_HUGE_PAGES);
-    ret->startup_per_dir = conf_int32(CONF_NUM_RECOVERY_THREADS_PER_DATA_DIR);
-    if (ret->startup_per_dir > STARTUP_WORKERS_MAX)
-        ret->startup_per_dir = STARTUP_WORKERS_MAX;
     read_limits(&ret->limits);
     ret->reload = reload_settings;
     ret->refresh = read_changeable;

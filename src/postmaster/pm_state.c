@@ -77,7 +77,11 @@ pm_init(PmMachine *pm, const PmConfig *config)
     pm->deadline_ms = INT64_MAX;
     ot_assert(config->crash_cycles_max >= 1 && config->crash_cycles_max <= PM_CRASH_CYCLES_MAX);
     for (int kind = 0; kind < PROC_KIND_COUNT; kind++) {
-        for (int i = 0; i < config->worker_count[kind]; i++) {
+        int room = config->worker_count[kind];
+
+        if (kind == PROC_STARTUP && room > 0 && room < config->startup_max)
+            room = config->startup_max;
+        for (int i = 0; i < room; i++) {
             ot_assert(pm->worker_total < PROC_WORKERS_MAX);
             pm->workers[pm->worker_total++] = (PmWorker){.kind = (ProcKind)kind,
                                                          .instance = i,
@@ -94,6 +98,9 @@ pm_reconfigure(PmMachine *pm, const PmConfig *config)
     pm->config.backend_timeout_ms = config->backend_timeout_ms;
     pm->config.restart_after_crash = config->restart_after_crash;
     pm->config.send_abort = config->send_abort;
+    if (pm->config.worker_count[PROC_STARTUP] > 0 &&
+        config->worker_count[PROC_STARTUP] <= pm->config.startup_max)
+        pm->config.worker_count[PROC_STARTUP] = config->worker_count[PROC_STARTUP];
 }
 
 static int
@@ -145,9 +152,13 @@ launch_worker(PmWorker *worker, int64_t now_ms, PmActions *actions)
 static void
 launch_phase(PmMachine *pm, KindPhase phase, int64_t now_ms, PmActions *actions)
 {
-    for (int i = 0; i < pm->worker_total; i++)
-        if (process_kinds[pm->workers[i].kind].phase == phase)
-            launch_worker(&pm->workers[i], now_ms, actions);
+    for (int i = 0; i < pm->worker_total; i++) {
+        PmWorker *worker = &pm->workers[i];
+
+        if (process_kinds[worker->kind].phase == phase &&
+            worker->instance < pm->config.worker_count[worker->kind])
+            launch_worker(worker, now_ms, actions);
+    }
 }
 
 static void

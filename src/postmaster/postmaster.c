@@ -175,6 +175,16 @@ announce_crash(Postmaster *pm)
     datadir_set_status(&pm->dir, "recovery");
 }
 
+/* Settings that were changed reach the machine; there is a checkpointer per log directory. */
+static void
+take_settings(Postmaster *pm)
+{
+    PmConfig *config = &pm->settings->machine;
+
+    postmaster_count_startup(pm->settings, config->worker_count[PROC_CHECKPOINTER]);
+    pm_reconfigure(&pm->machine, config);
+}
+
 static void
 reload(Postmaster *pm)
 {
@@ -191,7 +201,7 @@ reload(Postmaster *pm)
     log_msg(err.code < 0 ? LL_ERROR : LL_LOG, "supervisor", "%s", status);
     if (err.code >= 0) {
         title_enable_updates(pm->settings->update_titles);
-        pm_reconfigure(&pm->machine, &pm->settings->machine);
+        take_settings(pm);
         node_settings_announce();
         signal_children(pm, PROC_KIND_COUNT, SIGHUP);
         accept_review(pm, clock_mono_us());
@@ -206,6 +216,7 @@ follow_settings(Postmaster *pm)
     if (!live_conf_follow() || pm->settings->refresh == NULL)
         return;
     pm->settings->refresh(pm->settings);
+    take_settings(pm);
     accept_review(pm, clock_mono_us());
 }
 

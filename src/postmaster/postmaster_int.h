@@ -51,6 +51,9 @@ int postmaster_start(Postmaster *pm, ErrInfo *err);
 /* start.c: maps a region and says in it what the supervisor knows. */
 int postmaster_map_region(Postmaster *pm, ErrInfo *err);
 
+/* Works out how many startup workers there are to be, out of settings and the number of log directories. */
+void postmaster_count_startup(PmSettings *settings, int log_dirs);
+
 /* accept.c: watches the listeners, or leaves connections in their backlog. */
 void accept_on(Postmaster *pm);
 void accept_off(Postmaster *pm);

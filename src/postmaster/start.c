@@ -192,6 +192,14 @@ postmaster_map_region(Postmaster *pm, ErrInfo *err)
     return 0;
 }
 
+void
+postmaster_count_startup(PmSettings *settings, int log_dirs)
+{
+    int64_t wanted = (int64_t)settings->startup_per_dir * log_dirs;
+
+    settings->machine.worker_count[PROC_STARTUP] = wanted > STARTUP_MAX ? STARTUP_MAX : (int)wanted;
+}
+
 static int
 make_table(Postmaster *pm, ErrInfo *err)
 {
@@ -200,12 +208,11 @@ make_table(Postmaster *pm, ErrInfo *err)
     config->worker_count[PROC_CONTROLLER] = 1;
     config->worker_count[PROC_CHECKPOINTER] = logdir_count();
     config->worker_count[PROC_RETENTION] = 1;
-    config->worker_count[PROC_STARTUP] = pm->settings->startup_per_dir * logdir_count();
+    config->startup_max = STARTUP_MAX;
+    postmaster_count_startup(pm->settings, logdir_count());
     for (int kind = 0; kind < PROC_KIND_COUNT; kind++)
         if (pm->mains->main[kind] == NULL)
             config->worker_count[kind] = 0;
-    if (config->worker_count[PROC_STARTUP] > STARTUP_MAX)
-        config->worker_count[PROC_STARTUP] = STARTUP_MAX;
     pm_init(&pm->machine, config);
     pm->children = children_new(pm->settings->limits.backend_slots, PROC_WORKERS_MAX);
     return pm->children == NULL

@@ -279,6 +279,37 @@ subtest 'retention' => sub {
     is(alter($NODE, '1', 'log.segment.delete.delay.ms', $DELETE, undef), 0, 'as before');
 };
 
+# What a view of the node says of a partition.
+sub stat_of {
+    my ($t, $column) = @_;
+    my $own = Ottla::Test::Wire->over($node->connect_unix);
+    return $own->stat('partitions', [$column], { topic => $t })->[0]{$column};
+}
+
+subtest 'flushes' => sub {
+    my $t = topic();
+    my $durable = sub { stat_of($t, 'durable_offset') };
+    my $v = batch(records => ['v']);
+    $c->produce($t, $v) for 1 .. 2;
+    is($durable->(), 0, 'memory is enough for an answer');
+    with_default('log.flush.interval.messages', 3, sub {
+        $c->produce($t, $v);
+        $node->wait_until('a flush by number', sub { $durable->() == 3 });
+        pass('the third record is flushed with those before it');
+    });
+    $c->produce($t, $v);
+    is($durable->(), 3, 'no more after that');
+    with_default('log.flush.interval.ms', 1, sub {
+        $c->produce($t, $v);
+        $node->wait_until('a flush by time', sub { $durable->() == 5 });
+        pass('by time');
+    });
+    with_default('acks.durability', 'disk', sub {
+        $c->produce($t, $v);
+        is($durable->(), 6, 'acks=all waits for the disk');
+    });
+};
+
 subtest 'producers are forgotten' => sub {
     my $t = topic();
     my $id = $c->ask(InitProducerId => 4, { transactional_id => undef, transaction_timeout_ms => 1000, producer_id => -1, producer_epoch => -1 })->{producer_id};
@@ -416,6 +447,7 @@ subtest 'kill -9 and restart' => sub {
     is(alter($GROUP, 'g', 'consumer.session.timeout.ms', $SET, 50000), 0, 'group');
     is(alter($METRICS, 'm', 'interval.ms', $SET, 5000), 0, 'subscription');
     is(alter($LOGGER, '1', 'replica', $SET, 'DEBUG'), 0, 'a level');
+    is(set_all('num.recovery.threads.per.data.dir', 4), 0, 'workers at the start');
     my $other = topic();
     $node->kill9;
     $node->start;

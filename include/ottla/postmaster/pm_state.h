@@ -113,14 +113,15 @@ typedef struct PmWorker {
     int restarts;
 } PmWorker;
 
-/* Fixed when the machine is made. */
+/* Fixed when the machine is made, but for what pm_reconfigure takes over. */
 typedef struct PmConfig {
     int worker_count[PROC_KIND_COUNT]; /* instances per worker kind */
-    int64_t smart_timeout_ms;          /* smart.shutdown.timeout */
-    int64_t backend_timeout_ms;        /* patience with backends in a fast stop, then SIGKILL */
-    bool restart_after_crash;          /* restart.after.crash */
-    bool send_abort;                   /* send.abort.for.crash: SIGABRT instead of SIGQUIT */
-    int crash_cycles_max;              /* so many cycles in PM_CRASH_WINDOW_MS end the node */
+    int startup_max;            /* startup workers there may ever be; below their count: that */
+    int64_t smart_timeout_ms;   /* smart.shutdown.timeout */
+    int64_t backend_timeout_ms; /* patience with backends in a fast stop, then SIGKILL */
+    bool restart_after_crash;   /* restart.after.crash */
+    bool send_abort;            /* send.abort.for.crash: SIGABRT instead of SIGQUIT */
+    int crash_cycles_max;       /* so many cycles in PM_CRASH_WINDOW_MS end the node */
 } PmConfig;
 
 #define PM_CRASH_CYCLES_MAX       5 /* default and upper bound of crash_cycles_max */
@@ -148,7 +149,7 @@ typedef struct PmMachine {
 /* Sets the machine to PM_INIT. */
 void pm_init(PmMachine *pm, const PmConfig *config);
 
-/* After a reload: timeouts and flags; the numbers of workers stay. */
+/* Settings have changed: timeouts, flags, and how many startup workers the next start has. */
 void pm_reconfigure(PmMachine *pm, const PmConfig *config);
 
 /*

@@ -547,10 +547,32 @@ random_walks_keep_the_promises(void **unused)
     }
 }
 
+/* num.recovery.threads.per.data.dir: what is set before the workers of a start are launched counts. */
+static void
+test_startup_workers_follow_the_setting(void **state)
+{
+    PmConfig with = config;
+    Rig rig = {.now_ms = 1000000};
+
+    (void)state;
+    with.startup_max = 8;
+    pm_init(&rig.pm, &with);
+    with.worker_count[PROC_STARTUP] = 5;
+    pm_reconfigure(&rig.pm, &with);
+    with.worker_count[PROC_STARTUP] = 9; /* more than there is room for: as before */
+    pm_reconfigure(&rig.pm, &with);
+    feed_plain(&rig, PM_EV_BEGIN);
+    feed_plain(&rig, PM_EV_CONTROLLER_ACTIVE);
+    assert_int_equal(did_count(&rig, PM_ACT_LAUNCH), 2 + 1 + 5);
+    assert_true(lives(&rig, PROC_STARTUP, 4));
+    assert_false(lives(&rig, PROC_STARTUP, 5));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_startup_workers_follow_the_setting),
         cmocka_unit_test(every_pair_goes_where_the_table_says),
         cmocka_unit_test(start_launches_in_phases),
         cmocka_unit_test(fast_stop_goes_through_all_groups),

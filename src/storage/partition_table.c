@@ -254,6 +254,19 @@ pslot_retire(PartitionSlot *slot)
     pslot_wake_burier();
 }
 
+bool
+pslot_settle_state(PartitionSlot *slot, PslotState to)
+{
+    uint32_t state = atomic_u32_load(&slot->state);
+
+    ot_assert(to == PSLOT_OPEN || to == PSLOT_FAILED);
+    while (state == PSLOT_UNOPENED || state == PSLOT_OPEN) {
+        if (atomic_u32_cas(&slot->state, &state, to))
+            return true;
+    }
+    return state == (uint32_t)to;
+}
+
 void
 pslot_set_burier(uint64_t packed_slot_ref)
 {

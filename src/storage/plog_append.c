@@ -427,7 +427,7 @@ plog_append(PartitionSlot *slot, const PlogAppendArgs *args, PlogAppendResult *r
     int64_t size = batch_total_bytes(args->batch);
     int rc;
 
-    ot_assert(pslot_state(slot) == PSLOT_OPEN);
+    ot_assert(pslot_state(slot) != PSLOT_FREE); /* OPEN; or retired since the lock was taken */
     (void)pslot_read_tuple(slot, &a.tuple); /* the serial does not matter under the lock */
     pslot_settings(slot, &a.settings);
     a.base_offset = a.tuple.log_end;

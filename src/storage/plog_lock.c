@@ -156,8 +156,8 @@ plog_repair_locked(PartitionSlot *slot, ErrInfo *err)
         ot_unreachable();
     }
     if (rc != 0) {
-        atomic_u32_store(&slot->state, PSLOT_FAILED);
-        (void)plog_write_failed(slot, rc, err); /* the code is ours to give below */
+        (void)pslot_settle_state(slot, PSLOT_FAILED); /* deleted meanwhile: that is as good */
+        (void)plog_write_failed(slot, rc, err);       /* the code is ours to give below */
     }
     flush_request(slot, FLUSH_AT_CHECKPOINT);
     pslot_set_changed_overflow();

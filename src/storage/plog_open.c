@@ -1009,7 +1009,7 @@ open_failed(PartitionSlot *slot, int code, ErrInfo *err)
     slot->producer_count = 1; /* so that the scan looks at all */
     producer_remove_all(slot);
     if (!again)
-        atomic_u32_store(&slot->state, PSLOT_FAILED);
+        (void)pslot_settle_state(slot, PSLOT_FAILED); /* deleted meanwhile: that is as good */
     if (err != NULL)
         log_limited(&rate, LOG_RATE_PER_SECOND, LL_ERROR, "storage",
                     "log cannot be opened: %s; topic=%s partition=%d", err->text, slot->topic,
@@ -1023,7 +1023,6 @@ plog_open_locked(PartitionSlot *slot, ErrInfo *err)
     PlogTuple t;
     int rc;
 
-    ot_assert(pslot_state(slot) == PSLOT_UNOPENED);
     atomic_u32_store(&slot->opening, 1);
     crashpoint("plog.open.begin");
     rc = open_with(slot, &t, err);
@@ -1035,8 +1034,10 @@ plog_open_locked(PartitionSlot *slot, ErrInfo *err)
         pslot_publish_tuple(slot, &t);
         atomic_i64_store(&slot->producer_end, t.log_end);
         crashpoint("plog.open.loaded");
-        atomic_u32_store(&slot->state, PSLOT_OPEN);
-        pslot_note_changed(slot);
+        if (pslot_settle_state(slot, PSLOT_OPEN))
+            pslot_note_changed(slot);
+        else
+            rc = err_set(err, OT_E_UNKNOWN_TOPIC_OR_PARTITION, "partition is deleted");
     } else {
         rc = open_failed(slot, rc, err);
     }

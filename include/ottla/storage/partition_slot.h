@@ -263,6 +263,12 @@ bool pslot_take_judge_all(void);
 /* Startup workers share the walk over all partitions: each index goes to one of them. */
 int32_t pslot_take_open_index(void);
 
+/*
+ * Append lock holder: the log is OPEN, or FAILED. False: the controller retired the slot meanwhile, which
+ * stays so: the burial finds it as it is.
+ */
+bool pslot_settle_state(PartitionSlot *slot, PslotState to);
+
 /* Retention, after the burial, append lock held: the slot may be allocated again. */
 void pslot_make_free(PartitionSlot *slot);
 

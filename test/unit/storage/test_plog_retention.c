@@ -237,6 +237,39 @@ slots_come_back(void **state)
     assert_int_equal(next, -1);
 }
 
+static PartitionRef opened;
+
+static void
+retire_it(const char *name)
+{
+    (void)name;
+    pslot_retire(pslot_at(opened.slot));
+}
+
+/* The controller does not wait for who opens a log: the slot stays retired. */
+static void
+deleted_while_it_is_opened(void **state)
+{
+    ErrInfo err = {0};
+
+    (void)state;
+    opened = ten_segments("opened");
+    kit_append_ok(opened, &(KitBatch){.producer_id = 5});
+    kit_restart(false);
+    opened = kit_partition("opened", 0);
+    crashpoint_hook = retire_it;
+    crashpoint_arm("plog.open.loaded", 1);
+    assert_int_equal(plog_ensure_open(opened, &err), OT_E_UNKNOWN_TOPIC_OR_PARTITION);
+    crashpoint_hook = NULL;
+    assert_int_equal(pslot_state(pslot_at(opened.slot)), PSLOT_DELETING);
+    assert_true(segment_pool_used() > 0);
+    assert_int_equal(plog_bury(opened.slot, kit_buried, &err), 0);
+    assert_true(strstr(kit_buried, "-delete") != NULL);
+    assert_int_equal(pslot_state(pslot_at(opened.slot)), PSLOT_FREE);
+    assert_int_equal(segment_pool_used(), 0);
+    assert_int_equal(producer_pool_used(), 0);
+}
+
 int
 main(void)
 {
@@ -248,6 +281,7 @@ main(void)
         cmocka_unit_test_setup_teardown(lists_of_segments, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(readers_let_go, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(slots_come_back, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(deleted_while_it_is_opened, kit_setup, kit_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,8 +35,17 @@ bool drain(int fd);
 /* Sends all, reading meanwhile. False: the other side closed. */
 bool push(int fd, const void *bytes, size_t len);
 
+/* Waits for so many bytes of an answer. False: the connection ended, or they did not come in time. */
+bool hear(int fd, void *bytes, size_t len);
+
 /* Is the backend of this connection within what design.md 4 allows for so large a request? */
 bool within(int fd, int64_t request_bytes, int factor);
+
+/* The most memory that the backend of this connection ever had, shared pages included; 0: unknown. */
+int64_t peak_bytes(int fd);
+
+/* hostile_bombs.c */
+void attack_bombs(void);
 
 /* hostile_fetch.c */
 void attack_deaf(void);

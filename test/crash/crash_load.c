@@ -3,7 +3,8 @@
  *
  *     crash_load PORT SUPERVISOR_PID backends|workers|node KILLS SEED
  *
- * Writers send one batch at a time, with acks=all, half of them idempotent, two to a partition, and
+ * Writers send one batch at a time, half of them idempotent, two to a partition, with acks=all to half of
+ * the partitions and acks=1 to the others (no process's death may lose either), and
  * send it again until it is acknowledged. Readers follow the partitions by long polls, half of them in
  * fetch sessions, which go on when a connection breaks. The parent
  * kills with SIGKILL: a random client's backend, or a random worker. A whole node is killed by who
@@ -59,6 +60,7 @@ typedef enum Mode { MODE_BACKENDS, MODE_WORKERS, MODE_NODE, MODE_COUNT } Mode;
 static const char *const mode_names[MODE_COUNT] = {"backends", "workers", "node"};
 
 static int tests_run, tests_failed;
+static int writer_pause_ms; /* whole nodes take long to kill, and all is read in the end */
 
 static void
 check(bool ok, const char *what)
@@ -141,7 +143,7 @@ writer_main(int writer)
         ProduceRequestTopic topic = {
             .name = STRVIEW(TOPIC), .partition_data = &partition, .partition_data_count = 1};
         ProduceRequest request = {.transactional_id = WIRE_NULL_STRING,
-                                  .acks = -1,
+                                  .acks = (int16_t)(writer / 2 % 2 == 0 ? -1 : 1),
                                   .timeout_ms = 10000,
                                   .topic_data = &topic,
                                   .topic_data_count = 1};
@@ -160,6 +162,7 @@ writer_main(int writer)
         if (error == 0) {
             number += BATCH_RECORDS;
             atomic_i64_store(&me->done, number);
+            wait_ms(writer_pause_ms);
         } else if (is_transient(error)) {
             atomic_u32_add(&me->resent, 1);
             wait_ms(5);
@@ -687,6 +690,7 @@ main(int argc, char **argv)
     int kills = (int)strtol(argv[4], NULL, 10);
     uint64_t seed = strtoull(argv[5], NULL, 10);
     Churn *churn = churn_new(seed);
+    writer_pause_ms = mode == MODE_NODE ? 1 : 0;
     printf("# seed %s\n", argv[5]);
     fflush(stdout);
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -10,3 +10,9 @@ $(O)/crash/hostile: $(O)/crash/hostile_bombs.o $(O)/crash/hostile_fetch.o
 $(O)/crash/crash_load: $(O)/crash/load_client.o $(O)/crash/topic_churn.o
 -include $(CRASH_OBJS:.o=.d)
 CHECK_DEPS += $(patsubst %,$(BUILD)/release/crash/%,$(CRASH_PROGRAMS))
+
+# A client of another make, and a node that dies where it is told (crashpoint.h).
+$(O)/crash/rdkafka_load: $(O)/crash/rdkafka_load.o
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $< -lrdkafka
+CHECK_DEPS += $(BUILD)/release/crash/rdkafka_load
+CHECK_ASAN_DEPS += $(BUILD)/asan/bin/ottlad

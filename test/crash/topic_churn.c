@@ -296,6 +296,7 @@ churn_main(Churn *churn, ClientState *me)
             }
         }
         atomic_i64_add(&me->done, 1);
+        wait_ms(2);
     }
 }
 

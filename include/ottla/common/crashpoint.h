@@ -4,12 +4,24 @@
  * crashpoint("plog.append.written") marks an instant between two steps of a sequence that must
  * survive the death of its process. Compiled only where OT_SLOW_ASSERTS is defined; elsewhere it is
  * nothing. A test arms one by name in the process that shall die (crashpoint_arm, or the
- * environment variable OTTLA_CRASHPOINT=name[:n], the n-th passage).
+ * environment variable OTTLA_CRASHPOINT=name[:n], the n-th passage), or in whatever process of a running
+ * node comes by next: in a file that OTTLA_CRASHPOINT_FILE names and all processes map.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef OTTLA_COMMON_CRASHPOINT_H
 #define OTTLA_COMMON_CRASHPOINT_H
+
+#include <stdint.h>
+
+/* A row of that file. Written by the test: left 0, name, left n. */
+typedef struct CrashpointRow {
+    int32_t left; /* passages until somebody dies; 0: not armed */
+    int32_t pid;  /* of who died */
+    char name[120];
+} CrashpointRow;
+
+#define CRASHPOINT_ROWS 4
 
 #ifdef OT_SLOW_ASSERTS
 #define crashpoint(name) crashpoint_pass(name)

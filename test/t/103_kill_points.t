@@ -1,0 +1,183 @@
+# kill -9 at every marked point of the code: each name that a crashpoint() in the sources has is armed in turn, and whatever
+# process of a loaded node comes by there first dies at that instant. Nothing acknowledged is lost or doubled (design.md 2, 4).
+# Clients: writers and readers of raw requests, idempotent and not, acks=all and 1, and topics made and deleted (crash_load.c);
+# librdkafka, idempotent and not (rdkafka_load.c); a third kind, in Perl, fills and ages topics so that segments roll and go.
+# A new name is covered at once; one that nothing reaches fails the test.
+use strict;
+use warnings;
+use File::Find;
+use IPC::Open2;
+use List::Util qw(shuffle);
+use Test::More;
+use Time::HiRes qw(time sleep);
+use Ottla::Test::Node;
+use Ottla::Test::Wire;
+
+my $ROW_BYTES   = 128;                              # CrashpointRow of crashpoint.h
+my $REACH_S     = 30;                               # until somebody must have come by
+my $CYCLES_MAX  = 4;                                # five crash cycles within ten minutes end a node (design.md 4)
+my $rounds      = $ENV{OTTLA_LONG} ? 40 : 2;
+my $seed        = $ENV{OTTLA_SEED} // int(rand(1 << 31));
+my $crash       = "$ENV{OTTLA_BUILD}/release/crash";
+srand $seed;
+
+# ---- the points ----
+
+my %file_of;
+find({ no_chdir => 1, wanted => sub {
+    return if !/\.c$/ || m{/crashpoint\.c$};
+    open my $in, '<', $_ or die "$_: $!";
+    my $file = $_;
+    while (<$in>) { $file_of{$_} = $file for /\bcrashpoint\("([^"]+)"\)/g }
+} }, 'src');
+my @points = $ENV{OTTLA_POINT} ? $ENV{OTTLA_POINT} : sort keys %file_of;
+ok(@points > 0, scalar(@points) . ' names in the sources');
+
+# What must be done besides the load: who dies in an append leaves something to repair; logs are opened by a start.
+sub is_repair { $_[0] =~ /^plog\.repair\./ }
+sub is_open   { $_[0] =~ /^plog\.open\./ }
+
+# ---- the node and its armed rows ----
+
+# No disk is waited for: what processes wrote survives them.
+local $ENV{TMPDIR} = '/dev/shm' if -w '/dev/shm';
+my $node = Ottla::Test::Node->new(
+    binary => "$ENV{OTTLA_BUILD}/asan/bin/ottlad",
+    conf => {
+        'log.segment.bytes'                               => 1 << 20,
+        'log.retention.ms'                                => -1,
+        'log.retention.check.interval.ms'                 => 100,
+        'log.initial.task.delay.ms'                       => 100,
+        'log.segment.delete.delay.ms'                     => 100,
+        'checkpoint.interval.ms'                          => 100,
+        'metadata.log.max.record.bytes.between.snapshots' => 1 << 14,
+    });
+my $rows = "$node->{base}/crashpoints";
+$node->{env}{OTTLA_CRASHPOINT_FILE} = $rows;
+$node->{env}{ASAN_OPTIONS} = 'abort_on_error=1:detect_leaks=0';
+open my $to_rows, '+>:raw', $rows or die "$rows: $!";
+chmod 0666, $rows;
+syswrite $to_rows, "\0" x ($ROW_BYTES * 4);
+
+sub put { my ($at, $bytes) = @_; sysseek $to_rows, $at, 0; syswrite $to_rows, $bytes; return }
+sub arm { my ($row, $name, $nth) = @_; put($row * $ROW_BYTES + 4, pack 'l a120', 0, $name); put($row * $ROW_BYTES, pack 'l', $nth); return }
+sub disarm { put($_ * $ROW_BYTES, pack 'l', 0) for 0 .. 1; return }
+sub died { my ($row) = @_; sysseek $to_rows, $row * $ROW_BYTES, 0; sysread $to_rows, my $bytes, 8; return (unpack 'l l', $bytes)[1] }
+
+# ---- the third kind of client ----
+
+my $MIB    = 1 << 20;
+my @filled = ([ 'filled', { 'retention.bytes' => 1 } ], [ 'aged', { 'retention.ms' => 1 } ]);
+
+sub fill_topics {
+    my $stop = 0;
+    local $SIG{TERM} = sub { $stop = 1 };
+    local $SIG{__WARN__} = sub { };    # answers that broke off
+    my $batch = Ottla::Test::Wire::batch(300_000, 1000);
+    while (!$stop) {
+        eval {
+            local $SIG{ALRM} = sub { die "silence\n" };
+            my $c = Ottla::Test::Wire->new($node);
+            $c->create_topic($_->[0], 1, 'segment.bytes' => $MIB, 'file.delete.delay.ms' => 100, %{ $_->[1] }) for @filled;
+            while (!$stop) {
+                alarm 5;
+                $c->call(0, 7, Ottla::Test::Wire::produce_body($_->[0], $batch, -1)) // die "broken\n" for @filled;
+                alarm 0;
+                sleep 0.02;
+            }
+        };
+        alarm 0;
+        sleep 0.02;
+    }
+    POSIX::_exit(0);
+}
+
+# ---- killing ----
+
+my ($kills, $restarts, $cycles, %unreached) = (0, 0, 0);
+
+# between: done while nobody lives.
+sub restart_node {
+    my ($between) = @_;
+    $node->kill9;
+    $between->() if $between;
+    $node->launch;
+    $restarts++;
+    $cycles = 0;
+    return;
+}
+
+# A worker's death stops all children; too many of these would end the node.
+sub count_cycle {
+    my ($pid) = @_;
+    my $kind;
+    $node->wait_until("obituary of $pid", sub { ($kind) = $node->log_text =~ /: (\S+) died by signal 9: .* pid=$pid /; $kind }, 20);
+    return if $kind eq 'backend';
+    $node->wait_until('recovery', sub { $node->log_text =~ /died by signal 9: .* pid=$pid .*?(?:node recovered after a crash|ottlad \S+ starting)/s }, 20);
+    return if ++$cycles < $CYCLES_MAX;
+    restart_node();
+    $node->wait_ready;
+    return;
+}
+
+sub kill_at {
+    my ($point) = @_;
+    if (is_open($point)) {
+        restart_node(sub { arm(0, $point, 1) });
+    } else {
+        arm(0, $point, 1 + int rand 3);
+        arm(1, 'plog.append.written', 1) if is_repair($point);
+    }
+    my $begin = time;
+    until (died(0) || time - $begin > $REACH_S) {
+        arm(1, 'plog.append.written', 1) if is_repair($point) && died(1);
+        sleep 0.01;
+    }
+    my $reached = died(0);
+    note sprintf '%.2f s: %s %s', time - $begin, $point, $reached ? "killed $reached" : 'not reached';
+    $unreached{$point} = 1 if !$reached;
+    $kills++ if $reached;
+    disarm();
+    $node->wait_ready;
+    count_cycle($reached) if $reached;
+    return;
+}
+
+# ---- the test ----
+
+$node->start;
+my $setup = Ottla::Test::Wire->new($node);
+$setup->create_topic($_) for qw(rdkafka-idempotent rdkafka-plain);
+my $filler = fork // die "fork: $!";
+fill_topics() if !$filler;
+my $rdkafka_pid = open2(my $from_rdkafka, my $to_rdkafka, "$crash/rdkafka_load", $node->port);
+my @order    = map { shuffle @points } 1 .. $rounds;
+my $load_pid = open2(my $from, my $to, "$crash/crash_load", $node->port, $node->pid, 'node', scalar(@order), $seed);
+my $said = '';
+while (my $line = <$from>) {
+    if ($line ne "kill\n") {
+        $said .= $line;
+    } elsif (eval { kill_at(shift @order); 1 }) {
+        syswrite $to, "up\n";
+    } else {
+        fail('starts again') or diag $@;
+        close $to;
+    }
+}
+waitpid $load_pid, 0;
+is($? >> 8, 0, "the load's own checks, seed $seed") or diag $said, $node->log_tail;
+note $said;
+kill 'TERM', $filler;
+waitpid $filler, 0;
+print $to_rdkafka "stop\n";
+my $rdkafka = do { local $/; <$from_rdkafka> };
+waitpid $rdkafka_pid, 0;
+is($? >> 8, 0, "librdkafka's checks") or diag $rdkafka, $node->log_tail;
+note $rdkafka;
+note "$kills processes killed, $restarts times the node";
+is_deeply([ sort keys %unreached ], [], 'somebody came by at every point');
+unlike($node->log_text, qr/PANIC|AddressSanitizer|runtime error|cannot be opened/, 'no process failed by itself');
+is($node->stop('fast'), 0, 'clean stop') or diag $node->log_tail;
+$node->start;
+is($node->stop('fast'), 0, 'and start and stop again');
+done_testing;

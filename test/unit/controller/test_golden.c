@@ -256,7 +256,10 @@ compare_archive(const char *name)
 {
     char folder[128], data[192];
     ErrInfo err = {0};
-    MetaLogSettings settings = {1 << 30, 1000, 1 << 30, 1000};
+    MetaLogSettings settings = {.segment_bytes = 1 << 30,
+                                .segment_ms = 1000,
+                                .max_retention_bytes = 1 << 30,
+                                .max_retention_ms = 1000};
     MetaLog log;
     int compared = 0;
 

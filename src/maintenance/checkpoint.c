@@ -307,8 +307,8 @@ all_in_order(int dir)
     return good && logdir_state(dir) != LOGDIR_FAILED && logdir_state(dir) != LOGDIR_REPAIRING;
 }
 
-int
-checkpoint_final(int dir, int64_t broker_epoch, CheckpointReport *ret, ErrInfo *err)
+static int
+final_once(int dir, int64_t broker_epoch, CheckpointReport *ret, ErrInfo *err)
 {
     bool good = all_in_order(dir);
     JobList list = {0};
@@ -323,8 +323,23 @@ checkpoint_final(int dir, int64_t broker_epoch, CheckpointReport *ret, ErrInfo *
         rc = complete(dir, &list, NULL, ret, err);
     good &= !list.incomplete;
     free(list.jobs);
-    if (rc == 0 && good && all_in_order(dir))
+    if (rc == 0 && good && all_in_order(dir)) {
         rc = logdir_write_clean_marker(dir, broker_epoch, err);
+        if (rc != 0)
+            rc = logdir_write_failed(dir, rc, err);
+    }
+    return rc;
+}
+
+int
+checkpoint_final(int dir, int64_t broker_epoch, CheckpointReport *ret, ErrInfo *err)
+{
+    bool full = logdir_state(dir) == LOGDIR_FULL;
+    int rc = final_once(dir, broker_epoch, ret, err);
+
+    if (rc != 0 && !full &&
+        logdir_state(dir) == LOGDIR_FULL) /* now there are the blocks of the reserve */
+        rc = final_once(dir, broker_epoch, ret, err);
     return rc;
 }
 

@@ -15,6 +15,7 @@
 
 #include "datadir_int.h"
 #include "ottla/common/clock.h"
+#include "ottla/common/log.h"
 #include "ottla/common/text.h"
 #include "ottla/common/vfs.h"
 #include "ottla/ipc/node.h"
@@ -171,7 +172,11 @@ datadir_write_pid_file(Datadir *dir, const PidFileInfo *info, ErrInfo *err)
         rc = vfs_pwrite(dir->pid_fd, text, (size_t)len, 0, err);
     if (rc == 0)
         rc = vfs_fsync(dir->pid_fd, err);
-    return rc;
+    if (rc != OT_E_NO_SPACE)
+        return rc;
+    /* The lock is what counts; the text is for people, who want a node that makes room to start. */
+    log_msg(LL_WARNING, "datadir", "disk is full: the pid file stays empty: %s", err->text);
+    return vfs_truncate(dir->pid_fd, 0, err);
 }
 
 void

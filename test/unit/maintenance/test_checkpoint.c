@@ -7,6 +7,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,6 +23,7 @@
 #include "maintenance/folders_int.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/crashpoint.h"
+#include "ottla/common/vfs_faulty.h"
 #include "ottla/replica/replica.h"
 #include "../storage/storage_kit.h"
 
@@ -177,6 +179,55 @@ killed_in_a_checkpoint(void **state)
     }
 }
 
+/* Each call of a checkpoint fails once: the old files or the new ones, and the next checkpoint is good. */
+static void
+any_call_of_a_checkpoint_may_fail(void **state)
+{
+    static const int errors[] = {ENOSPC, EIO};
+
+    (void)state;
+    for (size_t e = 0; e < sizeof errors / sizeof errors[0]; e++) {
+        uint64_t calls = UINT64_MAX;
+        int64_t end = 0;
+
+        for (uint64_t nth = 1; nth <= calls; nth++) {
+            PartitionRef refs[6];
+            CheckpointReport r;
+            ErrInfo err = {0};
+            int64_t before =
+                e == 0 && nth == 1 ? -1 : checkpointed(CHECKPOINT_RECOVERY_POINT, "any", 0);
+            int64_t after;
+            int rc;
+
+            for (int i = 0; i < 6; i++) {
+                refs[i] = kit_partition_at("any", i, before < 0 ? 0 : before, 0);
+                kit_append_ok(refs[i], &(KitBatch){0});
+            }
+            end = kit_offsets(refs[0]).log_end_offset;
+            vfs_faulty_install();
+            vfs_faulty_plan((VfsFault){
+                .call = VFS_CALL_ANY, .nth = nth, .errno_value = errors[e], .short_bytes = -1});
+            rc = checkpoint_run(0, NULL, &r, &err);
+            if (vfs_faulty_count(VFS_CALL_ANY) < nth)
+                calls = 0;
+            vfs_faulty_remove();
+            after = checkpointed(CHECKPOINT_RECOVERY_POINT, "any", 0);
+            assert_true(after == before || after == end || (after == 0 && before < 0));
+            if (rc != 0)
+                assert_int_not_equal(logdir_state(0), LOGDIR_ONLINE);
+            if (logdir_state(0) == LOGDIR_FAILED)
+                assert_int_equal(checkpoint_final(0, 1, &r, &err), OT_E_KAFKA_STORAGE_ERROR);
+            else
+                assert_int_equal(checkpoint_run(0, NULL, &r, &err), 0);
+            if (logdir_state(0) != LOGDIR_FAILED)
+                assert_int_equal(checkpointed(CHECKPOINT_RECOVERY_POINT, "any", 0), end);
+            for (int i = 0; i < 6; i++)
+                assert_int_equal(kit_verify(refs[i], 0), end);
+            kit_restart(false);
+        }
+    }
+}
+
 static int
 count_folders(const char *part)
 {
@@ -298,6 +349,7 @@ main(void)
         cmocka_unit_test_setup_teardown(final_checkpoint_is_clean, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(nothing_unopened_is_called_clean, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(killed_in_a_checkpoint, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(any_call_of_a_checkpoint_may_fail, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(folders_go_after_their_delay, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(write_path, kit_setup, kit_teardown),
     };

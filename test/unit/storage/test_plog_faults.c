@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <stdio.h>
 
 #include "ottla/common/vfs_faulty.h"
 #include "storage/storage_kit.h"
@@ -116,6 +117,91 @@ a_read_error_is_that_request_alone(void **state)
     assert_int_equal(kit_verify(ref, 0), 50);
 }
 
+/* Appends that change the epoch, roll and index, and a checkpoint; stops at the first refusal. */
+static int
+some_work(PartitionRef ref, int32_t *sequence, int32_t *epoch)
+{
+    PlogCheckpoint cp;
+    ErrInfo err = {0};
+    int rc = 0;
+
+    kit_set_epoch(ref, ++*epoch);
+    for (int n = 0; rc == 0 && n < 15; n++) {
+        rc = kit_append(
+            ref, &(KitBatch){.value_bytes = 150, .producer_id = 2, .sequence = *sequence}, NULL);
+        *sequence += rc == 0;
+    }
+    if (rc == 0)
+        rc = plog_checkpoint_begin(ref, false, &cp, &err);
+    if (rc == 0)
+        rc = plog_checkpoint_flush(&cp, &err);
+    if (rc == 0 && plog_checkpoint_publish(&cp))
+        plog_checkpoint_retire(&cp);
+    return rc;
+}
+
+/*
+ * Each call in turn, whatever it is for (folder, epoch file, roll, batch, indexes, snapshot, flush), fails
+ * once in each way: the answer is 56, the state of the directory is what the error means, what was
+ * acknowledged is there before and after a start, and what can go on does.
+ */
+static void
+any_call_may_fail(void **state)
+{
+    static const int errors[][2] = {{ENOSPC, EDQUOT}, {EIO, EROFS}};
+    int failed = 0;
+    int full = 0;
+
+    (void)state;
+    kit_settings.segment_bytes = 2000;
+    kit_settings.index_interval_bytes = 300;
+    for (size_t e = 0; e < sizeof errors / sizeof errors[0]; e++) {
+        uint64_t calls = UINT64_MAX;
+
+        for (uint64_t nth = 1; nth <= calls; nth++) {
+            char topic[32];
+            PartitionRef ref;
+            int32_t sequence = 0;
+            int32_t epoch = 0;
+            int rc;
+
+            (void)snprintf(topic, sizeof topic, "any-%d-%d", (int)e, (int)nth);
+            ref = kit_partition(topic, 0);
+            vfs_faulty_install();
+            vfs_faulty_plan((VfsFault){.call = VFS_CALL_ANY,
+                                       .nth = nth,
+                                       .errno_value = errors[e][nth % 3 == 0],
+                                       .short_bytes = nth % 2 == 0 ? 7 : -1});
+            rc = some_work(ref, &sequence, &epoch);
+            if (vfs_faulty_count(VFS_CALL_ANY) < nth)
+                calls = 0;
+            vfs_faulty_remove();
+            if (rc != 0)
+                assert_int_equal(rc, OT_E_KAFKA_STORAGE_ERROR);
+            if (sequence > 0)
+                assert_int_equal(kit_verify(ref, 0), sequence);
+            if (logdir_state(0) == LOGDIR_FAILED) {
+                failed++;
+                assert_int_equal(kit_append(ref, &(KitBatch){0}, NULL), OT_E_KAFKA_STORAGE_ERROR);
+            } else {
+                full += logdir_state(0) == LOGDIR_FULL;
+                assert_int_equal(some_work(ref, &sequence, &epoch), 0);
+            }
+            logdirs_carry_failures();
+            kit_restart(false);
+            ref = kit_partition(topic, 0);
+            kit_set_epoch(ref, epoch);
+            if (sequence > 0)
+                assert_true(kit_verify(ref, 0) >= sequence);
+            logdirs_clear();
+            assert_int_equal(logdir_add(kit_dir, (Uuid){{1}}, NULL), 0);
+            kit_restart(false);
+            assert_int_equal(logdir_state(0), LOGDIR_ONLINE);
+        }
+    }
+    assert_true(failed > 10 && full > 10);
+}
+
 /* A log whose files cannot be read at its opening: 56 to everybody who asks, until the next start. */
 static void
 a_log_that_cannot_be_opened_is_that_log_alone(void **state)
@@ -184,6 +270,7 @@ main(void)
                                         kit_teardown),
         cmocka_unit_test_setup_teardown(a_read_error_is_that_request_alone, kit_setup,
                                         kit_teardown),
+        cmocka_unit_test_setup_teardown(any_call_may_fail, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(a_log_that_cannot_be_opened_is_that_log_alone, kit_setup,
                                         kit_teardown),
         cmocka_unit_test_setup_teardown(calls_are_few, kit_setup, kit_teardown),

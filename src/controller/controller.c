@@ -305,6 +305,7 @@ decide(Controller *c, Turn *turn, TurnItem *item, ErrInfo *err)
     item->status = r.err == OT_E_NO_MEMORY ? KERR_UNKNOWN_SERVER_ERROR : KERR_INVALID_REQUEST;
     if (r.err != 0)
         return 0;
+    hosting_forget_picks(&c->hosting);
     fill_context(c, turn, &lookup, &context);
     context.api_version = item->request.api_version;
     if (open_meter(c, &item->request, &meter))

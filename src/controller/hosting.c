@@ -148,6 +148,12 @@ reluctance(int dir)
     ot_unreachable();
 }
 
+static int32_t
+load_of(const Hosting *h, int dir)
+{
+    return h->dir_partitions[dir] + h->dir_picked[dir];
+}
+
 /* Of the directories that take appends, if there is one, that with the fewest partitions. */
 static int
 emptiest(const Hosting *h)
@@ -157,7 +163,7 @@ emptiest(const Hosting *h)
     for (int i = 1; i < logdir_count(); i++) {
         int better = reluctance(best) - reluctance(i);
 
-        if (better > 0 || (better == 0 && h->dir_partitions[i] < h->dir_partitions[best]))
+        if (better > 0 || (better == 0 && load_of(h, i) < load_of(h, best)))
             best = i;
     }
     return best;
@@ -175,7 +181,17 @@ directory_of(const Hosting *h, const ImagePartition *p, int32_t replica)
 Uuid
 hosting_pick_directory(void *hosting)
 {
-    return logdir_uuid(emptiest(hosting));
+    Hosting *h = hosting;
+    int dir = emptiest(h);
+
+    h->dir_picked[dir]++;
+    return logdir_uuid(dir);
+}
+
+void
+hosting_forget_picks(Hosting *h)
+{
+    memset(h->dir_picked, 0, sizeof h->dir_picked);
 }
 
 bool

@@ -24,6 +24,7 @@ typedef struct Hosting {
     int32_t node_id;
     int64_t slots_used;
     int32_t dir_partitions[LOGDIRS_MAX]; /* hosted replicas per log directory */
+    int32_t dir_picked[LOGDIRS_MAX];     /* chosen by the decision that is being made */
 
     /* Given in this turn: taken back by hosting_undo. */
     PartitionRef *fresh_slots;
@@ -64,8 +65,12 @@ void hosting_refresh_settings(Hosting *h, const Image *image);
 /* The changes are not in the log: the turn's slots and settings go back. */
 void hosting_undo(Hosting *h);
 
-/* The log directory with the fewest partitions (Kafka's choice for new replicas). */
+/*
+ * The log directory with the fewest partitions (Kafka's choice for new replicas), those counted that were picked
+ * before in the same decision; hosting_forget_picks ends it.
+ */
 Uuid hosting_pick_directory(void *hosting);
+void hosting_forget_picks(Hosting *h);
 
 /* Is the path one of this node's log directories? */
 bool hosting_has_log_dir(StrView path);

@@ -281,6 +281,10 @@ conf_put(ConfReader *reader, StrView name, StrView value)
     ConfSetting setting;
     ErrInfo err;
 
+    if (value.len > 0 && memchr(value.ptr, 0, (size_t)value.len) != NULL) {
+        conf_error(reader, "the value of %.*s holds a zero byte", (int)name.len, name.ptr);
+        return;
+    }
     if (id < 0) {
         put_unknown(reader, name, value);
         return;

@@ -123,7 +123,7 @@ refuse_all(const DecideContext *c, const ElectLeadersRequest *in, Verdict verdic
     int32_t count = in->topic_partitions_count < 0 ? 0 : in->topic_partitions_count;
 
     elect_leaders_response_init(out);
-    out->error_code = verdict.code;
+    out->error_code = c->api_version == 0 ? 0 : verdict.code; /* version 0 has none */
     out->replica_election_results =
         arena_calloc(c->arena, (size_t)count + 1, sizeof *out->replica_election_results);
     if (out->replica_election_results == NULL)

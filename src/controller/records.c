@@ -56,9 +56,18 @@ encode(const MessageDesc *desc, int16_t version, const void *msg, Arena *arena, 
     WireWriter writer;
     uint8_t *bytes;
 
-    record_frame_size(&size, desc, version);
-    desc->size(&size, version, msg);
-    ot_assert(size.err == 0); /* the fields fit the version: the image's limits see to it */
+    /*
+     * What a log said in a newer version than its metadata.version allows is kept in the oldest version
+     * that holds it: whoever replayed the log can replay that.
+     */
+    for (;; version++) {
+        size = (WireSizer){0};
+        record_frame_size(&size, desc, version);
+        desc->size(&size, version, msg);
+        if (size.err == 0)
+            break;
+        ot_assert(version < desc->versions.hi); /* the fields fit: the image's limits see to it */
+    }
     bytes = arena_alloc(arena, size.bytes);
     if (bytes == NULL)
         return false;

@@ -27,6 +27,16 @@ next_line(StrView *rest)
     return line;
 }
 
+/* Nothing that would be read as another value when it is printed. */
+static bool
+is_plain(StrView text)
+{
+    for (int32_t i = 0; i < text.len; i++)
+        if (text.ptr[i] <= ' ' || text.ptr[i] > '~')
+            return false;
+    return true;
+}
+
 /* One key=value; unknown keys are ignored, as Kafka does. */
 static int
 take_value(StrView key, StrView value, MetaProperties *props, ErrInfo *err)
@@ -38,7 +48,7 @@ take_value(StrView key, StrView value, MetaProperties *props, ErrInfo *err)
         good = text_to_int32(value, &number) && number >= 0 && number <= 1;
         props->version = number;
     } else if (strview_equal(key, STRVIEW("cluster.id"))) {
-        good = value.len > 0 && value.len < NODE_CLUSTER_ID_MAX;
+        good = value.len > 0 && value.len < NODE_CLUSTER_ID_MAX && is_plain(value);
         if (good) {
             memcpy(props->cluster_id, value.ptr, (size_t)value.len);
             props->cluster_id[value.len] = '\0';

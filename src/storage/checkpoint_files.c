@@ -131,8 +131,28 @@ compare_entries(const void *a, const void *b)
 {
     const OffsetCheckpointEntry *x = a;
     const OffsetCheckpointEntry *y = b;
+    int order = compare_key(x->topic, x->partition, y->topic, y->partition);
 
-    return compare_key(x->topic, x->partition, y->topic, y->partition);
+    if (order != 0)
+        return order;
+    return x->topic.ptr < y->topic.ptr ? -1
+                                       : x->topic.ptr > y->topic.ptr; /* lines in their order */
+}
+
+/* Of a partition that comes more than once the last line counts, as in Kafka. */
+static void
+drop_repeated(OffsetCheckpoint *cp)
+{
+    int32_t kept = 0;
+
+    for (int32_t i = 0; i < cp->count; i++) {
+        const OffsetCheckpointEntry *e = &cp->entries[i];
+
+        if (i + 1 == cp->count ||
+            compare_key(e->topic, e->partition, e[1].topic, e[1].partition) != 0)
+            cp->entries[kept++] = *e;
+    }
+    cp->count = kept;
 }
 
 static int
@@ -191,6 +211,7 @@ parse_offsets(OffsetCheckpoint *cp, const char *path, StrView text, ErrInfo *err
         return err_set(err, OT_E_CORRUPT, "%s: %d entries announced, %d found", path, (int)expected,
                        (int)lines);
     qsort(cp->entries, (size_t)cp->count, sizeof *cp->entries, compare_entries);
+    drop_repeated(cp);
     if (cp->id_count > 0)
         qsort(cp->ids, (size_t)cp->id_count, sizeof *cp->ids, compare_ids);
     return 0;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "ottla/common/assert.h"
+#include "ottla/common/crashpoint.h"
 #include "ottla/common/limits.h"
 
 /* open(2) and fallocate(2) as plain functions: the first is variadic. */
@@ -440,7 +441,9 @@ vfs_replace_file(const char *path, BytesView bytes, mode_t mode, VfsDurability d
         err_prefix(err, "\"%s\"", temporary);
         return rc;
     }
+    crashpoint("file.written");
     rc = vfs_rename(temporary, path, err);
+    crashpoint("file.renamed");
     if (rc == 0 && durability == VFS_SYNCED)
         rc = vfs_sync_dir(dir, err);
     return rc;

@@ -19,6 +19,7 @@
 #include "controller/removed.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
+#include "ottla/common/crashpoint.h"
 #include "ottla/common/conf.h"
 #include "ottla/controller/live_conf.h"
 #include "ottla/ipc/shared_page.h"
@@ -144,7 +145,9 @@ publish(Controller *c, const Turn *turn, ErrInfo *err)
     now->timestamp = c->log.last_timestamp;
     now->controller_id = c->settings.node_id;
     image_commit(&c->image);
+    crashpoint("controller.committed");
     hosting_commit(&c->hosting, &c->image.before, &turn->changes);
+    crashpoint("controller.hosted");
     for (int tries = 0; image_publish(&c->image) != 0; tries++) {
         if (tries == PUBLISH_TRIES)
             return err_set(err, OT_E_BUSY,
@@ -153,6 +156,7 @@ publish(Controller *c, const Turn *turn, ErrInfo *err)
         (void)nanosleep(&(struct timespec){.tv_nsec = 1000000},
                         NULL); /* early or not: looked at again */
     }
+    crashpoint("controller.published");
     if (shared_page != NULL)
         atomic_i64_store(&shared_page->metadata_offset, c->log.end_offset);
     if (changes_node_settings(&turn->changes))

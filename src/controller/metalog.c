@@ -15,6 +15,7 @@
 
 #include "controller/metalog_int.h"
 #include "ottla/common/assert.h"
+#include "ottla/common/crashpoint.h"
 #include "ottla/common/strbuf.h"
 #include "ottla/common/text.h"
 #include "ottla/common/vfs.h"
@@ -305,6 +306,7 @@ new_segment(MetaLog *log, ErrInfo *err)
                            sizeof *log->segments))
         return err_set(err, OT_E_NO_MEMORY, "no memory for segments");
     rc = open_parts(log, log->end_offset, O_TRUNC, &fds, err);
+    crashpoint("metalog.segment.made");
     if (rc == 0 && vfs_sync_dir(log->folder, err) != 0) {
         vfs_close(fds.log);
         vfs_close(fds.index);
@@ -491,6 +493,7 @@ metalog_append(MetaLog *log, const BytesView *batches, int32_t count, int64_t no
         return rc;
     size = active(log)->size;
     rc = write_batches(log, batches, count, err);
+    crashpoint("metalog.written");
     if (rc != 0) { /* [M1]; a file that cannot even be cut has failed for good */
         int cut = vfs_truncate(log->log_fd, size, NULL);
 
@@ -500,6 +503,7 @@ metalog_append(MetaLog *log, const BytesView *batches, int32_t count, int64_t no
     rc = vfs_fdatasync(log->log_fd, err);
     if (rc != 0)
         return OT_E_IO;
+    crashpoint("metalog.flushed");
     for (int32_t i = 0; i < count; i++) {
         const uint8_t *b = batches[i].ptr;
 

@@ -12,6 +12,7 @@
 
 #include "controller/metalog.h"
 #include "ottla/common/assert.h"
+#include "ottla/common/crashpoint.h"
 #include "ottla/common/random.h"
 #include "ottla/common/vfs.h"
 
@@ -201,10 +202,12 @@ snapshot_finish(SnapshotWriter *w, int64_t *ret_bytes, ErrInfo *err)
     }
     if (rc == 0)
         rc = vfs_fsync(w->fd, err);
+    crashpoint("snapshot.flushed");
     if (rc == 0 && fchmod(w->fd, 0400) != 0)
         rc = err_set(err, OT_E_IO, "cannot change the mode of %s", w->part);
     if (rc == 0)
         rc = vfs_rename(w->part, w->path, err);
+    crashpoint("snapshot.renamed");
     if (rc == 0)
         rc = vfs_sync_dir(w->folder, err);
     if (rc != 0) {

@@ -63,7 +63,9 @@ remove_folder(const char *folder)
 
         join(path, folder, names[i]);
         rc = vfs_unlink(path, &err);
+        crashpoint("retention.folder.unlink");
     }
+    crashpoint("retention.folder.empty");
     if (rc == 0)
         rc = vfs_rmdir(folder, &err);
     if (rc != 0)

@@ -16,7 +16,7 @@ use Ottla::Test::Wire;
 my $ROW_BYTES   = 128;                              # CrashpointRow of crashpoint.h
 my $REACH_S     = 30;                               # until somebody must have come by
 my $CYCLES_MAX  = 4;                                # five crash cycles within ten minutes end a node (design.md 4)
-my $rounds      = $ENV{OTTLA_LONG} ? 40 : 2;
+my $rounds      = $ENV{OTTLA_LONG} ? 25 : 1;
 my $seed        = $ENV{OTTLA_SEED} // int(rand(1 << 31));
 my $crash       = "$ENV{OTTLA_BUILD}/release/crash";
 srand $seed;
@@ -50,7 +50,8 @@ my $node = Ottla::Test::Node->new(
         'log.initial.task.delay.ms'                       => 100,
         'log.segment.delete.delay.ms'                     => 100,
         'checkpoint.interval.ms'                          => 100,
-        'metadata.log.max.record.bytes.between.snapshots' => 1 << 14,
+        'metadata.log.max.record.bytes.between.snapshots' => 1 << 13,
+        'internal.metadata.log.segment.bytes'             => 1 << 14,
     });
 my $rows = "$node->{base}/crashpoints";
 $node->{env}{OTTLA_CRASHPOINT_FILE} = $rows;

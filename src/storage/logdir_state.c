@@ -16,6 +16,7 @@
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/vfs.h"
+#include "ottla/ipc/counters.h"
 #include "ottla/storage/reserve.h"
 #include "storage/logdirs_int.h"
 
@@ -115,6 +116,14 @@ logdir_take_reserve(int dir)
     return logdir_state(dir) == LOGDIR_ONLINE;
 }
 
+/* An append refused, or a write that found no space: of this directory, and of the node. */
+static void
+count_full(int dir)
+{
+    atomic_u64_count(&logdir_shared(dir)->full, 1);
+    stat_add(STAT_LOG_DIR_FULL, 1);
+}
+
 int
 logdir_admit(int dir, ErrInfo *err)
 {
@@ -124,7 +133,7 @@ logdir_admit(int dir, ErrInfo *err)
     case LOGDIR_FULL:
         if (logdir_take_reserve(dir))
             return 0;
-        atomic_u64_count(&logdir_shared(dir)->full, 1);
+        count_full(dir);
         return err_set(err, OT_E_KAFKA_STORAGE_ERROR, "the disk of %s is full", logdir_path(dir));
     case LOGDIR_FAILED:
         return err_set(err, OT_E_KAFKA_STORAGE_ERROR, "log directory %s failed", logdir_path(dir));
@@ -180,10 +189,8 @@ storage_error(ErrInfo *err)
 int
 logdir_write_failed(int dir, int code, ErrInfo *err)
 {
-    LogDirShared *d = logdir_shared(dir);
-
     if (code == OT_E_NO_SPACE) {
-        atomic_u64_count(&d->full, 1);
+        count_full(dir);
         become_full(dir);
     } else if (code == OT_E_IO) {
         logdir_fail(dir, LOGDIR_FAILURE_WRITE, err != NULL ? err->text : "write failed");

@@ -428,7 +428,7 @@ plog_append(PartitionSlot *slot, const PlogAppendArgs *args, PlogAppendResult *r
     int rc;
 
     ot_assert(pslot_state(slot) != PSLOT_FREE); /* OPEN; or retired since the lock was taken */
-    (void)pslot_read_tuple(slot, &a.tuple); /* the serial does not matter under the lock */
+    (void)pslot_read_tuple(slot, &a.tuple);     /* the serial does not matter under the lock */
     pslot_settings(slot, &a.settings);
     a.base_offset = a.tuple.log_end;
     a.last_offset = a.base_offset + batch_last_offset_delta(args->batch->header);

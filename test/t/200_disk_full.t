@@ -15,6 +15,7 @@ use Ottla::Test::Acked;
 use Ottla::Test::Api;
 use Ottla::Test::Batch qw(batch);
 use Ottla::Test::Node;
+use Ottla::Test::Wire;
 
 my $STORAGE_ERROR = 56;
 
@@ -51,6 +52,10 @@ subtest 'one of two log directories is full (scenario log 52)' => sub {
     is(produce_until($acked, $full, sub { !$_[0] }, 3), $STORAGE_ERROR, 'and again');
     $node->wait_for_log(qr/disk is full: appends are refused until there is space; dir=\Q${\ $small->dir}\E/);
     ok(!-s $small->dir . '/log/.ottla_reserve', 'what was held back is given up');
+    my %dir = map { $_->{directory} => $_ } @{ Ottla::Test::Wire->over($node->connect_unix)->stat('log_dirs') };
+    is($dir{ $small->dir . '/log' }{state}, 'full', 'so says the statistic');
+    cmp_ok($dir{ $small->dir . '/log' }{full}, '>=', 4, 'and counts');
+    is($dir{ $other->dir . '/log' }{state}, 'online', 'the other is online');
     is(produce_until($acked, $fine, sub { $_[0] }, 20), 0, 'the other directory takes records');
     $acked->read_back('while it is full');
     my $end = $c->offset_at($full, -1)->{offset};

@@ -561,7 +561,9 @@ trim(void)
 static void
 take_interrupts(void)
 {
-    if (interrupt_take(INTERRUPT_TERMINATE) || interrupt_pending(INTERRUPT_ORPHANED)) {
+    if (interrupt_pending(INTERRUPT_ORPHANED))
+        cn.over = true; /* nobody is left to flush or to decide what requests wait for */
+    if (interrupt_take(INTERRUPT_TERMINATE)) {
         cn.stopping = true;
         finish_waiting((FinishWhy){.cancel = true});
     }

@@ -102,6 +102,23 @@ life_unfence(const BrokerSelf *self, int64_t broker_epoch, RecordList *ret)
     record_list_add(ret, &broker_registration_change_record_desc, 0, &record);
 }
 
+void
+life_cordon(const ImageBroker *self, const Uuid *dirs, int32_t count, RecordList *ret)
+{
+    BrokerRegistrationChangeRecord record;
+    union {
+        const Uuid *in;
+        Uuid *out;
+    } same = {dirs}; /* writers only read it */
+
+    broker_registration_change_record_init(&record);
+    record.broker_id = self->id;
+    record.broker_epoch = self->epoch;
+    record.cordoned_log_dirs = same.out;
+    record.cordoned_log_dirs_count = count;
+    record_list_add(ret, &broker_registration_change_record_desc, 3, &record);
+}
+
 static bool
 contains(const int32_t *list, int32_t count, int32_t id)
 {

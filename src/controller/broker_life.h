@@ -28,6 +28,9 @@ void life_register_controller(const BrokerSelf *self, Uuid incarnation_id, Recor
 void life_register_broker(const BrokerSelf *self, int64_t broker_epoch, RecordList *ret);
 void life_unfence(const BrokerSelf *self, int64_t broker_epoch, RecordList *ret);
 
+/* Which directories take no new replicas (metadata.version 30). dirs is shared with the record. */
+void life_cordon(const ImageBroker *self, const Uuid *dirs, int32_t count, RecordList *ret);
+
 /*
  * Leadership of the partitions that only this node can serve now: those without a living leader for
  * which it is a valid or the last known one, and after an unclean start those it led (a new epoch

@@ -14,8 +14,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "controller/broker_life.h"
 #include "controller/controller_int.h"
 #include "controller/decide_table.h"
+#include "controller/features.h"
 #include "controller/removed.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
@@ -444,17 +446,46 @@ rejoin(Controller *c, Arena *arena, int64_t now_ms, ErrInfo *err)
 }
 
 int
+controller_follow_cordons(Controller *c, Arena *arena, int64_t now_ms, ErrInfo *err)
+{
+    const Image *image = &c->image.before;
+    const ImageBroker *self = image_broker(image, c->settings.node_id);
+    Uuid dirs[LOGDIRS_MAX];
+    int32_t count = hosting_cordoned(image, c->settings.node_id, dirs);
+    RecordList records;
+    Turn turn;
+    int rc;
+
+    if (self == NULL ||
+        image_feature(image, STRVIEW("metadata.version")) < FEATURE_CORDON_METADATA_VERSION ||
+        (self->cordoned_log_dir_count == count &&
+         (count == 0 ||
+          memcmp(self->cordoned_log_dirs, dirs, sizeof dirs[0] * (size_t)count) == 0)))
+        return 0;
+    turn_begin(&turn, arena, now_ms);
+    record_list_init(&records, arena);
+    life_cordon(self, dirs, count, &records);
+    rc = turn_add(c, &turn, &records, err);
+    if (rc != 0)
+        turn_undo(c);
+    else
+        rc = turn_commit(c, &turn, err);
+    if (rc == 0)
+        hosting_cordon(&c->hosting, dirs, count);
+    return rc;
+}
+
+int
 controller_turn(Controller *c, TurnItem *items, int32_t count, Arena *arena, int64_t now_ms,
                 ErrInfo *err)
 {
     int rc = run_turn(c, items, count, arena, now_ms, err);
 
-    if (rc == 0 && image_broker(&c->image.before, c->settings.node_id) == NULL) {
+    if (rc == 0 && image_broker(&c->image.before, c->settings.node_id) == NULL)
         rc = rejoin(c, arena, now_ms, err);
-        if (is_survivable(rc))
-            rc = 0; /* the next turn tries again */
-    }
-    return rc;
+    if (rc == 0)
+        rc = controller_follow_cordons(c, arena, now_ms, err);
+    return is_survivable(rc) ? 0 : rc; /* the next turn tries again */
 }
 
 /* ---- snapshots ---- */

@@ -44,4 +44,10 @@ void controller_take_reserve(Controller *c);
 /* Adds the records by which this broker registers, is unfenced, and leads what it may lead. */
 int controller_register_broker(Controller *c, Turn *turn, ErrInfo *err);
 
+/*
+ * Makes the registration say which log directories are cordoned, when the settings say otherwise: a
+ * turn of its own.
+ */
+int controller_follow_cordons(Controller *c, Arena *arena, int64_t now_ms, ErrInfo *err);
+
 #endif

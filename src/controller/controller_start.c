@@ -425,6 +425,8 @@ start_once(Controller *c, const ControllerSettings *settings, int64_t now_ms, Er
         rc = first_records(c, &turn, err);
         if (rc == 0)
             rc = turn_commit(c, &turn, err);
+        if (rc == 0)
+            rc = controller_follow_cordons(c, arena, now_ms, err);
     }
     arena_free(arena);
     if (rc != 0)

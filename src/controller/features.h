@@ -21,6 +21,9 @@ extern const FeatureRow feature_rows[FEATURE_COUNT];
 /* From this metadata.version on partitions may have eligible leader replicas. */
 #define FEATURE_ELR_METADATA_VERSION 23
 
+/* From this one on registrations say which log directories are cordoned. */
+#define FEATURE_CORDON_METADATA_VERSION 30
+
 /* NULL: this version does not know the feature. */
 const FeatureRow *feature_find(StrView name);
 

@@ -15,6 +15,7 @@
 #include "controller/image_build.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
+#include "ottla/common/text.h"
 #include "ottla/common/topic_settings.h"
 #include "ottla/controller/live_conf.h"
 #include "ottla/ipc/latch.h"
@@ -129,10 +130,12 @@ hosts(const Hosting *h, const ImagePartition *p, int32_t *ret_index)
     return false;
 }
 
-/* The lower the better is a directory for something new. */
+/* The lower the better is a directory for something new; what is cordoned comes last. */
 static int
-reluctance(int dir)
+reluctance(const Hosting *h, int dir)
 {
+    if (h->dir_cordoned[dir])
+        return LOGDIR_STATE_COUNT;
     switch (logdir_state(dir)) {
     case LOGDIR_ONLINE:
         return 0;
@@ -161,7 +164,7 @@ emptiest(const Hosting *h)
     int best = 0;
 
     for (int i = 1; i < logdir_count(); i++) {
-        int better = reluctance(best) - reluctance(i);
+        int better = reluctance(h, best) - reluctance(h, i);
 
         if (better > 0 || (better == 0 && load_of(h, i) < load_of(h, best)))
             best = i;
@@ -192,6 +195,36 @@ void
 hosting_forget_picks(Hosting *h)
 {
     memset(h->dir_picked, 0, sizeof h->dir_picked);
+}
+
+int32_t
+hosting_cordoned(const Image *image, int32_t node_id, Uuid *ret)
+{
+    NodeValues values;
+    ConfLookup lookup = node_values_lookup(&values, image, node_id);
+    StrView list = conf_resolve_broker(CONF_CORDONED_LOG_DIRS, &lookup).text, item;
+    bool all = strview_equal(text_trim(list), STRVIEW("*"));
+    int32_t count = 0;
+
+    for (int dir = 0; dir < logdir_count(); dir++) {
+        bool named = all;
+
+        for (StrView rest = conf_list_begin(list); !named && conf_list_next(&rest, &item);)
+            named = strview_equal(item, strview_from(logdir_path(dir)));
+        if (named)
+            ret[count++] = logdir_uuid(dir);
+    }
+    return count;
+}
+
+void
+hosting_cordon(Hosting *h, const Uuid *dirs, int32_t count)
+{
+    for (int dir = 0; dir < logdir_count(); dir++) {
+        h->dir_cordoned[dir] = false;
+        for (int32_t i = 0; i < count; i++)
+            h->dir_cordoned[dir] |= uuid_equal(dirs[i], logdir_uuid(dir));
+    }
 }
 
 bool

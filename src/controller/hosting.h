@@ -25,6 +25,7 @@ typedef struct Hosting {
     int64_t slots_used;
     int32_t dir_partitions[LOGDIRS_MAX]; /* hosted replicas per log directory */
     int32_t dir_picked[LOGDIRS_MAX];     /* chosen by the decision that is being made */
+    bool dir_cordoned[LOGDIRS_MAX];      /* take no new replicas while others do */
 
     /* Given in this turn: taken back by hosting_undo. */
     PartitionRef *fresh_slots;
@@ -71,6 +72,15 @@ void hosting_undo(Hosting *h);
  */
 Uuid hosting_pick_directory(void *hosting);
 void hosting_forget_picks(Hosting *h);
+
+/*
+ * Directories of this node that cordoned.log.dirs names, as the image and the settings say, in the order of
+ * log.dirs; their number. ret has room for LOGDIRS_MAX.
+ */
+int32_t hosting_cordoned(const Image *image, int32_t node_id, Uuid *ret);
+
+/* From now on these and no others. */
+void hosting_cordon(Hosting *h, const Uuid *dirs, int32_t count);
 
 /* Is the path one of this node's log directories? */
 bool hosting_has_log_dir(StrView path);

@@ -66,6 +66,29 @@ is(move('/no/such', t => 0, none => 0), 'none-0:57 t-0:57', 'nowhere');
 is(move($here, t => 9, none => 0), 'none-0:3 t-9:3', 'what does not exist');
 is_deeply(describe(undef), $all, 'nothing moved');
 
+subtest 'a cordoned directory takes no new replicas' => sub {
+    my $cordon = sub {
+        my ($value) = @_;
+        return $c->ask(IncrementalAlterConfigs => 1, { resources => [ { resource_type => 4, resource_name => '1',
+            configs => [ { name => 'cordoned.log.dirs', config_operation => defined $value ? 0 : 1, value => $value } ] } ] })->{responses}[0]{error_code};
+    };
+    my $cordoned = sub { return join ' ', map { $_->{is_cordoned} ? 1 : 0 } sort { $a->{log_dir} cmp $b->{log_dir} } @{ $c->ask(DescribeLogDirs => 5, { topics => [] })->{results} } };
+    is($cordoned->(), '0 0', 'none is');
+    is($cordon->('/no/such'), 42, 'no directory');
+    is($cordon->($dirs[0]), 0, 'the first one');
+    is($cordoned->(), '1 0', 'is said to be');
+    $c->make_topic('later', 3);
+    is(join(' ', map { scalar grep { /^later-/ } keys %{ describe(undef)->{$_}[1] } } @dirs), '0 3', 'all new ones lie in the other');
+    my ($other) = grep { $where{"t-$_"} eq $dirs[1] } 0 .. 3;
+    is(move($dirs[0], t => $other), "t-$other:39", 'nothing may move there');
+    $node->restart('fast');
+    $c = Ottla::Test::Api->new($node);
+    is($cordoned->(), '1 0', 'still, after a restart');
+    is($cordon->(undef), 0, 'no longer');
+    is($cordoned->(), '0 0', 'none is');
+    $all = describe(undef);
+};
+
 $node->restart('fast');
 $c = Ottla::Test::Api->new($node);
 is_deeply(describe(undef), $all, 'the same after a restart');

@@ -47,7 +47,7 @@ SKIP: {
     skip 'the size of shared memory is not told', 1 if !defined $before || !defined $after;
     my $grown = ($after - $before) / (1 << 20);
     # A thousand backend slots with their mailboxes, a session each, and what a topic takes.
-    ok($grown < 48, sprintf 'shared memory grew by %.1f MiB to %.1f', $grown, $after / (1 << 20));
+    ok($grown < 16, sprintf 'shared memory grew by %.1f MiB to %.1f', $grown, $after / (1 << 20));
 }
 is($node->stop('fast'), 0, 'clean stop');
 done_testing;

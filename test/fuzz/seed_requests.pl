@@ -57,6 +57,13 @@ for my $path (glob 'test/vectors/messages/*.tsv') {
         seed("$case-$m->{number}-$version", frame($m, $version, pack 'H*', $hex));
     }
 }
+if (my $m = $request{OttlaStatRequest}) {    # ours: nobody else has vectors of it
+    my $text = sub { chr(1 + length $_[0]) . $_[0] };
+    my $cursor = pack 'q>', 0;
+    seed('ottla-stat-all', frame($m, 0, $text->('segments') . "\0\1" . $cursor . "\0"));
+    seed('ottla-stat-some', frame($m, 0, $text->('partitions') . "\3" . $text->('topic') . $text->('partition')
+        . "\3" . $text->('topic') . $text->('t') . "\0" . $text->('leader') . "\0\0" . $cursor . "\0"));
+}
 my $number = 0;
 for (rows('test/vectors/malformed.tsv')) {
     my ($name, $version, undef, $hex) = @$_;

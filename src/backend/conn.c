@@ -22,6 +22,7 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "backend/dispatch_int.h"
 #include "backend/frame_int.h"
@@ -37,6 +38,7 @@
 #include "ottla/ipc/counters.h"
 #include "ottla/ipc/latch.h"
 #include "ottla/ipc/mainloop.h"
+#include "ottla/ipc/node.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/slot.h"
 #include "ottla/ipc/title.h"
@@ -84,6 +86,10 @@ typedef struct Connection {
     const char *title_api; /* what the title shows: API that waits; NULL: idle */
     bool title_throttled;
     uint64_t requests;
+    /* For the lines and journal fields of this process. */
+    char session[32]; /* hex start time and pid */
+    char host[BACKEND_PEER_MAX];
+    char client_id[SLOT_TEXT_MAX];
 } Connection;
 
 static Connection cn;
@@ -308,6 +314,8 @@ show_activity(const Request *rq)
                         .correlation_id = rq->head.correlation_id};
 
     slot_text_set(act.client_id, rq->head.client_id);
+    slot_text_set(cn.client_id, rq->head.client_id);
+    log_set_request(rq->head.api->name, rq->head.correlation_id);
     slot_text_set(act.principal, strview_from(cn.conn.principal));
     slot_text_set(act.peer, strview_from(cn.conn.peer));
     slot_set_activity(&act);
@@ -619,6 +627,29 @@ conn_is_own(const Conn *conn)
 
 /* ---- begin and end ---------------------------------------------------------------------------------- */
 
+/* Whose lines these are from now on. */
+static void
+name_in_log(void)
+{
+    char *colon;
+
+    snprintf(cn.session, sizeof cn.session, "%llx.%x", (unsigned long long)clock_wall_ms() / 1000,
+             (unsigned)getpid());
+    snprintf(cn.host, sizeof cn.host, "%s", cn.conn.peer);
+    colon = strrchr(cn.host, ':');
+    if (colon != NULL)
+        *colon = '\0';
+    log_set_identity(&(LogIdentity){.instance = node_info.instance,
+                                    .kind = "backend",
+                                    .node_id = node_info.node_id,
+                                    .session = cn.session,
+                                    .client_address = cn.conn.peer,
+                                    .client_host = cn.host,
+                                    .principal = cn.conn.principal,
+                                    .client_id = cn.client_id,
+                                    .listener = cn.conn.endpoint->name});
+}
+
 static bool
 conn_open(const BackendStart *start)
 {
@@ -645,6 +676,7 @@ conn_open(const BackendStart *start)
     if (!cn.conn.endpoint->is_unix)
         net_set_nodelay(start->fd);
     stat_add(STAT_CONNECTIONS, 1);
+    name_in_log();
     set_title(NULL, false);
     return true;
 }

@@ -121,27 +121,29 @@ log_set_identity(const LogIdentity *new_identity)
 }
 
 void
+log_set_request(const char *api, int32_t correlation_id)
+{
+    identity.api = api;
+    identity.correlation_id = correlation_id;
+}
+
+void
 log_set_style(const LogStyle *new_style)
 {
     style = *new_style;
 }
 
-LogStyle
-log_style_auto(const char *line_prefix, bool priority_prefix)
+bool
+log_stderr_is_journal(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");
-    LogStyle result = {STDERR_FILENO, priority_prefix, line_prefix};
     char here[64];
     struct stat st;
 
     if (stream == NULL || fstat(STDERR_FILENO, &st) != 0)
-        return result;
+        return false;
     snprintf(here, sizeof here, "%" PRIu64 ":%" PRIu64, (uint64_t)st.st_dev, (uint64_t)st.st_ino);
-    if (strcmp(here, stream) == 0) {
-        result.priority_prefix = true;
-        result.line_prefix = LOG_PREFIX_JOURNAL;
-    }
-    return result;
+    return strcmp(here, stream) == 0;
 }
 
 void
@@ -364,22 +366,53 @@ put_line(Out *out, LogLevel level, const char *component, const char *tag, const
     out->at = line.at;
 }
 
+/* Where a message came from, and what hangs on it. */
+typedef struct Message {
+    const LogPlace *place;
+    const LogMore *more; /* NULL: nothing */
+    LogLevel level;
+    const char *component;
+} Message;
+
+/* The text as a line would show it, for a destination that takes messages whole. */
+static bool
+write_to_sink(const Message *message, const char *text)
+{
+    static const LogMore nothing;
+    char clean[LOG_LINE_MAX];
+    Out out = {clean, clean + sizeof clean - 1};
+    const LogEntry entry = {
+        .level = message->level,
+        .priority = levels[message->level].priority - '0',
+        .component = message->component,
+        .text = clean,
+        .more = message->more == NULL ? &nothing : message->more,
+        .place = message->place,
+        .identity = &identity,
+    };
+
+    put_clean(&out, message->component);
+    put_text(&out, ": ");
+    put_clean(&out, text);
+    *out.at = '\0';
+    return style.sink(&entry);
+}
+
 static void
-write_message(LogLevel level, const char *component, const LogMore *more, const char *text)
+write_lines(const Message *message, const char *text)
 {
     char bytes[4 * LOG_LINE_MAX];
     Out out = {bytes, bytes + sizeof bytes};
     const char *at = bytes;
-    int saved_errno = errno;
+    const LogMore *more = message->more;
 
-    line_number++;
-    put_line(&out, level, component, levels[level].name, text);
+    put_line(&out, message->level, message->component, levels[message->level].name, text);
     if (more != NULL && more->detail != NULL)
-        put_line(&out, level, component, "DETAIL", more->detail);
+        put_line(&out, message->level, message->component, "DETAIL", more->detail);
     if (more != NULL && more->hint != NULL)
-        put_line(&out, level, component, "HINT", more->hint);
+        put_line(&out, message->level, message->component, "HINT", more->hint);
     if (more != NULL && more->context != NULL)
-        put_line(&out, level, component, "CONTEXT", more->context);
+        put_line(&out, message->level, message->component, "CONTEXT", more->context);
     /* A pipe may take a part; anything else means that nobody can be told. */
     while (at < out.at) {
         ssize_t sent = write(style.fd, at, (size_t)(out.at - at));
@@ -390,44 +423,47 @@ write_message(LogLevel level, const char *component, const LogMore *more, const 
             break;
         at += sent;
     }
+}
+
+static void write_formatted(const Message *message, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+
+static void
+write_formatted(const Message *message, const char *format, va_list args)
+{
+    char text[LOG_LINE_MAX];
+    int saved_errno = errno;
+
+    if (vsnprintf(text, sizeof text, format, args) >= 0) {
+        line_number++;
+        if (style.sink == NULL || !write_to_sink(message, text))
+            write_lines(message, text);
+    }
     errno = saved_errno;
 }
 
-static void write_formatted(LogLevel level, const char *component, const LogMore *more,
-                            const char *format, va_list args) __attribute__((format(printf, 4, 0)));
-
-static void
-write_formatted(LogLevel level, const char *component, const LogMore *more, const char *format,
-                va_list args)
-{
-    char text[LOG_LINE_MAX];
-
-    if (vsnprintf(text, sizeof text, format, args) < 0)
-        return;
-    write_message(level, component, more, text);
-}
-
 void
-log_msg(LogLevel level, const char *component, const char *format, ...)
+log_msg_from(const LogPlace *place, LogLevel level, const char *component, const char *format, ...)
 {
     va_list args;
 
     if (!log_enabled(level, component))
         return;
     va_start(args, format);
-    write_formatted(level, component, NULL, format, args);
+    write_formatted(&(Message){place, NULL, level, component}, format, args);
     va_end(args);
 }
 
 void
-log_more(LogLevel level, const char *component, const LogMore *more, const char *format, ...)
+log_more_from(const LogPlace *place, LogLevel level, const char *component, const LogMore *more,
+              const char *format, ...)
 {
     va_list args;
 
     if (!log_enabled(level, component))
         return;
     va_start(args, format);
-    write_formatted(level, component, more, format, args);
+    write_formatted(&(Message){place, more, level, component}, format, args);
     va_end(args);
 }
 
@@ -452,25 +488,20 @@ log_rate_allow(LogRate *rate, int64_t now_us, uint32_t per_second, uint32_t *ret
 }
 
 void
-log_limited(LogRate *rate, uint32_t per_second, LogLevel level, const char *component,
-            const char *format, ...)
+log_limited_from(const LogPlace *place, LogRate *rate, uint32_t per_second, LogLevel level,
+                 const char *component, const char *format, ...)
 {
+    char detail[64];
+    LogMore more = {.detail = detail};
     uint32_t dropped;
     va_list args;
 
     if (!log_enabled(level, component) ||
         !log_rate_allow(rate, clock_mono_us(), per_second, &dropped))
         return;
+    snprintf(detail, sizeof detail, "left out %" PRIu32 " more of this kind", dropped);
     va_start(args, format);
-    if (dropped == 0) {
-        write_formatted(level, component, NULL, format, args);
-    } else {
-        char detail[64];
-        LogMore more = {.detail = detail};
-
-        snprintf(detail, sizeof detail, "left out %" PRIu32 " more of this kind", dropped);
-        write_formatted(level, component, &more, format, args);
-    }
+    write_formatted(&(Message){place, dropped == 0 ? NULL : &more, level, component}, format, args);
     va_end(args);
 }
 

@@ -253,11 +253,11 @@ become_active(Controller *c)
     atomic_u32_store(&shared_page->controller_active, 1);
     node_wake_supervisor();
     show_title(c);
-    log_msg(LL_NOTICE, "controller",
-            "active controller of the quorum; epoch=%d offset=%" PRId64 " topics=%d "
-            "partitions=%" PRId64 " ms=%" PRId64,
-            (int)c->quorum.epoch, c->log.end_offset, (int)image_topic_count(&c->image.before),
-            image_partition_count(&c->image.before), (clock_mono_us() - begin_us) / 1000);
+    log_event(LL_NOTICE, "controller", LOG_EVENT_CONTROLLER,
+              "active controller of the quorum; epoch=%d offset=%" PRId64 " topics=%d "
+              "partitions=%" PRId64 " ms=%" PRId64,
+              (int)c->quorum.epoch, c->log.end_offset, (int)image_topic_count(&c->image.before),
+              image_partition_count(&c->image.before), (clock_mono_us() - begin_us) / 1000);
     latch_set_index(my_slot_index); /* requests may wait already */
 }
 

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "ottla/common/log.h"
+#include "ottla/common/log_sink.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/title.h"
 
@@ -28,12 +28,20 @@ static void
 apply_log_style(void)
 {
     const char *destination = conf_str(CONF_LOG_DESTINATION);
-    const char *prefix = conf_str(CONF_LOG_LINE_PREFIX);
-    bool priorities = conf_bool(CONF_LOG_SD_PREFIX);
-    LogStyle style = {.fd = 2, .priority_prefix = priorities, .line_prefix = prefix};
+    bool in_journal = log_stderr_is_journal();
+    bool journal =
+        strcmp(destination, "journal") == 0 || (strcmp(destination, "auto") == 0 && in_journal);
+    /* Lines on stderr that the journal reads, because nothing else takes them, keep their priority. */
+    LogStyle style = {.fd = 2,
+                      .priority_prefix = conf_bool(CONF_LOG_SD_PREFIX) || (journal && in_journal),
+                      .line_prefix = conf_str(CONF_LOG_LINE_PREFIX)};
 
-    if (destination == NULL || strcmp(destination, "auto") == 0)
-        style = log_style_auto(prefix, priorities);
+    if (journal && log_journal_found())
+        style.sink = log_journal_write;
+    else if (strcmp(destination, "syslog") == 0)
+        style.sink = log_syslog_write;
+    if (journal && in_journal)
+        style.line_prefix = LOG_PREFIX_JOURNAL;
     log_set_style(&style);
 }
 

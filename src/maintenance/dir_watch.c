@@ -48,8 +48,9 @@ failed(DirWatch *w, int64_t now_us)
 
     record(w, now_us);
     log_more(LL_ERROR, "checkpointer",
-             &(LogMore){.hint = "mend the disk and start the node anew: it verifies the logs and "
-                                "writes them again"},
+             (&(LogMore){.hint = "mend the disk and start the node anew: it verifies the logs and "
+                                 "writes them again",
+                         .event = LOG_EVENT_LOG_DIR_FAILED}),
              "log directory failed, no appends until the node starts again: %s; dir=%s failure=%s",
              text, logdir_path(w->dir), logdir_failure_name(failure));
 }

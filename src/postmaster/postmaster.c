@@ -145,10 +145,10 @@ announce_ready(Postmaster *pm, bool first)
         return;
     }
     describe_listeners(listeners, sizeof listeners);
-    log_msg(LL_LOG, "supervisor",
-            "ready; listeners=%s cluster_id=%s node_id=%d clean_start=%s recovery_ms=%lld",
-            listeners, node_info.cluster_id, node_info.node_id,
-            node_info.clean_start ? "yes" : "no", (long long)took_ms);
+    log_event(LL_LOG, "supervisor", LOG_EVENT_READY,
+              "ready; listeners=%s cluster_id=%s node_id=%d clean_start=%s recovery_ms=%lld",
+              listeners, node_info.cluster_id, node_info.node_id,
+              node_info.clean_start ? "yes" : "no", (long long)took_ms);
     listen_first_address(&node_listeners, address, sizeof address);
     printf("ready %s\n", address);
     fflush(stdout);
@@ -158,8 +158,8 @@ announce_ready(Postmaster *pm, bool first)
 static void
 announce_stopping(Postmaster *pm)
 {
-    log_msg(LL_LOG, "supervisor", "stopping; state=%s clients=%d", pm_state_name(pm->machine.state),
-            accept_client_count(pm));
+    log_event(LL_LOG, "supervisor", LOG_EVENT_STOPPING, "stopping; state=%s clients=%d",
+              pm_state_name(pm->machine.state), accept_client_count(pm));
     notify_stopping("Stopping");
     datadir_set_status(&pm->dir, "stopping");
 }
@@ -169,8 +169,9 @@ announce_crash(Postmaster *pm)
 {
     pm->crash_cycles++;
     pm->phase_us = clock_mono_us();
-    log_msg(LL_ERROR, "supervisor", "stopping all processes after a crash; cycle=%d clients=%d",
-            pm->crash_cycles, accept_client_count(pm));
+    log_event(LL_ERROR, "supervisor", LOG_EVENT_CRASH,
+              "stopping all processes after a crash; cycle=%d clients=%d", pm->crash_cycles,
+              accept_client_count(pm));
     notify_status("Recovering after a crash (cycle %d)", pm->crash_cycles);
     datadir_set_status(&pm->dir, "recovery");
 }

@@ -227,9 +227,10 @@ postmaster_start(Postmaster *pm, ErrInfo *err)
 
     node_info.supervisor_pid = getpid();
     log_set_identity(&(LogIdentity){.instance = NULL, .kind = "supervisor", .node_id = -1});
-    log_msg(LL_LOG, "supervisor", "ottlad %s starting; pid=%d data_dir=%s config_file=%s",
-            OT_VERSION, (int)getpid(), pm->settings->dir.data_dir,
-            pm->settings->config_file == NULL ? "none" : pm->settings->config_file);
+    log_event(LL_LOG, "supervisor", LOG_EVENT_STARTED,
+              "ottlad %s starting; pid=%d data_dir=%s config_file=%s", OT_VERSION, (int)getpid(),
+              pm->settings->dir.data_dir,
+              pm->settings->config_file == NULL ? "none" : pm->settings->config_file);
     raise_descriptor_limit(pm);
     latch_block_signals();
     rc = parse_listeners(pm, err);

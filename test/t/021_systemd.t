@@ -109,6 +109,22 @@ subtest 'socket activation' => sub {
     $node->clean_up;
 };
 
+subtest 'destinations of log lines' => sub {
+    my ($events, $catalog) = map { local (@ARGV, $/) = $_; <> } 'include/ottla/common/log_events.h', 'contrib/systemd/ottla.catalog';
+    my @ids = $events =~ /X\(\w+, "([0-9a-f]{32})"\)/g;
+    cmp_ok(scalar @ids, '>=', 7, 'events');
+    is_deeply([sort $catalog =~ /^-- ([0-9a-f]{32})$/mg], [sort @ids], 'the catalogue explains each once');
+
+    my $file = Ottla::Test::Node->new(conf => { 'log.destination' => 'file' });
+    is($file->launch->wait_exit, 78, 'what does not exist yet is refused');
+    $file->clean_up;
+    return if -e '/run/systemd/journal/socket'; # then lines go there
+    my $node = Ottla::Test::Node->new(conf => { 'log.destination' => 'journal' })->start;
+    $node->wait_for_log(qr/WARNING:  settings: log.destination is journal, but there is none here/);
+    is($node->stop, 0, 'stop');
+    $node->clean_up;
+};
+
 subtest 'a real systemd' => sub {
     my $lab = '../shared/lab/systemd-lab';
     plan skip_all => 'no lab here' if !-x $lab;
@@ -118,7 +134,7 @@ subtest 'a real systemd' => sub {
     my $out = `$lab run --ro --timeout 120 --bind '$bin_dir:/opt/ottla' -- sh test/t/021_systemd_lab.sh /opt/ottla/ottlad 2>&1`;
     my $code = $? >> 8;
     is($code, 0, 'unit files') or diag $out;
-    like($out, qr/^ok $_$/m, $_) for 'start', 'reload', 'kill', 'stop', 'check';
+    like($out, qr/^ok $_$/m, $_) for 'start', 'journal', 'reload', 'kill', 'stop', 'syslog', 'check';
 };
 
 done_testing;

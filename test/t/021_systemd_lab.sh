@@ -12,6 +12,9 @@ fail() { echo "not ok $*"; systemctl status ottlad --no-pager || :; journalctl -
 
 mkdir -p /usr/lib/ottla/bin /etc/ottla/main /usr/lib/sysusers.d /usr/lib/tmpfiles.d
 cp "$binary" /usr/lib/ottla/bin/ottlad
+mkdir -p /usr/lib/systemd/catalog
+cp $u/ottla.catalog /usr/lib/systemd/catalog/
+journalctl --update-catalog
 cp $u/*.service $u/*.socket $u/*.target /etc/systemd/system/
 cp $u/ottla.sysusers /usr/lib/sysusers.d/ottla.conf
 cp $u/ottla.tmpfiles /usr/lib/tmpfiles.d/ottla.conf
@@ -31,6 +34,22 @@ systemctl show -P StatusText ottlad | grep -q '^Ready; node 1' || fail start sta
 [ "$(stat -c %U /var/lib/ottla/main)" = ottla ] || fail start owner
 echo ok start
 
+# The journal has the messages natively, with their fields; systemd's own pid field is of the sender.
+id_of() { sed -n "s/.*X($1, \"\([0-9a-f]*\)\").*/\1/p" include/ottla/common/log_events.h; }
+# found FIELD=VALUE...: does the journal have such a message? It comes through another process.
+found() {
+    i=0
+    while ! journalctl --no-pager -q -n 1 -o cat "$@" | grep -q .; do
+        i=$((i + 1)); [ $i -lt 100 ] || fail "journal: $*"; sleep 0.1
+    done
+}
+found MESSAGE_ID="$(id_of READY)" _TRANSPORT=journal _PID="$(systemctl show -P MainPID ottlad)" PRIORITY=5 \
+    SYSLOG_IDENTIFIER=ottlad OTTLA_INSTANCE=main OTTLA_KIND=supervisor OTTLA_CATEGORY=supervisor CODE_FUNC=announce_ready
+found MESSAGE_ID="$(id_of CONTROLLER)" _TRANSPORT=journal OTTLA_KIND=controller OTTLA_NODE_ID=1
+journalctl --no-pager -x MESSAGE_ID="$(id_of READY)" | grep -q 'ottlad serves clients' || fail journal catalogue
+journalctl --no-pager -u ottlad _TRANSPORT=stdout -o cat | grep -q supervisor && fail journal twice
+echo ok journal
+
 systemctl reload ottlad || fail reload
 systemctl show -P StatusText ottlad | grep -q '^Reloaded' || fail reload status
 echo ok reload
@@ -48,6 +67,12 @@ systemctl stop ottlad || fail stop
 [ "$(systemctl show -P ExecMainStatus ottlad)" = 0 ] || fail stop code
 [ -e /var/lib/ottla/main/log/.kafka_cleanshutdown ] || fail stop marker
 echo ok stop
+
+echo 'log.destination = syslog' >>/etc/ottla/main/ottla.conf
+systemctl start ottlad || fail syslog start
+found _TRANSPORT=syslog SYSLOG_IDENTIFIER=ottlad SYSLOG_FACILITY=3 _PID="$(systemctl show -P MainPID ottlad)"
+systemctl stop ottlad || fail syslog stop
+echo ok syslog
 
 echo 'num.partitons = 3' >>/etc/ottla/main/ottla.conf
 systemctl start ottlad && fail check

@@ -6,6 +6,7 @@
  * returns errors and stays silent; process code logs and decides (style.md 6, 17).
  *
  * Each line leaves in one write(), so lines of several processes never mix. Nothing is allocated.
+ * Where lines go elsewhere (log_sink.h), each message is one record with fields.
  * Control bytes in the text become \xNN; names from outside go through log_escape() first. Record
  * contents and secrets never appear.
  *
@@ -18,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ottla/common/log_events.h"
 #include "ottla/common/view.h"
 
 /* In the order of the threshold. */
@@ -39,20 +41,40 @@ typedef enum LogLevel {
 
 #define LOG_LINE_MAX 2048 /* bytes of one line; longer ones are cut and end in "..." */
 
-/* One line. The format has no line feed at its end, no full stop, and starts in lower case. */
-void log_msg(LogLevel level, const char *component, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* Where in the code a message comes from; LOG_HERE is made by the macros below. */
+typedef struct LogPlace {
+    const char *file;
+    const char *function;
+    int line;
+} LogPlace;
 
-/* The continuation lines of a message; each member may be NULL. */
+#define LOG_HERE (&(const LogPlace){__FILE__, __func__, __LINE__})
+
+/*
+ * log_msg(level, component, format, ...): one line. The format has no line feed at its end, no full
+ * stop, and starts in lower case.
+ */
+#define log_msg(...) log_msg_from(LOG_HERE, __VA_ARGS__)
+void log_msg_from(const LogPlace *place, LogLevel level, const char *component, const char *format,
+                  ...) __attribute__((format(printf, 4, 5)));
+
+/* The continuation lines of a message, each of which may be NULL, and which event it tells of. */
 typedef struct LogMore {
     const char *detail;
     const char *hint;
     const char *context;
+    LogEvent event; /* its MESSAGE_ID in the journal; LOG_EVENT_NONE: none */
 } LogMore;
 
-/* As log_msg with continuation lines, all in one write(). */
-void log_more(LogLevel level, const char *component, const LogMore *more, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+/* log_more(level, component, more, format, ...): as log_msg with continuation lines, in one write(). */
+#define log_more(...) log_more_from(LOG_HERE, __VA_ARGS__)
+void log_more_from(const LogPlace *place, LogLevel level, const char *component,
+                   const LogMore *more, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* log_event(level, component, event, format, ...): as log_msg, of an event that has a MESSAGE_ID. */
+#define log_event(level, component, which, ...) \
+    log_more(level, component, (&(const LogMore){.event = (which)}), __VA_ARGS__)
 
 /* Would log_msg write this level for this component? For messages that cost something to build. */
 bool log_enabled(LogLevel level, const char *component);
@@ -72,9 +94,14 @@ typedef struct LogRate {
  */
 bool log_rate_allow(LogRate *rate, int64_t now_us, uint32_t per_second, uint32_t *ret_dropped);
 
-/* As log_msg, at most per_second lines of this kind a second; says how many were left out. */
-void log_limited(LogRate *rate, uint32_t per_second, LogLevel level, const char *component,
-                 const char *format, ...) __attribute__((format(printf, 5, 6)));
+/*
+ * log_limited(rate, per_second, level, component, format, ...): as log_msg, at most per_second lines of
+ * this kind a second; says how many were left out.
+ */
+#define log_limited(rate, per_second, ...) log_limited_from(LOG_HERE, rate, per_second, __VA_ARGS__)
+void log_limited_from(const LogPlace *place, LogRate *rate, uint32_t per_second, LogLevel level,
+                      const char *component, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
 
 /*
  * Outside bytes made printable: ASCII as it is, '"' and '\' behind a backslash, others \xNN; cut with
@@ -97,15 +124,33 @@ typedef struct LogIdentity {
     const char *principal;
     const char *client_id;
     const char *listener;
+    const char *api; /* of the request that was begun last */
+    int32_t correlation_id;
 } LogIdentity;
 
 void log_set_identity(const LogIdentity *identity);
 
-/* Where lines go and how they look; the line_prefix is kept by pointer. */
+/* The request that lines tell of from now on; the name is kept by pointer, NULL: none. */
+void log_set_request(const char *api, int32_t correlation_id);
+
+/* One message for a destination that takes it whole. */
+typedef struct LogEntry {
+    LogLevel level;
+    int priority; /* of syslog and the journal */
+    const char *component;
+    const char *text; /* "component: what happened", clean and cut */
+    const LogMore *more;
+    const LogPlace *place;
+    const LogIdentity *identity;
+} LogEntry;
+
+/* Where messages go and how lines look; the line_prefix is kept by pointer. */
 typedef struct LogStyle {
     int fd;                  /* 2 by default */
     bool priority_prefix;    /* "<6>" first, as systemd wants it from stderr */
     const char *line_prefix; /* LOG_PREFIX_DEFAULT; NULL: none */
+    /* Takes messages instead of fd; what it does not take (false) is written as lines. NULL: none. */
+    bool (*sink)(const LogEntry *entry);
 } LogStyle;
 
 #define LOG_PREFIX_DEFAULT "%m [%p] %k "
@@ -113,8 +158,8 @@ typedef struct LogStyle {
 
 void log_set_style(const LogStyle *style);
 
-/* The style for log.destination=auto: that of the journal when stderr is a journal stream. */
-LogStyle log_style_auto(const char *line_prefix, bool priority_prefix);
+/* Does the journal read stderr (JOURNAL_STREAM)? */
+bool log_stderr_is_journal(void);
 
 /* Lines below the threshold are not written (LL_INFO at start). */
 void log_set_threshold(LogLevel level);

@@ -17,7 +17,7 @@
 
 #include "ottla/backend/backend_main.h"
 #include "ottla/common/conf.h"
-#include "ottla/common/log.h"
+#include "ottla/common/log_sink.h"
 #include "ottla/common/text.h"
 #include "ottla/common/version.h"
 #include "ottla/controller/controller_main.h"
@@ -218,8 +218,12 @@ load_settings(Options *options)
     if (rc == 0)
         node_settings_apply();
     pm_settings_log_report(&report);
+    if (rc == 0 && strcmp(conf_str(CONF_LOG_DESTINATION), "journal") == 0 && !log_journal_found())
+        log_msg(LL_WARNING, "settings",
+                "log.destination is journal, but there is none here: lines go to stderr");
     if (rc < 0)
-        log_msg(LL_FATAL, "settings", "%d errors; nothing was started", report.error_count);
+        log_event(LL_FATAL, "settings", LOG_EVENT_CONFIG_ERROR, "%d errors; nothing was started",
+                  report.error_count);
     conf_report_release(&report);
     return rc < 0 ? EXIT_CODE_CONFIG : -1;
 }

@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "ottla/common/log.h"
+#include "ottla/common/log_sink.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,7 +28,7 @@ open_pipe(void **state)
 static int
 close_pipe(void **state)
 {
-    LogStyle style = {2, false, LOG_PREFIX_DEFAULT};
+    LogStyle style = {.fd = 2, .line_prefix = LOG_PREFIX_DEFAULT};
 
     (void)state;
     log_set_style(&style);
@@ -41,7 +41,7 @@ close_pipe(void **state)
 static void
 use(const char *prefix, bool priority)
 {
-    LogStyle style = {pipe_fds[1], priority, prefix};
+    LogStyle style = {.fd = pipe_fds[1], .priority_prefix = priority, .line_prefix = prefix};
 
     log_set_style(&style);
 }
@@ -210,6 +210,105 @@ lines_of_processes_do_not_mix(void **state)
         continue;
 }
 
+static LogFields fields;
+static bool sink_takes;
+
+static bool
+keep_fields(const LogEntry *entry)
+{
+    log_journal_fields(entry, &fields);
+    return sink_takes;
+}
+
+/* What follows "NAME=" in the message that was kept; NULL: it has no such field. */
+static const char *
+field(const char *name)
+{
+    static char value[LOG_LINE_MAX];
+    size_t len = strlen(name);
+
+    for (int i = 0; i < fields.count; i++) {
+        const char *base = fields.list[i].iov_base;
+
+        if (fields.list[i].iov_len <= len || memcmp(base, name, len) != 0 || base[len] != '=')
+            continue;
+        snprintf(value, sizeof value, "%.*s", (int)(fields.list[i].iov_len - len - 1),
+                 base + len + 1);
+        return value;
+    }
+    return NULL;
+}
+
+/* The journal gets a message with its fields; what it refuses is written as lines. */
+static void
+messages_have_fields(void **state)
+{
+    LogIdentity identity = {.instance = "main",
+                            .kind = "backend",
+                            .node_id = 3,
+                            .session = "1f.2a",
+                            .listener = "PLAINTEXT",
+                            .client_address = "[::1]:77",
+                            .principal = "User:bob",
+                            .client_id = "app"};
+    LogStyle style = {.fd = pipe_fds[1], .sink = keep_fields};
+    char line[20];
+
+    (void)state;
+    log_set_identity(&identity);
+    log_set_style(&style);
+    log_set_request("Fetch", 42);
+    sink_takes = true;
+    log_more(LL_ERROR, "storage", (&(LogMore){"two\nlines", .event = LOG_EVENT_LOG_DIR_FAILED}),
+             "bad\n%s", "disk");
+    snprintf(line, sizeof line, "%d", __LINE__ - 1);
+    assert_string_equal(field("MESSAGE"), "storage: bad\\x0adisk\nDETAIL:  two\nlines");
+    assert_string_equal(field("PRIORITY"), "3");
+    assert_int_equal(strlen(field("MESSAGE_ID")), 32);
+    assert_string_equal(field("SYSLOG_IDENTIFIER"), "ottlad");
+    assert_non_null(strstr(field("CODE_FILE"), "test_log.c"));
+    assert_string_equal(field("CODE_FUNC"), "messages_have_fields");
+    assert_true(atoi(field("CODE_LINE")) >= atoi(line) - 1 &&
+                atoi(field("CODE_LINE")) <= atoi(line));
+    assert_string_equal(field("OTTLA_INSTANCE"), "main");
+    assert_string_equal(field("OTTLA_NODE_ID"), "3");
+    assert_string_equal(field("OTTLA_KIND"), "backend");
+    assert_string_equal(field("OTTLA_CATEGORY"), "storage");
+    assert_string_equal(field("OTTLA_DETAIL"), "two\nlines");
+    assert_null(field("OTTLA_HINT"));
+    assert_string_equal(field("OTTLA_SESSION"), "1f.2a");
+    assert_string_equal(field("OTTLA_LISTENER"), "PLAINTEXT");
+    assert_string_equal(field("OTTLA_CLIENT_ADDR"), "[::1]:77");
+    assert_string_equal(field("OTTLA_PRINCIPAL"), "User:bob");
+    assert_string_equal(field("OTTLA_CLIENT_ID"), "app");
+    assert_string_equal(field("OTTLA_API"), "Fetch");
+    assert_string_equal(field("OTTLA_CORRELATION_ID"), "42");
+    sink_takes = false;
+    log_msg(LL_LOG, "x", "y");
+    assert_null(field("MESSAGE_ID"));
+    assert_string_equal(read_lines(), "LOG:  x: y\n");
+    log_set_identity(&(LogIdentity){.node_id = -1});
+    log_msg(LL_LOG, "x", "y");
+    assert_null(field("OTTLA_NODE_ID"));
+    assert_null(field("OTTLA_API"));
+}
+
+/* A message as long as may be fills no more than there is. */
+static void
+fields_of_long_messages_are_cut(void **state)
+{
+    static char text[20000];
+    LogStyle style = {.fd = pipe_fds[1], .sink = keep_fields};
+
+    (void)state;
+    memset(text, 'x', sizeof text - 1);
+    log_set_style(&style);
+    sink_takes = true;
+    log_more(LL_ERROR, text, (&(LogMore){text, text, text, LOG_EVENT_NONE}), "%s", text);
+    assert_true(fields.used <= sizeof fields.bytes);
+    assert_true(fields.count > 5 && fields.count <= LOG_JOURNAL_FIELDS_MAX);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_pipe, close_pipe)
 
 int
@@ -223,6 +322,8 @@ main(void)
         TEST(floods_are_counted),
         TEST(outside_bytes_are_escaped),
         TEST(lines_of_processes_do_not_mix),
+        TEST(messages_have_fields),
+        TEST(fields_of_long_messages_are_cut),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,0 +1,38 @@
+/*
+ * log_sink.h - destinations of log messages beside a file: the journal with its fields, and syslog
+ *
+ * What is handed to LogStyle.sink. Both open their socket by themselves, at the first message; it is
+ * a datagram socket, so that processes may share it after a fork.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_COMMON_LOG_SINK_H
+#define OTTLA_COMMON_LOG_SINK_H
+
+#include <sys/uio.h>
+
+#include "ottla/common/log.h"
+
+/* Is there a journal that takes messages? */
+bool log_journal_found(void);
+
+/* To the journal, by its own protocol, with the fields of shell-and-service.md 11. */
+bool log_journal_write(const LogEntry *entry);
+
+/* To syslog(3), facility daemon; continuation lines are messages of their own. */
+bool log_syslog_write(const LogEntry *entry);
+
+#define LOG_JOURNAL_FIELDS_MAX 32
+
+/* The fields of one message, as sd_journal_sendv wants them. */
+typedef struct LogFields {
+    struct iovec list[LOG_JOURNAL_FIELDS_MAX];
+    int count;
+    char bytes[8 * LOG_LINE_MAX]; /* what list points into; a text that does not fit is cut */
+    size_t used;
+} LogFields;
+
+/* Fields that do not apply are left out. Pure. */
+void log_journal_fields(const LogEntry *entry, LogFields *ret);
+
+#endif

@@ -1,0 +1,151 @@
+/*
+ * log_sink.c - destinations of log messages beside a file: the journal with its fields, and syslog
+ *
+ * Runs in: every process whose log.destination says so. Never: fails a caller; what is not taken is
+ * written to stderr by log.c.
+ * Spec: shell-and-service.md 11.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ottla/common/log_sink.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+/* The place in the code is that of the caller of log_msg, not of this file. */
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-journal.h>
+
+#include "ottla/common/assert.h"
+
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
+#define IDENTIFIER     "ottlad"
+
+/* ---- fields -------------------------------------------------------------------------------------- */
+
+static void add_field(LogFields *fields, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* "NAME=value"; cut where the room ends. */
+static void
+add_field(LogFields *fields, const char *format, ...)
+{
+    char *start = fields->bytes + fields->used;
+    size_t room = sizeof fields->bytes - fields->used;
+    va_list args;
+    int len;
+
+    ot_assert(fields->count < LOG_JOURNAL_FIELDS_MAX);
+    va_start(args, format);
+    len = vsnprintf(start, room, format, args);
+    va_end(args);
+    if (len <= 0 || room <= 1)
+        return;
+    if ((size_t)len >= room)
+        len = (int)room - 1;
+    fields->list[fields->count++] = (struct iovec){start, (size_t)len};
+    fields->used += (size_t)len;
+}
+
+static void
+add_text(LogFields *fields, const char *name, const char *value)
+{
+    if (value != NULL && value[0] != '\0')
+        add_field(fields, "%s=%s", name, value);
+}
+
+static const char *
+event_id(LogEvent event)
+{
+    static const char *const ids[LOG_EVENT_COUNT] = {
+#define LOG_EVENT_ID(name, id) [LOG_EVENT_##name] = id,
+        LOG_EVENTS(LOG_EVENT_ID)
+#undef LOG_EVENT_ID
+    };
+
+    ot_assert(event < LOG_EVENT_COUNT);
+    return ids[event];
+}
+
+/* The message as people read it: continuation lines below the first. */
+static void
+add_message(LogFields *fields, const LogEntry *entry)
+{
+    const LogMore *more = entry->more;
+
+    add_field(
+        fields, "MESSAGE=%s%s%s%s%s%s%s", entry->text,
+        more->detail == NULL ? "" : "\nDETAIL:  ", more->detail == NULL ? "" : more->detail,
+        more->hint == NULL ? "" : "\nHINT:  ", more->hint == NULL ? "" : more->hint,
+        more->context == NULL ? "" : "\nCONTEXT:  ", more->context == NULL ? "" : more->context);
+}
+
+void
+log_journal_fields(const LogEntry *entry, LogFields *ret)
+{
+    const LogIdentity *who = entry->identity;
+
+    ret->count = 0;
+    ret->used = 0;
+    add_field(ret, "PRIORITY=%d", entry->priority);
+    add_field(ret, "SYSLOG_IDENTIFIER=" IDENTIFIER);
+    add_text(ret, "MESSAGE_ID", event_id(entry->more->event));
+    add_field(ret, "CODE_FILE=%s", entry->place->file);
+    add_field(ret, "CODE_LINE=%d", entry->place->line);
+    add_field(ret, "CODE_FUNC=%s", entry->place->function);
+    add_text(ret, "OTTLA_INSTANCE", who->instance);
+    if (who->node_id >= 0)
+        add_field(ret, "OTTLA_NODE_ID=%" PRId32, who->node_id);
+    add_text(ret, "OTTLA_KIND", who->kind);
+    add_text(ret, "OTTLA_CATEGORY", entry->component);
+    add_field(ret, "OTTLA_LEVEL=%s", log_level_name(entry->level));
+    add_text(ret, "OTTLA_SESSION", who->session);
+    add_text(ret, "OTTLA_LISTENER", who->listener);
+    add_text(ret, "OTTLA_CLIENT_ADDR", who->client_address);
+    add_text(ret, "OTTLA_PRINCIPAL", who->principal);
+    add_text(ret, "OTTLA_CLIENT_ID", who->client_id);
+    if (who->api != NULL) {
+        add_text(ret, "OTTLA_API", who->api);
+        add_field(ret, "OTTLA_CORRELATION_ID=%" PRId32, who->correlation_id);
+    }
+    add_message(ret, entry);
+    add_text(ret, "OTTLA_DETAIL", entry->more->detail);
+    add_text(ret, "OTTLA_HINT", entry->more->hint);
+}
+
+/* ---- destinations -------------------------------------------------------------------------------- */
+
+bool
+log_journal_found(void)
+{
+    return access(JOURNAL_SOCKET, W_OK) == 0;
+}
+
+bool
+log_journal_write(const LogEntry *entry)
+{
+    LogFields fields;
+
+    log_journal_fields(entry, &fields);
+    return sd_journal_sendv(fields.list, fields.count) >= 0;
+}
+
+bool
+log_syslog_write(const LogEntry *entry)
+{
+    int priority = LOG_DAEMON | entry->priority;
+    const LogMore *more = entry->more;
+    const struct {
+        const char *tag, *text;
+    } rest[] = {{"DETAIL", more->detail}, {"HINT", more->hint}, {"CONTEXT", more->context}};
+
+    openlog(IDENTIFIER, LOG_PID, LOG_DAEMON);
+    syslog(priority, "%s:  %s", log_level_name(entry->level), entry->text);
+    for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++)
+        if (rest[i].text != NULL)
+            syslog(priority, "%s:  %s", rest[i].tag, rest[i].text);
+    return true;
+}

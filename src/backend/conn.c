@@ -50,6 +50,8 @@
 #define ARENA_CHUNK     8192          /* most requests and answers fit into one */
 #define GATE_RETRY_US   (100 * 1000)  /* gate_take says why */
 #define IDLE_TRIM_US    (1000 * 1000) /* so long idle: give back what is not needed */
+#define TRIM_AGAIN_US   (5000 * 1000) /* what a commit has to cover first: looked at again */
+#define IDLE_OPEN_FILES 32            /* what the next requests need most likely */
 
 /* A request with its memory. Reused: the arena keeps its first chunk. */
 typedef struct RequestBox {
@@ -80,8 +82,9 @@ typedef struct Connection {
     bool over;      /* leave now */
     bool gate_wait; /* a large frame waits for memory */
     int64_t gate_retry_us;
-    bool trimmed;      /* memory was given back since the last request */
-    int64_t active_us; /* when bytes last moved */
+    bool trimmed;          /* memory was given back since the last request */
+    int64_t trim_again_us; /* not all could be given back: not before this */
+    int64_t active_us;     /* when bytes last moved */
     int64_t now_us;
     const char *title_api; /* what the title shows: API that waits; NULL: idle */
     bool title_throttled;
@@ -508,6 +511,15 @@ set_title(const char *api, bool throttled)
                   api == NULL ? "idle" : api, api == NULL ? "" : " waiting");
 }
 
+/* When an idle connection gives back what it does not need. */
+static int64_t
+trim_due_us(void)
+{
+    int64_t due = cn.active_us + IDLE_TRIM_US;
+
+    return due > cn.trim_again_us ? due : cn.trim_again_us;
+}
+
 /* What is waited for, for ps and the shell; when to wake up at the latest. */
 static int64_t
 prepare_wait(WaitEvent *ret_event)
@@ -524,8 +536,8 @@ prepare_wait(WaitEvent *ret_event)
         slot_set_activity_state(is_muted() ? ACTIVITY_THROTTLED : ACTIVITY_IDLE);
         if (is_muted())
             *ret_event = WAIT_EV_QUOTA_THROTTLE;
-        if (!cn.trimmed && cn.active_us + IDLE_TRIM_US < deadline)
-            deadline = cn.active_us + IDLE_TRIM_US;
+        if (!cn.trimmed && trim_due_us() < deadline)
+            deadline = trim_due_us();
     } else if (head->state == PENDING_READY) {
         slot_set_activity_state(ACTIVITY_SENDING);
         *ret_event = WAIT_EV_CLIENT_WRITE;
@@ -554,7 +566,7 @@ prepare_wait(WaitEvent *ret_event)
     return deadline;
 }
 
-/* An idle connection keeps its buffer and nothing else. */
+/* An idle connection keeps its buffer, a few files, and nothing else. */
 static void
 trim(void)
 {
@@ -563,7 +575,8 @@ trim(void)
         box->arena = NULL;
     }
     malloc_trim(0);
-    cn.trimmed = true;
+    cn.trimmed = fd_cache_trim(IDLE_OPEN_FILES);
+    cn.trim_again_us = cn.now_us + TRIM_AGAIN_US;
 }
 
 static void
@@ -614,7 +627,7 @@ wait_turn(void)
         snprintf(cn.conn.close_reason, sizeof cn.conn.close_reason, "idle for %lld ms",
                  (long long)(idle_us / 1000));
         cn.over = true;
-    } else if (cn.pending.count == 0 && !cn.trimmed && cn.now_us >= cn.active_us + IDLE_TRIM_US) {
+    } else if (cn.pending.count == 0 && !cn.trimmed && cn.now_us >= trim_due_us()) {
         trim();
     }
 }

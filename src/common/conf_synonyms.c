@@ -61,7 +61,8 @@ value_of(const Names *names, int which, ConfSource source, const ConfLookup *loo
             return strview_from(conf_static_extra(names->name[which]));
         return conf_is_set((ConfId)id) ? conf_resolve_static((ConfId)id).text : (StrView){NULL, 0};
     case CONF_SOURCE_DEFAULT:
-        if (id < 0 || strcmp(conf_rows[id].name, names->name[which]) != 0)
+        if (id < 0 || strcmp(conf_rows[id].name, names->name[which]) != 0 ||
+            conf_rows[id].change == CONF_CHANGE_DYNAMIC) /* what only requests set has none */
             return (StrView){NULL, 0};
         return strview_from(conf_rows[id].default_text);
     case CONF_SOURCE_TOPIC:

@@ -14,6 +14,7 @@
 
 #include "ottla/common/conf.h"
 #include "ottla/common/log.h"
+#include "ottla/common/strbuf.h"
 #include "ottla/ipc/mainloop.h"
 #include "ottla/ipc/node.h"
 #include "ottla/ipc/node_settings.h"
@@ -206,6 +207,43 @@ add_resource(LiveTexts *texts, const Image *image, const char *resource)
     }
 }
 
+static void
+name_idle(StrBuf *names, const Image *image, const char *resource)
+{
+    StrView key = {NULL, 0}, value;
+
+    while (
+        image_config_after(image, IMAGE_CONFIG_BROKER, strview_from(resource), key, &key, &value)) {
+        int id = conf_broker_row(key);
+
+        if (id < 0 || (strcmp(conf_rows[id].used_by, "later") != 0 &&
+                       strcmp(conf_rows[id].used_by, "none") != 0))
+            continue;
+        if (names->len > 0)
+            strbuf_add_cstr(names, ", ");
+        strbuf_add_escaped(names, key);
+    }
+}
+
+/* Settings that requests set and that come to nothing: said when there are others than before. */
+static void
+report_idle(const Image *image, const char *node)
+{
+    static LogRate rate;
+    static StrBuf said;
+    StrBuf names;
+
+    strbuf_init(&names, LOG_LINE_MAX, NULL);
+    name_idle(&names, image, "");
+    name_idle(&names, image, node);
+    if (names.len > 0 && !strview_equal(strbuf_view(&names), strbuf_view(&said)))
+        log_limited(&rate, 1, LL_WARNING, "settings",
+                    "set by request, but nothing acts on them yet: %.*s", (int)names.len,
+                    names.ptr);
+    strbuf_release(&said);
+    said = names;
+}
+
 void
 live_conf_announce(const Image *image)
 {
@@ -218,6 +256,7 @@ live_conf_announce(const Image *image)
     texts.len = 0;
     add_resource(&texts, image, "");
     add_resource(&texts, image, values.node_id);
+    report_idle(image, values.node_id);
     twocopy_write(&shared->head, shared->copies, &texts, sizeof texts);
     if (atomic_u32_add(&shared_page->config_generation, 1) + 1 == 0)
         (void)atomic_u32_add(&shared_page->config_generation, 1); /* 0 means never */

@@ -357,6 +357,13 @@ subtest 'compaction is asked for' => sub {
     is(scalar @said, 1, 'said once');
 };
 
+subtest 'what has no use says so' => sub {
+    $node->log_new;
+    is(set_all('log.cleaner.backoff.ms', 5), 0, 'is accepted');
+    $node->wait_for_log(qr/set by request, but nothing acts on them yet: log\.cleaner\.backoff\.ms/);
+    is(alter($NODE, '', 'log.cleaner.backoff.ms', $DELETE, undef), 0, 'deleted');
+};
+
 subtest 'documentation' => sub {
     my $d = described($NODE, '1', undef, docs => 1);
     my @mute = grep { !$d->{$_}{documentation} } keys %$d;

@@ -380,6 +380,24 @@ test_records(void **state)
     assert_int_equal(decide_records.count, 1);
 }
 
+/* Defaults that contradict each other: a topic that sets nothing is made all the same, others must mend it. */
+static void
+test_contradicting_defaults(void **state)
+{
+    CreateTopicsRequestTopic topic = {
+        .name = STRVIEW("new"), .num_partitions = 1, .replication_factor = 1};
+    CreateTopicsRequest in = {.topics = &topic, .topics_count = 1, .timeout_ms = 1000};
+    CreateTopicsResponse out;
+
+    (void)state;
+    assert_int_equal(set(NODE, "", "log.cleaner.min.compaction.lag.ms", "100"), 0);
+    assert_int_equal(set(NODE, "", "log.cleaner.max.compaction.lag.ms", "10"), 0);
+    assert_int_equal(decide_create_topics(&decide_context, &in, &decide_records, &out), 0);
+    assert_int_equal(out.topics[0].error_code, 0);
+    assert_int_equal(set(TOPIC, "t", "retention.ms", "5"), 40);
+    assert_int_equal(set(TOPIC, "t", "min.compaction.lag.ms", "5"), 0);
+}
+
 static void
 test_levels(void **state)
 {
@@ -416,6 +434,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_bound_of_records, setup, decide_teardown),
         cmocka_unit_test_setup_teardown(test_a19, setup, decide_teardown),
         cmocka_unit_test_setup_teardown(test_records, setup, decide_teardown),
+        cmocka_unit_test_setup_teardown(test_contradicting_defaults, setup, decide_teardown),
         cmocka_unit_test_setup_teardown(test_levels, setup, decide_teardown),
     };
 

@@ -277,7 +277,7 @@ logdir_state_init(int dir)
     atomic_u32_store(&d->failure_taken, 1);
     atomic_u32_store(&d->failure,
                      from->repair != LOGDIR_FAILURE_NONE ? from->repair : LOGDIR_FAILURE_WRITE);
-    atomic_u32_store(&d->recorded, from->repair != LOGDIR_FAILURE_NONE);
+    atomic_u32_store(&d->recorded, from->repair != LOGDIR_FAILURE_NONE && !from->id_unknown);
     atomic_u32_store(&d->state, from->unusable ? LOGDIR_FAILED : LOGDIR_REPAIRING);
 }
 

@@ -20,12 +20,15 @@
 #include "ottla/storage/plog_commit.h"
 
 #define NOTIFY_LOCK_US 1000 /* patience with one append lock */
+#define LOCK_TRIES     50   /* for one append lock, with commits in between */
 
 typedef struct JobList {
     PlogCheckpoint *jobs;
     int32_t count;
     int32_t size;
+    bool final;      /* the ordered stop */
     bool incomplete; /* a partition could not be looked at */
+    const PlogServe *between;
 } JobList;
 
 /* Commits are not kept waiting while a checkpoint goes on. */
@@ -54,14 +57,17 @@ job_add(JobList *list, const PlogCheckpoint *job, ErrInfo *err)
 
 /* One partition that may have changed. Those that cannot be looked at now ask again. */
 static int
-begin_slot(int dir, PartitionSlot *slot, bool final, JobList *list, ErrInfo *err)
+begin_slot(int dir, PartitionSlot *slot, JobList *list, ErrInfo *err)
 {
     PlogCheckpoint job;
+    int tries = 0;
     int rc;
 
     if (slot->log_dir != dir)
         return 0; /* another partition's by now */
-    rc = plog_checkpoint_begin(pslot_ref(slot), final, &job, err);
+    while ((rc = plog_checkpoint_begin(pslot_ref(slot), list->final, &job, err)) == OT_E_AGAIN &&
+           ++tries < LOCK_TRIES)
+        serve(list->between);
     if (rc == OT_E_UNKNOWN_TOPIC_OR_PARTITION)
         return 0;
     if (rc == OT_E_AGAIN || rc == OT_E_KAFKA_STORAGE_ERROR) {
@@ -73,7 +79,7 @@ begin_slot(int dir, PartitionSlot *slot, bool final, JobList *list, ErrInfo *err
 }
 
 static int
-begin_dirty(int dir, const PlogServe *between, JobList *list, ErrInfo *err)
+begin_dirty(int dir, JobList *list, ErrInfo *err)
 {
     PartitionSlot *slot;
     FlushWalk walk;
@@ -82,10 +88,10 @@ begin_dirty(int dir, const PlogServe *between, JobList *list, ErrInfo *err)
     /* Every bit: that costs little beside the rest, and somebody may have died since the last time. */
     flush_walk_begin(&walk, dir, FLUSH_AT_CHECKPOINT, true);
     while (rc == 0 && (slot = flush_walk_next(&walk)) != NULL) {
-        rc = begin_slot(dir, slot, false, list, err);
+        rc = begin_slot(dir, slot, list, err);
         if (rc != 0)
             flush_request(slot, FLUSH_AT_CHECKPOINT);
-        serve(between);
+        serve(list->between);
     }
     flush_walk_end(&walk);
     return rc;
@@ -102,14 +108,14 @@ begin_all(int dir, JobList *list, ErrInfo *err)
         PartitionSlot *slot = pslot_at(i);
 
         if (slot->log_dir == dir && pslot_state(slot) == PSLOT_OPEN)
-            rc = begin_slot(dir, slot, true, list, err);
+            rc = begin_slot(dir, slot, list, err);
     }
     return rc;
 }
 
 /* One by one. A partition that could not be flushed for want of descriptors stays dirty. */
 static int
-flush_each(JobList *list, const PlogServe *between, ErrInfo *err)
+flush_each(JobList *list, ErrInfo *err)
 {
     int32_t kept = 0;
     int32_t i;
@@ -117,7 +123,7 @@ flush_each(JobList *list, const PlogServe *between, ErrInfo *err)
     for (i = 0; i < list->count; i++) {
         int rc = plog_checkpoint_flush(&list->jobs[i], err);
 
-        serve(between);
+        serve(list->between);
         if (rc == OT_E_AGAIN)
             plog_checkpoint_undo(&list->jobs[i]);
         else if (rc != 0)
@@ -130,37 +136,49 @@ flush_each(JobList *list, const PlogServe *between, ErrInfo *err)
 }
 
 static int
-flush(int dir, JobList *list, const PlogServe *between, CheckpointReport *report, ErrInfo *err)
+flush(int dir, JobList *list, CheckpointReport *report, ErrInfo *err)
 {
     int64_t begin;
     int32_t i;
     int rc = 0;
 
-    for (i = 0; between != NULL && i < list->count && rc == 0; i++)
-        rc = plog_checkpoint_write_back(&list->jobs[i], between, err);
+    for (i = 0; list->between != NULL && i < list->count && rc == 0; i++)
+        rc = plog_checkpoint_write_back(&list->jobs[i], list->between, err);
     if (rc != 0)
         return rc;
     begin = clock_mono_us();
     report->used_syncfs = flush_wants_syncfs(dir, list->count);
-    rc = report->used_syncfs ? flush_file_system(dir, err) : flush_each(list, between, err);
+    rc = report->used_syncfs ? flush_file_system(dir, err) : flush_each(list, err);
     report->flush_us = clock_mono_us() - begin;
     return rc;
 }
 
 static void
-publish(JobList *list, const PlogServe *between)
+publish(const JobList *list)
 {
     WakeBatch wake;
     int32_t i;
 
     wake_batch_init(&wake);
     for (i = 0; i < list->count; i++) {
-        if (!plog_checkpoint_publish(&list->jobs[i]))
-            plog_checkpoint_undo(&list->jobs[i]);
-        serve(between);
+        const PlogCheckpoint *job = &list->jobs[i];
+        int tries = 0;
+
+        while (!plog_checkpoint_publish(job)) {
+            if (++tries == LOCK_TRIES) {
+                plog_checkpoint_undo(job);
+                break;
+            }
+            serve(list->between);
+        }
+        serve(list->between);
     }
-    for (i = 0; i < list->count; i++) /* not in time: they asked for a commit, which wakes them */
-        (void)plog_commit_notify(list->jobs[i].ref, WAIT_ON_DURABLE, NOTIFY_LOCK_US, &wake);
+    for (i = 0; i < list->count; i++) {
+        PartitionRef ref = list->jobs[i].ref;
+
+        if (!plog_commit_notify(ref, WAIT_ON_DURABLE, NOTIFY_LOCK_US, &wake))
+            flush_request(pslot_at(ref.slot), FLUSH_NOW); /* the next commit tells them */
+    }
     wake_batch_flush(&wake);
 }
 
@@ -245,10 +263,10 @@ write_files(int dir, const PlogServe *between, ErrInfo *err)
 /* ---- the whole ---------------------------------------------------------------------------------- */
 
 static int
-complete(int dir, JobList *list, const PlogServe *between, CheckpointReport *ret, ErrInfo *err)
+complete(int dir, JobList *list, CheckpointReport *ret, ErrInfo *err)
 {
     int32_t i;
-    int rc = flush(dir, list, between, ret, err);
+    int rc = flush(dir, list, ret, err);
 
     crashpoint("checkpoint.flushed");
     /* A commit in between may have met the error that this flush then no longer saw. */
@@ -256,15 +274,15 @@ complete(int dir, JobList *list, const PlogServe *between, CheckpointReport *ret
         rc = err_set(err, OT_E_KAFKA_STORAGE_ERROR, "a commit failed meanwhile");
     if (rc != 0)
         return rc;
-    publish(list, between);
+    publish(list);
     (void)atomic_u64_add(&shared_page->commit_serial[dir], 1);
-    serve(between);
-    rc = write_files(dir, between, err);
+    serve(list->between);
+    rc = write_files(dir, list->between, err);
     if (rc != 0)
         rc = logdir_write_failed(dir, rc, err);
     for (i = 0; rc == 0 && i < list->count; i++) {
         plog_checkpoint_retire(&list->jobs[i]);
-        serve(between);
+        serve(list->between);
     }
     return rc;
 }
@@ -272,13 +290,13 @@ complete(int dir, JobList *list, const PlogServe *between, CheckpointReport *ret
 int
 checkpoint_run(int dir, const PlogServe *between, CheckpointReport *ret, ErrInfo *err)
 {
-    JobList list = {0};
-    int rc = begin_dirty(dir, between, &list, err);
+    JobList list = {.between = between};
+    int rc = begin_dirty(dir, &list, err);
     int32_t i;
 
     *ret = (CheckpointReport){.partitions = list.count};
     if (rc == 0 && list.count > 0)
-        rc = complete(dir, &list, between, ret, err);
+        rc = complete(dir, &list, ret, err);
     for (i = 0; rc != 0 && i < list.count;
          i++) /* their mark is gone: the next round does them again */
         plog_checkpoint_undo(&list.jobs[i]);
@@ -320,7 +338,7 @@ final_once(int dir, int64_t broker_epoch, CheckpointReport *ret, ErrInfo *err)
     rc = begin_all(dir, &list, err);
     ret->partitions = list.count;
     if (rc == 0)
-        rc = complete(dir, &list, NULL, ret, err);
+        rc = complete(dir, &list, ret, err);
     good &= !list.incomplete;
     free(list.jobs);
     if (rc == 0 && good && all_in_order(dir)) {

@@ -84,88 +84,6 @@ retry_at(Committer *c, int64_t us)
         c->retry_us = us;
 }
 
-/* ---- who asks ------------------------------------------------------------------------------------- */
-
-static int
-no_memory(ErrInfo *err)
-{
-    return err_set(err, OT_E_NO_MEMORY, "no memory for a commit");
-}
-
-/* One partition that asks; without memory it asks again. */
-static int
-take_job(Committer *c, PartitionSlot *slot, ErrInfo *err)
-{
-    PlogCommit job;
-
-    due_queue_remove(&c->timers, pslot_index(slot));
-    if (!plog_commit_begin(slot, c->dir, &job))
-        return 0;
-    if (c->job_count == c->job_size) {
-        int32_t size = c->job_size == 0 ? 64 : c->job_size * 2;
-        PlogCommit *grown = realloc(c->jobs, (size_t)size * sizeof *grown);
-
-        if (grown == NULL) {
-            plog_commit_undo(&job);
-            return no_memory(err);
-        }
-        c->jobs = grown;
-        c->job_size = size;
-    }
-    c->jobs[c->job_count++] = job;
-    return 0;
-}
-
-static int
-take_waiting(Committer *c, bool everything, ErrInfo *err)
-{
-    FlushWalk walk;
-    PartitionSlot *slot;
-    int rc = 0;
-
-    flush_walk_begin(&walk, c->dir, FLUSH_NOW, everything);
-    while (rc == 0 && (slot = flush_walk_next(&walk)) != NULL)
-        rc = take_job(c, slot, err);
-    flush_walk_end(&walk);
-    return rc;
-}
-
-/* Those with flush.ms: noted for their time. */
-static void
-note_timed(Committer *c, int64_t now_us, bool everything)
-{
-    PartitionSlot *slot;
-    FlushWalk walk;
-
-    flush_walk_begin(&walk, c->dir, FLUSH_LATER, everything);
-    while ((slot = flush_walk_next(&walk)) != NULL) {
-        int32_t index = pslot_index(slot);
-        TopicSettings settings;
-        int64_t due;
-
-        if (slot->log_dir != c->dir || pslot_state(slot) != PSLOT_OPEN)
-            continue;
-        pslot_settings(slot, &settings);
-        due = settings.flush_ms < FLUSH_MS_FOREVER ? now_us + settings.flush_ms * 1000 : INT64_MAX;
-        if (due == INT64_MAX)
-            atomic_u32_store(&slot->commit_due, 0); /* changed meanwhile: nothing is due */
-        else if (due < due_queue_of(&c->timers, index))
-            due_queue_set(&c->timers, index, due);
-    }
-    flush_walk_end(&walk);
-}
-
-static int
-take_due(Committer *c, int64_t now_us, ErrInfo *err)
-{
-    int32_t index;
-    int rc = 0;
-
-    while (rc == 0 && (index = due_queue_take(&c->timers, now_us)) >= 0)
-        rc = take_job(c, pslot_at(index), err);
-    return rc;
-}
-
 /* ---- telling -------------------------------------------------------------------------------------- */
 
 /* Wakes who waits for a partition, later if its lock is held now. */
@@ -214,6 +132,94 @@ tell_failure(Committer *c, WakeBatch *wake)
         if (slot->log_dir == c->dir && pslot_state(slot) == PSLOT_OPEN)
             tell(c, pslot_ref(slot), WAIT_ON_STATE, wake);
     }
+}
+
+/* ---- who asks ------------------------------------------------------------------------------------- */
+
+static int
+no_memory(ErrInfo *err)
+{
+    return err_set(err, OT_E_NO_MEMORY, "no memory for a commit");
+}
+
+/* One partition that asks; without memory it asks again. */
+static int
+take_job(Committer *c, PartitionSlot *slot, ErrInfo *err)
+{
+    PlogCommit job;
+
+    due_queue_remove(&c->timers, pslot_index(slot));
+    if (!plog_commit_begin(slot, c->dir, &job))
+        return 0;
+    if (c->job_count == c->job_size) {
+        int32_t size = c->job_size == 0 ? 64 : c->job_size * 2;
+        PlogCommit *grown = realloc(c->jobs, (size_t)size * sizeof *grown);
+
+        if (grown == NULL) {
+            plog_commit_undo(&job);
+            return no_memory(err);
+        }
+        c->jobs = grown;
+        c->job_size = size;
+    }
+    c->jobs[c->job_count++] = job;
+    return 0;
+}
+
+static int
+take_waiting(Committer *c, bool everything, WakeBatch *wake, ErrInfo *err)
+{
+    FlushWalk walk;
+    PartitionSlot *slot;
+    int rc = 0;
+
+    flush_walk_begin(&walk, c->dir, FLUSH_NOW, everything);
+    while (rc == 0 && (slot = flush_walk_next(&walk)) != NULL) {
+        int32_t before = c->job_count;
+
+        rc = take_job(c, slot, err);
+        /* Durable already, by a checkpoint that perhaps could not tell them. */
+        if (rc == 0 && c->job_count == before && slot->log_dir == c->dir)
+            tell(c, pslot_ref(slot), WAIT_ON_DURABLE, wake);
+    }
+    flush_walk_end(&walk);
+    return rc;
+}
+
+/* Those with flush.ms: noted for their time. */
+static void
+note_timed(Committer *c, int64_t now_us, bool everything)
+{
+    PartitionSlot *slot;
+    FlushWalk walk;
+
+    flush_walk_begin(&walk, c->dir, FLUSH_LATER, everything);
+    while ((slot = flush_walk_next(&walk)) != NULL) {
+        int32_t index = pslot_index(slot);
+        TopicSettings settings;
+        int64_t due;
+
+        if (slot->log_dir != c->dir || pslot_state(slot) != PSLOT_OPEN)
+            continue;
+        pslot_settings(slot, &settings);
+        due = settings.flush_ms < FLUSH_MS_FOREVER ? now_us + settings.flush_ms * 1000 : INT64_MAX;
+        if (due == INT64_MAX)
+            atomic_u32_store(&slot->commit_due, 0); /* changed meanwhile: nothing is due */
+        else if (due < due_queue_of(&c->timers, index))
+            due_queue_set(&c->timers, index, due);
+    }
+    flush_walk_end(&walk);
+}
+
+static int
+take_due(Committer *c, int64_t now_us, ErrInfo *err)
+{
+    int32_t index;
+    int rc = 0;
+
+    while (rc == 0 && (index = due_queue_take(&c->timers, now_us)) >= 0)
+        rc = take_job(c, pslot_at(index), err);
+    return rc;
 }
 
 /* ---- the commit ----------------------------------------------------------------------------------- */
@@ -281,7 +287,7 @@ commit_run(Committer *c, int64_t now_us, bool everything, CommitReport *ret, Err
     c->job_count = 0;
     wake_batch_init(&wake);
     tell_late(c, &wake);
-    rc = take_waiting(c, everything, err);
+    rc = take_waiting(c, everything, &wake, err);
     note_timed(c, now_us, everything);
     if (rc == 0)
         rc = take_due(c, now_us, err);

@@ -8,7 +8,7 @@
 #include "ottla/common/crashpoint.h"
 #include "storage/plog_int.h"
 
-#define CHECKPOINT_LOCK_US (20 * 1000) /* patience with an append lock: others wait for commits */
+#define CHECKPOINT_LOCK_US 1000 /* patience with an append lock: others wait for commits */
 
 static bool
 is_listed_base(const PlogTuple *t, int64_t offset)

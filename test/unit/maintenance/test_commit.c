@@ -649,6 +649,54 @@ commits_go_on_during_a_checkpoint(void **state)
     assert_true(plog_recovery_point(ref) > 0 && plog_recovery_point(ref) < end);
 }
 
+static pid_t stopped;
+
+static void
+stop_once(void *arg)
+{
+    int status;
+
+    (void)arg;
+    if (stopped != 0)
+        return;
+    stopped = kit_fork(stop_with_lock, NULL);
+    assert_int_equal(waitpid(stopped, &status, WUNTRACED), stopped);
+    assert_true(WIFSTOPPED(status));
+}
+
+/* A checkpoint makes durable what somebody waits for, but cannot get at the list of who does. */
+static void
+whom_a_checkpoint_cannot_tell_the_next_commit_tells(void **state)
+{
+    WaitInterest interest = {.mask = WAIT_ON_DURABLE};
+    WaiterId waiter = wait_session_waiter(0);
+    int32_t node = WAIT_NODE_NONE, ready;
+    CheckpointReport r;
+    ErrInfo err = {0};
+    WaitTake take;
+    uint32_t key;
+
+    (void)state;
+    shared_ref = written("untold", 0);
+    (void)wait_renew(waiter);
+    interest.list = &pslot_at(shared_ref.slot)->waiters;
+    interest.list_id = (uint32_t)shared_ref.slot;
+    assert_int_equal(wait_register(waiter, &interest, &node), 0);
+    stopped = 0;
+    assert_int_equal(checkpoint_run(0, &(PlogServe){stop_once, NULL}, &r, &err), 0);
+    assert_int_equal(durable(shared_ref), 1);
+    assert_int_equal(plog_recovery_point(shared_ref), 0); /* that needs the lock */
+    wait_begin_take(&take, waiter, false);
+    assert_false(wait_next(&take, &ready, &key));
+    assert_int_equal(kill(stopped, SIGCONT), 0);
+    assert_int_equal(kit_wait(stopped), 0);
+    assert_int_equal(commit_at(0).partitions, 0);
+    wait_begin_take(&take, waiter, false);
+    assert_true(wait_next(&take, &ready, &key));
+    assert_int_equal(checkpoint_run(0, NULL, &r, &err), 0);
+    assert_int_equal(plog_recovery_point(shared_ref), 1);
+}
+
 /* Requests that come while many walks go on are neither lost nor kept (the list of before made rings). */
 static void
 requests_survive_locks_that_are_held(void **state)
@@ -700,6 +748,7 @@ main(void)
         TEST(flush_messages_makes_all_wait),
         TEST(flush_ms_commits_in_time),
         TEST(commits_go_on_during_a_checkpoint),
+        TEST(whom_a_checkpoint_cannot_tell_the_next_commit_tells),
         TEST(requests_survive_locks_that_are_held),
     };
 

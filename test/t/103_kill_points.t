@@ -1,7 +1,8 @@
 # kill -9 at every marked point of the code: each name that a crashpoint() in the sources has is armed in turn, and whatever
 # process of a loaded node comes by there first dies at that instant. Nothing acknowledged is lost or doubled (design.md 2, 4).
 # Clients: writers and readers of raw requests, idempotent and not, acks=all and 1, and topics made and deleted (crash_load.c);
-# librdkafka, idempotent and not (rdkafka_load.c); a third kind, in Perl, fills and ages topics so that segments roll and go.
+# librdkafka, idempotent and not (rdkafka_load.c); kafka-python where 110_clients.t installed it (python_load.py); one in Perl
+# that fills and ages topics so that segments roll and go.
 # A new name is covered at once; one that nothing reaches fails the test.
 use strict;
 use warnings;
@@ -15,7 +16,7 @@ use Ottla::Test::Wire;
 
 my $ROW_BYTES   = 128;                              # CrashpointRow of crashpoint.h
 my $REACH_S     = 30;                               # until somebody must have come by
-my $CYCLES_MAX  = 4;                                # five crash cycles within ten minutes end a node (design.md 4)
+my $CYCLES_MAX  = 3;                                # five crash cycles within ten minutes end a node (design.md 4)
 my $rounds      = $ENV{OTTLA_LONG} ? 25 : 1;
 my $seed        = $ENV{OTTLA_SEED} // int(rand(1 << 31));
 my $crash       = "$ENV{OTTLA_BUILD}/release/crash";
@@ -65,7 +66,7 @@ sub arm { my ($row, $name, $nth) = @_; put($row * $ROW_BYTES + 4, pack 'l a120',
 sub disarm { put($_ * $ROW_BYTES, pack 'l', 0) for 0 .. 1; return }
 sub died { my ($row) = @_; sysseek $to_rows, $row * $ROW_BYTES, 0; sysread $to_rows, my $bytes, 8; return (unpack 'l l', $bytes)[1] }
 
-# ---- the third kind of client ----
+# ---- the client in Perl ----
 
 my $MIB    = 1 << 20;
 my @filled = ([ 'filled', { 'retention.bytes' => 1 } ], [ 'aged', { 'retention.ms' => 1 } ]);
@@ -95,7 +96,7 @@ sub fill_topics {
 
 # ---- killing ----
 
-my ($kills, $restarts, $cycles, %unreached) = (0, 0, 0);
+my ($kills, $restarts, %unreached) = (0, 0);
 
 # between: done while nobody lives.
 sub restart_node {
@@ -104,18 +105,23 @@ sub restart_node {
     $between->() if $between;
     $node->launch;
     $restarts++;
-    $cycles = 0;
     return;
 }
 
-# A worker's death stops all children; too many of these would end the node.
-sub count_cycle {
+# What was logged since the last start.
+sub log_of_this_start { return (split /^.* ottlad \S+ starting;/m, $node->log_text)[-1] }
+
+# A worker's death stops all children; too many of these would end the node. Two may die at the same point at once.
+sub settle {
     my ($pid) = @_;
-    my $kind;
-    $node->wait_until("obituary of $pid", sub { ($kind) = $node->log_text =~ /: (\S+) died by signal 9: .* pid=$pid /; $kind }, 20);
-    return if $kind eq 'backend';
-    $node->wait_until('recovery', sub { $node->log_text =~ /died by signal 9: .* pid=$pid .*?(?:node recovered after a crash|ottlad \S+ starting)/s }, 20);
-    return if ++$cycles < $CYCLES_MAX;
+    my $log;
+    $node->wait_until("obituary of $pid", sub { $node->log_text =~ / died by signal 9: .* pid=$pid / }, 20);
+    $node->wait_until('recovery', sub {
+        $log = log_of_this_start();
+        $log !~ /.*stopping all processes after a crash(?!.*node recovered after a crash)/s;
+    }, 20);
+    my $cycles = () = $log =~ /stopping all processes after a crash/g;
+    return if $cycles < $CYCLES_MAX;
     restart_node();
     $node->wait_ready;
     return;
@@ -140,7 +146,7 @@ sub kill_at {
     $kills++ if $reached;
     disarm();
     $node->wait_ready;
-    count_cycle($reached) if $reached;
+    settle($reached) if $reached;
     return;
 }
 
@@ -148,10 +154,17 @@ sub kill_at {
 
 $node->start;
 my $setup = Ottla::Test::Wire->new($node);
-$setup->create_topic($_) for qw(rdkafka-idempotent rdkafka-plain);
+$setup->create_topic($_) for qw(rdkafka-idempotent rdkafka-plain python-idempotent python-plain);
 my $filler = fork // die "fork: $!";
 fill_topics() if !$filler;
-my $rdkafka_pid = open2(my $from_rdkafka, my $to_rdkafka, "$crash/rdkafka_load", $node->port);
+my $venv    = "$ENV{OTTLA_BUILD}/clients/python";
+my @clients = ([ 'librdkafka', "$crash/rdkafka_load", $node->port ]);
+push @clients, [ 'kafka-python', "$venv/bin/python", 'test/crash/python_load.py', $node->address ] if -e "$venv/ready";
+for my $client (@clients) {
+    my ($name, @command) = @$client;
+    my $pid = open2(my $out, my $in, @command);
+    $client = { name => $name, pid => $pid, out => $out, in => $in };
+}
 my @order    = map { shuffle @points } 1 .. $rounds;
 my $load_pid = open2(my $from, my $to, "$crash/crash_load", $node->port, $node->pid, 'node', scalar(@order), $seed);
 my $said = '';
@@ -170,11 +183,13 @@ is($? >> 8, 0, "the load's own checks, seed $seed") or diag $said, $node->log_ta
 note $said;
 kill 'TERM', $filler;
 waitpid $filler, 0;
-print $to_rdkafka "stop\n";
-my $rdkafka = do { local $/; <$from_rdkafka> };
-waitpid $rdkafka_pid, 0;
-is($? >> 8, 0, "librdkafka's checks") or diag $rdkafka, $node->log_tail;
-note $rdkafka;
+for my $client (@clients) {
+    print { $client->{in} } "stop\n";
+    my $text = do { local $/; readline $client->{out} };
+    waitpid $client->{pid}, 0;
+    is($? >> 8, 0, "the checks of $client->{name}") or diag $text, $node->log_tail;
+    note $text;
+}
 note "$kills processes killed, $restarts times the node";
 is_deeply([ sort keys %unreached ], [], 'somebody came by at every point');
 unlike($node->log_text, qr/PANIC|AddressSanitizer|runtime error|cannot be opened/, 'no process failed by itself');

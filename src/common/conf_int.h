@@ -8,6 +8,7 @@
 
 #include "ottla/common/arena.h"
 #include "ottla/common/conf.h"
+#include "ottla/common/properties.h"
 
 #define CONF_EXTRAS_MAX 512 /* settings beside the table */
 
@@ -80,5 +81,38 @@ void conf_read_environment(ConfReader *reader);
 
 /* conf_properties.c */
 void conf_read_properties(ConfReader *reader, const char *path);
+
+/* conf_providers.c: what config.providers of a .properties file names. */
+#define CONF_PROVIDERS_MAX 16
+
+typedef struct ConfProvider {
+    const char *name;
+    enum {
+        CONF_PROVIDER_NONE,
+        CONF_PROVIDER_ENV,
+        CONF_PROVIDER_FILE,
+        CONF_PROVIDER_DIR,
+        CONF_PROVIDER_UNKNOWN /* a class that is none of ours */
+    } kind;
+    const char *allowed; /* absolute paths, separated by commas; NULL: any */
+} ConfProvider;
+
+typedef struct ConfProviders {
+    ConfProvider rows[CONF_PROVIDERS_MAX];
+    int count;
+} ConfProviders;
+
+/* Is the name config.providers or one of its own settings? */
+bool conf_providers_own(StrView name);
+
+/* Reads them from a whole file; their mistakes are reported at their lines. */
+void conf_providers_find(ConfReader *reader, BytesView bytes, ConfProviders *ret);
+
+/*
+ * The value of a pair with every ${provider:path:key} filled in, once, as Kafka does: what a provider
+ * does not have, and what names none of them, stays as it is. False: a mistake was reported.
+ */
+bool conf_providers_fill(ConfReader *reader, const ConfProviders *providers, const Properties *pair,
+                         StrBuf *ret);
 
 #endif

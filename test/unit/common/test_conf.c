@@ -406,6 +406,80 @@ properties_follow_javas_rules(void **state)
     conf_reset();
 }
 
+#define CLASSES "org.apache.kafka.common.config.provider."
+
+/* Providers may stand anywhere in the file; what they do not have stays as it is. */
+static void
+providers_fill_in_values(void **state)
+{
+    ConfArgs args = {0};
+    ConfReport report;
+    char text[2000], secrets[200];
+
+    (void)state;
+    snprintf(secrets, sizeof secrets, "%s",
+             write_file("secrets.properties", "rack = wrong\nrack = r\\u0031\n"));
+    setenv("OTTLA_TEST_BYTES", "123456", 1);
+    snprintf(text, sizeof text,
+             "broker.rack=a-${f:%s:rack}-${f:%s:none}-${other:x}-${open\n"
+             "log.index.size.max.bytes=${env:OTTLA_TEST_BYTES}\n"
+             "log.dirs=/x/${d:%s:one}\n"
+             "super.users=${env:OTTLA_TEST_NOT_THERE}\n"
+             "config.providers=env, f,d\n"
+             "config.providers.env.class=" CLASSES "EnvVarConfigProvider\n"
+             "config.providers.f.class=" CLASSES "FileConfigProvider\n"
+             "config.providers.f.param.allowed.paths=/nowhere,%s/\n"
+             "config.providers.d.class=" CLASSES "DirectoryConfigProvider\n",
+             secrets, secrets, dir, dir);
+    write_file("one", "first\n");
+    args.properties = write_file("java.properties", text);
+    assert_int_equal(load(&args, &report), 0);
+    snprintf(text, sizeof text, "a-r1-${f:%s:none}-${other:x}-${open", secrets);
+    assert_string_equal(conf_str(CONF_BROKER_RACK), text);
+    assert_int_equal(conf_int32(CONF_LOG_INDEX_SIZE_MAX_BYTES), 123456);
+    assert_string_equal(conf_str(CONF_LOG_DIRS), "/x/first");
+    assert_string_equal(conf_str(CONF_SUPER_USERS), "${env:OTTLA_TEST_NOT_THERE}");
+    assert_int_equal(report.warning_count, 2); /* what is not there */
+    conf_report_release(&report);
+
+    snprintf(text, sizeof text,
+             "config.providers=f,x,n\n"
+             "config.providers.f.class=" CLASSES "FileConfigProvider\n"
+             "config.providers.f.param.allowed.paths=%s/below,/\n"
+             "config.providers.x.class=com.example.Vault\n"
+             "config.providers.y.class=" CLASSES "FileConfigProvider\n"
+             "broker.rack=${f:%s/../secrets:rack}\n"
+             "super.users=${f:/not/there:rack}\n",
+             dir, dir);
+    args.properties = write_file("java.properties", text);
+    assert_int_equal(load(&args, &report), OT_E_CONFIG);
+    assert_int_equal(report.error_count, 5);
+    assert_non_null(strstr(report.errors.ptr, "java.properties:4: provider \"x\": no class"));
+    assert_non_null(strstr(report.errors.ptr, "is not below its allowed.paths"));
+    assert_non_null(strstr(report.errors.ptr, "java.properties:7: provider \"f\": "));
+    conf_report_release(&report);
+    unsetenv("OTTLA_TEST_BYTES");
+    conf_reset();
+}
+
+/* A line that is no UTF-8 is ISO-8859-1; those around it are not. */
+static void
+old_files_are_read_as_latin1(void **state)
+{
+    ConfArgs args = {0};
+    ConfReport report;
+
+    (void)state;
+    args.properties = write_file("java.properties", "broker.rack=\xe4\\\n \xc3\xb6\n"
+                                                    "super.users=User:\xc3\xb6\n");
+    assert_int_equal(load(&args, &report), 0);
+    assert_string_equal(conf_str(CONF_BROKER_RACK), "\xc3\xa4\xc3\xb6");
+    assert_string_equal(conf_str(CONF_SUPER_USERS), "User:\xc3\xb6");
+    assert_int_equal(report.warning_count, 1);
+    conf_report_release(&report);
+    conf_reset();
+}
+
 static void
 includes_end(void **state)
 {
@@ -472,9 +546,10 @@ make_dir(void **state)
 static int
 remove_dir(void **state)
 {
-    static const char *const names[] = {"bad.conf",   "more.conf",        "server.properties",
-                                        "ottla.conf", "ottla.auto.conf",  "java.properties",
-                                        "loop.conf",  "units.properties", "reload.conf"};
+    static const char *const names[] = {"bad.conf",   "more.conf",         "server.properties",
+                                        "ottla.conf", "ottla.auto.conf",   "java.properties",
+                                        "loop.conf",  "units.properties",  "reload.conf",
+                                        "one",        "secrets.properties"};
 
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -502,6 +577,8 @@ main(void)
         cmocka_unit_test(errors_name_file_line_setting_and_range),
         cmocka_unit_test(sources_have_an_order),
         cmocka_unit_test(properties_follow_javas_rules),
+        cmocka_unit_test(providers_fill_in_values),
+        cmocka_unit_test(old_files_are_read_as_latin1),
         cmocka_unit_test(includes_end),
         cmocka_unit_test(reload_keeps_what_needs_a_restart),
         cmocka_unit_test(nearest_names),

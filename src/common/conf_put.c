@@ -334,13 +334,33 @@ number_of(const ConfSet *set, ConfId id)
                                           : conf_text_int64(&conf_rows[id], text);
 }
 
+/* Times whose bounds their rows do not tell, as in Kafka. */
+static void
+check_times(ConfReader *reader)
+{
+    const ConfSetting *s = reader->set->settings;
+
+    if (s[CONF_LOG_ROLL_MS].text != NULL && s[CONF_LOG_ROLL_MS].number < 1)
+        conf_error(reader, "log.roll.ms must be at least 1");
+    if (s[CONF_LOG_ROLL_JITTER_MS].text != NULL && s[CONF_LOG_ROLL_JITTER_MS].number < 0)
+        conf_error(reader, "log.roll.jitter.ms must be at least 0");
+    if (s[CONF_LOG_RETENTION_MS].text != NULL && s[CONF_LOG_RETENTION_MS].number == 0)
+        conf_error(reader, "log.retention.ms must be at least 1, or -1");
+}
+
 void
 conf_check_together(ConfReader *reader)
 {
     const ConfSet *set = reader->set;
+    const char *overrides = set->settings[CONF_MAX_CONNECTIONS_PER_IP_OVERRIDES].text;
 
     reader->file = NULL;
     reader->what = NULL;
+    check_times(reader);
+    if (number_of(set, CONF_MAX_CONNECTIONS_PER_IP) == 0 &&
+        (overrides == NULL || *overrides == '\0'))
+        conf_error(reader, "max.connections.per.ip may be 0 only beside "
+                           "max.connections.per.ip.overrides");
     if (set->settings[CONF_NODE_ID].text != NULL && set->settings[CONF_BROKER_ID].text != NULL &&
         set->settings[CONF_BROKER_ID].number >= 0 &&
         set->settings[CONF_NODE_ID].number != set->settings[CONF_BROKER_ID].number)

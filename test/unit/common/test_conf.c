@@ -297,6 +297,11 @@ arguments_take_units_and_loose_names(void **state)
     assert_int_equal(load_assignment("log.segment.bytes=1gb"), OT_E_CONFIG);
     assert_int_equal(load_assignment("log.segment.bytes=5"), OT_E_CONFIG);
     assert_int_equal(load_assignment("leader.replication.throttled.rate=5"), OT_E_CONFIG);
+    assert_int_equal(load_assignment("log.roll.ms=0"), OT_E_CONFIG);
+    assert_int_equal(load_assignment("log.roll.jitter.ms=-1"), OT_E_CONFIG);
+    assert_int_equal(load_assignment("log.retention.ms=0"), OT_E_CONFIG);
+    assert_int_equal(load_assignment("max.connections.per.ip=0"), OT_E_CONFIG);
+    assert_int_equal(load_assignment("max.connections.per.ip.overrides=a"), OT_E_CONFIG);
     assert_int_equal(load_assignment("novalue"), OT_E_CONFIG);
     /* [C2] */
     assert_string_equal(conf_str(CONF_ACKS_DURABILITY), "disk");

@@ -224,6 +224,8 @@ on_listener(int fd, uint32_t events, void *arg)
         for (int k = 0; k < node_listeners.rows[i].fd_count; k++)
             if (node_listeners.rows[i].fds[k] == fd)
                 listener = i;
+    postmaster_follow_settings(
+        pm); /* whoever comes after the answer to a change finds it in force */
     for (int n = 0; n < ACCEPTS_PER_TURN && pm->accepting && listener >= 0; n++)
         if (!accept_one(pm, listener, fd))
             break;

@@ -210,9 +210,8 @@ reload(Postmaster *pm)
     notify_ready(status);
 }
 
-/* Settings that requests have changed, and the controller judged. */
-static void
-follow_settings(Postmaster *pm)
+void
+postmaster_follow_settings(Postmaster *pm)
 {
     if (!live_conf_follow() || pm->settings->refresh == NULL)
         return;
@@ -474,7 +473,7 @@ run_loop(Postmaster *pm)
         take_signals(pm);
         if (interrupt_take(INTERRUPT_CHILD))
             reap(pm);
-        follow_settings(pm);
+        postmaster_follow_settings(pm);
         now_us = clock_mono_us();
         if (!pm->exiting && pm->machine.state == PM_STARTING &&
             atomic_u32_load(&shared_page->controller_active) != 0)

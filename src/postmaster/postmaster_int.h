@@ -90,6 +90,9 @@ void spare_buried(pid_t pid);
 /* spare.c: idle ones end; in a child: closes what belongs to the supervisor. */
 void spare_close_all(void);
 
+/* postmaster.c: takes over settings that requests have changed, and the controller judged. */
+void postmaster_follow_settings(Postmaster *pm);
+
 /* postmaster.c: gives an event to the machine and performs what it answers. */
 void postmaster_feed(Postmaster *pm, const PmEvent *event);
 

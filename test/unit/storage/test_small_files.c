@@ -263,11 +263,41 @@ clean_marker(void **state)
     assert_false(clean);
 }
 
+/* What a deleted topic left in the files is not a new one's of its name; files that name no id are Kafka's. */
+static void
+ids_of_topics(void **state)
+{
+    const Uuid old = {{1, 2}}, fresh = {{3, 4}};
+    OffsetCheckpointWriter *w = offset_checkpoint_writer_new();
+    LogDirCheckpoints *all;
+
+    (void)state;
+    assert_int_equal(offset_checkpoint_add_id(w, old), 0);
+    assert_int_equal(offset_checkpoint_add(w, &(OffsetCheckpointEntry){STRVIEW("t"), 0, 7}), 0);
+    assert_int_equal(offset_checkpoint_add_id(w, old), 0); /* named once */
+    assert_int_equal(offset_checkpoint_add(w, &(OffsetCheckpointEntry){STRVIEW("t"), 1, 8}), 0);
+    assert_int_equal(offset_checkpoint_store(w, kit_dir, CHECKPOINT_RECOVERY_POINT, NULL), 0);
+    offset_checkpoint_writer_free(w);
+    all = logdir_checkpoints_load();
+    assert_int_equal(logdir_checkpoints_get(all, 0, STRVIEW("t"), 1, old).recovery_point, 8);
+    assert_int_equal(logdir_checkpoints_get(all, 0, STRVIEW("t"), 1, fresh).recovery_point, 0);
+    assert_false(logdir_checkpoints_get(all, 0, STRVIEW("t"), 1, fresh).known);
+    logdir_checkpoints_free(all);
+    w = offset_checkpoint_writer_new();
+    assert_int_equal(offset_checkpoint_add(w, &(OffsetCheckpointEntry){STRVIEW("t"), 0, 9}), 0);
+    assert_int_equal(offset_checkpoint_store(w, kit_dir, CHECKPOINT_RECOVERY_POINT, NULL), 0);
+    offset_checkpoint_writer_free(w);
+    all = logdir_checkpoints_load();
+    assert_int_equal(logdir_checkpoints_get(all, 0, STRVIEW("t"), 0, fresh).recovery_point, 9);
+    logdir_checkpoints_free(all);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(offset_checkpoints, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(ids_of_topics, kit_setup, kit_teardown),
         cmocka_unit_test(epoch_lists),
         cmocka_unit_test_setup_teardown(epoch_files, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(metadata_files, kit_setup, kit_teardown),

@@ -110,6 +110,23 @@ subtest 'a short timeout speaks of replicas, not of the disk' => sub {
     is(codes($waiting), '0', 'answered after the flush');
 };
 
+subtest 'a change takes effect at once' => sub {
+    my $set = sub {
+        my ($value) = @_;
+        my $answer = $c->ask(IncrementalAlterConfigs => 1, { resources => [ { resource_type => 2, resource_name => 'disk',
+            configs => [ { name => 'acks.durability', config_operation => 0, value => $value } ] } ] });
+        return is($answer->{responses}[0]{error_code}, 0, "acks.durability=$value");
+    };
+    hold_disk();
+    $set->('memory');
+    is(codes(send_one('disk')), '0', 'answered at once');
+    $set->('disk');
+    my $waiting = send_one('disk');
+    no_answer($waiting, 'waits again');
+    release_disk();
+    is(codes($waiting), '0', 'answered after the flush');
+};
+
 subtest 'a duplicate waits until its original is durable' => sub {
     my @records = (records => batch(records => ['once'], producer_id => 77, epoch => 0, sequence => 0));
     hold_disk();

@@ -2,11 +2,11 @@
 # 320_retention.t - retention, rolling by time, delayed deletion, seen from outside
 #
 # Proves (log.md 18 in brackets): retention.bytes keeps at least what it says, the log start is the first
-# base that is left, files vanish after the delay and not before [38]; when all is too old one empty
-# segment remains and the log goes on at its end, after a restart too [39]; segments below a log
-# start that DeleteRecords moved go whatever the policy; a timestamp in the future keeps its
-# segment; segment.ms rolls by message time; other settings act at the next check; idle consumers that have read
-# deleted segments and topics give their space back at once [51], one that does not read what it asked
+# base that is left, files vanish after the delay and not before [38]; segments roll where they must, with
+# indexes and snapshots that fit [32]; when all is too old one empty segment remains and the log goes on
+# at its end, after a restart too [39]; segments below a log start that DeleteRecords moved go whatever
+# the policy; a timestamp in the future keeps its segment; segment.ms rolls by message time; other settings
+# act at the next check; idle consumers that have read deleted segments and topics give their space back at once [51], one that does not read what it asked
 # for after twice the delay; leftovers are removed at the next start.
 #
 # SPDX-License-Identifier: Apache-2.0
@@ -84,6 +84,45 @@ cmp_ok($bytes - 3 * $batch, '<', 2.5 * $MIB, 'and no segment more');
 is($c->list_offset('sized', 0, -2), base_of($logs[0]), 'the log start is the base of the first segment');
 is(fetch_error($c, 'sized', 0), 1, 'what is gone is out of range');
 is(fetch_error($c, 'sized', base_of($logs[0])), 0, 'what is left is there');
+
+# ---- rolling [32] --------------------------------------------------------------------------------
+
+is($c->create_topic('rolled', 1, 'segment.bytes' => $MIB, 'retention.ms' => -1), 0, 'topic rolled');
+produce('rolled', 60_000, $NOW + 1000 * ($_ % 3)) for 1 .. 85;    # 5 MB
+my @rolled = files('rolled', '.log');
+my $folder = $node->dir . '/log/rolled-0';
+my (@wrong, $next);
+for my $i (0 .. $#rolled) {
+    my $base = base_of($rolled[$i]);
+    my ($stem) = $rolled[$i] =~ /(\d+)/;
+    my $log  = Ottla::Test::Node::slurp("$folder/$stem.log");
+    my ($pos, $offset, $largest) = (0, $base, -1);
+    my %last_at;
+    while ($pos < length $log) {
+        my ($first, $size, $delta, $max) = unpack 'q> N x11 N x8 q>', substr $log, $pos, 43;
+        push @wrong, "$stem: batch at $pos has offset $first, not $offset" if $first != $offset;
+        $offset        = $first + $delta + 1;
+        $last_at{$pos} = $offset - 1;
+        $largest       = $max if $max > $largest;
+        $pos += 12 + $size;
+    }
+    push @wrong, "$stem begins at $base, the one before ends at $next" if defined $next && $next != $base;
+    $next = $offset;
+    push @wrong, "$stem could have taken another batch" if $i < $#rolled && $pos + 60_100 <= $MIB;
+    push @wrong, "$stem is larger than segment.bytes" if $pos > $MIB;
+    next if $i == $#rolled;    # the active one keeps index entries in memory
+    my @index = unpack 'N*', Ottla::Test::Node::slurp("$folder/$stem.index");
+    push @wrong, "$stem has few index entries" if @index < 2 * 15;
+    while (my ($relative, $at) = splice @index, 0, 2) {
+        push @wrong, "$stem: index entry $relative names $at" if ($last_at{$at} // -1) != $base + $relative;
+    }
+    my @times = unpack '(q> N)*', Ottla::Test::Node::slurp("$folder/$stem.timeindex");
+    push @wrong, "$stem: the last time entry is not the largest" if $times[-2] != $largest;
+}
+is(scalar @rolled, 5, 'five segments');
+is_deeply(\@wrong, [], 'names, roll points and indexes are as they should be');
+is_deeply([ map { base_of($_) } files('rolled', '.snapshot') ], [ map { base_of($_) } @rolled[ 1 .. $#rolled ] ],
+    'a snapshot per roll');
 
 # ---- time [39] -----------------------------------------------------------------------------------
 

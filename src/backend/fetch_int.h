@@ -5,7 +5,8 @@
  *   fetch_read.c    resolves and reads partitions within the byte budgets (log.md 12.1-12.3)
  *   fetch_wait.c    registers interest, counts what came (12.6)
  *   fetch_answer.c  builds the response, file slices included (12.5)
- *   h_fetch.c       sessions and control flow (12.7)
+ *   fetch_serve.c   a session while a request is served on it (12.7)
+ *   h_fetch.c       start, wait, finish, answer
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -206,6 +207,65 @@ bool fetch_wait_count(FetchPart *part, PlogBound bound, int64_t *io_total);
 
 /* Partitions counted by waiting fetches, for the test of O(ready). */
 extern uint64_t fetch_wait_looks;
+
+/* ---- a request on its way --------------------------------------------------------------------- */
+
+typedef enum FetchMode {
+    FETCH_SESSIONLESS,
+    FETCH_FULL, /* answered whole, then kept as a new session */
+    FETCH_INCREMENTAL,
+} FetchMode;
+
+typedef struct FetchContext {
+    FetchRequest req;
+    FetchArgs args;
+    FetchMode mode;
+    int32_t named;  /* partitions that the request names */
+    FetchList list; /* what this pass reads */
+    int64_t deadline_us;
+    int64_t total;   /* bytes that are ready, as counted while waiting */
+    bool poll;       /* some partition has no wait node */
+    int64_t poll_us; /* when to look at those again */
+
+    /* FETCH_INCREMENTAL: which session, and that nobody else went on with it meanwhile. */
+    int32_t session_index;
+    uint32_t session_serial;
+    int32_t session_id;
+    int32_t session_epoch; /* the next one expected after this request */
+} FetchContext;
+
+/*
+ * A session while it is served: its lock is held (hold), and its parts are changed by this request
+ * alone. The order is update, attach, take_ready, collect, a pass over what was collected; then either
+ * news and leave, or register, and later take_ready again.
+ */
+
+/* Adds, changes and forgets what the request says. False: no room for all of it. */
+bool fetch_serve_update(FetchHold *hold, const FetchContext *ctx, const Request *rq);
+
+/*
+ * What became ready since the last look joins the hot parts. count: also add their bytes to the
+ * total; true then: answer now. rescan: somebody died, look at everything.
+ */
+bool fetch_serve_take_ready(FetchHold *hold, FetchContext *ctx, bool rescan, bool count);
+
+/* The hot parts become what this pass reads. False: no memory. */
+bool fetch_serve_collect(FetchHold *hold, FetchContext *ctx, Request *rq);
+
+/* Registers the parts that were read, then counts what came since. True: answer now. */
+bool fetch_serve_register(FetchContext *ctx, const FetchHold *hold);
+
+/* Counts the parts that have no node. They are hot, so this pass has read them. True: answer now. */
+bool fetch_serve_poll(const FetchHold *hold, FetchContext *ctx);
+
+/* Marks what was just read and is news to the client, and notes that the client knows it from now on. */
+void fetch_serve_news(FetchHold *hold, FetchContext *ctx);
+
+/* Nobody serves the session from here on: nobody is woken for it. Gives up the lock. */
+void fetch_serve_leave(FetchHold *hold, int64_t now_us);
+
+/* A full fetch becomes a session with the same parts: its id; 0: there is no room for one. */
+int32_t fetch_serve_begin(const FetchContext *ctx, int64_t now_us);
 
 /* ---- answering ----------------------------------------------------------------------------- */
 

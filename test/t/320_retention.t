@@ -130,6 +130,7 @@ is($c->create_topic('aged', 1, 'retention.ms' => 3_600_000, 'file.delete.delay.m
 produce('aged', 100, $NOW - 7_200_000) for 1 .. 3;
 wait_start('aged', 3);
 is($c->list_offset('aged', 0, -1), 3, 'all is too old: the end stays');
+$node->wait_until('the files to follow', sub { files('aged', '.log') == 1 });
 is_deeply([ files('aged', '.log') ], ['00000000000000000003.log'], 'one segment, named by the end');
 is(-s $node->dir . '/log/aged-0/00000000000000000003.log', 0, 'and empty');
 ok(files('aged', '.log.deleted') == 1, 'the files are there for the delay');
@@ -140,7 +141,8 @@ is($c->create_topic('future', 1, 'retention.ms' => 1000, 'segment.ms' => 60_000,
     'message.timestamp.after.max.ms' => 1e12), 0, 'topic future');
 produce('future', 100, $_) for $NOW - 7_200_000, $NOW + 7_200_000, $NOW - 3_600_000;
 wait_start('future', 1);
-is(scalar(files('future', '.log')), 1, 'segment.ms rolls by message time');
+$node->wait_until('the files to follow', sub { files('future', '.log') == 1 });
+pass('segment.ms rolls by message time');
 is($c->list_offset('future', 0, -2), 1, 'a timestamp in the future keeps its segment');
 
 # ---- log start ------------------------------------------------------------------------------------

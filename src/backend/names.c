@@ -73,13 +73,10 @@ utf8_repair(StrView name, char *to)
 StrView
 name_echo(Arena *arena, StrView name)
 {
-    bool good = true;
     int32_t len;
     char *copy;
 
-    for (int32_t i = 0; i < name.len && good;)
-        i += text_utf8_step((StrView){name.ptr + i, name.len - i}, &good);
-    if (good)
+    if (text_is_utf8(name))
         return name;
     len = utf8_repair(name, NULL);
     copy = arena_alloc(arena, (size_t)len);

@@ -443,3 +443,13 @@ text_utf8_step(StrView text, bool *ret_good)
     *ret_good = n == lead.more + 1;
     return n;
 }
+
+bool
+text_is_utf8(StrView text)
+{
+    bool good = true;
+
+    for (int32_t i = 0; good && i < text.len;)
+        i += text_utf8_step((StrView){text.ptr + i, text.len - i}, &good);
+    return good;
+}

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "controller/decide.h"
+#include "ottla/common/text.h"
 
 /* How far a value of a whole-number key may be from a whole number. */
 #define WHOLE_EPSILON 1e-6
@@ -136,6 +137,8 @@ check_entity(const Alteration *alt, bool *ret_is_ip)
             return refuse("the type of an entity is \"user\", \"client-id\" or \"ip\"");
         if (name.ptr != NULL && name.len == 0)
             return refuse("the name of an entity is empty");
+        if (!text_is_utf8(name))
+            return refuse("the name of an entity is not UTF-8");
         if (name.len > QUOTA_NAME_MAX)
             return refuse("the name of an entity is longer than 1024 bytes");
         if (part != QUOTA_IP)

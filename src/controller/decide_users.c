@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "controller/decide.h"
+#include "ottla/common/text.h"
 #include "ottla/controller/image_users.h"
 
 /* From this metadata.version on the log may hold credentials. */
@@ -46,6 +47,8 @@ check(const DecideContext *c, const UserChange *change)
         return (Verdict){KERR_UNSUPPORTED_VERSION, "the metadata.version knows no credentials"};
     if (change->user.len == 0)
         return (Verdict){KERR_UNACCEPTABLE_CREDENTIAL, "the name of the user is empty"};
+    if (!text_is_utf8(change->user)) /* would be another user to a reader that repairs it */
+        return (Verdict){KERR_UNACCEPTABLE_CREDENTIAL, "the name of the user is not UTF-8"};
     if (change->mechanism <= SCRAM_UNKNOWN || change->mechanism >= SCRAM_COUNT)
         return (Verdict){KERR_UNSUPPORTED_SASL_MECHANISM, "the SCRAM mechanism is not known"};
     if (change->upsert == NULL)

@@ -69,4 +69,7 @@ int text_distance(StrView a, StrView b, int limit);
  */
 int32_t text_utf8_step(StrView text, bool *ret_good);
 
+/* Whole sequences from the first byte to the last? */
+bool text_is_utf8(StrView text);
+
 #endif

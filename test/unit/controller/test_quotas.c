@@ -114,6 +114,8 @@ test_entities(void **state)
     assert_int_equal(one(part("group", "a"), none, ok), 42);
     assert_int_equal(one(part("", "a"), none, ok), 42);
     assert_int_equal(one(part("user", ""), none, ok), 42);
+    assert_int_equal(one(part("user", "u\xff"), none, ok), 42);
+    assert_int_equal(one(part("user", "\xc3\xbc"), none, ok), 0);
     assert_int_equal(one(part("user", NULL), part("client-id", NULL), ok), 0);
     assert_int_equal(one(part("ip", "10.1.2.3"), part("user", "a"), ok), 42);
     assert_int_equal(one(part("ip", "10.1"), none, rate), 0);

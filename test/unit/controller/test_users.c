@@ -74,6 +74,8 @@ test_refusals(void **state)
     assert_int_equal(set(upsert("a", 2, -1)), 93);
     assert_int_equal(set(upsert("", 1, 4096)), 93);
     assert_int_equal(set(upsert("", 9, 4096)), 93);
+    assert_int_equal(set(upsert("u\xff", 1, 4096)), 93);
+    assert_int_equal(set(upsert("\xc3\xbc", 1, 4096)), 0);
     u.salted_password.len = 0;
     assert_int_equal(set(u), -1);
     u = upsert("a", 1, 4096);

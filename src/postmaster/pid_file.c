@@ -24,7 +24,11 @@
 #define STATUS_WIDTH   8
 #define OPEN_TRIES_MAX 5 /* each lost race needs another supervisor that stops at that moment */
 
-#define ORPHAN_PATIENCE_MS 5000 /* children of a dead supervisor end by themselves well before */
+/*
+ * Children of a dead supervisor end by themselves within milliseconds, but for one that is inside a
+ * flush: nothing ends that but the disk, and giving up would only have the service manager start us again.
+ */
+#define ORPHAN_PATIENCE_MS 30000
 #define ORPHAN_LOOK_MS     20
 
 static void

@@ -21,11 +21,6 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,29 +28,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ottla/common/errlist.h"
-#include "ottla/common/random.h"
-#include "ottla/ipc/atomics.h"
-#include "ottla/protocol/batch.h"
 #include "ottla/protocol/batch_builder.h"
 #include "ottla/protocol/msg_create_topics.h"
-#include "ottla/protocol/msg_fetch.h"
 #include "ottla/protocol/msg_init_producer_id.h"
 #include "ottla/protocol/msg_produce.h"
-#include "ottla/protocol/record.h"
-#include "load_client.h"
+#include "load_kills.h"
+#include "load_reading.h"
 #include "topic_churn.h"
-
-#define PARTITIONS    4
-#define WRITERS       8 /* two to a partition: an idempotent one and a plain one */
-#define READERS       4
-#define CLIENTS       (WRITERS + READERS)
-#define CHURN         CLIENTS /* one more client, of whole nodes only */
-#define BATCH_RECORDS 5
-#define FETCH_BYTES   (1 << 20)
-#define TOPIC         "crash-load"
-
-typedef enum Mode { MODE_BACKENDS, MODE_WORKERS, MODE_NODE, MODE_COUNT } Mode;
 
 static const char *const mode_names[MODE_COUNT] = {"backends", "workers", "node"};
 
@@ -172,102 +151,6 @@ writer_main(int writer)
     }
 }
 
-/* Calls back for every record of a fetch answer; the offset after the last one, or -1: the callback refused. */
-typedef bool (*EachRecord)(const Record *record, void *arg);
-
-static int64_t
-walk_records(const RecordsView *records, int64_t from, EachRecord each, void *arg, Arena *arena)
-{
-    const uint8_t *at = records->ptr;
-    int32_t left = records->len;
-    int64_t next = from;
-    while (left >= BATCH_HEADER_BYTES) {
-        int32_t bytes = (int32_t)wire_load32(at + 8) + 12;
-        if (bytes > left) {
-            break;
-        }
-        RecordIter *iter = record_iter_open((BytesView){at, bytes}, arena);
-        Record record;
-        while (record_iter_next(iter, &record) == RECORD_OK) {
-            if (record.offset >= from) {
-                if (!each(&record, arg)) {
-                    return -1;
-                }
-                next = record.offset + 1;
-            }
-        }
-        record_iter_close(iter);
-        at += bytes;
-        left -= bytes;
-    }
-    return next;
-}
-
-/*
- * Who reads one partition, with a fetch session or without. A session goes on when its connection
- * broke: on the next one, in another process of the node.
- */
-typedef struct Reading {
-    WireClient *client;
-    ClientState *me;
-    int32_t partition;
-    int64_t next;
-    bool sessions;
-    int32_t session_id;
-    int32_t session_epoch;
-} Reading;
-
-/* What the answer says of the session. False: there is none any more, begin anew. */
-static bool
-session_goes_on(Reading *r, const FetchResponse *response)
-{
-    bool known = response->error_code == 0;
-    if (!known && response->error_code != KERR_FETCH_SESSION_ID_NOT_FOUND &&
-        response->error_code != KERR_INVALID_FETCH_SESSION_EPOCH) {
-        client_fail(r->me, "fetch session error", response->error_code);
-    }
-    r->session_id = known ? response->session_id : 0;
-    r->session_epoch = r->session_id == 0 ? 0 : r->session_epoch + 1;
-    return known;
-}
-
-/* One fetch of one partition. ret->records is empty when there is nothing new. */
-static WireResult
-fetch_once(Reading *r, FetchResponsePartition *ret)
-{
-    FetchRequest request;
-    FetchResponse response;
-    FetchRequestPartition partition;
-    FetchRequestTopic topic;
-    fetch_request_init(&request);
-    fetch_request_partition_init(&partition);
-    fetch_request_topic_init(&topic);
-    partition.partition = r->partition;
-    partition.fetch_offset = r->next;
-    partition.partition_max_bytes = FETCH_BYTES;
-    topic.topic = STRVIEW(TOPIC);
-    topic.partitions = &partition;
-    topic.partitions_count = 1;
-    request.max_wait_ms = 500;
-    request.min_bytes = 1;
-    request.max_bytes = FETCH_BYTES;
-    request.topics = &topic;
-    request.topics_count = 1;
-    request.session_id = r->session_id;
-    request.session_epoch = r->sessions ? r->session_epoch : -1;
-    WireResult result =
-        wire_client_call(r->client, &(WireCall){1, 12, &fetch_request_desc, &request,
-                                                &fetch_response_desc, &response});
-    if (result != WIRE_OK) {
-        return result;
-    }
-    fetch_response_partition_init(ret);
-    if ((!r->sessions || session_goes_on(r, &response)) && response.responses_count > 0) {
-        *ret = response.responses[0].partitions[0];
-    }
-    return result;
-}
-
 static bool
 follows(const Record *record, void *arg)
 {
@@ -337,170 +220,6 @@ topic_create(void)
         exit(1);
     }
     wire_client_close(&client);
-}
-
-/* The command line of a process, blanks for zero bytes; false: it is gone. */
-static bool
-process_title(const char *pid, char ret[512])
-{
-    char path[300];
-    snprintf(path, sizeof path, "/proc/%s/cmdline", pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return false;
-    }
-    ssize_t got = read(fd, ret, 511);
-    close(fd);
-    if (got <= 0) {
-        return false;
-    }
-    for (ssize_t i = 0; i < got; i++) {
-        ret[i] = ret[i] == '\0' ? ' ' : ret[i];
-    }
-    ret[got] = '\0';
-    return true;
-}
-
-static pid_t
-process_parent(const char *pid)
-{
-    char path[300], text[512];
-    int parent = 0;
-    snprintf(path, sizeof path, "/proc/%s/stat", pid);
-    FILE *f = fopen(path, "re");
-    if (f == NULL) {
-        return 0;
-    }
-    if (fgets(text, sizeof text, f) != NULL && strrchr(text, ')') != NULL) {
-        (void)sscanf(strrchr(text, ')') + 1, " %*c %d", &parent);
-    }
-    fclose(f);
-    return parent;
-}
-
-/* A child of the supervisor whose title contains a text; 0: none. With several, one at random. */
-static pid_t
-find_child(pid_t supervisor, const char *text, RandomSeq *seq)
-{
-    DIR *dir = opendir("/proc");
-    struct dirent *entry;
-    pid_t found = 0;
-    uint64_t seen = 0;
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        char title[512];
-        if (isdigit((unsigned char)entry->d_name[0]) &&
-            process_parent(entry->d_name) == supervisor && process_title(entry->d_name, title) &&
-            strstr(title, text) != NULL && random_seq_below(seq, ++seen) == 0) {
-            found = (pid_t)strtol(entry->d_name, NULL, 10);
-        }
-    }
-    if (dir != NULL) {
-        closedir(dir);
-    }
-    return found;
-}
-
-/* Kills the backend of a random client. False: it had none just now. */
-static bool
-kill_backend(pid_t supervisor, RandomSeq *seq)
-{
-    ClientState *victim = &shared->clients[random_seq_below(seq, CLIENTS)];
-    uint32_t port = atomic_u32_load(&victim->port);
-    char text[32];
-    snprintf(text, sizeof text, ":%u ", port);
-    pid_t pid = port == 0 ? 0 : find_child(supervisor, text, seq);
-    if (pid == 0) {
-        return false;
-    }
-    atomic_u32_add(&victim->expected, 1);
-    if (kill(pid, SIGKILL) != 0) {
-        atomic_u32_add(&victim->expected, (uint32_t)-1);
-        return false;
-    }
-    int64_t deadline = now_ms() + SETTLE_MS;
-    while (atomic_u32_load(&victim->breaks) < atomic_u32_load(&victim->expected) &&
-           now_ms() < deadline) {
-        wait_ms(1);
-    }
-    return true;
-}
-
-static bool
-any_failed(void)
-{
-    for (int i = 0; i <= CHURN; i++) {
-        if (atomic_u32_load(&shared->clients[i].failed) != 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool
-kill_worker(pid_t supervisor, RandomSeq *seq)
-{
-    static const char *const kinds[] = {": controller", ": checkpointer", ": retention"};
-    pid_t pid = find_child(supervisor, kinds[random_seq_below(seq, 3)], seq);
-    return pid != 0 && kill(pid, SIGKILL) == 0;
-}
-
-/* Progress of all writers together. */
-static int64_t
-total_done(void)
-{
-    int64_t sum = 0;
-    for (int i = 0; i < WRITERS; i++) {
-        sum += atomic_i64_load(&shared->clients[i].done);
-    }
-    return sum;
-}
-
-/* Has the caller kill the node and start it. False: it gave up. */
-static bool
-kill_node(void)
-{
-    char line[64];
-    printf("kill\n");
-    fflush(stdout);
-    return fgets(line, sizeof line, stdin) != NULL;
-}
-
-/* The next one when work has gone on; false: it has not, or a client gave up. */
-static bool
-wait_for_work(void)
-{
-    int64_t before = total_done(), deadline = now_ms() + SETTLE_MS;
-    while (total_done() < before + 20 * BATCH_RECORDS) {
-        if (any_failed() || now_ms() > deadline) {
-            return false;
-        }
-        wait_ms(10);
-    }
-    return true;
-}
-
-/* Returns how many. */
-static int
-kill_many(pid_t supervisor, Mode mode, int kills, RandomSeq *seq)
-{
-    int done = 0;
-    while (done < kills && !any_failed()) {
-        if (mode == MODE_BACKENDS) {
-            done += kill_backend(supervisor, seq);
-            wait_ms((int)random_seq_below(seq, 10));
-        } else if (mode == MODE_WORKERS) {
-            done += kill_worker(supervisor, seq);
-            (void)wait_for_work();
-            wait_ms((int)random_seq_below(seq, 10));
-        } else {
-            if (!kill_node() || !wait_for_work()) {
-                break;
-            }
-            done++;
-            wait_ms((int)random_seq_below(seq, 150));
-        }
-    }
-    return done;
 }
 
 /* What the final reading found of each writer. */

@@ -12,8 +12,14 @@
 #include "ottla/ipc/atomics.h"
 #include "wire_client.h"
 
-#define LOAD_CLIENTS_MAX 16
-#define SETTLE_MS        20000
+#define PARTITIONS    4
+#define WRITERS       8 /* two to a partition: an idempotent one and a plain one */
+#define READERS       4
+#define CLIENTS       (WRITERS + READERS)
+#define CHURN         CLIENTS /* one more client, of whole nodes only */
+#define BATCH_RECORDS 5
+#define SETTLE_MS     20000
+#define TOPIC         "crash-load"
 
 /* Of one client, in memory shared with the parent. */
 typedef struct ClientState {
@@ -27,7 +33,7 @@ typedef struct ClientState {
 
 typedef struct Shared {
     AtomicU32 stop;
-    ClientState clients[LOAD_CLIENTS_MAX];
+    ClientState clients[CLIENTS + 1];
 } Shared;
 
 extern Shared *shared;

@@ -297,6 +297,25 @@ check_end(RecordIter *iter)
     return finish(iter, RECORD_INVALID, "bytes behind the last record");
 }
 
+/* Begins the next record: its length. RECORD_OK, or how the walk ended. */
+static inline RecordStatus
+begin_record(RecordIter *iter, int64_t *ret_length)
+{
+    RecordStatus status;
+
+    if (iter->ended != RECORD_OK) {
+        return iter->ended;
+    }
+    if (iter->left == 0) {
+        return check_end(iter);
+    }
+    status = take_length(iter, ret_length);
+    if (status == RECORD_OK) {
+        iter->left--;
+    }
+    return status;
+}
+
 /* ---- Reading across pieces, for skim: `left` is what the record's length still allows ---- */
 
 static RecordStatus
@@ -384,24 +403,33 @@ cross_headers(RecordIter *iter, int64_t *left)
     return RECORD_OK;
 }
 
+/* Attributes and deltas of a record of *left bytes, which become those from the key length on. */
+static RecordStatus
+cross_head(RecordIter *iter, int64_t *left, RecordSkim *ret)
+{
+    int64_t offset_delta = 0;
+    uint8_t attributes;
+    RecordStatus status = take_byte(iter, &attributes);
+
+    --*left;
+    if (status == RECORD_OK) {
+        status = cross_varint(iter, left, RECORD_VARLONG_MAX, &ret->timestamp_delta);
+    }
+    if (status == RECORD_OK) {
+        status = cross_varint(iter, left, RECORD_VARINT_MAX, &offset_delta);
+    }
+    ret->offset_delta = (int32_t)offset_delta;
+    ret->tail_bytes = (int32_t)*left;
+    return status;
+}
+
 /* Skim of a record that does not lie whole in the window. */
 static RecordStatus
 cross_record(RecordIter *iter, int64_t left, RecordSkim *ret)
 {
-    int64_t offset_delta = 0;
     bool value_present;
-    uint8_t attributes;
-    RecordStatus status = take_byte(iter, &attributes);
+    RecordStatus status = cross_head(iter, &left, ret);
 
-    left--;
-    if (status == RECORD_OK) {
-        status = cross_varint(iter, &left, RECORD_VARLONG_MAX, &ret->timestamp_delta);
-    }
-    if (status == RECORD_OK) {
-        status = cross_varint(iter, &left, RECORD_VARINT_MAX, &offset_delta);
-    }
-    ret->offset_delta = (int32_t)offset_delta;
-    ret->tail_bytes = (int32_t)left;
     if (status == RECORD_OK) {
         status = cross_bytes(iter, &left, true, &ret->has_key);
     }
@@ -504,21 +532,14 @@ record_iter_skim(RecordIter *iter, RecordSkim *ret)
     Body body;
     RecordStatus status;
 
-    if (iter->ended != RECORD_OK) {
-        return iter->ended;
-    }
-    if (iter->left == 0) {
-        return check_end(iter);
-    }
-    if (skim_fast(iter, ret)) {
+    if (iter->ended == RECORD_OK && iter->left > 0 && skim_fast(iter, ret)) {
         iter->left--;
         return RECORD_OK;
     }
-    status = take_length(iter, &length);
+    status = begin_record(iter, &length);
     if (status != RECORD_OK) {
         return status;
     }
-    iter->left--;
     ret->body_bytes = (int32_t)length;
     if (length > iter->end - iter->at) {
         return cross_record(iter, length, ret);
@@ -603,17 +624,10 @@ record_iter_next(RecordIter *iter, Record *ret)
     Body body;
     RecordStatus status;
 
-    if (iter->ended != RECORD_OK) {
-        return iter->ended;
-    }
-    if (iter->left == 0) {
-        return check_end(iter);
-    }
-    status = take_length(iter, &length);
+    status = begin_record(iter, &length);
     if (status != RECORD_OK) {
         return status;
     }
-    iter->left--;
     if (length <= iter->end - iter->at) {
         from = iter->at;
         iter->at += length;
@@ -647,34 +661,14 @@ record_iter_next(RecordIter *iter, Record *ret)
 RecordStatus
 record_iter_prefix(RecordIter *iter, RecordSkim *ret)
 {
-    int64_t offset_delta = 0;
     int64_t left;
-    uint8_t attributes;
-    RecordStatus status;
+    RecordStatus status = begin_record(iter, &left);
 
-    if (iter->ended != RECORD_OK) {
-        return iter->ended;
-    }
-    if (iter->left == 0) {
-        return check_end(iter);
-    }
-    status = take_length(iter, &left);
     if (status != RECORD_OK) {
         return status;
     }
-    iter->left--;
     ret->body_bytes = (int32_t)left;
-    status = take_byte(iter, &attributes);
-    left--;
-    if (status == RECORD_OK) {
-        status = cross_varint(iter, &left, RECORD_VARLONG_MAX, &ret->timestamp_delta);
-    }
-    if (status == RECORD_OK) {
-        status = cross_varint(iter, &left, RECORD_VARINT_MAX, &offset_delta);
-    }
-    ret->offset_delta = (int32_t)offset_delta;
-    ret->tail_bytes = (int32_t)left;
-    return status;
+    return cross_head(iter, &left, ret);
 }
 
 RecordStatus

@@ -609,6 +609,36 @@ test_session_ends_under_a_wait(void **state)
     over(&b);
 }
 
+/* The same for a session that makes room for another one. */
+static void
+test_session_evicted_under_a_wait(void **state)
+{
+    int32_t id = open_session(3);
+    Asked asked = {.session = id, .epoch = 1, .wait_ms = 10000};
+    FetchSessionNew newcomer = {.part_count = MANY,
+                                .by_id = true,
+                                .privileged = true,
+                                .now_ms = clock_mono_us() / 1000 + 10 * 60 * 1000};
+    FetchHold hold;
+    Running f;
+
+    (void)state;
+    assert_int_equal(start(&f, &asked), REQ_PENDING);
+    (void)latch_reset();
+    for (int32_t room = KIT_SESSIONS - fetch_session_count(); room > 0; room--) {
+        assert_true(fetch_session_create(&newcomer, &hold));
+        fetch_session_unlock(&hold);
+    }
+    assert_false(latch_reset()); /* there was room so far */
+    assert_true(fetch_session_create(&newcomer, &hold));
+    fetch_session_unlock(&hold);
+    assert_true(latch_reset());
+    assert_false(fetch_session_lock(id, &hold));
+    assert_int_equal(finish(&f), REQ_DONE);
+    assert_int_equal(f.answer.error_code, 71);
+    over(&f);
+}
+
 static void
 go_on(void *arg)
 {
@@ -808,6 +838,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_session_waits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_session_taken_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_session_ends_under_a_wait, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_session_evicted_under_a_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(test_session_goes_on_elsewhere, setup, teardown),
         cmocka_unit_test_setup_teardown(test_session_interest_runs_out, setup, teardown),
         cmocka_unit_test_setup_teardown(test_session_misses_nothing, setup, teardown),

@@ -11,7 +11,7 @@ my $load  = "$ENV{OTTLA_BUILD}/release/crash/crash_load";
 
 my $node = Ottla::Test::Node->new->start;
 my $supervisor = $node->pid;
-subtest "kill -9 of $kills backends under load" => sub {
+subtest "log 50: kill -9 of $kills backends under load" => sub {
     my $out = qx($load @{[ $node->port ]} $supervisor backends $kills $seed 2>&1);
     my $exit = $? >> 8;
     note $out;

@@ -30,7 +30,7 @@ sub produce_until {
     return $code;
 }
 
-subtest 'one of two log directories is full (scenario log 52)' => sub {
+subtest 'one of two log directories is full (log 52)' => sub {
     my ($small, $other) = (Ottla::Test::Disk->new(size_mb => 40), Ottla::Test::Disk->new(size_mb => 40));
     mkdir "$_/log" or die $! for $small->dir, $other->dir;
     my $node = Ottla::Test::Node->new(conf => {

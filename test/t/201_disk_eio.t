@@ -82,7 +82,7 @@ for my $error (qw(EIO EROFS)) {
         is($acked->produce($two, 10), $STORAGE_ERROR, 'nor are the other topics of the directory');
         is($acked->produce($fine, 10), 0, 'the other directory goes on');
         $acked->read_back('while the directory has failed');
-        is_deeply(log_dirs($acked->{c}), { a => $STORAGE_ERROR, b => 0 }, 'DescribeLogDirs says so');
+        is_deeply(log_dirs($acked->{c}), { a => $STORAGE_ERROR, b => 0 }, 'admin 15: DescribeLogDirs says so');
         is(offline($acked->{c}, $one, $fine), "$one: leader 1 offline 1, $fine: leader 1 offline ", 'and so does Metadata');
         $acked->make_topic("new$_"), $acked->produce("new$_", 10) for 1 .. 5;
         is(join(' ', grep { -d $node->dir . "/b/new$_-0" } 1 .. 5), '1 2 3 4 5', 'new topics go to the other directory');

@@ -84,7 +84,7 @@ sub topic { my (%configs) = @_; my $name = 't' . ++$topics; $c->make_topic($name
 
 # ---- scenarios ----
 
-subtest 'scenario A16: where a value comes from' => sub {
+subtest 'admin 16: where a value comes from' => sub {
     my $t = topic('retention.ms' => 1000);
     is(set_all('log.retention.ms', 2000), 0, 'a default of all nodes');
     my $e = described($TOPIC, $t, ['retention.ms'])->{'retention.ms'};
@@ -98,7 +98,7 @@ subtest 'scenario A16: where a value comes from' => sub {
     is($e->{value}, 3600000, 'then the file\'s hours');
 };
 
-subtest 'scenario A17: lists' => sub {
+subtest 'admin 17: lists' => sub {
     my $t = topic();
     is(alter($TOPIC, $t, 'cleanup.policy', $APPEND, 'compact'), 0, 'append');
     is(value_of($TOPIC, $t, 'cleanup.policy'), 'delete,compact', 'to the default');
@@ -107,7 +107,7 @@ subtest 'scenario A17: lists' => sub {
     is(alter($TOPIC, $t, 'retention.ms', $APPEND, '1'), 40, 'a number is no list');
 };
 
-subtest 'scenario A18: settings of nodes' => sub {
+subtest 'admin 18: settings of nodes' => sub {
     is(alter($NODE, '2', 'log.retention.ms', $SET, '1000'), 42, 'another node');
     is(alter($NODE, '', 'ssl.keystore.location', $SET, '/x'), 42, 'a listener\'s store for all');
     is(alter($NODE, '1', 'num.replica.fetchers', $SET, '8'), 42, '1 to 8');
@@ -116,7 +116,7 @@ subtest 'scenario A18: settings of nodes' => sub {
     is(alter($NODE, '1', 'num.replica.fetchers', $DELETE, undef), 0, 'deleted');
 };
 
-subtest 'scenario A19: the older request replaces all' => sub {
+subtest 'admin 19: the older request replaces all' => sub {
     my $t = topic('retention.ms' => 1000, 'flush.ms' => 5);
     my $answer = $c->ask(AlterConfigs => 2, { resources => [ { resource_type => $TOPIC, resource_name => $t,
         configs => [ { name => 'flush.ms', value => '6' } ] } ] });
@@ -133,7 +133,7 @@ sub nonsense {
     sysread $s, my $end, 1;
 }
 
-subtest 'scenario A20: levels of log lines' => sub {
+subtest 'admin 20: levels of log lines' => sub {
     is(alter($LOGGER, '1', 'backend', $SET, 'FOO'), 40, 'no level');
     is(value_of($LOGGER, '1', 'backend'), 'INFO', 'as it was');
     nonsense();

@@ -79,7 +79,7 @@ $node->wait_until('the files to follow', sub { files('sized', '.log') == 3 });
 my @logs  = files('sized', '.log');
 my $bytes = 0;
 $bytes += -s $node->dir . "/log/sized-0/$_" for @logs;
-cmp_ok($bytes, '>=', 2.5 * $MIB, 'retention.bytes: at least so much is kept');
+cmp_ok($bytes, '>=', 2.5 * $MIB, 'log 38: retention.bytes: at least so much is kept');
 cmp_ok($bytes - 3 * $batch, '<', 2.5 * $MIB, 'and no segment more');
 is($c->list_offset('sized', 0, -2), base_of($logs[0]), 'the log start is the base of the first segment');
 is(fetch_error($c, 'sized', 0), 1, 'what is gone is out of range');
@@ -120,7 +120,7 @@ for my $i (0 .. $#rolled) {
     push @wrong, "$stem: the last time entry is not the largest" if $times[-2] != $largest;
 }
 is(scalar @rolled, 5, 'five segments');
-is_deeply(\@wrong, [], 'names, roll points and indexes are as they should be');
+is_deeply(\@wrong, [], 'log 32: names, roll points and indexes are as they should be');
 is_deeply([ map { base_of($_) } files('rolled', '.snapshot') ], [ map { base_of($_) } @rolled[ 1 .. $#rolled ] ],
     'a snapshot per roll');
 
@@ -129,7 +129,7 @@ is_deeply([ map { base_of($_) } files('rolled', '.snapshot') ], [ map { base_of(
 is($c->create_topic('aged', 1, 'retention.ms' => 3_600_000, 'file.delete.delay.ms' => 600_000), 0, 'topic aged');
 produce('aged', 100, $NOW - 7_200_000) for 1 .. 3;
 wait_start('aged', 3);
-is($c->list_offset('aged', 0, -1), 3, 'all is too old: the end stays');
+is($c->list_offset('aged', 0, -1), 3, 'log 39: all is too old: the end stays');
 $node->wait_until('the files to follow', sub { files('aged', '.log') == 1 });
 is_deeply([ files('aged', '.log') ], ['00000000000000000003.log'], 'one segment, named by the end');
 is(-s $node->dir . '/log/aged-0/00000000000000000003.log', 0, 'and empty');
@@ -198,7 +198,7 @@ $node->wait_until('the files to be unlinked', sub {
 });
 my $unlinked = time;
 cmp_ok($unlinked - $begin, '>=', $DELAY / 1000 - 0.05, 'not before their delay');
-is_deeply([ grep { /dropped/ } held_unlinked() ], [], 'idle connections hold nothing of the topic');
+is_deeply([ grep { /dropped/ } held_unlinked() ], [], 'log 51: idle connections hold nothing of the topic');
 my @stuck = grep { !/:@{[ $stuck->port ]} / } held_unlinked();
 is_deeply(\@stuck, [], 'nor of the segments');
 SKIP: {

@@ -55,7 +55,7 @@ sub near {
     ok($rate > 0.85 * $quota && $rate < 1.15 * $quota, sprintf '%s: %.0f of %d bytes a second', $what, $rate, $quota);
 }
 
-subtest 'bytes of Produce' => sub {
+subtest 'admin 22: bytes of Produce' => sub {
     is($admin->alter_quota({ 'client-id' => undef }, { producer_byte_rate => 400_000 }), 0, 'a default for client-ids');
     my ($one, $two) = map { Ottla::Test::Wire->new($node, 'loud') } 1 .. 2;
     my ($rate, @throttles) = produce_rate(5, $one, $two);
@@ -67,7 +67,7 @@ subtest 'bytes of Produce' => sub {
     is($throttle, 0, 'another client has a pot of its own');
 };
 
-subtest 'who is throttled is not read' => sub {
+subtest 'admin 22: who is throttled is not read' => sub {
     my $client = Ottla::Test::Wire->new($node, 'eager');
     $admin->alter_quota({ 'client-id' => 'eager' }, { producer_byte_rate => 5_000 });
     my $throttle = 0;
@@ -104,7 +104,7 @@ subtest 'who is throttled is not read' => sub {
     pass('a throttled connection that was reset ends');
 };
 
-subtest 'bytes of Fetch' => sub {
+subtest 'admin 23: bytes of Fetch' => sub {
     $admin->alter_quota({ 'client-id' => undef }, { producer_byte_rate => undef });
     $admin->alter_quota({ user => undef }, { consumer_byte_rate => 300_000 });
     my $client = Ottla::Test::Wire->new($node, 'reader');
@@ -157,7 +157,7 @@ SKIP: {
     ok(!(grep { $_ > 3000 } @told), "... @told");
 }
 
-subtest 'partitions made and deleted' => sub {
+subtest 'admin 24: partitions made and deleted' => sub {
     my $client = Ottla::Test::Wire->new($node, 'maker');
     $admin->alter_quota({ 'client-id' => 'maker' }, { controller_mutation_rate => 10 });
     # The bucket of the controller's own windows: 11 x 1 s x 10 tokens.
@@ -185,7 +185,7 @@ subtest 'partitions made and deleted' => sub {
     $node->wait_until('title', sub { (grep { $_->{title} =~ /throttled/ } $node->children) > 0 });
 };
 
-subtest 'connections of an address' => sub {
+subtest 'admin 27: connections of an address' => sub {
     $admin->alter_quota({ ip => '127.0.0.1' }, { connection_creation_rate => 4 });
     my ($begin, $served, @held) = (time, 0);
     while (time - $begin < 2.2) {

@@ -142,7 +142,7 @@ sub batch_at {
 }
 
 my @damages = (
-    [ 'scenario 43: a flipped bit in batch 7 of a segment', sub {
+    [ 'shell 43: a flipped bit in batch 7 of a segment', sub {
         my $log = "$_[0]/$many/$first.log";
         my $at = batch_at($log, 7);
         flip($log, $at + 100);
@@ -196,7 +196,7 @@ subtest 'files of somebody else' => sub {
     like($text, qr/note: a file that no node writes here file: \S*notes\.txt/, 'but are named');
 };
 
-subtest 'scenario 43: repair of indexes' => sub {
+subtest 'shell 43: repair of indexes' => sub {
     my $copy = copy_of($dir);
     unlink "$copy/$many/$first.index", "$copy/$many/$second.timeindex";
     flip("$copy/$many/$second.index", 7);
@@ -240,7 +240,7 @@ SKIP: {
     skip "no Kafka in $shared", 1 if !-e $golden;
     make_path("$work/golden");
     system('tar', '--zstd', '-xf', $golden, '-C', "$work/golden") == 0 or die "tar: $?";
-    subtest 'scenario 44: a folder that Kafka wrote' => sub {
+    subtest 'shell 44: a folder that Kafka wrote' => sub {
         my ($rc, $text) = run($verify, '-D', "$work/golden/data");
         is($rc, 0, 'is clean') or diag($text);
         my $home = abs_path('.');

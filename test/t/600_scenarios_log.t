@@ -23,7 +23,7 @@ sub end_of { my ($topic) = @_; return $c->offset_at($topic, -1)->{offset} }
 # What is stored from an offset on.
 sub stored { my ($topic, $offset) = @_; return batches($c->fetch($topic, $offset // 0)->{records}) }
 
-subtest 'scenario log 1: one record, as it was sent' => sub {
+subtest 'log 1: one record, as it was sent' => sub {
     $c->make_topic('plain');
     my $sent = batch(records => [ { key => 'k', value => 'v', headers => [ [ h => undef ] ] } ], timestamp => 1700000000000);
     my $p = $c->produce('plain', $sent, acks => 1);
@@ -34,7 +34,7 @@ subtest 'scenario log 1: one record, as it was sent' => sub {
     is($got->{leader_epoch}, 0, 'leader epoch');
 };
 
-subtest 'scenario log 2: every codec is stored as it came' => sub {
+subtest 'log 2: every codec is stored as it came' => sub {
     for my $codec (qw(gzip snappy lz4 zstd)) {
         $c->make_topic("stream-$codec");
         my $sent = batch(records => [ map { "$codec $_ " . 'x' x 50 } 1 .. 20 ], codec => $codec);
@@ -44,7 +44,7 @@ subtest 'scenario log 2: every codec is stored as it came' => sub {
     }
 };
 
-subtest 'scenario log 3: another codec by the topic' => sub {
+subtest 'log 3: another codec by the topic' => sub {
     $c->make_topic('recoded', 1, 'compression.type' => 'zstd');
     my @records = map { { key => "k$_", value => "v$_" } } 0 .. 9;
     my $sent = batch(records => \@records, codec => 'gzip', producer_id => 4711, epoch => 3, sequence => 0);
@@ -55,7 +55,7 @@ subtest 'scenario log 3: another codec by the topic' => sub {
     ok($got->{crc_ok}, 'the checksum fits');
 };
 
-subtest 'scenario log 4: the broker\'s time' => sub {
+subtest 'log 4: the broker\'s time' => sub {
     $c->make_topic('stamped', 1, 'message.timestamp.type' => 'LogAppendTime');
     my $before = int(time * 1000) - 1;
     my $p = $c->produce('stamped', batch(records => [ 'a', 'b' ], timestamp => 1000));
@@ -67,7 +67,7 @@ subtest 'scenario log 4: the broker\'s time' => sub {
     ok($got->{crc_ok}, 'the checksum fits');
 };
 
-subtest 'scenario log 5: a wrong largest timestamp is put right' => sub {
+subtest 'log 5: a wrong largest timestamp is put right' => sub {
     $c->make_topic('mended');
     my $sent = batch(records => [ { value => 'a', timestamp => 5000 }, { value => 'b', timestamp => 7000 } ], max_timestamp => 9999);
     is($c->produce('mended', $sent)->{error_code}, 0, 'taken');
@@ -76,21 +76,21 @@ subtest 'scenario log 5: a wrong largest timestamp is put right' => sub {
     ok($got->{crc_ok}, 'the checksum fits');
 };
 
-subtest 'scenario log 6: a flipped bit' => sub {
+subtest 'log 6: a flipped bit' => sub {
     my $sent = batch(records => ['payload']);
     substr($sent, -3, 1) ^= "\x04";
     is($c->produce('plain', $sent)->{error_code}, 2, 'CORRUPT_MESSAGE');
     is(end_of('plain'), 1, 'nothing was appended');
 };
 
-subtest 'scenario log 7: exactly as large as allowed' => sub {
+subtest 'log 7: exactly as large as allowed' => sub {
     my $sent = batch(records => [ 'x' x 900 ]);
     $c->make_topic('tight', 1, 'max.message.bytes' => length $sent);
     is($c->produce('tight', $sent)->{error_code}, 0, 'exactly');
     is($c->produce('tight', batch(records => [ 'x' x 901 ]))->{error_code}, 10, 'one byte more: MESSAGE_TOO_LARGE');
 };
 
-subtest 'scenario log 8: batches that no producer may send' => sub {
+subtest 'log 8: batches that no producer may send' => sub {
     $c->make_topic('bad', 6);
     my $good = batch(records => ['good']);
     my $old = batch(records => ['old'], magic => 1);
@@ -108,7 +108,7 @@ subtest 'scenario log 8: batches that no producer may send' => sub {
     is($c->produce('bad', $old, partition => 4)->{error_code}, 87, 'an old format: INVALID_RECORD');
 };
 
-subtest 'scenario log 9: a compacted topic wants keys' => sub {
+subtest 'log 9: a compacted topic wants keys' => sub {
     $c->make_topic('keyed', 1, 'cleanup.policy' => 'compact');
     my $p = $c->produce('keyed', batch(records => [ { key => 'a', value => 1 }, { value => 2 }, { key => 'c', value => 3 } ]));
     is($p->{error_code}, 87, 'INVALID_RECORD');
@@ -116,7 +116,7 @@ subtest 'scenario log 9: a compacted topic wants keys' => sub {
     is(end_of('keyed'), 0, 'nothing was appended');
 };
 
-subtest 'scenario log 10: records of the future' => sub {
+subtest 'log 10: records of the future' => sub {
     $c->make_topic('future', 1, 'message.timestamp.after.max.ms' => 3600000);
     my $now = int(time * 1000);
     my $p = $c->produce('future', batch(records => [ { value => 'now', timestamp => $now }, { value => 'then', timestamp => $now + 7200000 } ]));
@@ -125,7 +125,7 @@ subtest 'scenario log 10: records of the future' => sub {
     is($c->produce('future', batch(records => ['none'], timestamp => -1, max_timestamp => -1))->{error_code}, 0, 'no timestamp is fine');
 };
 
-subtest 'scenario log 11: acks=0' => sub {
+subtest 'log 11: acks=0' => sub {
     my $quiet = Ottla::Test::Api->new($node);
     my $to = sub { { acks => 0, timeout_ms => 1000, topic_data => [ { name => $_[0], partition_data => [ { index => $_[1], records => batch(records => ['x']) } ] } ] } };
     $quiet->tell(Produce => 9, $to->('plain', 77));
@@ -138,11 +138,11 @@ subtest 'scenario log 11: acks=0' => sub {
     is(end_of('plain'), 2, 'and the record is there');
 };
 
-subtest 'scenario log 12: acks=2' => sub {
+subtest 'log 12: acks=2' => sub {
     is($c->produce('plain', batch(records => ['x']), acks => 2)->{error_code}, 21, 'INVALID_REQUIRED_ACKS');
 };
 
-subtest 'scenario log 15: repetitions of an idempotent producer' => sub {
+subtest 'log 15: repetitions of an idempotent producer' => sub {
     $c->make_topic('once');
     my @sent = map { batch(records => ["b$_"], producer_id => 9, epoch => 0, sequence => $_) } 0 .. 6;
     is($c->produce('once', $_)->{error_code}, 0, 'taken') for @sent;
@@ -152,7 +152,7 @@ subtest 'scenario log 15: repetitions of an idempotent producer' => sub {
     is($c->produce('once', $sent[1])->{error_code}, 45, 'the sixth last: OUT_OF_ORDER_SEQUENCE_NUMBER');
 };
 
-subtest 'scenario log 16: sequences and epochs' => sub {
+subtest 'log 16: sequences and epochs' => sub {
     my $try = sub { $c->produce('once', batch(records => ['x'], producer_id => $_[0], epoch => $_[1], sequence => $_[2]))->{error_code} };
     is($try->(9, 0, 9), 45, 'a gap: 45');
     is($try->(10, 5, 0), 0, 'epoch 5');
@@ -162,7 +162,7 @@ subtest 'scenario log 16: sequences and epochs' => sub {
     is($try->(11, 0, 0), 0, 'is followed by 0');
 };
 
-subtest 'scenario log 23: a fetch that waits' => sub {
+subtest 'log 23: a fetch that waits' => sub {
     $c->make_topic('awaited');
     my $waiter = Ottla::Test::Api->new($node);
     $waiter->tell(Fetch => 12, { max_wait_ms => 5000, min_bytes => 1, max_bytes => 1 << 20,
@@ -175,7 +175,7 @@ subtest 'scenario log 23: a fetch that waits' => sub {
     is((batches($answer->{responses}[0]{partitions}[0]{records}))[0]{records}[0]{value}, 'now', 'with the data');
 };
 
-subtest 'scenario log 24: less than asked for' => sub {
+subtest 'log 24: less than asked for' => sub {
     is($c->produce('awaited', batch(records => [ 'y' x 10000 ]))->{error_code}, 0, '10 kB');
     my $begin = time;
     my $p = $c->fetch('awaited', 1, min_bytes => 100000, max_wait_ms => 400);
@@ -183,7 +183,7 @@ subtest 'scenario log 24: less than asked for' => sub {
     cmp_ok(length $p->{records}, '>', 10000, 'what is there comes');
 };
 
-subtest 'scenario log 25: the first batch comes whole' => sub {
+subtest 'log 25: the first batch comes whole' => sub {
     $c->make_topic('wide', 2);
     $c->produce('wide', batch(records => [ 'z' x 500000 ]), partition => $_) for 0, 1;
     my $answer = $c->ask(Fetch => 12, { max_wait_ms => 0, min_bytes => 1, max_bytes => 1024,
@@ -192,7 +192,7 @@ subtest 'scenario log 25: the first batch comes whole' => sub {
     is(join(',', map { $_ > 500000 ? 'whole' : $_ } @lengths), 'whole,0', 'one whole batch, the other partition empty');
 };
 
-subtest 'scenario log 26: offsets outside' => sub {
+subtest 'log 26: offsets outside' => sub {
     is($c->fetch('plain', -5)->{error_code}, 1, 'below the start');
     is($c->fetch('plain', end_of('plain') + 1)->{error_code}, 1, 'behind the end');
     my $p = $c->fetch('plain', end_of('plain'));
@@ -206,7 +206,7 @@ sub session_fetch {
             partition_max_bytes => 1 << 20 } } @partitions ] } ] : [] });
 }
 
-subtest 'scenario log 27: a session says what changed' => sub {
+subtest 'log 27: a session says what changed' => sub {
     $c->make_topic('parts', 3);
     my $full = session_fetch(0, 0, [ 0, 0 ], [ 1, 0 ], [ 2, 0 ]);
     cmp_ok($full->{session_id}, '>', 0, 'a session');
@@ -215,11 +215,11 @@ subtest 'scenario log 27: a session says what changed' => sub {
     $c->produce('parts', batch(records => ['x']), partition => 1);
     my $one = session_fetch($full->{session_id}, 2);
     is(join(',', map { $_->{partition_index} } map { @{ $_->{partitions} } } @{ $one->{responses} }), '1', 'only that one');
-    is(session_fetch($full->{session_id}, 9)->{error_code}, 71, 'scenario log 28: a wrong epoch');
+    is(session_fetch($full->{session_id}, 9)->{error_code}, 71, 'log 28: a wrong epoch');
     is(session_fetch(123456789, 1)->{error_code}, 70, 'an unknown session');
 };
 
-subtest 'scenario log 28: a session by id asked by name' => sub {
+subtest 'log 28: a session by id asked by name' => sub {
     my $answer = $c->ask(Metadata => 12, { topics => [ { name => 'parts' } ] });
     my $by_id = $c->ask(Fetch => 13, { max_wait_ms => 0, min_bytes => 1, max_bytes => 1 << 20, session_id => 0, session_epoch => 0,
         topics => [ { topic_id => $answer->{topics}[0]{topic_id}, partitions => [ { partition => 0, fetch_offset => 0, partition_max_bytes => 1 } ] } ] });
@@ -227,7 +227,7 @@ subtest 'scenario log 28: a session by id asked by name' => sub {
     is("$mixed->{error_code} " . scalar @{ $mixed->{responses} }, '106 0', 'FETCH_SESSION_TOPIC_ID_ERROR, no partitions');
 };
 
-subtest 'scenario log 29: every partition gets its turn' => sub {
+subtest 'log 29: every partition gets its turn' => sub {
     $c->make_topic('fair', 10);
     for my $p (0 .. 9) { $c->produce('fair', batch(records => [ 'd' x 1000 ]), partition => $p) for 1 .. 12 }
     my %offset = map { $_ => 0 } 0 .. 9;
@@ -252,7 +252,7 @@ subtest 'scenario log 29: every partition gets its turn' => sub {
     is(scalar keys %served, 10, 'within ten incremental fetches');
 };
 
-subtest 'scenario log 40: DeleteRecords' => sub {
+subtest 'log 40: DeleteRecords' => sub {
     $c->make_topic('trimmed');
     $c->produce('trimmed', batch(records => [ map { "r$_" } 0 .. 9 ]));
     my $trim = sub { my $p = $c->ask(DeleteRecords => 2, { timeout_ms => 5000, topics => [ { name => $_[0], partitions => [ { partition_index => 0, offset => $_[1] } ] } ] })->{topics}[0]{partitions}[0]; "$p->{error_code} $p->{low_watermark}" };
@@ -265,7 +265,7 @@ subtest 'scenario log 40: DeleteRecords' => sub {
     is($trim->('keyed', -1), '44 -1', 'a topic that is only compacted: POLICY_VIOLATION');
 };
 
-subtest 'scenario log 45: ListOffsets' => sub {
+subtest 'log 45: ListOffsets' => sub {
     $c->make_topic('listed');
     $c->produce('listed', batch(records => [ { value => 1, timestamp => 1000 }, { value => 2, timestamp => 3000 }, { value => 3, timestamp => 2000 } ]));
     my $at = sub { my $p = $c->offset_at('listed', @_); "$p->{error_code} $p->{offset} $p->{timestamp}" };
@@ -280,7 +280,7 @@ subtest 'scenario log 45: ListOffsets' => sub {
     is($c->offset_at('listed', -3, version => 6)->{error_code}, 35, '-3 in version 6: UNSUPPORTED_VERSION');
 };
 
-subtest 'scenario log 46: topics made when asked for' => sub {
+subtest 'log 46: topics made when asked for' => sub {
     my $ask = sub { $c->ask(Metadata => 12, { topics => [ { name => $_[0] } ], allow_auto_topic_creation => $_[1] })->{topics}[0] };
     is($ask->('not-made', 0)->{error_code}, 3, 'not allowed: unknown');
     is($ask->('made', 1)->{error_code}, 3, 'at first: unknown');
@@ -291,7 +291,7 @@ subtest 'scenario log 46: topics made when asked for' => sub {
     is($ask->('a/b', 1)->{error_code}, 17, 'an illegal name');
 };
 
-subtest 'scenario log 47: versions that are not offered' => sub {
+subtest 'log 47: versions that are not offered' => sub {
     my $w = Ottla::Test::Api->new($node);
     my $body = $w->call(18, 99, "\0\1\1\0");
     is(unpack('n', $body), 35, 'ApiVersions 99: 35, in the form of version 0');
@@ -301,7 +301,7 @@ subtest 'scenario log 47: versions that are not offered' => sub {
     is(Ottla::Test::Api->new($node)->call(3, 99, ''), undef, 'Metadata 99: closed');
 };
 
-subtest 'scenario log 48: no frame at all' => sub {
+subtest 'log 48: no frame at all' => sub {
     for my $bytes ("\x7f\xff\xff\xff", "GET / HTTP/1.1\r\n\r\n") {
         my $w = Ottla::Test::Api->new($node);
         $w->send_bytes($bytes);
@@ -309,7 +309,7 @@ subtest 'scenario log 48: no frame at all' => sub {
     }
 };
 
-subtest 'scenario log 49: answers in order' => sub {
+subtest 'log 49: answers in order' => sub {
     my $w = Ottla::Test::Api->new($node);
     my $begin = time;
     $w->tell(Fetch => 12, { max_wait_ms => 1000, min_bytes => 1, max_bytes => 1 << 20, topics => [ { topic => 'awaited',
@@ -326,7 +326,7 @@ my $last = batch(records => ['last'], producer_id => 21, epoch => 0, sequence =>
 $c->make_topic('kept');
 $c->produce('kept', $last);
 
-subtest 'scenario log 33: a clean stop and start' => sub {
+subtest 'log 33: a clean stop and start' => sub {
     is($node->stop('fast'), 0, 'stopped');
     ok(-e $node->dir . '/log/.kafka_cleanshutdown', 'the marker is there');
     my ($index) = glob $node->dir . '/log/fair-0/*.index';
@@ -340,12 +340,12 @@ subtest 'scenario log 33: a clean stop and start' => sub {
     is(end_of('fair'), 12, 'end');
 };
 
-subtest 'scenario log 17: a repetition after a clean restart' => sub {
+subtest 'log 17: a repetition after a clean restart' => sub {
     my $p = $c->produce('kept', $last);
     is("$p->{error_code} $p->{base_offset} " . end_of('kept'), '0 0 1', 'known from the snapshot');
 };
 
-subtest 'scenario log 18: a repetition after kill -9' => sub {
+subtest 'log 18: a repetition after kill -9' => sub {
     my $second = batch(records => ['second'], producer_id => 21, epoch => 0, sequence => 1);
     is($c->produce('kept', $second)->{error_code}, 0, 'acknowledged');
     $node->kill9->start;
@@ -354,7 +354,7 @@ subtest 'scenario log 18: a repetition after kill -9' => sub {
     is("$p->{error_code} $p->{base_offset} " . end_of('kept'), '0 1 2', 'known from the log');
 };
 
-subtest 'scenario log 30: leader epochs' => sub {
+subtest 'log 30: leader epochs' => sub {
     my $epoch = $c->ask(Metadata => 12, { topics => [ { name => 'kept' } ] })->{topics}[0]{partitions}[0]{leader_epoch};
     cmp_ok($epoch, '>', 0, 'a start after a kill begins a new one');
     is($c->fetch('kept', 0, current_leader_epoch => $epoch - 1)->{error_code}, 74, 'older: FENCED_LEADER_EPOCH');
@@ -380,7 +380,7 @@ sub meanwhile {
 sub slurp { my ($path) = @_; open my $f, '<:raw', $path or die "$path: $!"; local $/; return scalar <$f> }
 sub append { my ($path, $bytes) = @_; open my $f, '>>:raw', $path or die "$path: $!"; print $f $bytes; close $f }
 
-subtest 'scenario log 34: garbage behind the last batch' => sub {
+subtest 'log 34: garbage behind the last batch' => sub {
     meanwhile(sub { append("$_[0]/kept-0/00000000000000000000.log", 'garbage' x 30) });
     is(end_of('kept'), 2, 'cut at the last whole batch');
     $node->wait_for_log(qr/recovery cut the tail of a segment.*topic=kept/);
@@ -393,7 +393,7 @@ sub fill {
     $c->produce($topic, batch(records => [ chr(97 + $_) x 300000 ], timestamp => 1700000000000 + $_), acks => 1) for 0 .. 11;
 }
 
-subtest 'scenario log 32: segments' => sub {
+subtest 'log 32: segments' => sub {
     fill('rolled');
     my @logs = map { (split m{/}, $_)[-1] } sort glob $node->dir . '/log/rolled-0/*.log';
     is("@logs", join(' ', map { sprintf '%020d.log', $_ } 0, 3, 6, 9), 'three batches each');
@@ -404,7 +404,7 @@ subtest 'scenario log 32: segments' => sub {
     is($?, 0, 'indexes fit') or diag($said);
 };
 
-subtest 'scenario log 36: indexes lost or zero' => sub {
+subtest 'log 36: indexes lost or zero' => sub {
     my $expected = $c->offset_at('rolled', 1700000000007)->{offset};
     meanwhile(sub {
         unlink "$_[0]/rolled-0/00000000000000000000.index";
@@ -418,7 +418,7 @@ subtest 'scenario log 36: indexes lost or zero' => sub {
     is(end_of('rolled'), 12, 'nothing is lost');
 };
 
-subtest 'scenario log 35: damage before the end' => sub {
+subtest 'log 35: damage before the end' => sub {
     fill('hurt');
     meanwhile(sub {
         my $path = "$_[0]/hurt-0/00000000000000000000.log";

@@ -10,6 +10,7 @@
 #include "ottla/common/compress.h"
 #include "ottla/protocol/batch.h"
 #include "ottla/protocol/batch_validate.h"
+#include "ottla/protocol/record.h"
 
 /* Behind the fields that may change under the lock: the header from the producer id on. */
 #define BATCH_FIXED_TAIL_BYTES (BATCH_HEADER_BYTES - BATCH_AT_PRODUCER_ID)
@@ -55,6 +56,24 @@ ReencodeStatus batch_sink_finish(BatchSink *sink);
 
 /* Needed after init in any case; bytes stay with the arena. */
 void batch_sink_fini(BatchSink *sink);
+
+/*
+ * Most batches that change their codec need no other change of their records. So the payload is encoded
+ * anew while the records are checked, which decodes it once: begin before the walk, finish when all records
+ * have passed and each was as it shall stay, fini in any case.
+ */
+typedef struct BatchTee {
+    BatchSink sink;
+    ReencodeStatus status;
+} BatchTee;
+
+void batch_tee_begin(BatchTee *tee, const BatchRules *rules, RecordIter *iter, Arena *arena);
+
+/* As batch_reencode, of what the walk saw. */
+ReencodeStatus batch_tee_finish(BatchTee *tee, const BatchRules *rules, int64_t first_timestamp,
+                                Batch *ret);
+
+void batch_tee_fini(BatchTee *tee);
 
 /*
  * Makes ret->payload anew in the arena with rules->target_codec, and adapts ret->header: length,

@@ -214,3 +214,41 @@ batch_reencode(const BatchRules *rules, BytesView bytes, int64_t first_timestamp
     }
     return status;
 }
+
+/* ---- While they are checked ---- */
+
+static void
+tee_piece(void *arg, BytesView piece)
+{
+    BatchTee *tee = arg;
+
+    if (tee->status == REENCODE_OK) {
+        tee->status = batch_sink_put(&tee->sink, piece.ptr, (size_t)piece.len);
+    }
+}
+
+void
+batch_tee_begin(BatchTee *tee, const BatchRules *rules, RecordIter *iter, Arena *arena)
+{
+    tee->status = REENCODE_OK;
+    batch_sink_init(&tee->sink, rules->target_codec, rules->level, rules->max_message_bytes, arena);
+    record_iter_watch(iter, tee_piece, tee);
+}
+
+ReencodeStatus
+batch_tee_finish(BatchTee *tee, const BatchRules *rules, int64_t first_timestamp, Batch *ret)
+{
+    if (tee->status == REENCODE_OK) {
+        tee->status = batch_sink_finish(&tee->sink);
+    }
+    if (tee->status == REENCODE_OK) {
+        rewrite_header(rules, first_timestamp, &tee->sink, ret);
+    }
+    return tee->status;
+}
+
+void
+batch_tee_fini(BatchTee *tee)
+{
+    batch_sink_fini(&tee->sink);
+}

@@ -178,6 +178,8 @@ typedef struct Pass {
     int64_t first_timestamp;
     int32_t max_timestamp_delta;
     int32_t errors_room;
+    BatchTee *tee;        /* makes the payload anew meanwhile; NULL: it stays, or is plain */
+    bool stay;            /* no record needs to change, whatever the codec */
     bool append_time_bit; /* as the client sent it */
     bool bad_timestamp;
     bool any_error;
@@ -268,7 +270,10 @@ check_records(Pass *pass, RecordIter *iter, BatchVerdict *ret)
         }
         if (index == 0) {
             pass->first_timestamp = timestamp;
+            pass->stay =
+                skim.timestamp_delta == 0; /* the first is what the new header counts from */
         }
+        pass->stay &= skim.attributes == 0;
         if (timestamp > pass->max_timestamp) {
             pass->max_timestamp = timestamp;
             pass->max_timestamp_delta = index;
@@ -304,6 +309,9 @@ walk_records(Pass *pass, BytesView bytes, BatchVerdict *ret)
     if (iter == NULL) {
         refuse(ret, KERR_UNKNOWN_SERVER_ERROR, true, "no memory");
         return;
+    }
+    if (pass->tee != NULL) {
+        batch_tee_begin(pass->tee, pass->rules, iter, pass->arena);
     }
     check_records(pass, iter, ret);
     record_iter_close(iter);
@@ -349,8 +357,19 @@ patch(const Pass *pass, BatchVerdict *ret)
 static void
 reencode(const Pass *pass, BytesView bytes, BatchVerdict *ret)
 {
+    ReencodeStatus status;
+
+    if (pass->tee != NULL && pass->stay) {
+        status = batch_tee_finish(pass->tee, pass->rules, pass->first_timestamp, &ret->batch);
+    } else {
+        if (pass->tee != NULL) {
+            batch_tee_fini(pass->tee);
+        }
+        status =
+            batch_reencode(pass->rules, bytes, pass->first_timestamp, pass->arena, &ret->batch);
+    }
     ret->outcome = BATCH_REENCODED;
-    switch (batch_reencode(pass->rules, bytes, pass->first_timestamp, pass->arena, &ret->batch)) {
+    switch (status) {
     case REENCODE_OK:
         break;
     case REENCODE_TOO_LARGE:
@@ -367,12 +386,33 @@ reencode(const Pass *pass, BytesView bytes, BatchVerdict *ret)
     }
 }
 
+/* All records have passed: the batch as it will be stored. */
+static void
+conclude(const Pass *pass, BytesView bytes, bool new_codec, BatchVerdict *ret)
+{
+    const BatchRules *rules = pass->rules;
+
+    ret->batch.append_time = rules->append_time;
+    ret->batch.max_timestamp = rules->append_time ? rules->now_ms : pass->max_timestamp;
+    ret->batch.max_timestamp_delta =
+        rules->append_time ? batch_last_offset_delta(bytes.ptr) : pass->max_timestamp_delta;
+    if (new_codec) {
+        reencode(pass, bytes, ret);
+    } else {
+        patch(pass, ret);
+    }
+    if (ret->code == 0 && batch_total_bytes(&ret->batch) > rules->segment_bytes) {
+        refuse(ret, KERR_RECORD_LIST_TOO_LARGE, false, "larger than segment.bytes");
+    }
+}
+
 void
 batch_validate(const BatchRules *rules, BytesView records, Arena *arena, BatchVerdict *ret)
 {
     BytesView bytes = {records.ptr, (int32_t)batch_size(records.ptr)};
     Pass pass = {.rules = rules, .arena = arena, .max_timestamp = BATCH_NO_TIMESTAMP};
-    int codec;
+    BatchTee tee = {0};
+    bool new_codec;
 
     ot_assert(bytes.len <= records.len && batch_magic(records.ptr) == BATCH_MAGIC);
     *ret = (BatchVerdict){0};
@@ -383,22 +423,14 @@ batch_validate(const BatchRules *rules, BytesView records, Arena *arena, BatchVe
     batch_from_bytes(bytes, &ret->batch);
     pass.base_timestamp = batch_base_timestamp(bytes.ptr);
     pass.append_time_bit = batch_has_append_time(bytes.ptr);
+    new_codec = rules->target_codec != BATCH_TARGET_PRODUCER &&
+                rules->target_codec != batch_codec(bytes.ptr) && !batch_is_control(bytes.ptr);
+    if (new_codec && batch_codec(bytes.ptr) != BATCH_CODEC_NONE) {
+        pass.tee = &tee;
+    }
     walk_records(&pass, bytes, ret);
-    if (ret->code != 0) {
-        return;
+    if (ret->code == 0) {
+        conclude(&pass, bytes, new_codec, ret);
     }
-    ret->batch.append_time = rules->append_time;
-    ret->batch.max_timestamp = rules->append_time ? rules->now_ms : pass.max_timestamp;
-    ret->batch.max_timestamp_delta =
-        rules->append_time ? batch_last_offset_delta(bytes.ptr) : pass.max_timestamp_delta;
-    codec = batch_codec(bytes.ptr);
-    if (rules->target_codec == BATCH_TARGET_PRODUCER || rules->target_codec == codec ||
-        batch_is_control(bytes.ptr)) {
-        patch(&pass, ret);
-    } else {
-        reencode(&pass, bytes, ret);
-    }
-    if (ret->code == 0 && batch_total_bytes(&ret->batch) > rules->segment_bytes) {
-        refuse(ret, KERR_RECORD_LIST_TOO_LARGE, false, "larger than segment.bytes");
-    }
+    batch_tee_fini(&tee);
 }

@@ -41,6 +41,8 @@ struct RecordIter {
     int64_t base_timestamp;
     int64_t append_timestamp;
     int64_t decoded_bytes;
+    RecordWatch watch; /* NULL: nobody */
+    void *watch_arg;
     bool append_time;
     RecordStatus ended; /* RECORD_OK while the walk goes on */
     const char *reason;
@@ -57,6 +59,8 @@ typedef struct Body {
     BytesView value;
     const uint8_t *headers;
 } Body;
+
+uint64_t record_decodes;
 
 size_t
 record_varint_size(int64_t value)
@@ -221,6 +225,9 @@ refill(RecordIter *iter)
     }
     iter->at = piece.ptr;
     iter->end = piece.ptr + piece.len;
+    if (iter->watch != NULL) {
+        iter->watch(iter->watch_arg, piece);
+    }
     return RECORD_OK;
 }
 
@@ -408,9 +415,10 @@ static RecordStatus
 cross_head(RecordIter *iter, int64_t *left, RecordSkim *ret)
 {
     int64_t offset_delta = 0;
-    uint8_t attributes;
+    uint8_t attributes = 0;
     RecordStatus status = take_byte(iter, &attributes);
 
+    ret->attributes = (int8_t)attributes;
     --*left;
     if (status == RECORD_OK) {
         status = cross_varint(iter, left, RECORD_VARLONG_MAX, &ret->timestamp_delta);
@@ -492,7 +500,7 @@ skim_fast(RecordIter *iter, RecordSkim *ret)
     if (length <= 0 || length > iter->end - at) {
         return false;
     }
-    at++; /* attributes */
+    ret->attributes = (int8_t)*at++;
     if (!fast_varint(&at, &zigzag)) {
         return false;
     }
@@ -548,6 +556,7 @@ record_iter_skim(RecordIter *iter, RecordSkim *ret)
     if (fault != NULL) {
         return finish(iter, RECORD_INVALID, fault);
     }
+    ret->attributes = body.attributes;
     ret->timestamp_delta = body.timestamp_delta;
     ret->offset_delta = body.offset_delta;
     ret->has_key = body.key.ptr != NULL;
@@ -725,6 +734,7 @@ record_iter_open_parts(const uint8_t *header, BytesView payload, Arena *arena)
         iter->end = payload.ptr + payload.len;
         return iter;
     }
+    record_decodes++;
     iter->decoder = decoder_open((Codec)codec, payload, arena);
     return iter->decoder != NULL ? iter : NULL;
 }
@@ -736,6 +746,13 @@ record_iter_open(BytesView batch, Arena *arena)
     return record_iter_open_parts(
         batch.ptr, (BytesView){batch.ptr + BATCH_HEADER_BYTES, batch.len - BATCH_HEADER_BYTES},
         arena);
+}
+
+void
+record_iter_watch(RecordIter *iter, RecordWatch watch, void *arg)
+{
+    iter->watch = watch;
+    iter->watch_arg = arg;
 }
 
 void

@@ -56,6 +56,7 @@ typedef struct Record {
 typedef struct RecordSkim {
     int64_t timestamp_delta;
     int32_t offset_delta;
+    int8_t attributes;
     bool has_key;
     int32_t body_bytes; /* the length prefix */
     int32_t tail_bytes; /* of these, from the key length on */

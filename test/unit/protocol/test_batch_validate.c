@@ -14,6 +14,8 @@
 #include "batch_kit.h"
 #include "ottla/common/crc32c.h"
 #include "ottla/common/errlist.h"
+#include "protocol/batch_int.h"
+#include "protocol/record_int.h"
 
 #define NOW                    1700000000000
 #define REQUEST_PARTITIONS_MAX 8
@@ -483,6 +485,76 @@ every_codec_into_every_other(void **state)
     }
 }
 
+/* A batch of five records in gzip after a byte of the plain payload was set. */
+static BytesView
+changed_and_packed(size_t at, uint8_t byte, Arena *arena)
+{
+    BatchBuilderOptions options = BATCH_BUILDER_DEFAULTS;
+    BytesView plain = kit_batch(arena, BATCH_CODEC_NONE, 5, NOW);
+    uint8_t *payload = arena_alloc(arena, (size_t)plain.len);
+    size_t len = (size_t)plain.len - BATCH_HEADER_BYTES;
+    BatchSink sink;
+
+    memcpy(payload, plain.ptr + BATCH_HEADER_BYTES, len);
+    payload[at] = byte;
+    batch_sink_init(&sink, BATCH_CODEC_GZIP, BATCH_LEVEL_DEFAULT, INT32_MAX, arena);
+    assert_int_equal(batch_sink_put(&sink, payload, len), REENCODE_OK);
+    assert_int_equal(batch_sink_finish(&sink), REENCODE_OK);
+    batch_sink_fini(&sink);
+    options.attributes = BATCH_CODEC_GZIP;
+    kit_free(plain);
+    return kit_assemble(
+        &options,
+        (BytesView){sink.bytes + BATCH_HEADER_BYTES, (int32_t)(sink.used - BATCH_HEADER_BYTES)}, 5,
+        4);
+}
+
+/*
+ * A batch whose records need no change is decoded once; one whose records do, twice: here the first
+ * timestamp is not the base, or a record's attributes are not 0.
+ */
+static void
+what_stays_is_decoded_once(void **state)
+{
+    static const struct {
+        size_t at;
+        uint8_t byte;
+        int decodes;
+        int64_t first;
+    } cases[] = {{2, 0, 1, 0}, {2, 7, 2, 0}, {3, 2, 2, 1}}; /* behind a length of two bytes */
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        Arena *arena = arena_new(65536, 0);
+        BytesView bytes = changed_and_packed(cases[i].at, cases[i].byte, arena);
+        int64_t base = batch_base_timestamp(bytes.ptr);
+        uint64_t before = record_decodes;
+        BatchRules rules = kit_rules(base);
+        BatchVerdict verdict;
+        RecordIter *iter;
+        Record record;
+
+        rules.target_codec = BATCH_CODEC_LZ4;
+        rules.level = 9;
+        batch_validate(&rules, bytes, arena, &verdict);
+        assert_int_equal(verdict.code, 0);
+        assert_int_equal(verdict.outcome, BATCH_REENCODED);
+        assert_int_equal(record_decodes - before, cases[i].decodes);
+        assert_int_equal(batch_base_timestamp(verdict.batch.header), base + cases[i].first);
+        iter = record_iter_open_parts(verdict.batch.header, verdict.batch.payload, arena);
+        for (int32_t n = 0; n < 5; n++) {
+            assert_int_equal(record_iter_next(iter, &record), RECORD_OK);
+            assert_int_equal(record.attributes, 0);
+            assert_int_equal(record.offset, n);
+            assert_int_equal(record.timestamp, base + (n == 0 ? cases[i].first : n));
+        }
+        assert_int_equal(record_iter_next(iter, &record), RECORD_END);
+        record_iter_close(iter);
+        kit_free(bytes);
+        arena_free(arena);
+    }
+}
+
 static void
 reencoded_batches_get_the_append_time_too(void **state)
 {
@@ -655,6 +727,7 @@ main(void)
         cmocka_unit_test(bombs_do_not_grow_the_process),
         cmocka_unit_test(a_full_arena_is_an_error_answer),
         cmocka_unit_test(every_codec_into_every_other),
+        cmocka_unit_test(what_stays_is_decoded_once),
         cmocka_unit_test(reencoded_batches_get_the_append_time_too),
         cmocka_unit_test(the_limit_holds_for_the_reencoded_batch),
         cmocka_unit_test(timestamps_are_compared_without_overflow),

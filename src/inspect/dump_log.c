@@ -19,7 +19,7 @@ typedef struct LogDump {
     LogContent content;
     bool json_payload;
     DumpStats *stats; /* NULL: rows */
-    JsonText key, value;
+    StrBuf key, value;
     bool enough; /* the limit is reached, or what follows lies behind the range */
 } LogDump;
 
@@ -93,7 +93,7 @@ static void
 add_headers(LogDump *l, BytesView headers)
 {
     RecordHeader header;
-    JsonText *text = &l->value;
+    StrBuf *text = &l->value;
     bool first = true;
 
     if (!l->d->out->json) {
@@ -111,19 +111,19 @@ add_headers(LogDump *l, BytesView headers)
         strbuf_release(&names);
         return;
     }
-    json_clear(text);
-    json_add_raw(text, "[", 1);
+    strbuf_clear(text);
+    strbuf_add_char(text, '[');
     for (; record_header_next(&headers, &header); first = false) {
-        json_add_raw(text, first ? "{\"key\":" : ",{\"key\":", first ? 7 : 8);
+        strbuf_add_cstr(text, first ? "{\"key\":" : ",{\"key\":");
         json_add_string(text, header.key);
-        json_add_raw(text, ",\"value\":", 9);
+        strbuf_add_cstr(text, ",\"value\":");
         if (header.value.ptr == NULL)
-            json_add_raw(text, "null", 4);
+            strbuf_add_cstr(text, "null");
         else
             json_add_string(text, (StrView){(const char *)header.value.ptr, header.value.len});
-        json_add_raw(text, "}", 1);
+        strbuf_add_char(text, '}');
     }
-    json_add_raw(text, "]", 1);
+    strbuf_add_char(text, ']');
     row_json(l->d->out, "headers", (StrView){text->ptr, (int32_t)text->len});
 }
 
@@ -146,7 +146,7 @@ add_control(LogDump *l, const Record *record)
             row_int(out, "coordinatorEpoch", coordinator_epoch);
         return;
     }
-    json_clear(&l->value);
+    strbuf_clear(&l->value);
     name = control_decode(record, &l->value);
     if (name == NULL)
         row_int(out, "controlType", type);
@@ -182,8 +182,8 @@ add_contents(LogDump *l, const Record *record)
         add_payload(l, "payload", record->value);
         return;
     }
-    json_clear(&l->key);
-    json_clear(&l->value);
+    strbuf_clear(&l->key);
+    strbuf_clear(&l->value);
     if (!record_decode(l->content, record, &l->key, &l->value, &why)) {
         row_text(l->d->out, "undecodable", strview_from(why));
         row_bytes(l->d->out, "key", record->key);
@@ -352,6 +352,8 @@ dump_log_file(const Dump *d, ErrInfo *err)
 
     if (rc != 0)
         return rc;
+    strbuf_init(&l.key, INT_MAX, NULL);
+    strbuf_init(&l.value, INT_MAX, NULL);
     if (d->name.kind == FILE_KIND_METADATA_SNAPSHOT && d->name.base >= 0)
         row_remark(d->out, "Snapshot end offset: %" PRId64 ", epoch: %" PRId32, d->name.base,
                    d->name.epoch);
@@ -367,8 +369,8 @@ dump_log_file(const Dump *d, ErrInfo *err)
     if (rc == 0 && l.stats != NULL)
         dump_stats_print(l.stats, d);
     dump_stats_free(l.stats);
-    json_fini(&l.key);
-    json_fini(&l.value);
+    strbuf_release(&l.key);
+    strbuf_release(&l.value);
     log_walk_close(&l.walk);
     return rc;
 }

@@ -52,12 +52,10 @@ find_coordinator_record(LogContent content, MessageKind kind, int16_t number)
 
 /* Reads the body behind the frame and prints it with name and version. */
 static bool
-add_body(WireReader *r, const MessageDesc *desc, int16_t version, JsonText *text,
+add_body(WireReader *r, const MessageDesc *desc, int16_t version, StrBuf *text,
          const char **ret_why)
 {
-    char head[160];
     void *body = arena_alloc(r->arena, desc->body->bytes);
-    int n;
 
     if (body == NULL) {
         *ret_why = "no memory";
@@ -68,11 +66,9 @@ add_body(WireReader *r, const MessageDesc *desc, int16_t version, JsonText *text
         *ret_why = r->err_field != NULL ? r->err_field : "body";
         return false;
     }
-    n = snprintf(head, sizeof head, "{\"type\":\"%s\",\"version\":%d,\"data\":", desc->name,
-                 (int)version);
-    json_add_raw(text, head, (size_t)n);
+    strbuf_printf(text, "{\"type\":\"%s\",\"version\":%d,\"data\":", desc->name, (int)version);
     json_add_message(text, desc, version, body);
-    json_add_raw(text, "}", 1);
+    strbuf_add_char(text, '}');
     if (wire_left(r) != 0) {
         *ret_why = "bytes behind the record";
         return false;
@@ -81,8 +77,8 @@ add_body(WireReader *r, const MessageDesc *desc, int16_t version, JsonText *text
 }
 
 static bool
-add_coordinator_record(LogContent content, const Record *record, Arena *arena, JsonText *key,
-                       JsonText *value, const char **ret_why)
+add_coordinator_record(LogContent content, const Record *record, Arena *arena, StrBuf *key,
+                       StrBuf *value, const char **ret_why)
 {
     const MessageDesc *desc;
     int16_t number, version;
@@ -102,7 +98,7 @@ add_coordinator_record(LogContent content, const Record *record, Arena *arena, J
     if (!add_body(&r, desc, 0, key, ret_why))
         return false;
     if (record->value.ptr == NULL) {
-        json_add_raw(value, "null", 4);
+        strbuf_add_cstr(value, "null");
         return true;
     }
     wire_reader_init(&r, record->value.ptr, (size_t)record->value.len, arena);
@@ -116,7 +112,7 @@ add_coordinator_record(LogContent content, const Record *record, Arena *arena, J
 }
 
 static bool
-add_metadata_record(const Record *record, Arena *arena, JsonText *key, JsonText *value,
+add_metadata_record(const Record *record, Arena *arena, StrBuf *key, StrBuf *value,
                     const char **ret_why)
 {
     const MessageDesc *desc;
@@ -127,7 +123,7 @@ add_metadata_record(const Record *record, Arena *arena, JsonText *key, JsonText 
         *ret_why = "a key, or no value";
         return false;
     }
-    json_add_raw(key, "null", 4);
+    strbuf_add_cstr(key, "null");
     wire_reader_init(&r, record->value.ptr, (size_t)record->value.len, arena);
     desc = record_frame_read(&r, MESSAGE_METADATA, &version);
     if (desc == NULL) {
@@ -138,7 +134,7 @@ add_metadata_record(const Record *record, Arena *arena, JsonText *key, JsonText 
 }
 
 bool
-record_decode(LogContent content, const Record *record, JsonText *key, JsonText *value,
+record_decode(LogContent content, const Record *record, StrBuf *key, StrBuf *value,
               const char **ret_why)
 {
     Arena *arena = arena_new(DECODE_CHUNK_BYTES, 0);
@@ -157,7 +153,7 @@ record_decode(LogContent content, const Record *record, JsonText *key, JsonText 
 }
 
 const char *
-control_decode(const Record *record, JsonText *value)
+control_decode(const Record *record, StrBuf *value)
 {
     static const char *const names[] = {
         [CONTROL_LEADER_CHANGE] = "LeaderChange",     [CONTROL_SNAPSHOT_HEADER] = "SnapshotHeader",

@@ -3,6 +3,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <limits.h>
+
 #include "inspect/verify_int.h"
 #include "ottla/common/vfs.h"
 #include "ottla/raft/quorum_state.h"
@@ -24,10 +26,12 @@ damage(const SnapshotCheck *s, int64_t position, const char *what)
 static void
 one_record(SnapshotCheck *s, const WalkedBatch *batch, const Record *record)
 {
-    JsonText key = {0}, value = {0};
+    StrBuf key, value;
     const char *why;
     int16_t type;
 
+    strbuf_init(&key, INT_MAX, NULL);
+    strbuf_init(&value, INT_MAX, NULL);
     s->p->v->records++;
     if (batch_is_control(batch->header)) {
         if (control_record_type(record->key, &type)) {
@@ -41,8 +45,8 @@ one_record(SnapshotCheck *s, const WalkedBatch *batch, const Record *record)
         if (!record_decode(LOG_CONTENT_METADATA, record, &key, &value, &why))
             damage(s, batch->pos, why);
     }
-    json_fini(&key);
-    json_fini(&value);
+    strbuf_release(&key);
+    strbuf_release(&value);
 }
 
 static int

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -45,14 +46,16 @@ check_offsets(SegmentCheck *s, const WalkedBatch *batch)
 static void
 check_decoded(SegmentCheck *s, const WalkedBatch *batch, const Record *record)
 {
-    JsonText key = {0}, value = {0};
+    StrBuf key, value;
     const char *why;
 
+    strbuf_init(&key, INT_MAX, NULL);
+    strbuf_init(&value, INT_MAX, NULL);
     if (!record_decode(s->p->content, record, &key, &value, &why))
         verify_report(s->p->v, SEVERITY_DAMAGE, (Place){s->path, record->offset, batch->pos},
                       "the record cannot be decoded: %s", why);
-    json_fini(&key);
-    json_fini(&value);
+    strbuf_release(&key);
+    strbuf_release(&value);
 }
 
 static void

@@ -12,6 +12,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -59,14 +60,16 @@ check_fixed_point(const MessageDesc *desc, int16_t version, const void *msg, Are
     ot_assert(first_len == second_len);
     ot_assert(memcmp(first, second, first_len) == 0);
 
-    JsonText text = {0};
-    JsonText other = {0};
+    StrBuf text;
+    StrBuf other;
+    strbuf_init(&text, INT_MAX, NULL);
+    strbuf_init(&other, INT_MAX, NULL);
     json_add_message(&text, desc, version, msg);
     json_add_message(&other, desc, version, again);
     ot_assert(text.len == other.len);
     ot_assert(memcmp(text.ptr, other.ptr, text.len) == 0);
-    json_fini(&text);
-    json_fini(&other);
+    strbuf_release(&text);
+    strbuf_release(&other);
     free(again);
     free(second);
     free(first);

@@ -30,10 +30,10 @@ LogContent log_content_of_topic(StrView topic);
  * null for a null one. False: they are not what such a log holds; *ret_why says why, and texts hold
  * whatever was added so far.
  */
-bool record_decode(LogContent content, const Record *record, JsonText *key, JsonText *value,
+bool record_decode(LogContent content, const Record *record, StrBuf *key, StrBuf *value,
                    const char **ret_why);
 
 /* Name and body of a control record of the metadata log; NULL: none that is known. */
-const char *control_decode(const Record *record, JsonText *value);
+const char *control_decode(const Record *record, StrBuf *value);
 
 #endif

@@ -10,29 +10,13 @@
 #ifndef OTTLA_PROTOCOL_JSON_H
 #define OTTLA_PROTOCOL_JSON_H
 
+#include "ottla/common/strbuf.h"
 #include "ottla/protocol/messages.h"
 
-/* Growing text, zero-terminated once something was added. Start with a zeroed one. */
-typedef struct JsonText {
-    char *ptr; /* malloc'ed */
-    size_t len;
-    size_t room;
-    bool failed; /* no memory: what was added since is lost */
-} JsonText;
-
 /* Appends the message. Records that lie in a file are printed as their length: "file:4711". */
-void json_add_message(JsonText *text, const MessageDesc *desc, int16_t version, const void *msg);
+void json_add_message(StrBuf *text, const MessageDesc *desc, int16_t version, const void *msg);
 
-/* Appends a string with its quotes; invalid UTF-8 becomes U+FFFD. */
-void json_add_string(JsonText *text, StrView v);
-
-/* Appends text as it is. */
-void json_add_raw(JsonText *text, const char *raw, size_t len);
-
-/* Forgets the text, keeps the memory. */
-void json_clear(JsonText *text);
-
-/* Gives the memory back. */
-void json_fini(JsonText *text);
+/* Appends a string with its quotes, in ASCII; invalid UTF-8 becomes U+FFFD. */
+void json_add_string(StrBuf *text, StrView v);
 
 #endif

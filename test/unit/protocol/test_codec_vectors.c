@@ -7,6 +7,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,8 +26,8 @@
 
 typedef struct Kit {
     Arena *arena;
-    JsonText json;
-    JsonText hex;
+    StrBuf json;
+    StrBuf hex;
     const VectorRow *row;
     int cuts;
 } Kit;
@@ -57,13 +58,8 @@ encode(Kit *kit, const MessageDesc *desc, int16_t version, const void *msg, bool
         record_frame_write(&w, desc, version);
     desc->write(&w, version, msg);
     assert_ptr_equal(w.pos, w.end);
-    json_clear(&kit->hex);
-    json_add_raw(&kit->hex, "", 0);
-    for (size_t i = 0; i < s.bytes; i++) {
-        char pair[3];
-        (void)snprintf(pair, sizeof pair, "%02x", buf[i]);
-        json_add_raw(&kit->hex, pair, 2);
-    }
+    strbuf_clear(&kit->hex);
+    strbuf_add_hex(&kit->hex, (BytesView){buf, (int32_t)s.bytes});
     free(buf);
 }
 
@@ -79,7 +75,7 @@ check_read(Kit *kit, const WireReader *r, size_t left)
 static void
 check_json(Kit *kit, const MessageDesc *desc, int16_t version, const void *msg, const char *want)
 {
-    json_clear(&kit->json);
+    strbuf_clear(&kit->json);
     json_add_message(&kit->json, desc, version, msg);
     assert_false(kit->json.failed);
     if (strcmp(kit->json.ptr, want) != 0)
@@ -327,6 +323,8 @@ setup(void **state)
 {
     Kit *kit = calloc(1, sizeof *kit);
     kit->arena = arena_new(64 * 1024, 0);
+    strbuf_init(&kit->json, INT_MAX, NULL);
+    strbuf_init(&kit->hex, INT_MAX, NULL);
     *state = kit;
     return kit->arena == NULL ? -1 : 0;
 }
@@ -336,8 +334,8 @@ teardown(void **state)
 {
     Kit *kit = *state;
     arena_free(kit->arena);
-    json_fini(&kit->json);
-    json_fini(&kit->hex);
+    strbuf_release(&kit->json);
+    strbuf_release(&kit->hex);
     free(kit);
     return 0;
 }

@@ -68,8 +68,12 @@ child_main(const LaunchOrder *order, uint32_t generation, pid_t supervisor)
     const KindRow *row = &process_kinds[order->kind];
     ErrInfo err;
 
-    /* A supervisor that died before prctl leaves us another parent. */
-    if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != supervisor)
+    /*
+     * SIGKILL: nothing an orphan may still do is of use to anybody, but it holds the lock of the directory; and one
+     * that is stopped, waits for a lock or is deep in a recovery looks at no pipe. A supervisor that died before
+     * prctl leaves us another parent.
+     */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != supervisor)
         _exit(EXIT_CODE_FATAL);
     mainloop_fini();
     vfs_close(death_pipe[1]);

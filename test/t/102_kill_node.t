@@ -42,15 +42,8 @@ my @ways = (
     [ 'everybody, one of them stopped before' => sub { stop_backend(); sleep rand 0.2; $node->kill9 } ],
     [ 'everybody, twice' => sub { $node->kill9->launch; sleep rand 0.06; $node->kill9 } ],
 
-    # A child that cannot end must keep the next node from starting beside it.
-    [ 'supervisor, while a backend is stopped' => sub {
-        my $orphan = stop_backend();
-        $node->signal('KILL')->wait_exit;
-        $node->launch;
-        sleep 0.1;
-        ok(!defined $node->ready_address, 'not ready beside an orphan') if $orphan;
-        kill 'KILL', $orphan if $orphan;
-    } ],
+    # A child that looks at nothing ends, too: otherwise it would keep the next node from starting.
+    [ 'supervisor, while a backend is stopped' => sub { stop_backend(); $node->signal('KILL')->wait_exit } ],
 );
 
 my ($ms_max, @ms) = (0);

@@ -186,29 +186,40 @@ take_waiting(Committer *c, bool everything, WakeBatch *wake, ErrInfo *err)
     return rc;
 }
 
+static void
+note_slot(Committer *c, PartitionSlot *slot, int64_t now_us)
+{
+    int32_t index = pslot_index(slot);
+    TopicSettings settings;
+    int64_t due;
+
+    if (slot->log_dir != c->dir || pslot_state(slot) != PSLOT_OPEN)
+        return;
+    pslot_settings(slot, &settings);
+    due = settings.flush_ms < FLUSH_MS_FOREVER ? now_us + settings.flush_ms * 1000 : INT64_MAX;
+    if (due == INT64_MAX)
+        atomic_u32_store(&slot->commit_due, 0); /* changed meanwhile: nothing is due */
+    else if (due < due_queue_of(&c->timers, index))
+        due_queue_set(&c->timers, index, due);
+}
+
 /* Those with flush.ms: noted for their time. */
 static void
 note_timed(Committer *c, int64_t now_us, bool everything)
 {
+    int32_t high = everything ? pslot_high() : 0;
     PartitionSlot *slot;
     FlushWalk walk;
+    int32_t i;
 
     flush_walk_begin(&walk, c->dir, FLUSH_LATER, everything);
-    while ((slot = flush_walk_next(&walk)) != NULL) {
-        int32_t index = pslot_index(slot);
-        TopicSettings settings;
-        int64_t due;
-
-        if (slot->log_dir != c->dir || pslot_state(slot) != PSLOT_OPEN)
-            continue;
-        pslot_settings(slot, &settings);
-        due = settings.flush_ms < FLUSH_MS_FOREVER ? now_us + settings.flush_ms * 1000 : INT64_MAX;
-        if (due == INT64_MAX)
-            atomic_u32_store(&slot->commit_due, 0); /* changed meanwhile: nothing is due */
-        else if (due < due_queue_of(&c->timers, index))
-            due_queue_set(&c->timers, index, due);
-    }
+    while ((slot = flush_walk_next(&walk)) != NULL)
+        note_slot(c, slot, now_us);
     flush_walk_end(&walk);
+    for (i = 0; i < high; i++) { /* marked by one that died before its bit */
+        if (atomic_u32_load(&pslot_at(i)->commit_due) != 0)
+            note_slot(c, pslot_at(i), now_us);
+    }
 }
 
 static int

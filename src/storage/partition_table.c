@@ -151,6 +151,7 @@ slot_reset(PartitionSlot *slot, const PslotIdentity *id)
     atomic_u32_store(&slot->has_aborted, 0);
     atomic_u32_store(&slot->unreadable, 0);
     atomic_u32_store(&slot->opening, 0);
+    atomic_u32_store(&slot->commit_due, 0); /* its timer may be another directory's */
     slot->topic_len = (uint8_t)id->topic.len;
     memcpy(slot->topic, id->topic.ptr, (size_t)id->topic.len);
     slot->topic[id->topic.len] = '\0';

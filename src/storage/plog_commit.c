@@ -22,11 +22,12 @@ plog_request_commit(PartitionSlot *slot, FlushWhen when, WakeBatch *wake)
         fence_full(); /* LEO before the look; pairs with the fence in plog_commit_begin [C1] */
         if (atomic_u32_load(&slot->commit_due) != 0)
             return;
+        /* Before the bit: after it, the commit might be over already, and the mark would hold off all later ones. */
+        atomic_u32_store(&slot->commit_due, 1);
+        crashpoint("plog.commit.due");
     }
     flush_request(slot, when);
     crashpoint("plog.commit.asked");
-    if (when == FLUSH_LATER)
-        atomic_u32_store(&slot->commit_due, 1);
     wake_batch_add(wake, logdir_checkpointer(slot->log_dir));
 }
 

@@ -51,6 +51,7 @@ my $node = Ottla::Test::Node->new(
         'log.initial.task.delay.ms'                       => 100,
         'log.segment.delete.delay.ms'                     => 100,
         'checkpoint.interval.ms'                          => 100,
+        'log.flush.interval.ms'                           => 100,    # who appends with acks=1 asks for it
         'metadata.log.max.record.bytes.between.snapshots' => 1 << 13,
         'internal.metadata.log.segment.bytes'             => 1 << 14,
     });

@@ -615,6 +615,79 @@ flush_ms_commits_in_time(void **state)
     assert_int_equal(commit_next_us(committer), 400000);
 }
 
+static int commits_at_due;
+
+/* The commit for flush.ms is over before the one that asked for it goes on. */
+static void
+commit_at_point(const char *name)
+{
+    (void)commit_at(0);
+    commits_at_due += commit_at(1000).partitions;
+    if (strcmp(name, "plog.commit.due") == 0)
+        crashpoint_arm("plog.commit.asked", 1);
+}
+
+static void
+a_commit_that_overtakes_its_request_is_not_the_last(void **state)
+{
+    ReplicaAppendResult r;
+    PartitionRef ref;
+
+    (void)state;
+    kit_settings.flush_ms = 1;
+    ref = kit_partition("overtaken", 0);
+    crashpoint_hook = commit_at_point;
+    crashpoint_arm("plog.commit.due", 1);
+    commits_at_due = 0;
+    assert_int_equal(append_for(ref, &(KitBatch){0}, 1, &r), 0);
+    crashpoint_hook = NULL;
+    crashpoint_arm(NULL, 0);
+    assert_int_equal(commits_at_due, 1);
+    assert_int_equal(append_for(ref, &(KitBatch){0}, 1, &r), 0);
+    (void)commit_at(2000);
+    (void)commit_at(3000);
+    assert_int_equal(durable(ref), 2);
+}
+
+static int
+die_due(void *arg)
+{
+    ReplicaAppendResult r;
+
+    (void)arg;
+    fd_cache_reset();
+    crashpoint_arm("plog.commit.due", 1);
+    return append_for(shared_ref, &(KitBatch){0}, 1, &r);
+}
+
+/* Nor does one that died while it asked, or the partition that had the slot before, hold off later ones. */
+static void
+flush_ms_outlives_who_asked(void **state)
+{
+    ReplicaAppendResult r;
+    CommitReport report;
+    ErrInfo err = {0};
+
+    (void)state;
+    kit_settings.flush_ms = 1;
+    shared_ref = kit_partition("died", 0);
+    assert_true(WIFSIGNALED(kit_wait(kit_fork(die_due, NULL))));
+    assert_int_equal(append_for(shared_ref, &(KitBatch){0}, 1, &r), 0);
+    assert_int_equal(commit_run(committer, 0, true, &report, &err), 0);
+    assert_int_equal(commit_at(1000).partitions, 1);
+    assert_int_equal(durable(shared_ref), 2);
+    /* asked for, and deleted; that the timer would be another directory's stands for a checkpointer that lacks it */
+    assert_int_equal(append_for(shared_ref, &(KitBatch){0}, 1, &r), 0);
+    pslot_retire(pslot_at(shared_ref.slot));
+    assert_int_equal(plog_bury(shared_ref.slot, kit_buried, NULL), 0);
+    (void)commit_at(2000);
+    shared_ref = kit_partition("after", 0);
+    assert_int_equal(append_for(shared_ref, &(KitBatch){0}, 1, &r), 0);
+    (void)commit_at(3000);
+    assert_int_equal(commit_at(4000).partitions, 1);
+    assert_int_equal(durable(shared_ref), 1);
+}
+
 /* ---- checkpoints beside commits ------------------------------------------------------------------ */
 
 static int commits_between;
@@ -747,6 +820,8 @@ main(void)
         TEST(a_duplicate_waits_like_its_original),
         TEST(flush_messages_makes_all_wait),
         TEST(flush_ms_commits_in_time),
+        TEST(a_commit_that_overtakes_its_request_is_not_the_last),
+        TEST(flush_ms_outlives_who_asked),
         TEST(commits_go_on_during_a_checkpoint),
         TEST(whom_a_checkpoint_cannot_tell_the_next_commit_tells),
         TEST(requests_survive_locks_that_are_held),

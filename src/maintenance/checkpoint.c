@@ -9,6 +9,7 @@
 #include "checkpoint_int.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "flush_int.h"
 #include "ottla/common/clock.h"
@@ -190,28 +191,61 @@ typedef struct Writers {
     OffsetCheckpointWriter *high_watermark;
 } Writers;
 
-static int
-add_slot(const Writers *w, PartitionSlot *slot)
-{
-    OffsetCheckpointEntry e = {.topic = {slot->topic, slot->topic_len},
-                               .partition = slot->partition};
-    PlogOffsets offsets;
-    bool open = plog_offsets_peek(pslot_ref(slot), &offsets);
-    int rc;
+/* What the files say of one log. */
+typedef struct SlotLines {
+    char topic[LIMIT_TOPIC_NAME_LEN];
+    OffsetCheckpointEntry entry; /* without an offset */
+    Uuid topic_id;
+    int64_t recovery_point;
+    int64_t log_start;
+    int64_t high_watermark;
+} SlotLines;
 
+/*
+ * False: nothing is to be said. The slot may be given to another log meanwhile; offsets of the one under the name of
+ * the other would have recovery trust bytes that nobody flushed.
+ */
+static bool
+read_slot(int dir, PartitionSlot *slot, SlotLines *ret)
+{
+    PartitionRef ref = pslot_ref(slot);
+    PslotState state = pslot_state(slot);
+    PlogOffsets offsets;
+    bool open;
+
+    if (slot->log_dir != dir || state == PSLOT_FREE || state == PSLOT_DELETING)
+        return false;
+    open = plog_offsets_peek(ref, &offsets);
     if (open && !slot->has_folder)
-        return 0; /* an empty log that has no files */
-    e.offset = open ? plog_recovery_point(pslot_ref(slot)) : slot->start_recovery_point;
-    rc = offset_checkpoint_add_id(w->recovery_point, slot->topic_id);
+        return false; /* an empty log that has no files */
+    memcpy(ret->topic, slot->topic, sizeof ret->topic);
+    ret->entry = (OffsetCheckpointEntry){.topic = {ret->topic, slot->topic_len},
+                                         .partition = slot->partition};
+    ret->topic_id = slot->topic_id;
+    ret->recovery_point = open ? plog_recovery_point(ref) : slot->start_recovery_point;
+    ret->high_watermark = open ? offsets.high_watermark : slot->start_high_watermark;
+    ret->log_start = open ? offsets.log_start_offset : slot->start_log_start;
+    crashpoint("checkpoint.slot");
+    fence_acquire();
+    return pslot_is_current(ref);
+}
+
+static int
+add_slot(const Writers *w, SlotLines *lines)
+{
+    OffsetCheckpointEntry *e = &lines->entry;
+    int rc = offset_checkpoint_add_id(w->recovery_point, lines->topic_id);
+
+    e->offset = lines->recovery_point;
     if (rc == 0)
-        rc = offset_checkpoint_add(w->recovery_point, &e);
-    e.offset = open ? offsets.high_watermark : slot->start_high_watermark;
+        rc = offset_checkpoint_add(w->recovery_point, e);
+    e->offset = lines->high_watermark;
     if (rc == 0)
-        rc = offset_checkpoint_add(w->high_watermark, &e);
-    e.offset = open ? offsets.log_start_offset : slot->start_log_start;
+        rc = offset_checkpoint_add(w->high_watermark, e);
+    e->offset = lines->log_start;
     /* Not only when it lies inside the first segment: power may bring older ones back. */
-    if (rc == 0 && e.offset > 0)
-        rc = offset_checkpoint_add(w->log_start, &e);
+    if (rc == 0 && e->offset > 0)
+        rc = offset_checkpoint_add(w->log_start, e);
     return rc;
 }
 
@@ -244,11 +278,10 @@ write_files(int dir, const PlogServe *between, ErrInfo *err)
     if (w.recovery_point == NULL || w.log_start == NULL || w.high_watermark == NULL)
         rc = OT_E_NO_MEMORY;
     for (i = 0; i < high && rc == 0; i++) {
-        PartitionSlot *slot = pslot_at(i);
-        PslotState state = pslot_state(slot);
+        SlotLines lines;
 
-        if (slot->log_dir == dir && state != PSLOT_FREE && state != PSLOT_DELETING)
-            rc = add_slot(&w, slot);
+        if (read_slot(dir, pslot_at(i), &lines))
+            rc = add_slot(&w, &lines);
     }
     if (rc == 0)
         rc = store_files(dir, &w, between, err);

@@ -74,6 +74,39 @@ cost_follows_changes(void **state)
     assert_int_equal(segment_pool_used(), 0);
 }
 
+static PartitionRef replaced;
+
+static void
+replace_at_slot(const char *name)
+{
+    PartitionRef next;
+
+    (void)name; /* the one that is armed */
+    pslot_retire(pslot_at(replaced.slot));
+    assert_int_equal(plog_bury(replaced.slot, kit_buried, NULL), 0);
+    next = kit_partition("after", 0);
+    assert_int_equal(next.slot, replaced.slot);
+}
+
+/* A slot that is given to another log while its lines are written: they are nobody's then. */
+static void
+offsets_and_names_are_of_one_log(void **state)
+{
+    CheckpointReport r;
+    ErrInfo err = {0};
+
+    (void)state;
+    replaced = kit_partition("before", 0);
+    kit_append_ok(replaced, &(KitBatch){.count = 9});
+    crashpoint_hook = replace_at_slot;
+    crashpoint_arm("checkpoint.slot", 1);
+    assert_int_equal(checkpoint_run(0, NULL, &r, &err), 0);
+    crashpoint_hook = NULL;
+    assert_false(pslot_is_current(replaced));
+    assert_int_equal(checkpointed(CHECKPOINT_RECOVERY_POINT, "after", 0), -1);
+    assert_int_equal(checkpointed(CHECKPOINT_RECOVERY_POINT, "before", 0), -1);
+}
+
 static void
 final_checkpoint_is_clean(void **state)
 {
@@ -346,6 +379,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(cost_follows_changes, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(offsets_and_names_are_of_one_log, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(final_checkpoint_is_clean, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(nothing_unopened_is_called_clean, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(killed_in_a_checkpoint, kit_setup, kit_teardown),

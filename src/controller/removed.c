@@ -14,12 +14,13 @@
 #include <string.h>
 
 #include "ottla/common/arena.h"
+#include "ottla/common/crashpoint.h"
 #include "ottla/common/log.h"
 #include "ottla/common/vfs.h"
 #include "ottla/protocol/msg_metadata_records.h"
 #include "ottla/protocol/record_frame.h"
 #include "ottla/storage/checkpoint_files.h"
-#include "ottla/storage/logdirs.h"
+#include "ottla/storage/logdir_state.h"
 #include "ottla/storage/partition_slot.h"
 
 #define FOLDERS_MAX 1000000 /* names in a log directory */
@@ -81,6 +82,7 @@ rename_one(int dir, const RemovedTopics *removed, const Image *image, StrView na
     ErrInfo err = {0};
     int32_t partition;
     StrView topic;
+    int rc;
     int n = snprintf(folder, sizeof folder, "%s/%.*s", logdir_path(dir), (int)name.len, name.ptr);
 
     if (n < 0 || n >= (int)sizeof folder ||
@@ -90,7 +92,15 @@ rename_one(int dir, const RemovedTopics *removed, const Image *image, StrView na
         return;
     partition_dir_name_suffixed(topic, partition, PARTITION_DIR_DELETE, new_name);
     n = snprintf(to, sizeof to, "%s/%s", logdir_path(dir), new_name);
-    if (n < 0 || n >= (int)sizeof to || vfs_rename(folder, to, &err) != 0)
+    if (n < 0 || n >= (int)sizeof to)
+        return; /* too long, now as when it was made */
+    rc = logdir_names_lock(dir, &err);
+    if (rc == 0) {
+        rc = logdir_rename_folder(dir, folder, to, &err);
+        logdir_names_unlock(dir);
+    }
+    crashpoint("controller.removed.renamed");
+    if (rc != 0)
         log_msg(LL_WARNING, "controller", "folder of a deleted topic cannot be renamed: %s",
                 err.text);
 }
@@ -131,6 +141,9 @@ removed_are_pending(void)
 
     for (int32_t i = 0; i < high; i++)
         if (pslot_state(pslot_at(i)) == PSLOT_DELETING)
+            return true;
+    for (int dir = 0; dir < logdir_count(); dir++)
+        if (logdir_state(dir) != LOGDIR_FAILED && logdir_has_renames(dir))
             return true;
     return false;
 }

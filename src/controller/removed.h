@@ -35,7 +35,10 @@ void removed_note(RemovedTopics *removed, BytesView record);
  */
 void removed_rename_folders(RemovedTopics *removed, const Image *image);
 
-/* True while a folder of this node waits to be renamed: a snapshot would forget why. */
+/*
+ * True while a folder of this node waits to be renamed, or its new name for the disk: a snapshot would
+ * forget why it is there.
+ */
 bool removed_are_pending(void);
 
 #endif

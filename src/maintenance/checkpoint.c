@@ -368,7 +368,9 @@ final_once(int dir, int64_t broker_epoch, CheckpointReport *ret, ErrInfo *err)
     *ret = (CheckpointReport){0};
     if (logdir_state(dir) == LOGDIR_FAILED) /* a flush could succeed now, with the data gone */
         return err_set(err, OT_E_KAFKA_STORAGE_ERROR, "the log directory failed");
-    rc = begin_all(dir, &list, err);
+    rc = logdir_has_renames(dir) ? logdir_flush_renames(dir, err) : 0;
+    if (rc == 0)
+        rc = begin_all(dir, &list, err);
     ret->partitions = list.count;
     if (rc == 0)
         rc = complete(dir, &list, ret, err);

@@ -313,6 +313,8 @@ commit_run(Committer *c, int64_t now_us, bool everything, CommitReport *ret, Err
         else
             rc = flushed;
     }
+    if (rc == 0 && logdir_state(c->dir) != LOGDIR_FAILED && logdir_has_renames(c->dir))
+        rc = logdir_flush_renames(c->dir, err);
     if (logdir_state(c->dir) == LOGDIR_FAILED)
         tell_failure(c, &wake);
     wake_batch_flush(&wake);

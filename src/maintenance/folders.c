@@ -292,7 +292,7 @@ set_aside(int dir, const char *folder, StrView topic, int32_t partition)
         if (!is_in_table(dir, topic, partition)) {
             partition_dir_name_suffixed(topic, partition, PARTITION_DIR_STRAY, name);
             join(to, logdir_path(dir), strview_from(name));
-            rc = vfs_rename(folder, to, &err);
+            rc = logdir_rename_folder(dir, folder, to, &err);
             if (rc == 0)
                 log_msg(LL_WARNING, "retention",
                         "folder of a partition that this node does not host: set aside; folder=%s",

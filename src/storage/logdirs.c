@@ -17,6 +17,7 @@
 #include "ottla/common/arena.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
+#include "ottla/common/crashpoint.h"
 #include "ottla/common/random.h"
 #include "ottla/common/vfs.h"
 #include "ottla/ipc/latch.h"
@@ -248,6 +249,7 @@ log_dirs_shm_init(void *base, const ShmLimits *limits)
     for (dir = 0; dir < dir_count; dir++) {
         plock_init(&shared->dirs[dir].names, PLOCK_RANK_NAMES);
         plock_init(&shared->dirs[dir].space, PLOCK_RANK_SPACE);
+        atomic_u32_store(&shared->dirs[dir].renames, 1); /* whoever died may have left some */
         logdir_state_init(dir);
     }
 }
@@ -322,6 +324,47 @@ void
 logdir_names_unlock(int dir)
 {
     plock_unlock(&logdir_shared(dir)->names);
+}
+
+/*
+ * Counted first, so that whoever dies in between leaves one too many. A flush reads the count under the
+ * lock: what it saw has happened or never will.
+ */
+int
+logdir_rename_folder(int dir, const char *from, const char *to, ErrInfo *err)
+{
+    int rc;
+
+    (void)atomic_u32_add(&logdir_shared(dir)->renames, 1);
+    rc = vfs_rename(from, to, err);
+    logdir_wake_checkpointer(dir);
+    return rc;
+}
+
+bool
+logdir_has_renames(int dir)
+{
+    const LogDirShared *d = logdir_shared(dir);
+
+    return atomic_u32_load(&d->renames) != atomic_u32_load(&d->renames_flushed);
+}
+
+int
+logdir_flush_renames(int dir, ErrInfo *err)
+{
+    LogDirShared *d = logdir_shared(dir);
+    uint32_t seen;
+    int rc = logdir_names_lock(dir, err);
+
+    if (rc != 0)
+        return rc;
+    seen = atomic_u32_load(&d->renames);
+    logdir_names_unlock(dir);
+    if (vfs_fsync(logdir_fd(dir), err) != 0)
+        return logdir_flush_failed(dir, err);
+    crashpoint("logdir.renames.flushed");
+    atomic_u32_store(&d->renames_flushed, seen);
+    return 0;
 }
 
 void

@@ -36,7 +36,9 @@ typedef struct LogDirShared {
     AtomicI64 waited_us;    /* monotonic clock of the last commit; 0: none */
     AtomicU64 checkpointer; /* slot_ref_pack */
     PLock names;
-    PLock space; /* the reserve file: one process makes or gives it up at a time */
+    AtomicU32 renames;         /* of folders, counted before each; names lock */
+    AtomicU32 renames_flushed; /* of these; checkpointer */
+    PLock space;               /* the reserve file: one process makes or gives it up at a time */
     char failure_text[LOGDIR_FAILURE_TEXT_BYTES];
 } LogDirShared;
 

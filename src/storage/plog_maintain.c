@@ -32,7 +32,7 @@ rename_folder(PartitionSlot *slot, char ret_path[LIMIT_PATH_BYTES], ErrInfo *err
         partition_dir_name_suffixed((StrView){slot->topic, slot->topic_len}, slot->partition,
                                     PARTITION_DIR_DELETE, name);
         (void)snprintf(to, sizeof to, "%s/%s", logdir_path(slot->log_dir), name);
-        rc = vfs_rename(folder, to, err);
+        rc = logdir_rename_folder(slot->log_dir, folder, to, err);
         if (rc == 0)
             (void)snprintf(ret_path, LIMIT_PATH_BYTES, "%s", to);
     }

@@ -52,7 +52,7 @@ move_away(PartitionSlot *slot, const char *folder, bool deleted, ErrInfo *err)
                                 deleted ? PARTITION_DIR_DELETE : PARTITION_DIR_STRAY, name);
     n = snprintf(to, sizeof to, "%s/%s", logdir_path(slot->log_dir), name);
     ot_assert(n > 0 && n < (int)sizeof to);
-    n = vfs_rename(folder, to, err);
+    n = logdir_rename_folder(slot->log_dir, folder, to, err);
     if (n == 0 && deleted)
         pslot_note_moved();
     return n;

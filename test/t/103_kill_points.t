@@ -37,6 +37,8 @@ ok(@points > 0, scalar(@points) . ' names in the sources');
 # What must be done besides the load: who dies in an append leaves something to repair; logs are opened by a start.
 sub is_repair { $_[0] =~ /^plog\.repair\./ }
 sub is_open   { $_[0] =~ /^plog\.open\./ }
+# A start finds folders of deleted topics that nobody could rename any more.
+sub is_removed { $_[0] =~ /^controller\.removed\./ }
 
 # ---- the node and its armed rows ----
 
@@ -119,7 +121,7 @@ sub settle {
     $node->wait_until("obituary of $pid", sub { $node->log_text =~ / died by signal 9: .* pid=$pid / }, 20);
     $node->wait_until('recovery', sub {
         $log = log_of_this_start();
-        $log !~ /.*stopping all processes after a crash(?!.*node recovered after a crash)/s;
+        $log !~ /.*stopping all processes after a crash(?!.*(?:node recovered after a crash|supervisor: ready;))/s;
     }, 20);
     my $cycles = () = $log =~ /stopping all processes after a crash/g;
     return if $cycles < $CYCLES_MAX;
@@ -128,9 +130,23 @@ sub settle {
     return;
 }
 
+sub delete_under_a_stopped_retention {
+    my ($retention) = $node->children_of_kind('retention');
+    my $c = Ottla::Test::Wire->new($node);
+    my $topic = 'doomed-' . ++$restarts;
+    $c->create_topic($topic);
+    $c->call(0, 7, Ottla::Test::Wire::produce_body($topic, Ottla::Test::Wire::batch(100, 1), -1)) // die 'broken';
+    kill 'STOP', $retention->{pid};
+    $c->delete_topic($topic);
+    return;
+}
+
 sub kill_at {
     my ($point) = @_;
-    if (is_open($point)) {
+    if (is_removed($point)) {
+        delete_under_a_stopped_retention();
+        restart_node(sub { arm(0, $point, 1) });
+    } elsif (is_open($point)) {
         restart_node(sub { arm(0, $point, 1) });
     } else {
         arm(0, $point, 1 + int rand 3);

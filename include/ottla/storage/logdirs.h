@@ -86,6 +86,19 @@ int logdir_names_lock(int dir, ErrInfo *err);
 void logdir_names_unlock(int dir);
 
 /*
+ * Gives a partition's folder another name; names lock held. The name becomes durable with the next turn of
+ * the checkpointer, which is woken.
+ */
+int logdir_rename_folder(int dir, const char *from, const char *to, ErrInfo *err)
+    __attribute__((warn_unused_result));
+
+/* Are there new names of folders that no flush covered yet? Also after a start, for those of the time before. */
+bool logdir_has_renames(int dir);
+
+/* Checkpointer: makes them durable. OT_E_KAFKA_STORAGE_ERROR: the flush failed, and so did the directory. */
+int logdir_flush_renames(int dir, ErrInfo *err) __attribute__((warn_unused_result));
+
+/*
  * Bytes appended in this directory since the region was made. Appenders add; whoever passes a
  * multiple of LOGDIR_CHECKPOINT_BYTES wakes the checkpointer, which named itself.
  */

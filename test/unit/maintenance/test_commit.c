@@ -40,6 +40,8 @@ setup(void **state)
     int rc = kit_setup(state);
 
     committer = committer_new(0);
+    if (rc == 0)
+        rc = logdir_flush_renames(0, NULL); /* of the time before */
     return committer == NULL ? -1 : rc;
 }
 
@@ -798,6 +800,51 @@ requests_survive_locks_that_are_held(void **state)
     assert_int_equal(r.partitions, 0);
 }
 
+/* A folder of a deleted topic gets its new name without a flush; the next turn makes it durable. */
+static void
+new_names_of_folders_are_flushed(void **state)
+{
+    PartitionRef ref = written("gone", 0);
+    char folder[LIMIT_PATH_BYTES];
+
+    (void)state;
+    (void)commit_at(clock_mono_us());
+    assert_false(logdir_has_renames(0));
+    vfs_faulty_install();
+    pslot_retire(pslot_at(ref.slot));
+    assert_int_equal(plog_bury(ref.slot, folder, NULL), 0);
+    assert_true(strstr(folder, "-delete") != NULL);
+    assert_true(logdir_has_renames(0));
+    assert_int_equal(vfs_faulty_count(VFS_CALL_FSYNC), 0); /* under an append lock */
+    assert_int_equal(commit_at(clock_mono_us()).partitions, 0);
+    assert_int_equal(vfs_faulty_count(VFS_CALL_FSYNC), 1);
+    assert_false(logdir_has_renames(0));
+    assert_int_equal(commit_at(clock_mono_us()).partitions, 0);
+    assert_int_equal(vfs_faulty_count(VFS_CALL_FSYNC), 1);
+    vfs_faulty_remove();
+}
+
+static void
+renames_that_cannot_be_flushed_stay(void **state)
+{
+    PartitionRef ref = written("gone", 0);
+    char folder[LIMIT_PATH_BYTES];
+    CommitReport r;
+    ErrInfo err;
+
+    (void)state;
+    (void)commit_at(clock_mono_us());
+    pslot_retire(pslot_at(ref.slot));
+    assert_int_equal(plog_bury(ref.slot, folder, NULL), 0);
+    vfs_faulty_install();
+    vfs_faulty_plan((VfsFault){.call = VFS_CALL_FSYNC, .nth = 1, .errno_value = EIO});
+    assert_int_equal(commit_run(committer, clock_mono_us(), false, &r, &err),
+                     OT_E_KAFKA_STORAGE_ERROR);
+    vfs_faulty_remove();
+    assert_true(logdir_has_renames(0));
+    assert_int_equal(logdir_state(0), LOGDIR_FAILED);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -805,6 +852,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(many_partitions_cost_one_flush),
+        TEST(new_names_of_folders_are_flushed),
+        TEST(renames_that_cannot_be_flushed_stay),
         TEST(nothing_is_durable_before_its_flush),
         TEST(a_roll_flushes_both_files_and_the_name),
         TEST(deleted_segments_need_no_flush),

@@ -186,6 +186,13 @@ image_quota_count(const Image *image, QuotaKey key)
     return image->quota_counts[key];
 }
 
+/* NaN is a value that Kafka takes, too; nothing exceeds it. Nor does anything below that a foreign log may hold. */
+static bool
+limits(double value)
+{
+    return value > 0;
+}
+
 bool
 image_quota_for_client(const Image *image, StrView user, StrView client_id, QuotaKey key,
                        QuotaMatch *ret)
@@ -216,7 +223,7 @@ image_quota_for_client(const Image *image, StrView user, StrView client_id, Quot
             ret->level = (int)i + 1;
             ret->by_user = levels[i].by_user;
             ret->by_client_id = levels[i].by_client;
-            return true;
+            return limits(ret->value);
         }
     }
     return false;
@@ -230,9 +237,10 @@ image_quota_for_ip(const Image *image, StrView ip, double *ret_value)
     if (image->quota_counts[QUOTA_CONNECTION_CREATION_RATE] == 0)
         return false;
     if (image_quota(image, &entity, QUOTA_CONNECTION_CREATION_RATE, ret_value))
-        return true;
+        return limits(*ret_value);
     entity.name[QUOTA_IP] = (StrView){NULL, 0};
-    return image_quota(image, &entity, QUOTA_CONNECTION_CREATION_RATE, ret_value);
+    return image_quota(image, &entity, QUOTA_CONNECTION_CREATION_RATE, ret_value) &&
+           limits(*ret_value);
 }
 
 /* ---- walking ---- */

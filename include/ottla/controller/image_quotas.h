@@ -50,7 +50,7 @@ typedef struct QuotaMatch {
     bool by_client_id; /* ... and, or, the client-id's */
 } QuotaMatch;
 
-/* The first of the levels 1 to 8 that has the key. False: unlimited. */
+/* The first of the levels 1 to 8 that has the key. False: unlimited. The value is more than 0. */
 bool image_quota_for_client(const Image *image, StrView user, StrView client_id, QuotaKey key,
                             QuotaMatch *ret);
 

@@ -246,6 +246,23 @@ test_precedence(void **state)
         image_quota_for_client(now, STRVIEW("U"), STRVIEW("C"), QUOTA_CONSUMER_BYTE_RATE, &match));
 }
 
+/* Accepted as by Kafka; who divides by a limit must never meet it. */
+static void
+test_no_number(void **state)
+{
+    const Image *now = &decide_writer.now;
+    QuotaMatch match;
+
+    (void)state;
+    assert_int_equal(one(part("user", NULL), none, set("controller_mutation_rate", 5)), 0);
+    assert_int_equal(one(part("user", "U"), none, set("controller_mutation_rate", (double)NAN)), 0);
+    assert_int_equal(image_quota_count(now, QUOTA_CONTROLLER_MUTATION_RATE), 2);
+    assert_false(image_quota_for_client(now, STRVIEW("U"), STRVIEW("C"),
+                                        QUOTA_CONTROLLER_MUTATION_RATE, &match));
+    assert_true(image_quota_for_client(now, STRVIEW("V"), STRVIEW("C"),
+                                       QUOTA_CONTROLLER_MUTATION_RATE, &match));
+}
+
 static void
 test_ip(void **state)
 {
@@ -322,6 +339,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_bound, decide_setup, decide_teardown),
         cmocka_unit_test_setup_teardown(test_effect, decide_setup, decide_teardown),
         cmocka_unit_test_setup_teardown(test_precedence, decide_setup, decide_teardown),
+        cmocka_unit_test_setup_teardown(test_no_number, decide_setup, decide_teardown),
         cmocka_unit_test_setup_teardown(test_ip, decide_setup, decide_teardown),
         cmocka_unit_test_setup_teardown(test_snapshot, decide_setup, decide_teardown),
     };

@@ -30,8 +30,6 @@ typedef struct Dropped {
     int32_t count;
     bool rolled; /* the log is empty now; its active segment is new */
     int64_t active_base;
-    int64_t end_offset; /* of the last of them */
-    int64_t recovery_point;
 } Dropped;
 
 /* ---- judging ------------------------------------------------------------------------------------ */
@@ -177,8 +175,6 @@ drop_from_tuple(PartitionSlot *slot, PlogTuple *t, int32_t count, Dropped *d)
             return false;
         d->bases[d->count++] = seg.base;
     }
-    d->end_offset = seg.end_offset;
-    d->recovery_point = t->recovery_point;
     if (seg.end_offset > t->log_start)
         t->log_start = seg.end_offset;
     seglist_drop_first(t, count);
@@ -320,7 +316,8 @@ flush_new(PartitionRef ref, int64_t base, ErrInfo *err)
 
 /*
  * One segment. Its new names are synced before the next one gets any: a loss of power undoes changes of names in
- * no order, and a segment that came back before one that did not would begin a log with a hole.
+ * no order, and a segment that came back before one that did not would begin a log with a hole. Above the recovery
+ * point that would look like damage to recovery, which removes what follows it.
  */
 static int
 put_aside(PartitionRef ref, int64_t base, ErrInfo *err)
@@ -343,33 +340,6 @@ put_aside(PartitionRef ref, int64_t base, ErrInfo *err)
     return rc;
 }
 
-/* Makes the renames so far durable. */
-static int
-flush_folder(PartitionRef ref, ErrInfo *err)
-{
-    char path[LIMIT_PATH_BYTES];
-    PartitionSlot *slot;
-    int dir;
-    int fd;
-    int rc = lock_names(ref, &slot, err);
-
-    if (rc != 0)
-        return rc;
-    dir = slot->log_dir;
-    plog_folder_path(slot, path);
-    fd = vfs_open(path, O_RDONLY | O_DIRECTORY, 0, err);
-    logdir_names_unlock(dir);
-    if (fd < 0)
-        return fd;
-    rc = vfs_fsync(fd, err);
-    vfs_close(fd);
-    return rc == 0 ? 0 : logdir_flush_failed(dir, err);
-}
-
-/*
- * A hole in the list of files above the recovery point would look like damage to recovery after a power
- * loss, which removes what follows it: there each rename is made durable before the next.
- */
 static int
 put_files_aside(PartitionRef ref, const Dropped *d, ErrInfo *err)
 {
@@ -378,14 +348,8 @@ put_files_aside(PartitionRef ref, const Dropped *d, ErrInfo *err)
 
     if (d->rolled)
         rc = flush_new(ref, d->active_base, err);
-    for (i = 0; i < d->count && rc == 0; i++) {
-        int64_t end = i + 1 < d->count ? d->bases[i + 1] : d->end_offset;
-
-        if (i > 0 && end > d->recovery_point)
-            rc = flush_folder(ref, err);
-        if (rc == 0)
-            rc = put_aside(ref, d->bases[i], err);
-    }
+    for (i = 0; i < d->count && rc == 0; i++)
+        rc = put_aside(ref, d->bases[i], err);
     return rc == OT_E_UNKNOWN_TOPIC_OR_PARTITION ? 0 : rc; /* they went with their folder */
 }
 

@@ -40,6 +40,7 @@ typedef struct LiveConf {
 
 static LiveConf *shared;
 static uint32_t seen_generation; /* of shared_page->config_generation; 0 in a new process */
+static uint32_t followed;        /* the same, by the supervisor; 0 with a new region */
 
 size_t
 live_conf_shm_size(const ShmLimits *limits)
@@ -53,6 +54,7 @@ live_conf_shm_init(void *base, const ShmLimits *limits)
 {
     (void)limits;
     shared = base;
+    followed = 0; /* its controller counts anew, and may come to the same number with other settings */
 }
 
 /* ---- every process ---- */
@@ -160,7 +162,6 @@ bool
 live_conf_follow(void)
 {
     static LiveTexts texts;
-    static uint32_t followed;
     uint32_t now = atomic_u32_load(&shared_page->config_generation);
     int32_t at = 0;
     StrView name, value;

@@ -92,6 +92,12 @@ node_settings_reread(ConfReport *report)
 }
 
 void
+node_settings_begin_region(void)
+{
+    read_generation = 0;
+}
+
+void
 node_settings_announce(void)
 {
     read_generation = atomic_u32_add(&shared_page->reload_generation, 1) + 1;

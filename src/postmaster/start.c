@@ -21,6 +21,7 @@
 #include "ottla/ipc/latch.h"
 #include "ottla/ipc/mainloop.h"
 #include "ottla/ipc/node.h"
+#include "ottla/ipc/node_settings.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/postmaster/launch.h"
 #include "ottla/postmaster/privileges.h"
@@ -180,6 +181,7 @@ postmaster_map_region(Postmaster *pm, ErrInfo *err)
     int rc = regions_map(&limits, &pm->region, err);
     if (rc < 0)
         return rc;
+    node_settings_begin_region();
     if (pm->settings->huge_pages)
         regions_advise_huge(&pm->region);
     node_info.incarnation_id = random_uuid();

@@ -27,6 +27,9 @@ void node_settings_apply(void);
  */
 int node_settings_reread(ConfReport *report);
 
+/* Supervisor, with each new region: its children have the settings that it has, whatever was counted before. */
+void node_settings_begin_region(void);
+
 /* Supervisor, when that went well: every child is to follow. */
 void node_settings_announce(void);
 

@@ -282,6 +282,25 @@ test_supervisor(void **state)
     assert_int_equal(conf_int32(CONF_MAX_CONNECTIONS), 70);
 }
 
+/* After a crash the counts of changes begin anew, and may meet those of before. */
+static void
+test_new_region(void **state)
+{
+    (void)live_conf_follow();
+    node_settings_announce();
+    for (int round = 0; round < 2; round++) {
+        const char *value = round == 0 ? "71" : "72";
+
+        assert_int_equal(teardown(state), 0);
+        assert_int_equal(setup(state), 0);
+        node_settings_begin_region();
+        assert_false(node_settings_follow()); /* nobody asked for the files */
+        assert_int_equal(alter(IMAGE_CONFIG_BROKER, "", "max.connections", value), 0);
+        assert_true(live_conf_follow());
+        assert_int_equal(conf_int32(CONF_MAX_CONNECTIONS), round == 0 ? 71 : 72);
+    }
+}
+
 static void
 test_levels(void **state)
 {
@@ -332,6 +351,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_processes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_supervisor, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_new_region, setup, teardown),
         cmocka_unit_test_setup_teardown(test_levels, setup, teardown),
         cmocka_unit_test_setup_teardown(test_files_again, setup, teardown),
     };

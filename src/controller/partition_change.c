@@ -297,25 +297,13 @@ follow_directories(PartitionChange *ch)
 
 /* ---- the record ---- */
 
-/* A view as the codec's mutable pointer: writers only read it. */
-static int32_t *
-ids(const int32_t *list)
-{
-    union {
-        const int32_t *in;
-        int32_t *out;
-    } same = {list};
-
-    return same.out;
-}
-
 static bool
 put_ids(const int32_t *wanted, int32_t wanted_count, const int32_t *old, int32_t old_count,
         int32_t **ret, int32_t *ret_count)
 {
     if (same_ids(wanted, wanted_count, old, old_count))
         return false;
-    *ret = ids(wanted);
+    *ret = record_ids(wanted);
     *ret_count = wanted_count;
     return true;
 }

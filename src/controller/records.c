@@ -220,18 +220,6 @@ emit_broker(const Walk *walk, const ImageBroker *b)
     return rc;
 }
 
-/* A view as the codec's mutable pointer: writers only read it. */
-static int32_t *
-ids(const int32_t *list)
-{
-    union {
-        const int32_t *in;
-        int32_t *out;
-    } same = {list};
-
-    return same.out;
-}
-
 void
 partition_to_record(const ImagePartition *p, Uuid topic_id, PartitionRecord *ret)
 {
@@ -243,13 +231,13 @@ partition_to_record(const ImagePartition *p, Uuid topic_id, PartitionRecord *ret
     partition_record_init(ret);
     ret->partition_id = p->partition;
     ret->topic_id = topic_id;
-    ret->replicas = ids(p->replicas);
+    ret->replicas = record_ids(p->replicas);
     ret->replicas_count = p->replica_count;
-    ret->isr = ids(p->isr);
+    ret->isr = record_ids(p->isr);
     ret->isr_count = p->isr_count;
-    ret->removing_replicas = ids(p->removing);
+    ret->removing_replicas = record_ids(p->removing);
     ret->removing_replicas_count = p->removing_count;
-    ret->adding_replicas = ids(p->adding);
+    ret->adding_replicas = record_ids(p->adding);
     ret->adding_replicas_count = p->adding_count;
     ret->leader = p->leader;
     ret->leader_recovery_state = p->recovery_state;
@@ -258,9 +246,9 @@ partition_to_record(const ImagePartition *p, Uuid topic_id, PartitionRecord *ret
     ret->directories = directories.out;
     ret->directories_count = p->directory_count;
     /* An empty list is left out (null: count -1), as Kafka does. */
-    ret->eligible_leader_replicas = ids(p->elr);
+    ret->eligible_leader_replicas = record_ids(p->elr);
     ret->eligible_leader_replicas_count = p->elr_count > 0 ? p->elr_count : -1;
-    ret->last_known_elr = ids(p->last_known_elr);
+    ret->last_known_elr = record_ids(p->last_known_elr);
     ret->last_known_elr_count = p->last_known_elr_count > 0 ? p->last_known_elr_count : -1;
 }
 

@@ -36,6 +36,18 @@ void record_list_add_raw(RecordList *list, BytesView record);
 /* Takes the records from count on back; for a part of a request that fails. */
 void record_list_cut(RecordList *list, int32_t count);
 
+/* A list of node ids as the codec's mutable pointer: writers only read it. */
+static inline int32_t *
+record_ids(const int32_t *list)
+{
+    union {
+        const int32_t *in;
+        int32_t *out;
+    } same = {list};
+
+    return same.out;
+}
+
 /* Versions of records by metadata.version (features.tsv). */
 int16_t partition_record_version(int16_t metadata_version);
 int16_t register_broker_record_version(int16_t metadata_version);

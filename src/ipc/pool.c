@@ -81,6 +81,16 @@ pool_owner(const Pool *pool, uint32_t chunk)
 }
 
 uint32_t
+pool_used(const Pool *pool, uint32_t high)
+{
+    uint32_t used = 0;
+
+    for (uint32_t chunk = 0; chunk < high; chunk++)
+        used += pool_owner(pool, chunk) != 0;
+    return used;
+}
+
+uint32_t
 pool_scan(Pool *pool, uint32_t *io_position, uint32_t count_max, PoolIsLost is_lost, void *arg)
 {
     uint32_t chunk = *io_position < pool->count ? *io_position : 0;

@@ -248,15 +248,23 @@ remove_leftovers(const LogLoad *load, const StrView *names, int32_t count, ErrIn
     return rc;
 }
 
+static int
+note_next_offset(const ScannedBatch *batch, void *arg, ErrInfo *err)
+{
+    int64_t *next = arg;
+
+    (void)err; /* cannot fail */
+    *next = batch_next_offset(batch->header);
+    return 0;
+}
+
 /* Next offset behind a complete .swap segment. */
 static int
 swap_end(LogLoad *load, StrView name, int64_t base, int64_t *ret_end, ErrInfo *err)
 {
-    uint8_t buffer[SCAN_BUFFER_MIN];
     char path[LIMIT_PATH_BYTES];
-    SegmentScan scan;
     int64_t size;
-    int rc = 0;
+    int rc;
     int fd;
 
     path_in_folder(load, name, path);
@@ -264,20 +272,10 @@ swap_end(LogLoad *load, StrView name, int64_t base, int64_t *ret_end, ErrInfo *e
     if (fd < 0)
         return fd;
     size = vfs_size(fd, err);
-    segment_scan_init(&scan, fd, 0, size < 0 ? 0 : size);
-    segment_scan_set_buffer(&scan, buffer, sizeof buffer);
     *ret_end = base;
-    while (rc == 0) {
-        ScannedBatch batch;
-        BatchScan what;
-
-        rc = segment_scan_next(&scan, &what, &batch, err);
-        if (rc != 0 || what != BATCH_SCAN_OK)
-            break;
-        *ret_end = batch_next_offset(batch.header);
-    }
+    rc = size < 0 ? (int)size : segment_scan_walk(fd, 0, size, note_next_offset, ret_end, err);
     vfs_close(fd);
-    return size < 0 ? (int)size : rc;
+    return rc;
 }
 
 /* Complete replacements: the segments that they replace go, then they get their names. */

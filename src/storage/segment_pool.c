@@ -300,11 +300,5 @@ segment_pool_release(PartitionSlot *slot, const PlogTuple *tuple)
 uint32_t
 segment_pool_used(void)
 {
-    uint32_t high = atomic_u32_load(&head->high);
-    uint32_t used = 0;
-    uint32_t i;
-
-    for (i = 0; i < high; i++)
-        used += pool_owner(pool, i) != 0;
-    return used;
+    return pool_used(pool, atomic_u32_load(&head->high));
 }

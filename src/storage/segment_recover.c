@@ -453,31 +453,25 @@ segment_recover(LogLoad *load, LoadedSegment *seg, int64_t from_offset, bool *re
 
 /* ---- epochs of a whole segment ------------------------------------------------------------------ */
 
+static int
+visit_epoch(const ScannedBatch *batch, void *arg, ErrInfo *err)
+{
+    return note_epoch(arg, batch_leader_epoch(batch->header), batch_base_offset(batch->header),
+                      err);
+}
+
 int
 segment_collect_epochs(LogLoad *load, const LoadedSegment *seg, ErrInfo *err)
 {
-    uint8_t buffer[SCAN_BUFFER_MIN];
     char path[LIMIT_PATH_BYTES];
-    SegmentScan scan;
-    int rc = 0;
+    int rc;
     int fd;
 
     plog_file_path(load->slot, seg->base, SEGMENT_LOG, path);
     fd = vfs_open(path, O_RDONLY, 0, err);
     if (fd < 0)
         return fd;
-    segment_scan_init(&scan, fd, 0, seg->size);
-    segment_scan_set_buffer(&scan, buffer, sizeof buffer);
-    while (rc == 0) {
-        ScannedBatch batch;
-        BatchScan what;
-
-        rc = segment_scan_next(&scan, &what, &batch, err);
-        if (rc != 0 || what != BATCH_SCAN_OK)
-            break;
-        rc = note_epoch(load, batch_leader_epoch(batch.header), batch_base_offset(batch.header),
-                        err);
-    }
+    rc = segment_scan_walk(fd, 0, seg->size, visit_epoch, load, err);
     vfs_close(fd);
     return rc;
 }
@@ -490,41 +484,39 @@ typedef struct EndSearch {
 } EndSearch;
 
 static int
+visit_end(const ScannedBatch *batch, void *arg, ErrInfo *err)
+{
+    EndSearch *e = arg;
+    LoadedSegment *seg = e->seg;
+    int64_t max_timestamp = batch_max_timestamp(batch->header);
+
+    (void)err; /* cannot fail */
+    if (max_timestamp > seg->max_timestamp) {
+        seg->max_timestamp = max_timestamp;
+        seg->max_timestamp_offset = batch_last_offset(batch->header);
+    }
+    seg->end_offset = batch_next_offset(batch->header);
+    seg->bytes_since_index += (int32_t)batch->size;
+    e->end = batch->pos + batch->size;
+    return 0;
+}
+
+static int
 walk_to_end(const LogLoad *load, EndSearch *e, int64_t from, ErrInfo *err)
 {
     LoadedSegment *seg = e->seg;
-    uint8_t buffer[SCAN_BUFFER_MIN];
     char path[LIMIT_PATH_BYTES];
-    SegmentScan scan;
-    int rc = 0;
+    int rc;
     int fd;
 
     plog_file_path(load->slot, seg->base, SEGMENT_LOG, path);
     fd = vfs_open(path, O_RDONLY, 0, err);
     if (fd < 0)
         return fd;
-    segment_scan_init(&scan, fd, from, seg->size);
-    segment_scan_set_buffer(&scan, buffer, sizeof buffer);
     e->end = from;
     seg->bytes_since_index = 0;
     seg->end_offset = seg->base;
-    while (rc == 0) {
-        ScannedBatch batch;
-        BatchScan what;
-        int64_t max_timestamp;
-
-        rc = segment_scan_next(&scan, &what, &batch, err);
-        if (rc != 0 || what != BATCH_SCAN_OK)
-            break;
-        max_timestamp = batch_max_timestamp(batch.header);
-        if (max_timestamp > seg->max_timestamp) {
-            seg->max_timestamp = max_timestamp;
-            seg->max_timestamp_offset = batch_last_offset(batch.header);
-        }
-        seg->end_offset = batch_next_offset(batch.header);
-        seg->bytes_since_index += (int32_t)batch.size;
-        e->end = batch.pos + batch.size;
-    }
+    rc = segment_scan_walk(fd, from, seg->size, visit_end, e, err);
     if (rc == 0 && seg->size > 0) {
         uint8_t header[BATCH_HEADER_BYTES];
         int64_t first;

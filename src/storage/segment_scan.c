@@ -80,6 +80,27 @@ segment_scan_next(SegmentScan *scan, BatchScan *ret_what, ScannedBatch *ret, Err
 }
 
 int
+segment_scan_walk(int fd, int64_t pos, int64_t end, BatchVisit visit, void *arg, ErrInfo *err)
+{
+    uint8_t buffer[SCAN_BUFFER_MIN];
+    SegmentScan scan;
+    int rc = 0;
+
+    segment_scan_init(&scan, fd, pos, end);
+    segment_scan_set_buffer(&scan, buffer, sizeof buffer);
+    while (rc == 0) {
+        ScannedBatch batch;
+        BatchScan what = BATCH_SCAN_OK; /* set by every step that succeeds */
+
+        rc = segment_scan_next(&scan, &what, &batch, err);
+        if (rc != 0 || what != BATCH_SCAN_OK)
+            break;
+        rc = visit(&batch, arg, err);
+    }
+    return rc;
+}
+
+int
 segment_scan_check_crc(SegmentScan *scan, const ScannedBatch *batch, bool *ret_ok, ErrInfo *err)
 {
     uint32_t stored = batch_crc(batch->header);

@@ -44,6 +44,9 @@ bool pool_transfer(Pool *pool, uint32_t chunk, uint64_t from, uint64_t to);
 /* Owner of a chunk; 0: free. */
 uint64_t pool_owner(const Pool *pool, uint32_t chunk);
 
+/* Chunks below high that have an owner, at some moment each; for statistics. */
+uint32_t pool_used(const Pool *pool, uint32_t high);
+
 /* Decides whether a chunk is lost: its owner no longer exists or no longer knows it. */
 typedef bool (*PoolIsLost)(uint32_t chunk, uint64_t owner, void *arg);
 

@@ -40,6 +40,12 @@ typedef struct ScannedBatch {
 /* *ret_what as batch_scan; a read error is the return code. On BATCH_SCAN_OK the scan moves on. */
 int segment_scan_next(SegmentScan *scan, BatchScan *ret_what, ScannedBatch *ret, ErrInfo *err);
 
+/* A batch on the way; not 0 ends the walk, which returns it. */
+typedef int (*BatchVisit)(const ScannedBatch *batch, void *arg, ErrInfo *err);
+
+/* Shows every whole batch in [pos, end) until something else comes. Needs little memory. */
+int segment_scan_walk(int fd, int64_t pos, int64_t end, BatchVisit visit, void *arg, ErrInfo *err);
+
 /* Whether the checksum of a batch fits; reads it through the buffer. Spoils the header view. */
 int segment_scan_check_crc(SegmentScan *scan, const ScannedBatch *batch, bool *ret_ok,
                            ErrInfo *err);

@@ -115,6 +115,16 @@ subtest 'destinations of log lines' => sub {
     cmp_ok(scalar @ids, '>=', 7, 'events');
     is_deeply([sort $catalog =~ /^-- ([0-9a-f]{32})$/mg], [sort @ids], 'the catalogue explains each once');
 
+    my $named = Ottla::Test::Node->new(conf => { 'log.line.prefix' => '%k [%r|%h|%L|%u|%a] ' })->start;
+    my $client = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $named->port) or die $@;
+    $client->syswrite(pack 'N n n N n a*', 13, 18, 0, 9, 3, 'app');
+    ok(IO::Select->new($client)->can_read($Ottla::Test::Node::PATIENCE), 'an answer');
+    $client->syswrite(pack 'N', 0xffffffff);
+    my $from = '127\.0\.0\.1:' . $client->sockport;
+    $named->wait_for_log(qr/^backend \[$from\|127\.0\.0\.1\|PLAINTEXT\|User:ANONYMOUS\|app\] INFO:  backend: closing connection/m);
+    is($named->stop, 0, 'lines of a backend name its client');
+    $named->clean_up;
+
     my $file = Ottla::Test::Node->new(conf => { 'log.destination' => 'file' });
     is($file->launch->wait_exit, 78, 'what does not exist yet is refused');
     $file->clean_up;

@@ -284,6 +284,7 @@ give_slot(Hosting *h, const ImageTopic *topic, PartitionObject *object, int32_t 
         id.recovery_point = at.recovery_point;
         id.log_start_offset = at.log_start_offset;
         id.high_watermark = at.high_watermark;
+        id.producerless_end = at.producerless_end;
     }
     rc = pslot_alloc(&id, &p->ref, err);
     if (rc != 0)

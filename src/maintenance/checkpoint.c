@@ -189,6 +189,7 @@ typedef struct Writers {
     OffsetCheckpointWriter *recovery_point;
     OffsetCheckpointWriter *log_start;
     OffsetCheckpointWriter *high_watermark;
+    OffsetCheckpointWriter *producerless;
 } Writers;
 
 /* What the files say of one log. */
@@ -199,6 +200,7 @@ typedef struct SlotLines {
     int64_t recovery_point;
     int64_t log_start;
     int64_t high_watermark;
+    int64_t producerless_end;
 } SlotLines;
 
 /*
@@ -225,6 +227,7 @@ read_slot(int dir, PartitionSlot *slot, SlotLines *ret)
     ret->recovery_point = open ? plog_recovery_point(ref) : slot->start_recovery_point;
     ret->high_watermark = open ? offsets.high_watermark : slot->start_high_watermark;
     ret->log_start = open ? offsets.log_start_offset : slot->start_log_start;
+    ret->producerless_end = atomic_i64_load(&slot->producerless_end);
     crashpoint("checkpoint.slot");
     fence_acquire();
     return pslot_is_current(ref);
@@ -246,7 +249,11 @@ add_slot(const Writers *w, SlotLines *lines)
     /* Not only when it lies inside the first segment: power may bring older ones back. */
     if (rc == 0 && e->offset > 0)
         rc = offset_checkpoint_add(w->log_start, e);
-    return rc;
+    e->offset = lines->producerless_end;
+    if (rc != 0 || e->offset == 0 || e->offset > lines->recovery_point)
+        return rc; /* what was begun and not flushed does not count */
+    rc = offset_checkpoint_add_id(w->producerless, lines->topic_id);
+    return rc == 0 ? offset_checkpoint_add(w->producerless, e) : rc;
 }
 
 static int
@@ -263,6 +270,9 @@ store_files(int dir, const Writers *w, const PlogServe *between, ErrInfo *err)
     if (rc == 0)
         rc = offset_checkpoint_store(w->recovery_point, path, CHECKPOINT_RECOVERY_POINT, err);
     crashpoint("checkpoint.recovery_point");
+    serve(between);
+    if (rc == 0)
+        rc = offset_checkpoint_store(w->producerless, path, CHECKPOINT_PRODUCERLESS, err);
     return rc;
 }
 
@@ -270,12 +280,13 @@ static int
 write_files(int dir, const PlogServe *between, ErrInfo *err)
 {
     Writers w = {offset_checkpoint_writer_new(), offset_checkpoint_writer_new(),
-                 offset_checkpoint_writer_new()};
+                 offset_checkpoint_writer_new(), offset_checkpoint_writer_new()};
     int32_t high = pslot_high();
     int32_t i;
     int rc = 0;
 
-    if (w.recovery_point == NULL || w.log_start == NULL || w.high_watermark == NULL)
+    if (w.recovery_point == NULL || w.log_start == NULL || w.high_watermark == NULL ||
+        w.producerless == NULL)
         rc = OT_E_NO_MEMORY;
     for (i = 0; i < high && rc == 0; i++) {
         SlotLines lines;
@@ -290,6 +301,7 @@ write_files(int dir, const PlogServe *between, ErrInfo *err)
     offset_checkpoint_writer_free(w.recovery_point);
     offset_checkpoint_writer_free(w.log_start);
     offset_checkpoint_writer_free(w.high_watermark);
+    offset_checkpoint_writer_free(w.producerless);
     return rc;
 }
 

@@ -368,6 +368,7 @@ typedef struct DirCheckpoints {
     OffsetCheckpoint *recovery_point;
     OffsetCheckpoint *log_start;
     OffsetCheckpoint *high_watermark;
+    OffsetCheckpoint *producerless;
 } DirCheckpoints;
 
 struct LogDirCheckpoints {
@@ -406,6 +407,7 @@ logdir_checkpoints_load(void)
         all->dirs[dir].recovery_point = load_or_empty(dir, CHECKPOINT_RECOVERY_POINT);
         all->dirs[dir].log_start = load_or_empty(dir, CHECKPOINT_LOG_START);
         all->dirs[dir].high_watermark = load_or_empty(dir, CHECKPOINT_HIGH_WATERMARK);
+        all->dirs[dir].producerless = load_or_empty(dir, CHECKPOINT_PRODUCERLESS);
     }
     return all;
 }
@@ -421,12 +423,10 @@ find_offset(const OffsetCheckpoint *cp, StrView topic, int32_t partition, int64_
     return true;
 }
 
-/* Are the entries of a directory those of this topic, and not of one that had its name? */
+/* Are the entries of a file those of this topic, and not of one that had its name? */
 static bool
-names_topic(const DirCheckpoints *d, Uuid topic_id)
+names_topic(const OffsetCheckpoint *cp, Uuid topic_id)
 {
-    const OffsetCheckpoint *cp = d->recovery_point;
-
     if (cp == NULL || cp->ids == NULL)
         return true;
     return bsearch(&topic_id, cp->ids, (size_t)cp->id_count, sizeof topic_id, compare_ids) != NULL;
@@ -442,11 +442,14 @@ logdir_checkpoints_get(const LogDirCheckpoints *all, int dir, StrView topic, int
     if (all == NULL || dir < 0 || dir >= LOGDIRS_MAX)
         return ret;
     d = &all->dirs[dir];
-    if (!names_topic(d, topic_id))
+    if (!names_topic(d->recovery_point, topic_id))
         return ret;
     ret.known = find_offset(d->recovery_point, topic, partition, &ret.recovery_point);
     ret.known |= find_offset(d->log_start, topic, partition, &ret.log_start_offset);
     ret.known |= find_offset(d->high_watermark, topic, partition, &ret.high_watermark);
+    /* Written after the others, so that it may still name a topic that they no longer know. */
+    if (names_topic(d->producerless, topic_id))
+        (void)find_offset(d->producerless, topic, partition, &ret.producerless_end);
     return ret;
 }
 
@@ -461,6 +464,7 @@ logdir_checkpoints_free(LogDirCheckpoints *all)
         offset_checkpoint_free(all->dirs[dir].recovery_point);
         offset_checkpoint_free(all->dirs[dir].log_start);
         offset_checkpoint_free(all->dirs[dir].high_watermark);
+        offset_checkpoint_free(all->dirs[dir].producerless);
     }
     free(all);
 }

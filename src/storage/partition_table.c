@@ -141,6 +141,7 @@ slot_reset(PartitionSlot *slot, const PslotIdentity *id)
     slot->producer_root = 0;
     slot->producer_count = 0;
     slot->snapshot_offset = -1;
+    atomic_i64_store(&slot->producerless_end, id->producerless_end);
     slot->topic_id = id->topic_id;
     slot->partition = id->partition;
     slot->log_dir = id->log_dir;

@@ -21,7 +21,32 @@ is_listed_base(const PlogTuple *t, int64_t offset)
            seg.base == offset;
 }
 
-/* Index entries and snapshot into their files; append lock held. */
+/*
+ * The producers at LEO, as a file or, where there are none, as a word that the checkpointer writes with
+ * those of all partitions. A node that stops in order leaves the files that Kafka's broker looks for.
+ */
+static int
+write_producers(PartitionSlot *slot, const PlogTuple *t, bool final, PlogCheckpoint *cp,
+                ErrInfo *err)
+{
+    int rc;
+
+    if (slot->snapshot_offset == t->log_end)
+        return 0;
+    if (slot->producer_count == 0 && !final) {
+        atomic_i64_store(&slot->producerless_end, t->log_end);
+        return 0;
+    }
+    rc = plog_snapshot_store(slot, t->log_end, VFS_NOT_SYNCED, err);
+    if (rc != 0)
+        return rc;
+    if (slot->snapshot_offset >= 0 && !is_listed_base(t, slot->snapshot_offset))
+        cp->old_snapshot = slot->snapshot_offset;
+    slot->snapshot_offset = t->log_end;
+    return 0;
+}
+
+/* Index entries and producers; append lock held. */
 static int
 write_state(PartitionSlot *slot, PlogTuple *t, bool final, PlogCheckpoint *cp, ErrInfo *err)
 {
@@ -35,14 +60,8 @@ write_state(PartitionSlot *slot, PlogTuple *t, bool final, PlogCheckpoint *cp, E
     }
     if (rc == 0)
         rc = index_flush(slot, t, err);
-    if (rc == 0 && slot->snapshot_offset != t->log_end) {
-        rc = plog_snapshot_store(slot, t->log_end, VFS_NOT_SYNCED, err);
-        if (rc == 0) {
-            if (slot->snapshot_offset >= 0 && !is_listed_base(t, slot->snapshot_offset))
-                cp->old_snapshot = slot->snapshot_offset;
-            slot->snapshot_offset = t->log_end;
-        }
-    }
+    if (rc == 0)
+        rc = write_producers(slot, t, final, cp, err);
     crashpoint("plog.checkpoint.written");
     if (rc != 0)
         return plog_write_failed(slot, rc, err);

@@ -704,7 +704,8 @@ prune_snapshots(LogLoad *load, int64_t log_end, ErrInfo *err)
 /*
  * The newest snapshot that is whole and not above what was flushed before the recovery point was
  * written (or was read by recovery from its start), then the batches behind it.
- * None at all after a clean stop: nothing to remember (8.8).
+ * None at all after a clean stop: nothing to remember (8.8). A checkpoint that says that there are no
+ * producers is as good as an empty snapshot.
  */
 static int
 load_producers(LogLoad *load, PlogTuple *t, ErrInfo *err)
@@ -714,16 +715,25 @@ load_producers(LogLoad *load, PlogTuple *t, ErrInfo *err)
         load->scanned_from > load->recovery_point ? load->scanned_from : load->recovery_point;
     int64_t most = scanned ? trusted : t->log_end;
     int64_t from = t->log_start < t->active_base ? t->log_start : t->active_base;
+    int64_t producerless = atomic_i64_load(&load->slot->producerless_end);
     int32_t i;
     int rc = prune_snapshots(load, t->log_end, err);
 
     if (rc != 0)
         return rc;
+    if (producerless > most) { /* of a log that was longer */
+        producerless = 0;
+        atomic_i64_store(&load->slot->producerless_end, 0);
+    }
     load->slot->snapshot_offset = -1;
     from = load->segment_count > 0 ? load->segments[0].base : from;
     for (i = load->snapshot_count - 1; i >= 0; i--) {
         if (load->snapshots[i] > most)
             continue;
+        if (load->snapshots[i] < producerless) {
+            load->slot->snapshot_offset = load->snapshots[i];
+            break;
+        }
         rc = plog_snapshot_load(load->slot, load->snapshots[i], err);
         if (rc == 0) {
             load->slot->snapshot_offset = load->snapshots[i];
@@ -743,6 +753,8 @@ load_producers(LogLoad *load, PlogTuple *t, ErrInfo *err)
     t->first_unstable = producer_first_unstable(load->slot);
     if (load->snapshot_count == 0 && load->clean)
         return 0;
+    if (from < producerless)
+        from = producerless;
     return plog_replay_producers(load->slot, t, from, scanned ? trusted : INT64_MAX, err);
 }
 

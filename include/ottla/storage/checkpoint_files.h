@@ -24,6 +24,7 @@
 #define CHECKPOINT_RECOVERY_POINT "recovery-point-offset-checkpoint"
 #define CHECKPOINT_HIGH_WATERMARK "replication-offset-checkpoint"
 #define CHECKPOINT_LOG_START      "log-start-offset-checkpoint"
+#define CHECKPOINT_PRODUCERLESS   "producerless-offset-checkpoint" /* no file of Kafka */
 #define LEADER_EPOCH_FILE         "leader-epoch-checkpoint"
 #define PARTITION_METADATA_FILE   "partition.metadata"
 
@@ -71,11 +72,12 @@ int offset_checkpoint_store(OffsetCheckpointWriter *w, const char *folder, const
                             ErrInfo *err);
 void offset_checkpoint_writer_free(OffsetCheckpointWriter *w);
 
-/* What the three files of all log directories say about one partition. */
+/* What the files of all log directories say about one partition. */
 typedef struct CheckpointedOffsets {
     int64_t recovery_point;   /* 0: none */
     int64_t log_start_offset; /* 0: none (the first segment's base counts) */
     int64_t high_watermark;   /* 0: none */
+    int64_t producerless_end; /* no producer is remembered below it; 0: not known */
     bool known;               /* some file named the partition */
 } CheckpointedOffsets;
 

@@ -137,6 +137,8 @@ typedef struct PartitionSlot {
     AtomicU32 has_aborted; /* some segment has a .txnindex */
     AtomicU32 unreadable;  /* a file could not be read on its way to a client; anybody stores it */
     int64_t snapshot_offset; /* end offset of the newest producer snapshot file; -1: none */
+    /* The state at this offset is that of no producer, no file needed; 0: not known. Anybody loads it. */
+    AtomicI64 producerless_end;
 
     /* --- commits (plog_commit.h) --- */
     AtomicU32 commit_due; /* 1: to be committed within flush.ms */
@@ -199,6 +201,7 @@ typedef struct PslotIdentity {
     int64_t recovery_point; /* from the checkpoint files; 0 for a new partition */
     int64_t log_start_offset;
     int64_t high_watermark;
+    int64_t producerless_end;
     uint64_t settings; /* of topic_settings_new */
 } PslotIdentity;
 

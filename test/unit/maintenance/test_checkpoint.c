@@ -68,9 +68,19 @@ cost_follows_changes(void **state)
         assert_int_equal(checkpointed(CHECKPOINT_LOG_START, "many", i), -1);
         assert_int_equal(kit_offsets(refs[i]).durable_offset, end);
     }
-    /* the replaced snapshot is gone, the new one is there */
+    /* without producers there is no snapshot, but a word in a file */
     assert_int_equal(kit_file_size(kit_segment(refs[7], 8, ".snapshot")), -1);
-    assert_int_equal(kit_file_size(kit_segment(refs[7], 10, ".snapshot")), 10);
+    assert_int_equal(kit_file_size(kit_segment(refs[7], 10, ".snapshot")), -1);
+    assert_int_equal(checkpointed(CHECKPOINT_PRODUCERLESS, "many", 7), 10);
+    assert_int_equal(checkpointed(CHECKPOINT_PRODUCERLESS, "many", 8), 9);
+    /* with producers the replaced snapshot goes, the new one is there */
+    for (int i = 0; i < 2; i++) {
+        kit_append_ok(refs[7], &(KitBatch){.producer_id = 4, .sequence = i});
+        assert_int_equal(checkpoint_run(0, NULL, &r, &err), 0);
+    }
+    assert_int_equal(kit_file_size(kit_segment(refs[7], 11, ".snapshot")), -1);
+    assert_int_equal(kit_file_size(kit_segment(refs[7], 12, ".snapshot")), 10 + 46);
+    assert_int_equal(checkpointed(CHECKPOINT_PRODUCERLESS, "many", 7), 10);
     assert_int_equal(segment_pool_used(), 0);
 }
 

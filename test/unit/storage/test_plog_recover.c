@@ -113,6 +113,41 @@ repetitions_are_known_after_a_restart(void **state)
     }
 }
 
+/* Opens a log of 50 batches of five producers, of which a checkpoint said so; returns how many are known. */
+static int32_t
+producers_known(int64_t recovery_point, int64_t producerless_end)
+{
+    PlogProducer *list;
+    PartitionRef ref;
+    int32_t count;
+
+    kit_restart(false);
+    ref = kit_partition_at(TOPIC, 0, recovery_point, 0);
+    atomic_i64_store(&pslot_find(ref)->producerless_end, producerless_end);
+    assert_int_equal(kit_offsets(ref).log_end_offset, 50);
+    assert_int_equal(plog_producers(ref, kit_arena, &list, &count, NULL), 0);
+    return count;
+}
+
+/* "No producers up to here" is as good as an empty snapshot, and no better. */
+static void
+no_producers_need_no_snapshot(void **state)
+{
+    PartitionRef ref;
+
+    (void)state;
+    (void)fill(50, 50);
+    assert_int_equal(producers_known(40, 0), 5);  /* the whole log is replayed */
+    assert_int_equal(producers_known(50, 50), 0); /* nothing of it */
+    assert_int_equal(producers_known(50, 47), 3); /* the last three batches */
+    assert_int_equal(producers_known(40, 50), 5); /* not believed beyond the recovery point */
+    kit_restart(false);
+    ref = kit_partition_at(TOPIC, 0, 50, 0);
+    assert_int_equal(kit_offsets(ref).log_end_offset, 50);
+    assert_int_equal(checkpoint(ref, false), 50);
+    assert_int_equal(producers_known(50, 47), 5); /* a snapshot that is newer counts */
+}
+
 /* Without any checkpoint the log itself says it all, window of five included. */
 static void
 the_log_alone_is_enough(void **state)
@@ -366,6 +401,7 @@ main(void)
         cmocka_unit_test_setup_teardown(clean_stop_needs_no_scan, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(repetitions_are_known_after_a_restart, kit_setup,
                                         kit_teardown),
+        cmocka_unit_test_setup_teardown(no_producers_need_no_snapshot, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(the_log_alone_is_enough, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(damage_is_cut, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(recovery_begins_at_its_point, kit_setup, kit_teardown),

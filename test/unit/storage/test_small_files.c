@@ -283,12 +283,22 @@ ids_of_topics(void **state)
     assert_int_equal(logdir_checkpoints_get(all, 0, STRVIEW("t"), 1, fresh).recovery_point, 0);
     assert_false(logdir_checkpoints_get(all, 0, STRVIEW("t"), 1, fresh).known);
     logdir_checkpoints_free(all);
+    /* killed before the file that says which partitions have no producers was written */
+    w = offset_checkpoint_writer_new();
+    assert_int_equal(offset_checkpoint_add_id(w, old), 0);
+    assert_int_equal(offset_checkpoint_add(w, &(OffsetCheckpointEntry){STRVIEW("t"), 0, 6}), 0);
+    assert_int_equal(offset_checkpoint_store(w, kit_dir, CHECKPOINT_PRODUCERLESS, NULL), 0);
+    offset_checkpoint_writer_free(w);
+    all = logdir_checkpoints_load();
+    assert_int_equal(logdir_checkpoints_get(all, 0, STRVIEW("t"), 0, old).producerless_end, 6);
+    logdir_checkpoints_free(all);
     w = offset_checkpoint_writer_new();
     assert_int_equal(offset_checkpoint_add(w, &(OffsetCheckpointEntry){STRVIEW("t"), 0, 9}), 0);
     assert_int_equal(offset_checkpoint_store(w, kit_dir, CHECKPOINT_RECOVERY_POINT, NULL), 0);
     offset_checkpoint_writer_free(w);
     all = logdir_checkpoints_load();
     assert_int_equal(logdir_checkpoints_get(all, 0, STRVIEW("t"), 0, fresh).recovery_point, 9);
+    assert_int_equal(logdir_checkpoints_get(all, 0, STRVIEW("t"), 0, fresh).producerless_end, 0);
     logdir_checkpoints_free(all);
 }
 

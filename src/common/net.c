@@ -16,6 +16,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <nss.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sendfile.h>
@@ -53,6 +54,12 @@ net_resolve(const char *host, uint16_t port, bool passive, NetAddress ret[NET_AD
     if (count == 0)
         return err_set(err, OT_E_NOT_FOUND, "\"%s\" has no IP address", host);
     return count;
+}
+
+void
+net_resolve_locally(void)
+{
+    ot_assert(__nss_configure_lookup("hosts", "files") == 0);
 }
 
 static const struct sockaddr *

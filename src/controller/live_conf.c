@@ -54,7 +54,7 @@ live_conf_shm_init(void *base, const ShmLimits *limits)
 {
     (void)limits;
     shared = base;
-    followed = 0; /* its controller counts anew, and may come to the same number with other settings */
+    followed = 0; /* its controller counts anew, and may come to a number that we know */
 }
 
 /* ---- every process ---- */

@@ -82,7 +82,10 @@ read_socket_group(PmSettings *ret, ErrInfo *err)
     return 0;
 }
 
-/* "host:count,host:count"; a host that cannot be resolved now is left out with a line. */
+/*
+ * "host:count,host:count"; a host that cannot be resolved now is left out with a line. At the start that asks
+ * name servers, later /etc/hosts alone (net_resolve_locally).
+ */
 static void
 read_overrides(AcceptLimits *limits)
 {

@@ -19,6 +19,7 @@
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/log.h"
+#include "ottla/common/net.h"
 #include "ottla/controller/live_conf.h"
 #include "ottla/ipc/counters.h"
 #include "ottla/ipc/latch.h"
@@ -524,6 +525,7 @@ postmaster_run(PmSettings *settings, const KindMains *mains)
     int rc = postmaster_start(pm, &err);
     if (rc < 0)
         return fail_start(pm, rc, &err);
+    net_resolve_locally();
     title_enable_updates(settings->update_titles);
     if (notify_watchdog_period(&pm->watchdog_half_us, &pm->watchdog_third_us))
         pm->next_watchdog_us = clock_mono_us();

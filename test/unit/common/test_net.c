@@ -5,13 +5,20 @@
  */
 #include "ottla/common/net.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -22,6 +29,48 @@ wait_for(int fd, short events)
     struct pollfd poll_fd = {.fd = fd, .events = events};
 
     assert_int_equal(poll(&poll_fd, 1, 5000), 1);
+}
+
+/* In a process that dies when it asks for a socket to the network. */
+static int
+resolve_without_network(const char *host)
+{
+    NetAddress found[NET_ADDRESSES_MAX];
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 4),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof code / sizeof code[0], code};
+    pid_t pid = fork();
+    int status;
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        net_resolve_locally();
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+            _exit(99);
+        _exit(net_resolve(host, 0, false, found, NULL) == OT_E_NOT_FOUND ? 1 : 0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
+}
+
+static void
+local_names_ask_nobody(void **state)
+{
+    int rc = resolve_without_network("no-such-host.example");
+
+    (void)state;
+    if (rc == 99)
+        skip(); /* no filters here */
+    assert_int_equal(rc, 1);
+    assert_int_equal(resolve_without_network("10.1.2.3"), 0);
 }
 
 static void
@@ -156,6 +205,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(local_names_ask_nobody),
         cmocka_unit_test(connections_carry_bytes),
         cmocka_unit_test(unix_sockets_know_their_peer),
         cmocka_unit_test(names_resolve_or_not),

@@ -51,7 +51,10 @@ journalctl --no-pager -u ottlad _TRANSPORT=stdout -o cat | grep -q supervisor &&
 echo ok journal
 
 systemctl reload ottlad || fail reload
-systemctl show -P StatusText ottlad | grep -q '^Reloaded' || fail reload status
+i=0 # with Type=notify nobody waits for the answer to SIGHUP
+until systemctl show -P StatusText ottlad | grep -q '^Reloaded'; do
+    i=$((i + 1)); [ $i -lt 100 ] || fail reload status; sleep 0.1
+done
 echo ok reload
 
 old=$(systemctl show -P MainPID ottlad)

@@ -315,6 +315,10 @@ commit_run(Committer *c, int64_t now_us, bool everything, CommitReport *ret, Err
     }
     if (rc == 0 && logdir_state(c->dir) != LOGDIR_FAILED && logdir_has_renames(c->dir))
         rc = logdir_flush_renames(c->dir, err);
+    if (rc == OT_E_AGAIN) {
+        retry_at(c, now_us + SHORTAGE_US);
+        rc = 0;
+    }
     if (logdir_state(c->dir) == LOGDIR_FAILED)
         tell_failure(c, &wake);
     wake_batch_flush(&wake);

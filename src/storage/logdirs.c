@@ -354,10 +354,16 @@ logdir_flush_renames(int dir, ErrInfo *err)
 {
     LogDirShared *d = logdir_shared(dir);
     uint32_t seen;
-    int rc = logdir_names_lock(dir, err);
 
-    if (rc != 0)
-        return rc;
+    switch (plock_trylock(&d->names)) {
+    case PLOCK_OK:
+        break;
+    case PLOCK_OWNER_DIED:
+        plock_consistent(&d->names);
+        break;
+    case PLOCK_TIMEOUT:
+        return err_set(err, OT_E_AGAIN, "the names of %s are being changed", logdir_path(dir));
+    }
     seen = atomic_u32_load(&d->renames);
     logdir_names_unlock(dir);
     if (vfs_fsync(logdir_fd(dir), err) != 0)

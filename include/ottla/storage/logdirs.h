@@ -95,7 +95,10 @@ int logdir_rename_folder(int dir, const char *from, const char *to, ErrInfo *err
 /* Are there new names of folders that no flush covered yet? Also after a start, for those of the time before. */
 bool logdir_has_renames(int dir);
 
-/* Checkpointer: makes them durable. OT_E_KAFKA_STORAGE_ERROR: the flush failed, and so did the directory. */
+/*
+ * Checkpointer: makes them durable; waits for the disk alone. OT_E_AGAIN: somebody has the names lock.
+ * OT_E_KAFKA_STORAGE_ERROR: the flush failed, and so did the directory.
+ */
 int logdir_flush_renames(int dir, ErrInfo *err) __attribute__((warn_unused_result));
 
 /*

@@ -824,6 +824,47 @@ new_names_of_folders_are_flushed(void **state)
     vfs_faulty_remove();
 }
 
+static int
+stop_with_names(void *arg)
+{
+    (void)arg;
+    if (logdir_names_lock(0, NULL) != 0)
+        return 1;
+    (void)raise(SIGSTOP);
+    logdir_names_unlock(0);
+    return 0;
+}
+
+/* Who stands still with the names lock keeps nobody from the disk. */
+static void
+renames_wait_for_their_lock_elsewhere(void **state)
+{
+    char folder[LIMIT_PATH_BYTES];
+    PartitionRef ref = written("gone", 0), other;
+    int64_t begin;
+    int status;
+    pid_t pid;
+
+    (void)state;
+    (void)commit_at(clock_mono_us());
+    pslot_retire(pslot_at(ref.slot));
+    assert_int_equal(plog_bury(ref.slot, folder, NULL), 0);
+    other = written("stays", 0);
+    pid = kit_fork(stop_with_names, NULL);
+    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+    assert_true(WIFSTOPPED(status));
+    begin = clock_mono_us();
+    assert_int_equal(commit_at(begin).partitions, 1);
+    assert_true(clock_mono_us() - begin < 2000000);
+    assert_int_equal(durable(other), 1);
+    assert_true(logdir_has_renames(0));
+    assert_true(commit_next_us(committer) < begin + 1000000);
+    assert_int_equal(kill(pid, SIGCONT), 0);
+    assert_int_equal(kit_wait(pid), 0);
+    assert_int_equal(commit_at(clock_mono_us()).partitions, 0);
+    assert_false(logdir_has_renames(0));
+}
+
 static void
 renames_that_cannot_be_flushed_stay(void **state)
 {
@@ -853,6 +894,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(many_partitions_cost_one_flush),
         TEST(new_names_of_folders_are_flushed),
+        TEST(renames_wait_for_their_lock_elsewhere),
         TEST(renames_that_cannot_be_flushed_stay),
         TEST(nothing_is_durable_before_its_flush),
         TEST(a_roll_flushes_both_files_and_the_name),

@@ -234,26 +234,27 @@ read_slot(int dir, PartitionSlot *slot, SlotLines *ret)
 }
 
 static int
+add_line(OffsetCheckpointWriter *w, SlotLines *lines, int64_t offset)
+{
+    int rc = offset_checkpoint_add_id(w, lines->topic_id);
+
+    lines->entry.offset = offset;
+    return rc != 0 ? rc : offset_checkpoint_add(w, &lines->entry);
+}
+
+static int
 add_slot(const Writers *w, SlotLines *lines)
 {
-    OffsetCheckpointEntry *e = &lines->entry;
-    int rc = offset_checkpoint_add_id(w->recovery_point, lines->topic_id);
+    int rc = add_line(w->recovery_point, lines, lines->recovery_point);
 
-    e->offset = lines->recovery_point;
     if (rc == 0)
-        rc = offset_checkpoint_add(w->recovery_point, e);
-    e->offset = lines->high_watermark;
-    if (rc == 0)
-        rc = offset_checkpoint_add(w->high_watermark, e);
-    e->offset = lines->log_start;
+        rc = add_line(w->high_watermark, lines, lines->high_watermark);
     /* Not only when it lies inside the first segment: power may bring older ones back. */
-    if (rc == 0 && e->offset > 0)
-        rc = offset_checkpoint_add(w->log_start, e);
-    e->offset = lines->producerless_end;
-    if (rc != 0 || e->offset == 0 || e->offset > lines->recovery_point)
+    if (rc == 0 && lines->log_start > 0)
+        rc = add_line(w->log_start, lines, lines->log_start);
+    if (rc != 0 || lines->producerless_end == 0 || lines->producerless_end > lines->recovery_point)
         return rc; /* what was begun and not flushed does not count */
-    rc = offset_checkpoint_add_id(w->producerless, lines->topic_id);
-    return rc == 0 ? offset_checkpoint_add(w->producerless, e) : rc;
+    return add_line(w->producerless, lines, lines->producerless_end);
 }
 
 static int

@@ -423,10 +423,16 @@ find_offset(const OffsetCheckpoint *cp, StrView topic, int32_t partition, int64_
     return true;
 }
 
-/* Are the entries of a file those of this topic, and not of one that had its name? */
+/*
+ * Are the entries of a file those of this topic, and not of one that had its name? Each file tells for itself: a start
+ * may find one that is newer than the others, or alone. What a file does not tell the recovery points do; where they
+ * name no topic either the directory is Kafka's.
+ */
 static bool
-names_topic(const OffsetCheckpoint *cp, Uuid topic_id)
+names_topic(const DirCheckpoints *d, const OffsetCheckpoint *cp, Uuid topic_id)
 {
+    if (cp != NULL && cp->ids == NULL)
+        cp = d->recovery_point;
     if (cp == NULL || cp->ids == NULL)
         return true;
     return bsearch(&topic_id, cp->ids, (size_t)cp->id_count, sizeof topic_id, compare_ids) != NULL;
@@ -442,13 +448,13 @@ logdir_checkpoints_get(const LogDirCheckpoints *all, int dir, StrView topic, int
     if (all == NULL || dir < 0 || dir >= LOGDIRS_MAX)
         return ret;
     d = &all->dirs[dir];
-    if (!names_topic(d->recovery_point, topic_id))
-        return ret;
-    ret.known = find_offset(d->recovery_point, topic, partition, &ret.recovery_point);
-    ret.known |= find_offset(d->log_start, topic, partition, &ret.log_start_offset);
-    ret.known |= find_offset(d->high_watermark, topic, partition, &ret.high_watermark);
-    /* Written after the others, so that it may still name a topic that they no longer know. */
-    if (names_topic(d->producerless, topic_id))
+    if (names_topic(d, d->recovery_point, topic_id))
+        ret.known |= find_offset(d->recovery_point, topic, partition, &ret.recovery_point);
+    if (names_topic(d, d->log_start, topic_id))
+        ret.known |= find_offset(d->log_start, topic, partition, &ret.log_start_offset);
+    if (names_topic(d, d->high_watermark, topic_id))
+        ret.known |= find_offset(d->high_watermark, topic, partition, &ret.high_watermark);
+    if (names_topic(d, d->producerless, topic_id))
         (void)find_offset(d->producerless, topic, partition, &ret.producerless_end);
     return ret;
 }

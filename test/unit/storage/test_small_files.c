@@ -302,12 +302,46 @@ ids_of_topics(void **state)
     logdir_checkpoints_free(all);
 }
 
+/*
+ * A checkpoint that was cut short leaves files of different age, or one alone: each names its topics by itself. (The log
+ * start of a deleted topic would have the first segments of its successor removed.)
+ */
+static void
+ids_of_each_file(void **state)
+{
+    const Uuid old = {{1, 2}}, fresh = {{3, 4}};
+    OffsetCheckpointWriter *w = offset_checkpoint_writer_new();
+    LogDirCheckpoints *all;
+
+    (void)state;
+    assert_int_equal(offset_checkpoint_add_id(w, old), 0);
+    assert_int_equal(offset_checkpoint_add(w, &(OffsetCheckpointEntry){STRVIEW("t"), 0, 23}), 0);
+    assert_int_equal(offset_checkpoint_store(w, kit_dir, CHECKPOINT_LOG_START, NULL), 0);
+    offset_checkpoint_writer_free(w);
+    all = logdir_checkpoints_load();
+    assert_int_equal(logdir_checkpoints_get(all, 0, STRVIEW("t"), 0, old).log_start_offset, 23);
+    assert_int_equal(logdir_checkpoints_get(all, 0, STRVIEW("t"), 0, fresh).log_start_offset, 0);
+    assert_false(logdir_checkpoints_get(all, 0, STRVIEW("t"), 0, fresh).known);
+    logdir_checkpoints_free(all);
+
+    w = offset_checkpoint_writer_new();
+    assert_int_equal(offset_checkpoint_add_id(w, fresh), 0);
+    assert_int_equal(offset_checkpoint_add(w, &(OffsetCheckpointEntry){STRVIEW("t"), 0, 5}), 0);
+    assert_int_equal(offset_checkpoint_store(w, kit_dir, CHECKPOINT_RECOVERY_POINT, NULL), 0);
+    offset_checkpoint_writer_free(w);
+    all = logdir_checkpoints_load();
+    assert_int_equal(logdir_checkpoints_get(all, 0, STRVIEW("t"), 0, fresh).recovery_point, 5);
+    assert_int_equal(logdir_checkpoints_get(all, 0, STRVIEW("t"), 0, fresh).log_start_offset, 0);
+    logdir_checkpoints_free(all);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(offset_checkpoints, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(ids_of_topics, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(ids_of_each_file, kit_setup, kit_teardown),
         cmocka_unit_test(epoch_lists),
         cmocka_unit_test_setup_teardown(epoch_files, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(metadata_files, kit_setup, kit_teardown),

@@ -231,7 +231,12 @@ take_frame(void)
     }
     cn.held = box_new(size);
     if (cn.held == NULL || cn.held->frame == NULL) {
-        refuse_frame(size);
+        if (cn.held != NULL)
+            box_free(cn.held);
+        cn.held = NULL;
+        snprintf(cn.conn.close_reason, sizeof cn.conn.close_reason,
+                 "no memory for a frame of %d bytes", size);
+        cn.refused = true;
         return;
     }
     memcpy(cn.held->frame, cn.in + cn.in_start + FRAME_SIZE_BYTES, (size_t)size);

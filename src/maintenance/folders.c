@@ -28,6 +28,7 @@
 #define FOLDERS_MAX      1000000 /* names in a log directory */
 #define FOLDER_FILES_MAX 1000000 /* names in a partition folder */
 #define METADATA_TOPIC   "__cluster_metadata"
+#define RETRY_MIN_MS     1000 /* until a folder that could not be removed is tried again */
 
 static void
 join(char ret[LIMIT_PATH_BYTES], const char *folder, StrView name)
@@ -45,9 +46,11 @@ complain(const char *what, const ErrInfo *err)
 
 /* ---- -delete folders ---------------------------------------------------------------------------- */
 
-static void
+/* False: it is still there. */
+static bool
 remove_folder(const char *folder)
 {
+    static LogRate rate;
     Arena *arena = arena_new(65536, 0);
     ErrInfo err = {0};
     StrView *names;
@@ -56,7 +59,7 @@ remove_folder(const char *folder)
     int rc;
 
     if (arena == NULL)
-        return;
+        return false;
     rc = vfs_list(folder, FOLDER_FILES_MAX, arena, &names, &count, &err);
     for (i = 0; i < count && rc == 0; i++) {
         char path[LIMIT_PATH_BYTES];
@@ -68,9 +71,11 @@ remove_folder(const char *folder)
     crashpoint("retention.folder.empty");
     if (rc == 0)
         rc = vfs_rmdir(folder, &err);
-    if (rc != 0)
-        complain("folder of a deleted topic cannot be removed", &err);
     arena_free(arena);
+    if (rc != 0 && rc != OT_E_NOT_FOUND)
+        log_limited(&rate, 1, LL_WARNING, "retention",
+                    "folder of a deleted topic cannot be removed: %s", err.text);
+    return rc == 0 || rc == OT_E_NOT_FOUND;
 }
 
 /* -delete folders, those renamed first in front. */
@@ -198,16 +203,23 @@ folders_find_deleted(void)
 int64_t
 folders_remove_deleted(int64_t now_ms, int64_t delay_ms, int32_t *ret_removed)
 {
-    *ret_removed = 0;
-    for (; deleted.first < deleted.count; deleted.first++) {
-        DeletedFolder *f = &deleted.items[deleted.first];
+    int32_t left = deleted.count - deleted.first;
 
-        if (now_ms - f->since_ms < delay_ms)
-            return f->since_ms + delay_ms;
-        remove_folder(f->path);
-        free(f->path);
-        (*ret_removed)++;
+    *ret_removed = 0;
+    for (; left > 0; left--) {
+        DeletedFolder f = deleted.items[deleted.first];
+
+        if (now_ms - f.since_ms < delay_ms)
+            return f.since_ms + delay_ms;
+        deleted.first++;
+        if (remove_folder(f.path))
+            (*ret_removed)++;
+        else /* behind the others, as if it were renamed now */
+            folders_note_deleted(f.path, now_ms);
+        free(f.path);
     }
+    if (deleted.first < deleted.count) /* those that failed */
+        return now_ms + (delay_ms > RETRY_MIN_MS ? delay_ms : RETRY_MIN_MS);
     deleted.first = deleted.count = 0;
     return INT64_MAX;
 }

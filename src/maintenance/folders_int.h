@@ -17,8 +17,8 @@ void folders_note_deleted(const char *path, int64_t since_ms);
 void folders_find_deleted(void);
 
 /*
- * Removes those that got their name at least delay_ms ago. Returns the wall clock when the next one is
- * due, INT64_MAX when there is none.
+ * Removes those that got their name at least delay_ms ago; one that resists is tried again later. Returns
+ * the wall clock when the next one is due, INT64_MAX when there is none.
  */
 int64_t folders_remove_deleted(int64_t now_ms, int64_t delay_ms, int32_t *ret_removed);
 

@@ -286,6 +286,35 @@ count_folders(const char *part)
     return n;
 }
 
+/* What cannot be removed stands in nobody's way, and is tried again. */
+static void
+folders_that_resist_are_tried_again(void **state)
+{
+    char inside[LIMIT_PATH_BYTES + 16];
+    int32_t removed;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        PartitionRef ref = kit_partition("stuck", i);
+
+        kit_append_ok(ref, &(KitBatch){0});
+        pslot_retire(pslot_at(ref.slot));
+        assert_int_equal(plog_bury(ref.slot, kit_buried, NULL), 0);
+        folders_note_deleted(kit_buried, 1000 + i);
+        if (i == 1)
+            (void)snprintf(inside, sizeof inside, "%s/inside", kit_buried);
+    }
+    assert_int_equal(mkdir(inside, 0755), 0); /* no file: it cannot be unlinked */
+    assert_int_equal(folders_remove_deleted(5000, 0, &removed), 6000);
+    assert_int_equal(removed, 2);
+    assert_int_equal(folders_remove_deleted(6000, 0, &removed), 7000);
+    assert_int_equal(removed, 0);
+    assert_int_equal(rmdir(inside), 0);
+    assert_int_equal(folders_remove_deleted(7000, 0, &removed), INT64_MAX);
+    assert_int_equal(removed, 1);
+    assert_int_equal(count_folders("-delete$"), 0);
+}
+
 static void
 folders_go_after_their_delay(void **state)
 {
@@ -394,6 +423,7 @@ main(void)
         cmocka_unit_test_setup_teardown(nothing_unopened_is_called_clean, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(killed_in_a_checkpoint, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(any_call_of_a_checkpoint_may_fail, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(folders_that_resist_are_tried_again, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(folders_go_after_their_delay, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(write_path, kit_setup, kit_teardown),
     };

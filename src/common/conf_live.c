@@ -124,6 +124,14 @@ conf_live_find(ConfId id)
 }
 
 const char *
+conf_live_str(ConfId id)
+{
+    const ConfSetting *setting = conf_live_find(id);
+
+    return setting == NULL ? NULL : setting->text;
+}
+
+const char *
 conf_live_extra(const char *name)
 {
     for (int i = 0; i < extra_count; i++)

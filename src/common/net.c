@@ -16,7 +16,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <nss.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sendfile.h>
@@ -26,13 +25,11 @@
 
 #include "ottla/common/assert.h"
 
-int
-net_resolve(const char *host, uint16_t port, bool passive, NetAddress ret[NET_ADDRESSES_MAX],
-            ErrInfo *err)
+static int
+get_addresses(const char *host, uint16_t port, int flags, NetAddress *ret, ErrInfo *err)
 {
-    struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                             .ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_NUMERICSERV | (passive ? AI_PASSIVE : 0)};
+    struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | flags};
     struct addrinfo *found, *at;
     char service[8];
     int rc, count = 0;
@@ -56,10 +53,19 @@ net_resolve(const char *host, uint16_t port, bool passive, NetAddress ret[NET_AD
     return count;
 }
 
-void
-net_resolve_locally(void)
+int
+net_resolve(const char *host, uint16_t port, bool passive, NetAddress ret[NET_ADDRESSES_MAX],
+            ErrInfo *err)
 {
-    ot_assert(__nss_configure_lookup("hosts", "files") == 0);
+    return get_addresses(host, port, passive ? AI_PASSIVE : 0, ret, err);
+}
+
+int
+net_parse_address(const char *host, NetAddress ret[NET_ADDRESSES_MAX])
+{
+    int count = get_addresses(host, 0, AI_PASSIVE | AI_NUMERICHOST, ret, NULL);
+
+    return count < 0 ? 0 : count;
 }
 
 static const struct sockaddr *

@@ -46,8 +46,29 @@ life_register_controller(const BrokerSelf *self, Uuid incarnation_id, RecordList
     record_list_add(ret, &register_controller_record_desc, 0, &record);
 }
 
-void
-life_register_broker(const BrokerSelf *self, int64_t broker_epoch, RecordList *ret)
+/* Listeners whose addresses brokers and clients are told. */
+static int
+list_endpoints(const ListenerTable *listeners, RegisterBrokerRecordBrokerEndpoint *ret)
+{
+    int count = 0;
+
+    for (int i = 0; i < listeners->count; i++) {
+        const Listener *l = &listeners->rows[i];
+
+        if (l->name[0] != '\0' && !l->is_controller && !l->is_unix)
+            ret[count++] =
+                (RegisterBrokerRecordBrokerEndpoint){.name = strview_from(l->name),
+                                                     .host = strview_from(l->advertised_host),
+                                                     .port = l->advertised_port,
+                                                     .security_protocol = (int16_t)l->protocol};
+    }
+    return count;
+}
+
+/* previous: what is registered; NULL: fenced, and nothing is cordoned. */
+static void
+add_registration(const BrokerSelf *self, int64_t broker_epoch, const ImageBroker *previous,
+                 RecordList *ret)
 {
     RegisterBrokerRecordBrokerEndpoint endpoints[LISTENERS_MAX];
     RegisterBrokerRecordBrokerFeature features[FEATURE_COUNT];
@@ -56,25 +77,17 @@ life_register_broker(const BrokerSelf *self, int64_t broker_epoch, RecordList *r
     union {
         const Uuid *in;
         Uuid *out;
-    } dirs = {self->log_dirs};
+    } dirs = {self->log_dirs}, cordoned = {previous == NULL ? NULL : previous->cordoned_log_dirs};
 
     register_broker_record_init(&record);
     record.broker_id = self->node_id;
     record.incarnation_id = self->incarnation_id;
     record.broker_epoch = broker_epoch;
     record.rack = self->rack;
-    record.fenced = true;
+    record.fenced = previous == NULL || previous->fenced;
+    record.in_controlled_shutdown = previous != NULL && previous->in_controlled_shutdown;
     record.end_points = endpoints;
-    for (int i = 0; i < self->listeners->count; i++) {
-        const Listener *l = &self->listeners->rows[i];
-
-        if (!l->is_controller && !l->is_unix)
-            endpoints[record.end_points_count++] =
-                (RegisterBrokerRecordBrokerEndpoint){.name = strview_from(l->name),
-                                                     .host = strview_from(l->advertised_host),
-                                                     .port = l->advertised_port,
-                                                     .security_protocol = (int16_t)l->protocol};
-    }
+    record.end_points_count = list_endpoints(self->listeners, endpoints);
     record.features = features;
     for (int i = 0; i < FEATURE_COUNT; i++)
         features[record.features_count++] =
@@ -85,9 +98,42 @@ life_register_broker(const BrokerSelf *self, int64_t broker_epoch, RecordList *r
         record.log_dirs = dirs.out;
         record.log_dirs_count = self->log_dir_count;
     }
-    if (version >= 4) /* known, and none is cordoned */
-        record.cordoned_log_dirs_count = 0;
+    if (version >= 4) { /* known */
+        record.cordoned_log_dirs = cordoned.out;
+        record.cordoned_log_dirs_count = previous == NULL || previous->cordoned_log_dir_count < 0
+                                             ? 0
+                                             : previous->cordoned_log_dir_count;
+    }
     record_list_add(ret, &register_broker_record_desc, version, &record);
+}
+
+void
+life_register_broker(const BrokerSelf *self, int64_t broker_epoch, RecordList *ret)
+{
+    add_registration(self, broker_epoch, NULL, ret);
+}
+
+bool
+life_endpoints_differ(const BrokerSelf *self, const ImageBroker *registered)
+{
+    RegisterBrokerRecordBrokerEndpoint now[LISTENERS_MAX];
+    int count = list_endpoints(self->listeners, now);
+
+    if (registered->endpoint_count != count)
+        return true;
+    for (int i = 0; i < count; i++) {
+        const ImageEndpoint *e = image_broker_endpoint(registered, now[i].name);
+
+        if (e == NULL || e->port != now[i].port || !strview_equal(e->host, now[i].host))
+            return true;
+    }
+    return false;
+}
+
+void
+life_register_again(const BrokerSelf *self, const ImageBroker *registered, RecordList *ret)
+{
+    add_registration(self, registered->epoch, registered, ret);
 }
 
 void

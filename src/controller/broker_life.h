@@ -28,6 +28,12 @@ void life_register_controller(const BrokerSelf *self, Uuid incarnation_id, Recor
 void life_register_broker(const BrokerSelf *self, int64_t broker_epoch, RecordList *ret);
 void life_unfence(const BrokerSelf *self, int64_t broker_epoch, RecordList *ret);
 
+/* Does the registration name other endpoints than this node listens on? */
+bool life_endpoints_differ(const BrokerSelf *self, const ImageBroker *registered);
+
+/* The same registration with the endpoints of now: same epoch and incarnation, fenced or not as it is. */
+void life_register_again(const BrokerSelf *self, const ImageBroker *registered, RecordList *ret);
+
 /* Which directories take no new replicas (metadata.version 30). dirs is shared with the record. */
 void life_cordon(const ImageBroker *self, const Uuid *dirs, int32_t count, RecordList *ret);
 

@@ -476,6 +476,30 @@ controller_follow_cordons(Controller *c, Arena *arena, int64_t now_ms, ErrInfo *
 }
 
 int
+controller_follow_listeners(Controller *c, Arena *arena, int64_t now_ms, ErrInfo *err)
+{
+    const ImageBroker *registered = image_broker(&c->image.before, c->settings.node_id);
+    Uuid dirs[LOGDIRS_MAX];
+    RecordList records;
+    BrokerSelf self;
+    Turn turn;
+    int rc;
+
+    controller_self(c, dirs, &self);
+    if (registered == NULL || !life_endpoints_differ(&self, registered))
+        return 0;
+    turn_begin(&turn, arena, now_ms);
+    record_list_init(&records, arena);
+    life_register_again(&self, registered, &records);
+    rc = turn_add(c, &turn, &records, err);
+    if (rc != 0)
+        turn_undo(c);
+    else
+        rc = turn_commit(c, &turn, err);
+    return is_survivable(rc) ? 0 : rc;
+}
+
+int
 controller_turn(Controller *c, TurnItem *items, int32_t count, Arena *arena, int64_t now_ms,
                 ErrInfo *err)
 {
@@ -485,6 +509,8 @@ controller_turn(Controller *c, TurnItem *items, int32_t count, Arena *arena, int
         rc = rejoin(c, arena, now_ms, err);
     if (rc == 0)
         rc = controller_follow_cordons(c, arena, now_ms, err);
+    if (rc == 0)
+        rc = controller_follow_listeners(c, arena, now_ms, err);
     return is_survivable(rc) ? 0 : rc; /* the next turn tries again */
 }
 

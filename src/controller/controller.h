@@ -78,6 +78,12 @@ typedef struct TurnItem {
 } TurnItem;
 
 /*
+ * Makes the registration name the endpoints that the node listens on now, when they are others: a turn of its own.
+ * 0 also when it has to be tried again, as each turn does. Else the process must end.
+ */
+int controller_follow_listeners(Controller *c, Arena *arena, int64_t now_ms, ErrInfo *err);
+
+/*
  * Decides, appends, publishes. Fills the answers of all items. On a full disk changes are refused with
  * 56, but for those that make room or keep producers going; tried again with each turn.
  * An error: the metadata folder failed, the process must end.

@@ -6,6 +6,7 @@
 #ifndef OTTLA_CONTROLLER_CONTROLLER_INT_H
 #define OTTLA_CONTROLLER_CONTROLLER_INT_H
 
+#include "controller/broker_life.h"
 #include "controller/controller.h"
 #include "controller/decide.h"
 
@@ -43,6 +44,9 @@ void controller_take_reserve(Controller *c);
 
 /* Adds the records by which this broker registers, is unfenced, and leads what it may lead. */
 int controller_register_broker(Controller *c, Turn *turn, ErrInfo *err);
+
+/* What this node says of itself when it registers; dirs: room for LOGDIRS_MAX, outlives it. */
+void controller_self(const Controller *c, Uuid *dirs, BrokerSelf *ret);
 
 /*
  * Makes the registration say which log directories are cordoned, when the settings say otherwise: a

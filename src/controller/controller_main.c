@@ -206,6 +206,22 @@ housekeep(Controller *c)
     return rc == 0;
 }
 
+/* The supervisor has opened or closed listeners. */
+static void
+register_listeners(Controller *c)
+{
+    Arena *arena = arena_new(TURN_ARENA_CHUNK, 0);
+    ErrInfo err = {0};
+    int rc;
+
+    if (arena == NULL)
+        return; /* the next turn sees it, too */
+    rc = controller_follow_listeners(c, arena, clock_wall_ms(), &err);
+    if (rc != 0)
+        give_up(c, rc, &err);
+    arena_free(arena);
+}
+
 /* Said once while the node runs: who asks for compaction gets everything kept. */
 static void
 report_compaction(const Controller *c)
@@ -301,6 +317,8 @@ controller_main(int instance, const void *start)
         rescan = (mainloop_wait(wake_us, WAIT_EV_CONTROLLER_MAIN) & WOKE_RESCAN) != 0;
         if (live_conf_refresh())
             hosting_refresh_settings(&c->hosting, &c->image.before);
+        if (listeners_follow())
+            register_listeners(c);
         if (interrupt_pending(INTERRUPT_TERMINATE) || interrupt_pending(INTERRUPT_ORPHANED))
             break;
     }

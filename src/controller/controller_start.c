@@ -318,8 +318,8 @@ add_in_steps(Controller *c, Turn *turn, const RecordList *all, ErrInfo *err)
     return all->no_memory ? err_set(err, OT_E_NO_MEMORY, "no memory for records") : rc;
 }
 
-static void
-fill_self(const Controller *c, Uuid *dirs, BrokerSelf *ret)
+void
+controller_self(const Controller *c, Uuid *dirs, BrokerSelf *ret)
 {
     int count = 0;
 
@@ -346,7 +346,7 @@ controller_register_broker(Controller *c, Turn *turn, ErrInfo *err)
     int64_t epoch = turn_next_offset(c, turn);
     int rc;
 
-    fill_self(c, dirs, &self);
+    controller_self(c, dirs, &self);
     record_list_init(&list, turn->arena);
     life_register_broker(&self, epoch, &list);
     life_unfence(&self, epoch, &list);
@@ -366,7 +366,7 @@ register_self(Controller *c, Turn *turn, ErrInfo *err)
     BrokerSelf self;
     int rc;
 
-    fill_self(c, dirs, &self);
+    controller_self(c, dirs, &self);
     record_list_init(&list, turn->arena);
     life_register_controller(&self, random_uuid(), &list);
     rc = add_in_steps(c, turn, &list, err);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "controller/decide_configs.h"
+#include "ottla/ipc/listeners.h"
 
 /* Processes that change in number: not by more than half or double at once. */
 static const ConfId worker_counts[] = {
@@ -41,9 +42,6 @@ static const ConfId listener_stores[] = {
     CONF_SSL_TRUSTSTORE_PASSWORD,
     CONF_SSL_TRUSTSTORE_TYPE,
 };
-
-/* Sockets are opened when the node starts. */
-static const ConfId fixed_at_start[] = {CONF_LISTENERS, CONF_LISTENER_SECURITY_PROTOCOL_MAP};
 
 /* A number that must lie between two others. */
 typedef struct Between {
@@ -202,16 +200,62 @@ check_memory_and_connections(const ConfigCase *k, const ConfLookup *future)
     return (Verdict){0, NULL};
 }
 
+/* A copy with its zero; NULL: not set, or no memory. */
+static const char *
+text_of(const ConfigCase *k, ConfId id, const ConfLookup *lookup)
+{
+    StrView text = conf_resolve_broker(id, lookup).text;
+
+    return text.ptr == NULL ? NULL : arena_printf(k->c->arena, "%.*s", (int)text.len, text.ptr);
+}
+
+/* What the node would listen on. */
+static int
+parse_listeners(const ConfigCase *k, const ConfLookup *lookup, ListenerTable *ret, ErrInfo *err)
+{
+    const ListenerSettings settings = {
+        .listeners = text_of(k, CONF_LISTENERS, lookup),
+        .advertised = text_of(k, CONF_ADVERTISED_LISTENERS, lookup),
+        .protocol_map = text_of(k, CONF_LISTENER_SECURITY_PROTOCOL_MAP, lookup),
+        .controller_names = text_of(k, CONF_CONTROLLER_LISTENER_NAMES, lookup),
+        .inter_broker_name = text_of(k, CONF_INTER_BROKER_LISTENER_NAME, lookup),
+        .unix_dir = "/", /* it takes a row */
+    };
+
+    return listeners_parse(&settings, ret, err);
+}
+
+/* As in Kafka it is the settings that are compared, not what they have come to. */
+static Verdict
+check_listeners(const ConfigCase *k, const ConfLookup *future)
+{
+    ListenerTable *before = arena_alloc(k->c->arena, sizeof *before);
+    ListenerTable *after = arena_alloc(k->c->arena, sizeof *after);
+    ErrInfo err = {0};
+
+    if (before == NULL || after == NULL)
+        return config_refuse(k->c, KERR_UNKNOWN_SERVER_ERROR, "no memory for the listeners");
+    if (parse_listeners(k, future, after, &err) != 0 ||
+        (parse_listeners(k, k->c->dynamic, before, NULL) == 0 &&
+         listeners_check_change(before, after, text_of(k, CONF_ADVERTISED_LISTENERS, k->c->dynamic),
+                                &err) != 0))
+        return config_refuse(k->c, KERR_INVALID_REQUEST, "%s", err.text);
+    return (Verdict){0, NULL};
+}
+
+/* Only what a request names is judged: a node that was started by -p listens elsewhere than its settings say. */
+static bool
+changes(const ConfigCase *k, ConfId id)
+{
+    return !strview_equal(config_set_find(&k->before, strview_from(conf_rows[id].name)),
+                          config_set_find(&k->after, strview_from(conf_rows[id].name)));
+}
+
 static Verdict
 check_places(const ConfigCase *k, const ConfLookup *future)
 {
     StrView dirs = conf_resolve_broker(CONF_CORDONED_LOG_DIRS, future).text, dir;
 
-    for (size_t i = 0; i < COUNT(fixed_at_start); i++)
-        if (!strview_equal(text_trim(conf_resolve_broker(fixed_at_start[i], future).text),
-                           text_trim(conf_resolve_broker(fixed_at_start[i], k->c->dynamic).text)))
-            return refuse(k, conf_rows[fixed_at_start[i]].name,
-                          "takes effect when the node starts: change it in its files");
     if (strview_equal(text_trim(dirs), STRVIEW("*")) || k->c->has_log_dir == NULL)
         return (Verdict){0, NULL};
     for (StrView rest = conf_list_begin(dirs); conf_list_next(&rest, &dir);)
@@ -265,5 +309,8 @@ check_node_settings(const ConfigCase *k)
         v = check_memory_and_connections(k, &future);
     if (v.code == 0)
         v = check_places(k, &future);
+    if (v.code == 0 &&
+        (changes(k, CONF_LISTENERS) || changes(k, CONF_LISTENER_SECURITY_PROTOCOL_MAP)))
+        v = check_listeners(k, &future);
     return v.code == 0 ? check_min_isr(k) : v;
 }

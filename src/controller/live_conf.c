@@ -126,6 +126,8 @@ live_conf_refresh(void)
 
 /* Settings that the supervisor acts upon while the node runs. */
 static const ConfId supervisor_settings[] = {
+    CONF_LISTENERS,
+    CONF_LISTENER_SECURITY_PROTOCOL_MAP,
     CONF_MAX_CONNECTIONS,
     CONF_MAX_CONNECTIONS_PER_IP,
     CONF_MAX_CONNECTIONS_PER_IP_OVERRIDES,

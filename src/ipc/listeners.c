@@ -1,8 +1,8 @@
 /*
  * listeners.c - from the settings to the table of listeners
  *
- * Runs in: supervisor (parses), every child (reads its inherited copy). Never: resolves a name or
- * opens a socket; postmaster/listen.c does that.
+ * Runs in: supervisor (parses), controller (judges changes), every child (reads its inherited copy).
+ * Never: resolves a name or opens a socket; postmaster/listen.c does that.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -75,24 +75,27 @@ find_protocol(const ListenerSettings *settings, Listener *row, ErrInfo *err)
     StrView rest = strview_from(map);
     StrView name = strview_from(row->name);
     StrView item;
+    bool found = false;
 
     while (next_item(&rest, &item)) {
         const char *colon = memchr(item.ptr, ':', (size_t)item.len);
+        SecurityProtocol protocol;
         if (colon == NULL)
             return err_set(err, OT_E_CONFIG,
                            "listener.security.protocol.map: \"%.*s\" is not NAME:PROTOCOL",
                            (int)item.len, item.ptr);
         StrView key = text_trim((StrView){item.ptr, (int32_t)(colon - item.ptr)});
         StrView value = text_trim((StrView){colon + 1, item.len - (int32_t)(colon + 1 - item.ptr)});
-        if (!text_equal_nocase(key, name))
-            continue;
-        if (!protocol_from_name(value, &row->protocol))
+        if (!protocol_from_name(value, &protocol))
             return err_set(err, OT_E_CONFIG,
-                           "listener.security.protocol.map: unknown protocol \"%.*s\" of %s",
-                           (int)value.len, value.ptr, row->name);
-        return 0;
+                           "listener.security.protocol.map: unknown protocol \"%.*s\" of %.*s",
+                           (int)value.len, value.ptr, (int)key.len, key.ptr);
+        if (found || !text_equal_nocase(key, name))
+            continue;
+        row->protocol = protocol;
+        found = true;
     }
-    if (protocol_from_name(name, &row->protocol))
+    if (found || protocol_from_name(name, &row->protocol))
         return 0;
     if (row->is_controller) {
         row->protocol = SECURITY_PLAINTEXT;
@@ -204,6 +207,7 @@ parse_rows(const ListenerSettings *settings, const char *controllers, bool want_
         memcpy(row->host, parsed.host, sizeof row->host);
         row->port = parsed.port;
         row->is_controller = parsed.is_controller;
+        row->is_listed = true;
         if (settings->port != 0 && table->count == 1 && !row->is_controller)
             row->port = settings->port;
         rc = find_protocol(settings, row, err);

@@ -220,12 +220,12 @@ on_listener(int fd, uint32_t events, void *arg)
     int listener = -1;
 
     (void)events; /* readable, or an error that accept tells */
+    postmaster_follow_settings(
+        pm); /* whoever comes after the answer to a change finds it in force */
     for (int i = 0; i < node_listeners.count; i++)
         for (int k = 0; k < node_listeners.rows[i].fd_count; k++)
             if (node_listeners.rows[i].fds[k] == fd)
-                listener = i;
-    postmaster_follow_settings(
-        pm); /* whoever comes after the answer to a change finds it in force */
+                listener = i; /* none: it was closed just now */
     for (int n = 0; n < ACCEPTS_PER_TURN && pm->accepting && listener >= 0; n++)
         if (!accept_one(pm, listener, fd))
             break;
@@ -244,17 +244,49 @@ watch(Postmaster *pm, int listener, bool on)
     pm->watched[listener] = on;
 }
 
+/* Descriptors stay the same across crash cycles. */
+static void
+add_to_loop(Postmaster *pm, int listener)
+{
+    const Listener *row = &node_listeners.rows[listener];
+
+    for (int k = 0; !pm->in_loop[listener] && k < row->fd_count; k++)
+        if (mainloop_add(row->fds[k], 0, on_listener, pm) < 0)
+            log_msg(LL_ERROR, "supervisor", "listener %s cannot be watched", row->name);
+    pm->in_loop[listener] = true;
+}
+
+void
+accept_remove_listener(Postmaster *pm, int listener)
+{
+    const Listener *row = &node_listeners.rows[listener];
+
+    for (int k = 0; k < row->fd_count; k++)
+        mainloop_remove(row->fds[k]);
+    pm->in_loop[listener] = false;
+    for (int32_t i = 0; i < children_count(pm->children); i++) {
+        const Child *child = children_at(pm->children, i);
+
+        if (child->kind == PROC_BACKEND && child->connected && child->instance == listener)
+            (void)kill(child->pid, SIGTERM); /* it may be dead and not reaped yet */
+    }
+}
+
+void
+accept_add_listener(Postmaster *pm, int listener)
+{
+    pm->watched[listener] = false; /* a free row may be called so */
+    pm->accept_state.listeners[listener] = (AcceptListener){.connections = 0};
+    pm->held_seen[listener] = atomic_u32_load(&shared_page->connections_held[listener]);
+    if (pm->accepting)
+        add_to_loop(pm, listener);
+}
+
 void
 accept_on(Postmaster *pm)
 {
-    static bool added; /* descriptors stay the same across crash cycles */
-
-    for (int i = 0; !added && i < node_listeners.count; i++)
-        for (int k = 0; k < node_listeners.rows[i].fd_count; k++)
-            if (mainloop_add(node_listeners.rows[i].fds[k], 0, on_listener, pm) < 0)
-                log_msg(LL_ERROR, "supervisor", "listener %s cannot be watched",
-                        node_listeners.rows[i].name);
-    added = true;
+    for (int i = 0; i < node_listeners.count; i++)
+        add_to_loop(pm, i);
     pm->accepting = true;
     pm->accept_resume_us = 0;
     for (int i = 0; i < node_listeners.count; i++)

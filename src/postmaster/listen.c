@@ -51,10 +51,10 @@ learn_port(Listener *row, int fd, ErrInfo *err)
     return 0;
 }
 
-static int
-open_tcp(Listener *row, const ListenOptions *options, ErrInfo *err)
+int
+listen_open_row(Listener *row, NetAddress *addresses, int count, const ListenOptions *options,
+                ErrInfo *err)
 {
-    NetAddress addresses[NET_ADDRESSES_MAX];
     NetListenOptions net = {
         .backlog = options->backlog,
         .defer_accept_s = DEFER_ACCEPT_S,
@@ -62,13 +62,8 @@ open_tcp(Listener *row, const ListenOptions *options, ErrInfo *err)
         .receive_buffer = options->receive_buffer,
         .congestion = options->congestion,
     };
-    int count = net_resolve(row->host, row->port, true, addresses, err);
     int fd = -1;
 
-    if (count < 0) {
-        err_prefix(err, "listener %s", row->name);
-        return count;
-    }
     for (int i = 0; i < count && row->fd_count < LISTENER_FDS_MAX; i++) {
         char text[NET_TEXT_MAX];
         set_port(&addresses[i], row->port);
@@ -89,6 +84,29 @@ open_tcp(Listener *row, const ListenOptions *options, ErrInfo *err)
             return rc;
     }
     return row->fd_count > 0 ? 0 : fd;
+}
+
+void
+listen_close_row(Listener *row)
+{
+    for (int k = 0; k < row->fd_count; k++) {
+        vfs_close(row->fds[k]);
+        row->fds[k] = -1;
+    }
+    row->fd_count = 0;
+}
+
+static int
+open_tcp(Listener *row, const ListenOptions *options, ErrInfo *err)
+{
+    NetAddress addresses[NET_ADDRESSES_MAX];
+    int count = net_resolve(row->host, row->port, true, addresses, err);
+
+    if (count < 0) {
+        err_prefix(err, "listener %s", row->name);
+        return count;
+    }
+    return listen_open_row(row, addresses, count, options, err);
 }
 
 /* The lock says whether another server lives behind the socket's file. */
@@ -220,11 +238,7 @@ listen_close(ListenerTable *table, bool remove_files)
         /* The file goes first: who finds it can still connect. */
         if (row->is_unix && remove_files && unix_is_ours && row->fd_count > 0)
             (void)!vfs_unlink(row->host, NULL); /* a file left over is removed at the next start */
-        for (int k = 0; k < row->fd_count; k++) {
-            vfs_close(row->fds[k]);
-            row->fds[k] = -1;
-        }
-        row->fd_count = 0;
+        listen_close_row(row);
     }
 }
 

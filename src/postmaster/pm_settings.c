@@ -21,6 +21,7 @@
 #include "ottla/common/text.h"
 #include "ottla/ipc/listeners.h"
 #include "ottla/ipc/node_settings.h"
+#include "resolver.h"
 
 #define STARTUP_WORKERS_MAX 16 /* recovery is bound by disks and cores, not by processes */
 
@@ -82,10 +83,7 @@ read_socket_group(PmSettings *ret, ErrInfo *err)
     return 0;
 }
 
-/*
- * "host:count,host:count"; a host that cannot be resolved now is left out with a line. At the start that asks
- * name servers, later /etc/hosts alone (net_resolve_locally).
- */
+/* "host:count,host:count"; a host that is not resolved yet is left out until it is (resolver.h). */
 static void
 read_overrides(AcceptLimits *limits)
 {
@@ -101,10 +99,7 @@ read_overrides(AcceptLimits *limits)
 
         ot_assert(conf_ipcount(item, &name, &bound)); /* its check has seen to it */
         snprintf(host, sizeof host, "%.*s", (int)name.len, name.ptr);
-        found = net_resolve(host, 0, false, addresses, NULL);
-        if (found < 0)
-            log_msg(LL_WARNING, "supervisor",
-                    "max.connections.per.ip.overrides: no address of %s, left out", host);
+        found = host[0] == '\0' ? 0 : resolver_lookup(host, addresses);
         for (int k = 0; k < found && limits->address_count < ADDRESS_LIMITS_MAX; k++)
             limits->addresses[limits->address_count++] =
                 (AddressLimit){client_address_of(&addresses[k]), bound};

@@ -19,7 +19,6 @@
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/log.h"
-#include "ottla/common/net.h"
 #include "ottla/controller/live_conf.h"
 #include "ottla/ipc/counters.h"
 #include "ottla/ipc/latch.h"
@@ -34,6 +33,7 @@
 #include "ottla/postmaster/obituary.h"
 #include "ottla/storage/logdir_state.h"
 #include "postmaster_int.h"
+#include "resolver.h"
 
 #define STATUS_PERIOD_US 10000000
 #define STARTING_POLL_US 20000    /* should the controller's signal be lost: look again */
@@ -187,6 +187,25 @@ take_settings(Postmaster *pm)
     pm_reconfigure(&pm->machine, config);
 }
 
+/* The settings table says something else now, or more addresses of names in it are known. */
+static void
+apply_settings(Postmaster *pm)
+{
+    relisten_follow(pm);
+    pm->settings->refresh(pm->settings); /* bounds of listeners: of the table that is now */
+    take_settings(pm);
+    accept_review(pm, clock_mono_us());
+}
+
+static void
+on_names(void *arg)
+{
+    Postmaster *pm = arg;
+
+    if (pm->settings->refresh != NULL)
+        apply_settings(pm);
+}
+
 static void
 reload(Postmaster *pm)
 {
@@ -194,6 +213,7 @@ reload(Postmaster *pm)
     char status[256];
 
     notify_reloading();
+    resolver_expire();
     if (pm->settings->reload == NULL)
         snprintf(status, sizeof status, "Reloaded; nothing to read");
     else if (pm->settings->reload(pm->settings, &err) < 0)
@@ -207,6 +227,7 @@ reload(Postmaster *pm)
         node_settings_announce();
         signal_children(pm, PROC_KIND_COUNT, SIGHUP);
         accept_review(pm, clock_mono_us());
+        resolver_run(on_names, pm);
     }
     notify_ready(status);
 }
@@ -216,9 +237,9 @@ postmaster_follow_settings(Postmaster *pm)
 {
     if (!live_conf_follow() || pm->settings->refresh == NULL)
         return;
-    pm->settings->refresh(pm->settings);
-    take_settings(pm);
-    accept_review(pm, clock_mono_us());
+    resolver_expire();
+    apply_settings(pm);
+    resolver_run(on_names, pm);
 }
 
 /* Nobody lives: a new region. Failure ends the node; systemd starts it anew. */
@@ -477,8 +498,10 @@ run_loop(Postmaster *pm)
         postmaster_follow_settings(pm);
         now_us = clock_mono_us();
         if (!pm->exiting && pm->machine.state == PM_STARTING &&
-            atomic_u32_load(&shared_page->controller_active) != 0)
+            atomic_u32_load(&shared_page->controller_active) != 0) {
+            postmaster_follow_settings(pm); /* ready: with all listeners that requests have added */
             postmaster_feed(pm, &(PmEvent){.type = PM_EV_CONTROLLER_ACTIVE});
+        }
         if (!pm->exiting && now_us / 1000 >= pm_next_deadline(&pm->machine))
             postmaster_feed(pm, &(PmEvent){.type = PM_EV_TICK});
         if (!pm->exiting)
@@ -525,10 +548,10 @@ postmaster_run(PmSettings *settings, const KindMains *mains)
     int rc = postmaster_start(pm, &err);
     if (rc < 0)
         return fail_start(pm, rc, &err);
-    net_resolve_locally();
     title_enable_updates(settings->update_titles);
     if (notify_watchdog_period(&pm->watchdog_half_us, &pm->watchdog_third_us))
         pm->next_watchdog_us = clock_mono_us();
+    resolver_run(on_names, pm);
     postmaster_feed(pm, &(PmEvent){.type = PM_EV_BEGIN});
     run_loop(pm);
     log_msg(LL_LOG, "supervisor", "stopped; exit_code=%d", pm->exit_code);

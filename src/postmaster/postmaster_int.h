@@ -25,8 +25,9 @@ typedef struct Postmaster {
     char voter_listener[LISTENER_NAME_MAX];
     char voter_host[LISTENER_HOST_MAX];
 
-    bool accepting;           /* listeners are watched */
-    AcceptState accept_state; /* numbers and rates, listener by listener */
+    bool accepting;              /* listeners are watched */
+    AcceptState accept_state;    /* numbers and rates, listener by listener */
+    bool in_loop[LISTENERS_MAX]; /* the loop knows its descriptors */
     bool watched[LISTENERS_MAX];
     uint32_t held_seen[LISTENERS_MAX]; /* of SharedPage.connections_held */
     int64_t accept_resume_us;          /* after a failure for want of resources; 0: not paused */
@@ -57,6 +58,16 @@ void postmaster_count_startup(PmSettings *settings, int log_dirs);
 /* accept.c: watches the listeners, or leaves connections in their backlog. */
 void accept_on(Postmaster *pm);
 void accept_off(Postmaster *pm);
+
+/*
+ * accept.c: a listener opened while the node runs is watched from now on; one that closes is not any more, and its
+ * connections are told to end. Its descriptors are closed by the caller.
+ */
+void accept_add_listener(Postmaster *pm, int listener);
+void accept_remove_listener(Postmaster *pm, int listener);
+
+/* relisten.c: opens and closes listeners as the settings want them now. */
+void relisten_follow(Postmaster *pm);
 
 /* accept.c: after a backend ended, limits changed or time passed: which listeners are watched now. */
 void accept_review(Postmaster *pm, int64_t now_us);

@@ -102,6 +102,13 @@ subtest 'one address' => sub {
     $node->wait_for_log(qr/max.connections.per.ip reached/);
     is(alter($admin, 'max.connections.per.ip.overrides' => "127.0.0.1:1000"), 0, 'an exception');
     ok(is_served(open_one()), '... counts');
+    is(alter($admin, 'max.connections.per.ip.overrides' => 'no.such.host.invalid:3'), 0, 'a host that has no address');
+    $node->wait_for_log(qr/no address of no\.such\.host\.invalid/);
+    ok(!is_served(open_one()), 'has no effect');
+    is(alter($admin, 'max.connections.per.ip.overrides' => 'no.such.host.invalid:3,localhost:1000'), 0, 'a host by name');
+    $node->wait_until('its address', sub { is_served(open_one(), 1) });
+    is(alter($admin, 'max.connections.per.ip.overrides' => '127.1:1000'), 0, 'another way to write an address');
+    ok(is_served(open_one()), '... counts at once');
     is(alter($admin, 'max.connections.per.ip' => 0, 'max.connections.per.ip.overrides' => ''), 42, '0 needs exceptions');
     is(alter($admin, map { $_ => undef } qw(max.connections.per.ip max.connections.per.ip.overrides)), 0, 'as before');
 };

@@ -211,6 +211,7 @@ void conf_reset(void);
  */
 void conf_live_clear(void);
 void conf_live_put(StrView name, StrView value);
+const char *conf_live_str(ConfId id);          /* NULL: no dynamic value */
 const char *conf_live_extra(const char *name); /* listener.name.* set by request; NULL: not set */
 
 /* ---- values with dynamic ones over them ---- */

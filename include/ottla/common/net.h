@@ -28,17 +28,17 @@ typedef struct NetAddress {
 } NetAddress;
 
 /*
- * All addresses of a host, for listening when passive (an empty host is then "any"). Blocks for DNS until
- * net_resolve_locally was called: not for the data path. Returns their number (1 to NET_ADDRESSES_MAX) or OT_E_NOT_FOUND.
+ * All addresses of a host, for listening when passive (an empty host is then "any"). Blocks for DNS:
+ * not for the data path. Returns their number (1 to NET_ADDRESSES_MAX) or OT_E_NOT_FOUND.
  */
 int net_resolve(const char *host, uint16_t port, bool passive, NetAddress ret[NET_ADDRESSES_MAX],
                 ErrInfo *err) __attribute__((warn_unused_result));
 
 /*
- * From now on names are looked up in /etc/hosts alone, in this process and those it forks: no name
- * that somebody sets while the node runs makes the supervisor wait for a server.
+ * The address that a text writes in numbers, in any form of inet_aton, port 0; "": every address of this machine, one
+ * for each protocol. 0: it is a name. Never blocks.
  */
-void net_resolve_locally(void);
+int net_parse_address(const char *host, NetAddress ret[NET_ADDRESSES_MAX]);
 
 typedef struct NetListenOptions {
     int backlog;

@@ -33,6 +33,7 @@
       "bits are idempotent; all are looked at after a death")                                 \
     X(image, "controller", "all, pinned generation", "controller's death is a crash cycle")   \
     X(live_conf, "controller", "supervisor, two-copy", "two-copy; any death: whole")          \
+    X(listeners, "supervisor", "controller, two-copy", "two-copy; any death: whole")          \
     X(fetch_session, "who holds the session's lock", "same",                                  \
       "robust lock; a session in doubt is closed by the next owner")                          \
     X(backend_gate, "each slot its own word", "backends",                                     \

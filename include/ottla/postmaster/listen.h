@@ -35,6 +35,15 @@ typedef struct ListenOptions {
  */
 int listen_open(ListenerTable *table, const ListenOptions *options, ErrInfo *err);
 
+/*
+ * Opens one listener on these addresses (their ports are set here) and fills its descriptors and real port. When it
+ * fails on the first of them with OT_E_EXISTS (the port is in use), or on all, what was opened of it is
+ * left for listen_close_row.
+ */
+int listen_open_row(Listener *row, NetAddress *addresses, int count, const ListenOptions *options,
+                    ErrInfo *err);
+void listen_close_row(Listener *row);
+
 /* Closes all sockets; the supervisor also removes the Unix socket's file (not one of systemd's). */
 void listen_close(ListenerTable *table, bool remove_files);
 

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -107,6 +108,7 @@ refusals(void **unused)
         {{.listeners = "MINE://a:1"}, "no protocol for MINE"},
         {{.listeners = "MINE://a:1", .protocol_map = "MINE:NONE"}, "unknown protocol"},
         {{.listeners = "MINE://a:1", .protocol_map = "MINE"}, "NAME:PROTOCOL"},
+        {{.protocol_map = "OTHER:NONE"}, "unknown protocol"},
         {{.listeners = "SSL://a:1"}, "only PLAINTEXT"},
         {{.listeners = "CONTROLLER://a:1"}, "no listener for clients"},
         {{.listeners = "PLAINTEXT://0.0.0.0:1"}, "advertised.listeners"},
@@ -137,14 +139,127 @@ too_many(void **unused)
     assert_refused(&(ListenerSettings){.listeners = text, .protocol_map = map}, "more than");
 }
 
+/* ---- changes while the node runs ---- */
+
+static const char *const two = "PLAINTEXT://a:1,B://b:2";
+static const char *const two_map = "PLAINTEXT:PLAINTEXT,B:PLAINTEXT,C:PLAINTEXT,D:PLAINTEXT";
+
+static ListenerTable
+table_of(const char *listeners, const char *map)
+{
+    return parsed(
+        &(ListenerSettings){.listeners = listeners, .protocol_map = map, .unix_dir = "/d"});
+}
+
+static void
+judged(void **unused)
+{
+    static const struct {
+        const char *before, *after, *advertised, *refusal;
+    } cases[] = {
+        {"PLAINTEXT://a:1", "PLAINTEXT://a:1,B://b:2", NULL, NULL},
+        {"PLAINTEXT://a:1,B://b:2", "PLAINTEXT://a:1,C://b:2", "PLAINTEXT://a:1", NULL},
+        {"PLAINTEXT://a:1,B://b:2", "PLAINTEXT://a:9,B://b:8", NULL, NULL},
+        {"PLAINTEXT://a:1,B://b:2", "PLAINTEXT://a:1", "PLAINTEXT://a:1", NULL},
+        {"PLAINTEXT://a:1,B://b:2", "PLAINTEXT://a:1", "C://x:1, b://b:2", "B is advertised"},
+        {"PLAINTEXT://a:1,B://b:2", "PLAINTEXT://a:1", "BB://x:1", NULL},
+        {"PLAINTEXT://a:1,B://b:2", "PLAINTEXT://a:1", "", "B is advertised"},
+        {"PLAINTEXT://a:1,B://b:2", "PLAINTEXT://a:1", NULL, "B is advertised"},
+        {"PLAINTEXT://a:1,B://b:2", "B://b:2", "B://b:2", "talk to each other on PLAINTEXT"},
+        {"C://a:1", "C://a:1,PLAINTEXT://a:2", NULL, "talk to each other on C"},
+        {"PLAINTEXT://a:1,CONTROLLER://a:2", "PLAINTEXT://a:1", NULL, "controllers"},
+        {"PLAINTEXT://a:1", "PLAINTEXT://a:1,CONTROLLER://a:2", NULL, NULL},
+    };
+
+    (void)unused; /* cmocka's signature */
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ListenerTable before = table_of(cases[i].before, two_map);
+        ListenerTable after = table_of(cases[i].after, two_map);
+        ErrInfo err = {0};
+        int rc = listeners_check_change(&before, &after, cases[i].advertised, &err);
+
+        if (rc != (cases[i].refusal == NULL ? 0 : OT_E_CONFIG) ||
+            (rc != 0 && strstr(err.text, cases[i].refusal) == NULL))
+            fail_msg("%zu: %d %s", i, rc, err.text);
+    }
+}
+
+static void
+protocol_stays(void **unused)
+{
+    ListenerTable before = table_of(two, two_map), after = before;
+    ErrInfo err = {0};
+
+    (void)unused; /* cmocka's signature */
+    after.rows[1].protocol = SECURITY_SASL_PLAINTEXT;
+    assert_int_equal(listeners_check_change(&before, &after, "PLAINTEXT://a:1", &err), OT_E_CONFIG);
+    assert_non_null(strstr(err.text, "protocol of B"));
+}
+
+static void
+planned(void **unused)
+{
+    ListenerTable now = table_of(two, two_map);
+    ListenerTable wanted = table_of("PLAINTEXT://a:7,C://c:3,D://d:4", two_map);
+    ListenerPlan plan;
+    Listener *row;
+
+    (void)unused; /* cmocka's signature */
+    listeners_plan(&now, &wanted, &plan);
+    assert_int_equal(plan.added_count, 2);
+    assert_string_equal(wanted.rows[plan.added[0]].name, "C");
+    assert_string_equal(wanted.rows[plan.added[1]].name, "D");
+    for (int i = 0; i < now.count; i++)
+        assert_int_equal(plan.removed[i], strcmp(now.rows[i].name, "B") == 0);
+    memset(&now.rows[1], 0, sizeof now.rows[1]); /* closed: its row is free */
+    row = listeners_new_row(&now);
+    assert_ptr_equal(row, &now.rows[1]);
+    assert_int_equal(row->fds[0], -1);
+    *row = wanted.rows[plan.added[0]];
+    row = listeners_new_row(&now);
+    assert_int_equal(now.count, 5);
+    *row = wanted.rows[plan.added[1]];
+    listeners_plan(&now, &wanted, &plan); /* the address of PLAINTEXT alone differs */
+    assert_int_equal(plan.added_count, 0);
+    for (int i = 0; i < now.count; i++)
+        assert_false(plan.removed[i]);
+    while ((row = listeners_new_row(&now)) != NULL)
+        row->name[0] = 'x';
+    assert_int_equal(now.count, LISTENERS_MAX);
+}
+
+/* The supervisor tells the controller, which is the same process here. */
+static void
+shared(void **unused)
+{
+    ShmLimits limits = {0};
+    size_t size = (listeners_shm_size(&limits) + 63) / 64 * 64;
+    void *region = aligned_alloc(64, size);
+
+    (void)unused; /* cmocka's signature */
+    assert_non_null(region);
+    memset(region, 0, size);
+    listeners_shm_init(region, &limits);
+    node_listeners = table_of("PLAINTEXT://a:1", two_map);
+    assert_false(listeners_follow());
+    ListenerTable opened = table_of(two, two_map);
+    opened.rows[1].fd_count = 1;
+    listeners_share(&opened);
+    assert_true(listeners_follow());
+    assert_int_equal(node_listeners.count, opened.count);
+    assert_string_equal(node_listeners.rows[1].name, "B");
+    assert_int_equal(node_listeners.rows[1].fd_count, 0);
+    assert_false(listeners_follow());
+    free(region);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),
-        cmocka_unit_test(several),
-        cmocka_unit_test(refusals),
-        cmocka_unit_test(too_many),
+        cmocka_unit_test(defaults), cmocka_unit_test(several), cmocka_unit_test(refusals),
+        cmocka_unit_test(too_many), cmocka_unit_test(judged),  cmocka_unit_test(protocol_stays),
+        cmocka_unit_test(planned),  cmocka_unit_test(shared),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

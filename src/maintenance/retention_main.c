@@ -75,8 +75,8 @@ bury_one(Retention *r, int32_t index, int32_t *io_buried)
     if (rc != 0) {
         r->bury_again = true;
         if (rc != OT_E_AGAIN) /* said again with every retry */
-            log_limited(&rate, 1, LL_WARNING, "retention", "deleted partition cannot be removed: %s",
-                        err.text);
+            log_limited(&rate, 1, LL_WARNING, "retention",
+                        "deleted partition cannot be removed: %s", err.text);
         pslot_push_retired(pslot_at(index));
         return;
     }

@@ -423,7 +423,8 @@ main(void)
         cmocka_unit_test_setup_teardown(nothing_unopened_is_called_clean, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(killed_in_a_checkpoint, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(any_call_of_a_checkpoint_may_fail, kit_setup, kit_teardown),
-        cmocka_unit_test_setup_teardown(folders_that_resist_are_tried_again, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(folders_that_resist_are_tried_again, kit_setup,
+                                        kit_teardown),
         cmocka_unit_test_setup_teardown(folders_go_after_their_delay, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(write_path, kit_setup, kit_teardown),
     };

@@ -520,7 +520,7 @@ fail_start(Postmaster *pm, int code, const ErrInfo *err)
 
     if (code == OT_E_EXISTS)
         hint = "ss -ltnp shows which process listens there";
-    else if (code == OT_E_PERMISSION && geteuid() != 0)
+    else if (code == OT_E_PERMISSION)
         hint = "chown the directory, start as its owner, or give --user";
     const LogMore more = {.hint = hint};
     log_more(LL_FATAL, "supervisor", &more, "cannot start: %s", err->text);

@@ -176,20 +176,38 @@ find_config_assignment(const Options *options)
     return NULL;
 }
 
-/* Absolute paths, because SIGHUP reads the files again and --user may have taken us elsewhere. */
+/* A path that does not depend on where the process is; the file need not be there. */
+static bool
+make_absolute(const char *path, char ret[PATH_MAX])
+{
+    char here[PATH_MAX] = "";
+    int len;
+
+    if (path[0] != '/' && getcwd(here, sizeof here) == NULL)
+        return false;
+    len = snprintf(ret, PATH_MAX, "%s%s%s", here, path[0] == '/' ? "" : "/", path);
+    return len < PATH_MAX;
+}
+
+/*
+ * Absolute paths, because SIGHUP reads the files again and --user may have taken us elsewhere. Nothing needs to exist: the
+ * directory may be made by this start, and a file be written into it later.
+ */
 static int
 find_files(Options *options)
 {
     const char *given = find_config_assignment(options);
-    char dir[PATH_MAX] = "";
+    char dir[PATH_MAX];
 
     if (given != NULL) {
         options->config_required = true;
         if (realpath(given, options->config_file) == NULL)
             return complain(strerror(errno), given);
     }
-    if (options->data_dir == NULL || realpath(options->data_dir, dir) == NULL)
-        return -1; /* no directory yet, so no files in it */
+    if (options->data_dir == NULL)
+        return -1;
+    if (!make_absolute(options->data_dir, dir))
+        return complain("path is too long", options->data_dir);
     if (given == NULL && snprintf(options->config_file, PATH_MAX, "%s/ottla.conf", dir) >= PATH_MAX)
         return complain("path is too long", dir);
     if (snprintf(options->auto_file, PATH_MAX, "%s/ottla.auto.conf", dir) >= PATH_MAX)

@@ -20,8 +20,10 @@
 #include "backend/conn_int.h"
 
 #include <malloc.h>
+#include <stdalign.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "backend/dispatch_int.h"
@@ -34,6 +36,7 @@
 #include "ottla/common/limits.h"
 #include "ottla/common/log.h"
 #include "ottla/common/net.h"
+#include "ottla/common/own_page.h"
 #include "ottla/controller/live_conf.h"
 #include "ottla/ipc/counters.h"
 #include "ottla/ipc/latch.h"
@@ -46,12 +49,15 @@
 
 #include "backend/settings_int.h"
 
-#define IN_BUFFER_BYTES 16384         /* small frames lie whole in it */
-#define ARENA_CHUNK     8192          /* most requests and answers fit into one */
-#define GATE_RETRY_US   (100 * 1000)  /* gate_take says why */
-#define IDLE_TRIM_US    (1000 * 1000) /* so long idle: give back what is not needed */
-#define TRIM_AGAIN_US   (5000 * 1000) /* what a commit has to cover first: looked at again */
-#define IDLE_OPEN_FILES 32            /* what the next requests need most likely */
+#define IN_BUFFER_BYTES  16384         /* small frames lie whole in it */
+#define STACK_NEAR_BYTES 1024          /* below a frame: what its own calls use */
+#define STACK_DEEP_BYTES 131072        /* as deep as requests go */
+#define BOXES_CHUNK      1024          /* a box or two: most connections need no more */
+#define ARENA_CHUNK      8192          /* most requests and answers fit into one */
+#define GATE_RETRY_US    (100 * 1000)  /* gate_take says why */
+#define IDLE_TRIM_US     (1000 * 1000) /* so long idle: give back what is not needed */
+#define TRIM_AGAIN_US    (5000 * 1000) /* what a commit has to cover first: looked at again */
+#define IDLE_OPEN_FILES  32            /* what the next requests need most likely */
 
 /* A request with its memory. Reused: the arena keeps its first chunk. */
 typedef struct RequestBox {
@@ -67,10 +73,9 @@ typedef struct RequestBox {
 typedef struct Connection {
     Conn conn; /* what handlers see */
     Arena *arena;
-    uint8_t *in; /* IN_BUFFER_BYTES; [in_start, in_end) is not taken yet */
-    size_t in_start, in_end;
-    RequestBox *filling; /* a large frame being read */
-    RequestBox *held;    /* a whole frame whose turn has not come [C1] */
+    size_t in_start, in_end; /* of in_buffer: what is not taken yet */
+    RequestBox *filling;     /* a large frame being read */
+    RequestBox *held;        /* a whole frame whose turn has not come [C1] */
     RequestBox *free_boxes;
     Pending pending;
     bool readable, writable;
@@ -95,7 +100,10 @@ typedef struct Connection {
     char client_id[SLOT_TEXT_MAX];
 } Connection;
 
-static Connection cn;
+static OWN_PAGE Connection cn;
+
+/* Its own pages, so that an idle connection can do without them. */
+static alignas(4096) uint8_t in_buffer[IN_BUFFER_BYTES];
 
 /* [C4] */
 static bool
@@ -194,7 +202,7 @@ begin_large(int32_t size)
     }
     box->gated = gated;
     box->filled = (int32_t)(cn.in_end - cn.in_start - FRAME_SIZE_BYTES);
-    memcpy(box->frame, cn.in + cn.in_start + FRAME_SIZE_BYTES, (size_t)box->filled);
+    memcpy(box->frame, in_buffer + cn.in_start + FRAME_SIZE_BYTES, (size_t)box->filled);
     cn.in_start = cn.in_end = 0;
     cn.filling = box;
     return true;
@@ -216,7 +224,8 @@ take_frame(void)
         }
         return;
     }
-    switch (frame_look(cn.in + cn.in_start, have, IN_BUFFER_BYTES, setting_request_max(), &size)) {
+    switch (
+        frame_look(in_buffer + cn.in_start, have, IN_BUFFER_BYTES, setting_request_max(), &size)) {
     case FRAME_PARTIAL:
         return;
     case FRAME_BAD:
@@ -239,7 +248,7 @@ take_frame(void)
         cn.refused = true;
         return;
     }
-    memcpy(cn.held->frame, cn.in + cn.in_start + FRAME_SIZE_BYTES, (size_t)size);
+    memcpy(cn.held->frame, in_buffer + cn.in_start + FRAME_SIZE_BYTES, (size_t)size);
     cn.held->filled = size;
     cn.in_start += (size_t)size + FRAME_SIZE_BYTES;
     if (cn.in_start == cn.in_end)
@@ -259,11 +268,11 @@ read_some(void)
         room = (size_t)(cn.filling->size - cn.filling->filled);
     } else {
         if (cn.in_start > 0) {
-            memmove(cn.in, cn.in + cn.in_start, cn.in_end - cn.in_start);
+            memmove(in_buffer, in_buffer + cn.in_start, cn.in_end - cn.in_start);
             cn.in_end -= cn.in_start;
             cn.in_start = 0;
         }
-        into = cn.in + cn.in_end;
+        into = in_buffer + cn.in_end;
         room = IN_BUFFER_BYTES - cn.in_end;
     }
     if (room == 0)
@@ -571,15 +580,29 @@ prepare_wait(WaitEvent *ret_event)
     return deadline;
 }
 
-/* An idle connection keeps its buffer, a few files, and nothing else. */
+/* What calls deeper than this one have used of the stack; nothing below a frame is ever read again. */
+static __attribute__((noinline)) void
+give_back_stack(void)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    uintptr_t end = (here - STACK_NEAR_BYTES) & ~(uintptr_t)4095;
+
+    /* It may begin above that: then what is mapped of it is given back all the same. */
+    (void)madvise((void *)(end - STACK_DEEP_BYTES), STACK_DEEP_BYTES, MADV_DONTNEED);
+}
+
+/* An idle connection keeps a few files, a piece of a frame if there is one, and nothing else. */
 static void
 trim(void)
 {
+    if (cn.in_start == cn.in_end)
+        (void)madvise(in_buffer, sizeof in_buffer, MADV_DONTNEED); /* reads as zeros from here on */
     for (RequestBox *box = cn.free_boxes; box != NULL; box = box->next_free) {
         arena_free(box->arena);
         box->arena = NULL;
     }
     malloc_trim(0);
+    give_back_stack();
     cn.trimmed = fd_cache_trim(IDLE_OPEN_FILES);
     cn.trim_again_us = cn.now_us + TRIM_AGAIN_US;
 }
@@ -673,9 +696,8 @@ conn_open(const BackendStart *start)
 {
     ErrInfo err;
 
-    cn.arena = arena_new(IN_BUFFER_BYTES + 4096, 0);
-    cn.in = cn.arena == NULL ? NULL : arena_alloc(cn.arena, IN_BUFFER_BYTES);
-    if (cn.in == NULL) {
+    cn.arena = arena_new(BOXES_CHUNK, 0);
+    if (cn.arena == NULL) {
         log_msg(LL_ERROR, "backend", "cannot serve a connection: no memory");
         return false;
     }

@@ -16,6 +16,7 @@
 #include "backend/quota_table_int.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/conf.h"
+#include "ottla/common/own_page.h"
 #include "ottla/controller/image.h"
 #include "ottla/controller/image_quotas.h"
 #include "ottla/ipc/counters.h"
@@ -35,7 +36,7 @@ struct QuotaLimits {
 };
 
 /* CPU time up to which this process was charged; 0: it is not measured. */
-static int64_t charged_cpu_us;
+static OWN_PAGE int64_t charged_cpu_us;
 
 static RateSpans
 client_spans(void)

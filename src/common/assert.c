@@ -12,7 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-void (*ot_panic_hook)(const char *text);
+#include "ottla/common/own_page.h"
+
+OWN_PAGE void (*ot_panic_hook)(const char *text);
 
 void
 ot_panic_at(const char *file, int line, const char *func, const char *what)

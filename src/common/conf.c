@@ -28,7 +28,9 @@ static bool defaults_parsed;
 static void
 parse_defaults(void)
 {
-    for (int id = CONF_FIRST; id <= CONF_LAST && !defaults_parsed; id++) {
+    if (defaults_parsed)
+        return; /* nor is anything written: the page stays the parent's */
+    for (int id = CONF_FIRST; id <= CONF_LAST; id++) {
         const ConfRow *row = &conf_rows[id];
         StrView text = strview_from(row->default_text);
 

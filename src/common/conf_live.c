@@ -11,19 +11,22 @@
 
 #include "conf_int.h"
 #include "ottla/common/assert.h"
+#include "ottla/common/own_page.h"
 
-#define LIVE_MAX UINT8_MAX /* settings that can change at all are fewer */
+#define LIVE_MAX  UINT8_MAX /* settings that can change at all are fewer */
+#define LIVE_STEP 8         /* the list grows by so many */
 
 typedef struct LiveExtra {
     char *name;
     char *value;
 } LiveExtra;
 
-static ConfSetting live[LIVE_MAX];
-static uint8_t live_at[CONF_LAST + 1]; /* 1 + index into live; 0: not set */
-static int live_count;
-static LiveExtra *extras;
-static int extra_count;
+static OWN_PAGE ConfSetting *live;
+static OWN_PAGE uint8_t live_at[CONF_LAST + 1]; /* 1 + index into live; 0: not set */
+static OWN_PAGE int live_count;
+static OWN_PAGE int live_room;
+static OWN_PAGE LiveExtra *extras;
+static OWN_PAGE int extra_count;
 
 static char *
 copy_of(StrView text)
@@ -44,6 +47,9 @@ conf_live_clear(void)
         memset(live_at, 0, sizeof live_at);
     while (live_count > 0)
         free(live[--live_count].text);
+    free(live);
+    live = NULL;
+    live_room = 0;
     while (extra_count > 0) {
         extra_count--;
         free(extras[extra_count].name);
@@ -51,6 +57,23 @@ conf_live_clear(void)
     }
     free(extras);
     extras = NULL;
+}
+
+/* Room for one more. False: no memory. */
+static bool
+grow_live(void)
+{
+    ConfSetting *wider;
+
+    ot_assert(live_count < LIVE_MAX);
+    if (live_count < live_room)
+        return true;
+    wider = realloc(live, (size_t)(live_room + LIVE_STEP) * sizeof *wider);
+    if (wider == NULL)
+        return false;
+    live = wider;
+    live_room += LIVE_STEP;
+    return true;
 }
 
 static void
@@ -62,7 +85,10 @@ put_row(int id, StrView value)
     if (setting.text == NULL)
         return; /* the file's value stays in force */
     if (live_at[id] == 0) {
-        ot_assert(live_count < LIVE_MAX);
+        if (!grow_live()) {
+            free(setting.text);
+            return; /* as above */
+        }
         live_at[id] = (uint8_t)++live_count;
     } else {
         free(live[live_at[id] - 1].text);

@@ -21,6 +21,7 @@
 
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
+#include "ottla/common/own_page.h"
 #include "ottla/common/text.h"
 
 typedef struct LevelRow {
@@ -41,12 +42,12 @@ typedef struct Category {
 } Category;
 
 /* Private to the process; children inherit them by fork. */
-static LogIdentity identity = {.node_id = -1};
+static OWN_PAGE LogIdentity identity = {.node_id = -1};
 static LogStyle style = {.fd = STDERR_FILENO, .line_prefix = LOG_PREFIX_DEFAULT};
 static LogLevel threshold = LL_INFO;
 static Category categories[LOG_CATEGORIES_MAX];
-static int category_count;
-static uint64_t line_number;
+static OWN_PAGE int category_count;
+static OWN_PAGE uint64_t line_number;
 
 /* Bytes of the message under construction; end is one behind the last usable byte. */
 typedef struct Out {

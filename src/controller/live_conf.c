@@ -14,6 +14,7 @@
 
 #include "ottla/common/conf.h"
 #include "ottla/common/log.h"
+#include "ottla/common/own_page.h"
 #include "ottla/common/strbuf.h"
 #include "ottla/ipc/mainloop.h"
 #include "ottla/ipc/node.h"
@@ -39,8 +40,9 @@ typedef struct LiveConf {
 } LiveConf;
 
 static LiveConf *shared;
-static uint32_t seen_generation; /* of shared_page->config_generation; 0 in a new process */
-static uint32_t followed;        /* the same, by the supervisor; 0 with a new region */
+/* shared_page->config_generation as taken over last; 0 in a new process. */
+static OWN_PAGE uint32_t seen_generation;
+static OWN_PAGE uint32_t followed; /* the same, by the supervisor; 0 with a new region */
 
 size_t
 live_conf_shm_size(const ShmLimits *limits)

@@ -5,7 +5,7 @@
  *
  * Crash argument. A cell has one writer at a time, told by its word alone.
  *   Backend killed while it fills a request: the word says EMPTY; its next owner stores its own
- *     generation with EMPTY first (mbox_claim) and fills anew. Killed after FULL: the worker takes
+ *     generation with EMPTY before its first call (mailbox_claim) and fills anew. Killed after FULL: the worker takes
  *     the request and answers into nothing. Killed between FULL and bit: nobody sees it.
  *   Slot reused while the worker copies: the word changes before the content (claim first), so the
  *     worker's second look at the word discards the copy. Chunks of the dead may be taken by others
@@ -24,7 +24,7 @@
 #include "mailbox_int.h"
 #include "ottla/common/assert.h"
 
-/* Of one worker: head, ready set, request cells, reply cells; each part starts at a line. */
+/* Of one worker: head, ready set, and per slot a request and a reply cell; each part starts at a line. */
 typedef struct MailboxHead {
     alignas(CACHE_LINE_BYTES) AtomicU64 owner;
 } MailboxHead;
@@ -78,22 +78,18 @@ cell_request(MboxWorker worker, int32_t slot)
     char *cells = mailbox_base(worker) + sizeof(MailboxHead) + ready_size(slot_limit);
 
     ot_assert(slot >= 0 && slot < slot_limit);
-    return (Cell *)(void *)cells + slot;
+    return (Cell *)(void *)cells + 2 * (size_t)slot; /* side by side: one page for a call */
 }
 
 Cell *
 cell_reply(MboxWorker worker, int32_t slot)
 {
-    return cell_request(worker, slot) + slot_limit;
+    return cell_request(worker, slot) + 1;
 }
 
 void
-mbox_claim(int32_t slot, uint32_t generation)
+mailbox_claim(int32_t slot, uint32_t generation)
 {
-    if (base_of_all == NULL)
-        return;
-    if (slot == my_slot_index)
-        mailbox_client_reset();
     for (int w = 0; w < MBOX_WORKER_COUNT; w++) {
         Cell *request = cell_request((MboxWorker)w, slot);
         Cell *reply = cell_reply((MboxWorker)w, slot);

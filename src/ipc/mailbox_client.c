@@ -30,13 +30,27 @@ typedef struct Direction {
 static Outstanding table[MBOX_CALLS_MAX];
 static Direction directions[MBOX_WORKER_COUNT];
 static uint32_t last_serial;
+static uint32_t claimed; /* generation whose cells are ours; 0: none was asked for so far */
 
 void
-mailbox_client_reset(void)
+mbox_begin(void)
 {
+    if (claimed == 0)
+        return; /* nothing was written here since the start of the program */
     memset(table, 0, sizeof table);
     memset(directions, 0, sizeof directions);
     last_serial = 0;
+    claimed = 0;
+}
+
+/* The cells of this slot are touched by those who ask a worker, and by nobody else. */
+static void
+claim_once(void)
+{
+    if (claimed == my_generation)
+        return;
+    mailbox_claim(my_slot_index, my_generation);
+    claimed = my_generation;
 }
 
 static Outstanding *
@@ -170,6 +184,7 @@ mbox_submit(MboxCall *call, MboxWorker worker, BytesView bytes, Arena *arena, Er
             o = &table[i];
     if (o == NULL)
         return err_set(err, OT_E_LIMIT, "%d requests to workers are under way", MBOX_CALLS_MAX);
+    claim_once();
     last_serial = (last_serial + 1) & MBOX_SERIAL_MASK;
     if (last_serial == 0)
         last_serial = 1;

@@ -55,8 +55,8 @@ typedef struct Piece {
 Cell *cell_request(MboxWorker worker, int32_t slot);
 Cell *cell_reply(MboxWorker worker, int32_t slot);
 
-/* This process's calls of before belong to another owner of the slot, or to the parent: none. */
-void mailbox_client_reset(void);
+/* Clears what a predecessor in this slot left in its cells, of all workers. By the slot's owner, before its first call. */
+void mailbox_claim(int32_t slot, uint32_t generation);
 
 /* The worker's set of slots to look at. */
 ReadySet *mailbox_ready(MboxWorker worker);

@@ -19,6 +19,7 @@
 
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
+#include "ottla/common/own_page.h"
 #include "ottla/ipc/latch.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/slot.h"
@@ -30,15 +31,15 @@ typedef struct Watch {
 } Watch;
 
 /* All of one process. */
-static int epoll_fd = -1;
-static int signal_fd = -1;
-static int death_pipe = -1;
-static Watch *watches; /* by descriptor */
-static int watch_count;
-static uint32_t next_serial;
-static uint32_t interrupts;
-static bool interrupts_fresh; /* raised since mainloop_wait reported them last */
-static uint32_t seen_epoch;
+static OWN_PAGE int epoll_fd = -1;
+static OWN_PAGE int signal_fd = -1;
+static OWN_PAGE int death_pipe = -1;
+static OWN_PAGE Watch *watches; /* by descriptor */
+static OWN_PAGE int watch_count;
+static OWN_PAGE uint32_t next_serial;
+static OWN_PAGE uint32_t interrupts;
+static OWN_PAGE bool interrupts_fresh; /* raised since mainloop_wait reported them last */
+static OWN_PAGE uint32_t seen_epoch;
 
 typedef struct SignalRow {
     int signal;

@@ -10,13 +10,15 @@
 #include <string.h>
 
 #include "ottla/common/log_sink.h"
+#include "ottla/common/own_page.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/title.h"
 
 #define CATEGORY_PREFIX "log.level."
 
 static ConfArgs sources;
-static uint32_t read_generation; /* of the files that were read last; children inherit it */
+static OWN_PAGE uint32_t
+    read_generation; /* of the files that were read last; children inherit it */
 
 void
 node_settings_remember(const ConfArgs *args)

@@ -45,11 +45,16 @@ region_round(size_t size)
     return (size + CACHE_LINE_BYTES - 1) & ~(size_t)(CACHE_LINE_BYTES - 1);
 }
 
-/* Where the next row begins: large ones at a page, so that their untouched pages stay untouched. */
+/*
+ * Where the next row begins: large ones at a page, so that their untouched pages stay untouched, very large
+ * ones where a page of page tables begins, so that what a process touches of their head needs one.
+ */
 static size_t
 row_start(size_t end, size_t size)
 {
-    size_t align = size >= REGION_PAGE ? REGION_PAGE : CACHE_LINE_BYTES;
+    size_t align = size >= REGION_LARGE_ROW ? REGION_SPAN
+                   : size >= REGION_PAGE    ? REGION_PAGE
+                                            : CACHE_LINE_BYTES;
 
     return (end + align - 1) & ~(align - 1);
 }
@@ -96,6 +101,33 @@ largest_row(const RegionRow *rows, int count, const ShmLimits *limits)
     return best;
 }
 
+/* Maps at a multiple of REGION_SPAN, so that alignments of rows hold for addresses. MAP_FAILED with errno. */
+static void *
+map_aligned(size_t size)
+{
+    char *wide = mmap(NULL, size + REGION_SPAN, PROT_NONE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    size_t skip;
+    char *base;
+
+    if (wide == MAP_FAILED)
+        return MAP_FAILED;
+    skip = REGION_SPAN - (uintptr_t)wide % REGION_SPAN;
+    base = mmap(wide + skip, size, PROT_READ | PROT_WRITE,
+                MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    if (base == MAP_FAILED) {
+        int saved = errno;
+
+        ot_assert(munmap(wide, size + REGION_SPAN) == 0);
+        errno = saved;
+        return MAP_FAILED;
+    }
+    ot_assert(munmap(wide, skip) == 0); /* skip is never 0 */
+    if (skip < REGION_SPAN)
+        ot_assert(munmap(base + size, REGION_SPAN - skip) == 0);
+    return base;
+}
+
 int
 region_map(const RegionRow *rows, int count, const ShmLimits *limits, Region *ret, ErrInfo *err)
 {
@@ -110,8 +142,7 @@ region_map(const RegionRow *rows, int count, const ShmLimits *limits, Region *re
                        "max.partitions, backend.slots or producer.state.entries",
                        REGION_BYTES_MAX >> 20, row->name, row->size(limits) >> 20);
     }
-    region.base = mmap(NULL, region.size, PROT_READ | PROT_WRITE,
-                       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    region.base = map_aligned(region.size);
     if (region.base == MAP_FAILED) {
         const RegionRow *row = &rows[largest_row(rows, count, limits)];
 
@@ -127,15 +158,13 @@ region_map(const RegionRow *rows, int count, const ShmLimits *limits, Region *re
     return 0;
 }
 
-#define HUGE_PAGE ((uintptr_t)2 << 20)
-
 int
 region_advise_huge(const Region *region, int row, ErrInfo *err)
 {
     uintptr_t begin = (uintptr_t)region->base + region->row_offset[row];
-    uintptr_t end = (begin + region->row_size[row]) & ~(uintptr_t)(HUGE_PAGE - 1);
+    uintptr_t end = (begin + region->row_size[row]) & ~(uintptr_t)(REGION_SPAN - 1);
 
-    begin = (begin + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
+    begin = (begin + REGION_SPAN - 1) & ~(uintptr_t)(REGION_SPAN - 1);
     if (begin < end && madvise((void *)begin, end - begin, MADV_HUGEPAGE) != 0)
         return err_set_errno(err, OT_E_UNSUPPORTED, errno, "no huge pages");
     return 0;

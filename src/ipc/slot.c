@@ -19,13 +19,14 @@
 
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
+#include "ottla/common/own_page.h"
 #include "ottla/ipc/mailbox.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/waitlist.h"
 
-ProcSlot *my_slot;
-int32_t my_slot_index = SLOT_NONE;
-uint32_t my_generation;
+ProcSlot *my_slot OWN_PAGE;
+int32_t my_slot_index OWN_PAGE = SLOT_NONE;
+uint32_t my_generation OWN_PAGE;
 
 static ProcSlot *slots;
 static int32_t backend_slots;
@@ -159,8 +160,7 @@ slot_claim(int32_t index, uint32_t generation, ProcKind kind, int32_t instance)
     atomic_u32_store_relaxed(&slot->kind, (uint32_t)kind);
     atomic_i32_store_relaxed(&slot->instance, instance);
     atomic_i64_store_relaxed(&slot->started_ms, clock_wall_ms());
-    wait_claim(index, generation);
-    mbox_claim(index, generation);
+    mbox_begin();
     atomic_u32_store_seq(&slot->latch_set, 1); /* the first wait looks at everything */
     atomic_i32_store(&slot->pid, getpid());
     atomic_u64_store_seq(&slot->state, state_word(generation, SLOT_RUNNING));

@@ -11,10 +11,11 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 
+#include "ottla/common/own_page.h"
 #include "ottla/ipc/node.h"
 #include "ottla/ipc/slot.h"
 
-static const char *title_kind;
+static OWN_PAGE const char *title_kind;
 static bool updates_on = true;
 
 void

@@ -241,6 +241,20 @@ wait_claim(WaiterId waiter, uint32_t generation)
     ready_clear(ready_of(waiter), wait_node_count(waiter));
 }
 
+/*
+ * The waiter, as its owner uses it: that of our slot is claimed when it is a predecessor's still. Until
+ * then it is like that of a dead slot that nobody took: is_wanted compares with the living generation.
+ */
+static Waiter *
+own_waiter(WaiterId waiter)
+{
+    Waiter *w = waiter_at(waiter);
+
+    if (waiter == my_slot_index && atomic_u32_load_relaxed(&w->generation) != my_generation)
+        wait_claim(waiter, my_generation);
+    return w;
+}
+
 static void
 wake_now(uint64_t target)
 {
@@ -349,7 +363,7 @@ renew_node(WaiterId waiter, int32_t name, const WaitInterest *interest, uint32_t
 int
 wait_register(WaiterId waiter, const WaitInterest *interest, int32_t *io_node)
 {
-    uint32_t generation = atomic_u32_load(&waiter_at(waiter)->generation);
+    uint32_t generation = atomic_u32_load(&own_waiter(waiter)->generation);
 
     ot_assert(generation != 0 && interest->mask != 0);
     if (!renew_node(waiter, *io_node, interest, generation)) {
@@ -373,7 +387,7 @@ wait_register(WaiterId waiter, const WaitInterest *interest, int32_t *io_node)
 void
 wait_unregister(WaiterId waiter, int32_t node)
 {
-    uint32_t generation = atomic_u32_load(&waiter_at(waiter)->generation);
+    uint32_t generation = atomic_u32_load(&own_waiter(waiter)->generation);
     uint64_t wanted = node_state(generation, NODE_LINKED | NODE_WANTED);
     WaitNode *n = named_node(waiter, node);
 
@@ -385,7 +399,7 @@ wait_unregister(WaiterId waiter, int32_t node)
 bool
 wait_is_registered(WaiterId waiter, int32_t node, uint32_t list_id)
 {
-    uint32_t generation = atomic_u32_load(&waiter_at(waiter)->generation);
+    uint32_t generation = atomic_u32_load(&own_waiter(waiter)->generation);
     const WaitNode *n = named_node(waiter, node);
 
     return n != NULL &&
@@ -396,7 +410,7 @@ wait_is_registered(WaiterId waiter, int32_t node, uint32_t list_id)
 bool
 wait_stale_list(WaiterId waiter, uint32_t *ret_list_id)
 {
-    uint32_t generation = atomic_u32_load(&waiter_at(waiter)->generation);
+    uint32_t generation = atomic_u32_load(&own_waiter(waiter)->generation);
     int32_t count = wait_node_count(waiter);
 
     for (int32_t i = 0; i < count; i++) {
@@ -584,7 +598,7 @@ wait_sweep_locked(WaitList *list, uint32_t list_id, WaiterId waiter)
 void
 wait_begin_take(WaitTake *take, WaiterId waiter, bool rescan)
 {
-    Waiter *w = waiter_at(waiter);
+    Waiter *w = own_waiter(waiter);
     uint32_t epoch = rescan_epoch();
     /* A death while nobody looked: its wake-up of a session that rested must not be lost either. */
     bool everything = rescan || atomic_u32_load_relaxed(&w->seen_epoch) != epoch;

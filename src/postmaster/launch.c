@@ -19,6 +19,7 @@
 
 #include "ottla/common/assert.h"
 #include "ottla/common/log.h"
+#include "ottla/common/own_page.h"
 #include "ottla/common/text.h"
 #include "ottla/common/vfs.h"
 #include "ottla/ipc/mainloop.h"
@@ -27,7 +28,7 @@
 #include "ottla/ipc/title.h"
 #include "ottla/postmaster/postmaster.h"
 
-static int death_pipe[2] = {-1, -1};
+static OWN_PAGE int death_pipe[2] = {-1, -1};
 
 int
 launch_init(ErrInfo *err)

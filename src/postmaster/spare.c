@@ -17,6 +17,7 @@
 #include "ottla/backend/backend_main.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/log.h"
+#include "ottla/common/own_page.h"
 #include "ottla/common/vfs.h"
 #include "ottla/ipc/title.h"
 #include "ottla/postmaster/launch.h"
@@ -30,8 +31,8 @@ typedef struct Spare {
     int fd; /* our end; what is written there starts it */
 } Spare;
 
-static Spare spares[SPARES_MAX];
-static int spare_count;
+static OWN_PAGE Spare spares[SPARES_MAX];
+static OWN_PAGE int spare_count;
 
 /* What the child needs; lies on the stack of the fork. */
 typedef struct SpareStart {

@@ -14,6 +14,7 @@
 #include "ottla/common/clock.h"
 #include "ottla/common/conf.h"
 #include "ottla/common/hash.h"
+#include "ottla/common/own_page.h"
 #include "ottla/common/vfs.h"
 #include "storage/plog_int.h"
 
@@ -23,7 +24,7 @@
 #define VICTIMS_LOOKED_AT 16   /* descriptors from which the one to be closed is chosen */
 #define HELD_MIN_MS       3000 /* for a slow reader when files are unlinked at once */
 
-static struct {
+static OWN_PAGE struct {
     int max_open;
     int count;
     uint32_t bucket_mask;
@@ -445,9 +446,12 @@ fd_cache_reset(void)
 void
 fd_cache_sweep(void)
 {
-    uint32_t epoch = pslot_files_epoch();
     FileRef *f = cache.oldest;
+    uint32_t epoch;
 
+    if (f == NULL)
+        return; /* nothing is open: not even the word is looked at */
+    epoch = pslot_files_epoch();
     if (epoch == cache.swept_epoch)
         return;
     cache.swept_epoch = epoch;

@@ -129,7 +129,10 @@ int32_t mbox_replies_waiting(MboxWorker worker);
 uint32_t bulk_chunk_count(void);
 uint32_t bulk_chunks_taken(void);
 
-/* Clears what a predecessor in this slot left in the cells; slot_claim calls it. */
-void mbox_claim(int32_t slot, uint32_t generation);
+/*
+ * This process has taken a slot: calls of before belong to another owner of it, or to the parent. By
+ * slot_claim. What a predecessor left in the cells is cleared by the first call.
+ */
+void mbox_begin(void);
 
 #endif

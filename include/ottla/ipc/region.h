@@ -19,6 +19,8 @@
 #define REGION_BYTES_MAX ((size_t)4 << 30) /* virtual; more is refused with the setting to lower */
 #define REGION_ROWS_MAX  64
 #define REGION_PAGE      4096
+#define REGION_SPAN      ((size_t)2 << 20) /* what one page of page tables maps, or one huge page */
+#define REGION_LARGE_ROW ((size_t)16 << 20) /* such rows begin at a multiple of REGION_SPAN */
 
 /* What the sizes follow from; filled by the supervisor from the settings. All above zero. */
 typedef struct ShmLimits {
@@ -62,7 +64,8 @@ typedef struct Region {
 
 /*
  * Maps the sum of all rows (MAP_SHARED, anonymous, NORESERVE) and calls the init functions in
- * order. Rows of a page and more begin at a page, smaller ones at a cache line.
+ * order. Rows of REGION_LARGE_ROW and more begin at a multiple of REGION_SPAN, those of a page and more at a
+ * page, smaller ones at a cache line.
  * OT_E_CONFIG: larger than REGION_BYTES_MAX or refused by the kernel; the text names the largest
  * rows. Nothing is mapped then.
  */

@@ -62,8 +62,9 @@ WaiterId wait_session_waiter(int32_t session);
 int32_t wait_node_count(WaiterId waiter);
 
 /*
- * Makes the waiter new: another generation, so that no node, bit or wake-up of before counts. By
- * slot_claim for slots (with the slot's generation); by the creator of a session, and by whoever
+ * Makes the waiter new: another generation, so that no node, bit or wake-up of before counts. For a
+ * slot nobody needs to call it: its first use by a new owner of the slot does, so that who never waits
+ * for a partition touches nothing. For a session by the creator of a session, and by whoever
  * finds its lock with a dead owner (with any generation it did not have before), who then registers
  * all partitions again.
  */

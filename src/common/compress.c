@@ -9,7 +9,6 @@
 #include "ottla/common/compress.h"
 
 #include <lz4frame.h>
-#include <snappy-c.h>
 #include <stdlib.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -20,6 +19,7 @@
 #include "compress_int.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/limits.h"
+#include "snappy_lib_int.h"
 
 /* A zstd context that grew a larger window than this is not kept. */
 #define KEEP_CONTEXT_BYTES ((size_t)4 << 20)
@@ -224,9 +224,12 @@ snappy_block(Decoder *decoder, BytesView block, BytesView *ret)
 {
     const char *in = (const char *)block.ptr;
     uint8_t *out = decoder->contexts->out;
+    const SnappyLib *lib = snappy_lib();
     size_t len;
 
-    if (snappy_uncompressed_length(in, (size_t)block.len, &len) != SNAPPY_OK ||
+    if (lib == NULL)
+        return OT_E_UNSUPPORTED_COMPRESSION_TYPE;
+    if (lib->uncompressed_length(in, (size_t)block.len, &len) != SNAPPY_OK ||
         len > (size_t)block.len * 22 || len > COMPRESS_SNAPPY_BLOCK_MAX)
         return OT_E_BAD_COMPRESSION;
     free(decoder->block);
@@ -237,7 +240,7 @@ snappy_block(Decoder *decoder, BytesView block, BytesView *ret)
             return OT_E_NO_MEMORY;
         out = decoder->block;
     }
-    if (snappy_uncompress(in, (size_t)block.len, (char *)out, &len) != SNAPPY_OK)
+    if (lib->uncompress(in, (size_t)block.len, (char *)out, &len) != SNAPPY_OK)
         return OT_E_BAD_COMPRESSION;
     *ret = (BytesView){out, (int32_t)len};
     return 0;

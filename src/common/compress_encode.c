@@ -9,13 +9,13 @@
 
 #include <assert.h>
 #include <lz4frame.h>
-#include <snappy-c.h>
 #include <stdlib.h>
 #include <zlib.h>
 #include <zstd.h>
 
 #include "compress_int.h"
 #include "ottla/common/assert.h"
+#include "snappy_lib_int.h"
 
 #define SNAPPY_BLOCK_BYTES (32 * 1024)
 #define LZ4_BLOCK_BYTES    (64 * 1024)
@@ -182,12 +182,15 @@ static int
 flush_snappy(Encoder *encoder, EncoderSink sink, void *arg)
 {
     EncodeContexts *contexts = encoder->contexts;
+    const SnappyLib *lib = snappy_lib();
     size_t made = OUT_BYTES - 4;
 
     if (encoder->in_used == 0)
         return 0;
-    if (snappy_compress((const char *)contexts->in, encoder->in_used, (char *)contexts->out + 4,
-                        &made) != SNAPPY_OK)
+    if (lib == NULL)
+        return OT_E_UNSUPPORTED_COMPRESSION_TYPE;
+    if (lib->compress((const char *)contexts->in, encoder->in_used, (char *)contexts->out + 4,
+                      &made) != SNAPPY_OK)
         return OT_E_INTERNAL;
     store_be32(contexts->out, (uint32_t)made);
     encoder->in_used = 0;

@@ -15,11 +15,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
-/* The place in the code is that of the caller of log_msg, not of this file. */
-#define SD_JOURNAL_SUPPRESS_LOCATION
-#include <systemd/sd-journal.h>
-
 #include "ottla/common/assert.h"
+#include "ottla/common/systemd_lib.h"
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 #define IDENTIFIER     "ottlad"
@@ -127,10 +124,13 @@ log_journal_found(void)
 bool
 log_journal_write(const LogEntry *entry)
 {
+    const SystemdLib *lib = systemd_lib(NULL);
     LogFields fields;
 
+    if (lib == NULL)
+        return false;
     log_journal_fields(entry, &fields);
-    return sd_journal_sendv(fields.list, fields.count) >= 0;
+    return lib->journal_sendv(fields.list, fields.count) >= 0;
 }
 
 bool

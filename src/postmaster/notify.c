@@ -10,14 +10,42 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
 
 #include "ottla/common/clock.h"
+#include "ottla/common/log.h"
+#include "ottla/common/systemd_lib.h"
 
 #define STATUS_MAX 256
 
 static char last_status[STATUS_MAX];
+
+static void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* One datagram, if anybody listens. */
+static void
+tell(const char *format, ...)
+{
+    static LogRate failures;
+    char text[STATUS_MAX + 64];
+    const SystemdLib *lib;
+    ErrInfo err;
+    va_list args;
+
+    if (getenv("NOTIFY_SOCKET") == NULL)
+        return;
+    lib = systemd_lib(&err);
+    if (lib == NULL) {
+        log_limited(&failures, 1, LL_ERROR, "supervisor", "systemd is not told of anything: %s",
+                    err.text);
+        return;
+    }
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    (void)lib->notify(0, text);
+}
 
 static void
 remember(const char *status)
@@ -29,7 +57,7 @@ void
 notify_ready(const char *status)
 {
     remember(status);
-    (void)sd_notifyf(0, "READY=1\nSTATUS=%s", last_status);
+    tell("READY=1\nSTATUS=%s", last_status);
 }
 
 void
@@ -44,47 +72,48 @@ notify_status(const char *format, ...)
     if (strcmp(status, last_status) == 0)
         return;
     remember(status);
-    (void)sd_notifyf(0, "STATUS=%s", status);
+    tell("STATUS=%s", status);
 }
 
 void
 notify_stopping(const char *status)
 {
     remember(status);
-    (void)sd_notifyf(0, "STOPPING=1\nSTATUS=%s", last_status);
+    tell("STOPPING=1\nSTATUS=%s", last_status);
 }
 
 void
 notify_reloading(void)
 {
-    (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_mono_us());
+    tell("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_mono_us());
 }
 
 void
 notify_failed(int errno_value, const char *status)
 {
     remember(status);
-    (void)sd_notifyf(0, "ERRNO=%d\nSTATUS=%s", errno_value, last_status);
+    tell("ERRNO=%d\nSTATUS=%s", errno_value, last_status);
 }
 
 void
 notify_extend_start(int64_t more_us)
 {
-    (void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%lld", (long long)more_us);
+    tell("EXTEND_TIMEOUT_USEC=%lld", (long long)more_us);
 }
 
 void
 notify_watchdog(void)
 {
-    (void)sd_notify(0, "WATCHDOG=1");
+    tell("WATCHDOG=1");
 }
 
 bool
 notify_watchdog_period(int64_t *ret_half_us, int64_t *ret_third_us)
 {
+    const SystemdLib *lib = getenv("WATCHDOG_USEC") == NULL ? NULL : systemd_lib(NULL);
     uint64_t period_us = 0;
 
-    if (sd_watchdog_enabled(0, &period_us) <= 0 || period_us < 3)
+    if (lib == NULL || lib->watchdog_enabled(0, &period_us) <= 0 || period_us < 3)
         return false;
     *ret_half_us = (int64_t)(period_us / 2);
     *ret_third_us = (int64_t)(period_us / 3);

@@ -7,20 +7,17 @@
  */
 #include "ottla/security/scram.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
+#include "crypto_lib_int.h"
 #include "ottla/common/assert.h"
 
 static const EVP_MD *
-digest_of(ScramMechanism mechanism)
+digest_of(const CryptoLib *lib, ScramMechanism mechanism)
 {
     switch (mechanism) {
     case SCRAM_SHA_256:
-        return EVP_sha256();
+        return lib->EVP_sha256();
     case SCRAM_SHA_512:
-        return EVP_sha512();
+        return lib->EVP_sha512();
     case SCRAM_UNKNOWN:
     case SCRAM_COUNT:
         break;
@@ -29,25 +26,31 @@ digest_of(ScramMechanism mechanism)
 }
 
 static bool
-key_of(const EVP_MD *digest, BytesView salted_password, StrView label, uint8_t *ret)
+key_of(const CryptoLib *lib, const EVP_MD *digest, BytesView salted_password, StrView label,
+       uint8_t *ret)
 {
-    return HMAC(digest, salted_password.ptr, salted_password.len, (const uint8_t *)label.ptr,
-                (size_t)label.len, ret, NULL) != NULL;
+    return lib->HMAC(digest, salted_password.ptr, salted_password.len, (const uint8_t *)label.ptr,
+                     (size_t)label.len, ret, NULL) != NULL;
 }
 
 bool
 scram_keys(ScramMechanism mechanism, BytesView salted_password, ScramKeys *ret)
 {
-    const EVP_MD *digest = digest_of(mechanism);
+    const CryptoLib *lib = crypto_lib();
+    const EVP_MD *digest;
     uint8_t client_key[SCRAM_KEY_MAX];
     bool ok;
 
     ot_assert(salted_password.len > 0);
-    ret->key_len = EVP_MD_get_size(digest);
+    if (lib == NULL)
+        return false;
+    digest = digest_of(lib, mechanism);
+    ret->key_len = lib->EVP_MD_get_size(digest);
     ot_assert(ret->key_len > 0 && ret->key_len <= SCRAM_KEY_MAX);
-    ok = key_of(digest, salted_password, STRVIEW("Client Key"), client_key) &&
-         key_of(digest, salted_password, STRVIEW("Server Key"), ret->server_key) &&
-         EVP_Digest(client_key, (size_t)ret->key_len, ret->stored_key, NULL, digest, NULL) == 1;
-    OPENSSL_cleanse(client_key, sizeof client_key);
+    ok =
+        key_of(lib, digest, salted_password, STRVIEW("Client Key"), client_key) &&
+        key_of(lib, digest, salted_password, STRVIEW("Server Key"), ret->server_key) &&
+        lib->EVP_Digest(client_key, (size_t)ret->key_len, ret->stored_key, NULL, digest, NULL) == 1;
+    lib->OPENSSL_cleanse(client_key, sizeof client_key);
     return ok;
 }

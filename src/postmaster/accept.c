@@ -328,6 +328,6 @@ accept_next_review_us(const Postmaster *pm, int64_t now_us)
 void
 accept_close_inherited(void)
 {
-    listen_close(&node_listeners, false);
+    listen_close_inherited(&node_listeners);
     spare_close_all();
 }

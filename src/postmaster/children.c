@@ -9,10 +9,10 @@
 #include "ottla/postmaster/children.h"
 
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "ottla/common/assert.h"
+#include "own_memory_int.h"
 
 #define BUCKETS 8192 /* chains stay short up to the 16,384 slots of the default */
 #define NOBODY  (-1)
@@ -25,6 +25,7 @@ typedef struct AddressCount {
 } AddressCount;
 
 struct Children {
+    size_t size; /* of the memory of all of it */
     int32_t backend_slots;
     int32_t slots; /* backends, then workers */
     int32_t live_count;
@@ -42,25 +43,36 @@ struct Children {
     AddressCount *addresses;
 };
 
+/* Cuts size bytes off the free part, at a multiple of 16. */
+static void *
+cut(char **io_free, size_t size)
+{
+    void *ret = *io_free;
+
+    *io_free += (size + 15) & ~(size_t)15;
+    return ret;
+}
+
 Children *
 children_new(int32_t backend_slots, int32_t worker_slots)
 {
     size_t slots = (size_t)backend_slots + (size_t)worker_slots;
-    Children *c = calloc(1, sizeof *c);
+    size_t size = sizeof(Children) +
+                  slots * (sizeof(Child) + 4 * sizeof(int32_t) + sizeof(AddressCount)) +
+                  7 * 16; /* what the cuts are rounded up by */
+    char *bytes = own_memory_take(size);
+    Children *c;
 
-    if (c == NULL)
+    if (bytes == NULL)
         return NULL;
-    c->child = calloc(slots, sizeof *c->child);
-    c->pid_next = calloc(slots, sizeof *c->pid_next);
-    c->live = calloc(slots, sizeof *c->live);
-    c->live_at = calloc(slots, sizeof *c->live_at);
-    c->free_stack = calloc(slots, sizeof *c->free_stack);
-    c->addresses = calloc(slots, sizeof *c->addresses);
-    if (c->child == NULL || c->pid_next == NULL || c->live == NULL || c->live_at == NULL ||
-        c->free_stack == NULL || c->addresses == NULL) {
-        children_free(c);
-        return NULL;
-    }
+    c = cut(&bytes, sizeof *c);
+    c->size = size;
+    c->child = cut(&bytes, slots * sizeof *c->child);
+    c->pid_next = cut(&bytes, slots * sizeof *c->pid_next);
+    c->live = cut(&bytes, slots * sizeof *c->live);
+    c->live_at = cut(&bytes, slots * sizeof *c->live_at);
+    c->free_stack = cut(&bytes, slots * sizeof *c->free_stack);
+    c->addresses = cut(&bytes, slots * sizeof *c->addresses);
     c->backend_slots = backend_slots;
     c->slots = (int32_t)slots;
     for (int i = 0; i < BUCKETS; i++) {
@@ -78,15 +90,8 @@ children_new(int32_t backend_slots, int32_t worker_slots)
 void
 children_free(Children *c)
 {
-    if (c == NULL)
-        return;
-    free(c->child);
-    free(c->pid_next);
-    free(c->live);
-    free(c->live_at);
-    free(c->free_stack);
-    free(c->addresses);
-    free(c);
+    if (c != NULL)
+        own_memory_give(c, c->size);
 }
 
 int32_t

@@ -12,13 +12,14 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "ottla/common/log.h"
 #include "ottla/common/net.h"
+#include "ottla/common/systemd_lib.h"
 #include "ottla/common/vfs.h"
 
 #define DEFER_ACCEPT_S    30  /* a silent connection is handed over after this long */
@@ -174,10 +175,17 @@ tune_passed(int fd, const ListenOptions *options)
 static int
 take_passed(ListenerTable *table, const ListenOptions *options, ErrInfo *err)
 {
+    const SystemdLib *lib;
     char **names = NULL;
-    int count = sd_listen_fds_with_names(1, &names);
+    int count;
     int rc = 0;
 
+    if (getenv("LISTEN_FDS") == NULL)
+        return 0;
+    lib = systemd_lib(err);
+    if (lib == NULL)
+        return OT_E_UNSUPPORTED;
+    count = lib->listen_fds_with_names(1, &names);
     if (count < 0)
         return err_set_errno(err, OT_E_SYSTEM, -count, "sockets passed by systemd");
     for (int i = 0; i < count; i++) {
@@ -191,7 +199,7 @@ take_passed(ListenerTable *table, const ListenOptions *options, ErrInfo *err)
                          "systemd passed a socket named \"%s\", which is no listener "
                          "(set FileDescriptorName=)",
                          names[i]);
-        else if (sd_is_socket(fd, row->is_unix ? AF_UNIX : AF_UNSPEC, SOCK_STREAM, 1) <= 0)
+        else if (lib->is_socket(fd, row->is_unix ? AF_UNIX : AF_UNSPEC, SOCK_STREAM, 1) <= 0)
             rc = err_set(err, OT_E_CONFIG,
                          "the socket \"%s\" that systemd passed is no listening %s socket",
                          names[i], row->is_unix ? "Unix" : "TCP");
@@ -226,20 +234,28 @@ listen_open(ListenerTable *table, const ListenOptions *options, ErrInfo *err)
                           : open_tcp(row, options, err);
     }
     if (rc < 0)
-        listen_close(table, true);
+        listen_close(table);
     return rc;
 }
 
 void
-listen_close(ListenerTable *table, bool remove_files)
+listen_close(ListenerTable *table)
 {
     for (int i = 0; i < table->count; i++) {
         Listener *row = &table->rows[i];
         /* The file goes first: who finds it can still connect. */
-        if (row->is_unix && remove_files && unix_is_ours && row->fd_count > 0)
+        if (row->is_unix && unix_is_ours && row->fd_count > 0)
             (void)!vfs_unlink(row->host, NULL); /* a file left over is removed at the next start */
         listen_close_row(row);
     }
+}
+
+void
+listen_close_inherited(const ListenerTable *table)
+{
+    for (int i = 0; i < table->count; i++)
+        for (int k = 0; k < table->rows[i].fd_count; k++)
+            vfs_close(table->rows[i].fds[k]);
 }
 
 void

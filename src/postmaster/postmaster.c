@@ -32,6 +32,7 @@
 #include "ottla/postmaster/notify.h"
 #include "ottla/postmaster/obituary.h"
 #include "ottla/storage/logdir_state.h"
+#include "own_memory_int.h"
 #include "postmaster_int.h"
 #include "resolver.h"
 
@@ -287,7 +288,7 @@ perform(Postmaster *pm, const PmAction *action)
         for (int i = 0; i < node_listeners.count; i++)
             for (int k = 0; k < node_listeners.rows[i].fd_count; k++)
                 mainloop_remove(node_listeners.rows[i].fds[k]);
-        listen_close(&node_listeners, true);
+        listen_close(&node_listeners);
         break;
     case PM_ACT_NOTIFY_READY:
         announce_ready(pm, true);
@@ -525,7 +526,7 @@ fail_start(Postmaster *pm, int code, const ErrInfo *err)
     const LogMore more = {.hint = hint};
     log_more(LL_FATAL, "supervisor", &more, "cannot start: %s", err->text);
     notify_failed(errno, err->text);
-    listen_close(&node_listeners, true);
+    listen_close(&node_listeners);
     if (pm->dir.pid_fd >= 0)
         datadir_remove_pid_file(&pm->dir);
     return exit_code_of(code);
@@ -534,10 +535,13 @@ fail_start(Postmaster *pm, int code, const ErrInfo *err)
 int
 postmaster_run(PmSettings *settings, const KindMains *mains)
 {
-    static Postmaster state; /* one per process: 30 KiB that need no stack */
-    Postmaster *pm = &state;
+    Postmaster *pm = own_memory_take(sizeof *pm); /* until the end of the process */
     ErrInfo err = {0};
 
+    if (pm == NULL) {
+        log_msg(LL_FATAL, "supervisor", "cannot start: no memory");
+        return EXIT_CODE_FATAL;
+    }
     *pm = (Postmaster){.settings = settings,
                        .mains = mains,
                        .phase_us = clock_mono_us(),

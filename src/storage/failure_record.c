@@ -6,6 +6,7 @@
 #include "ottla/storage/failure_record.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ottla/common/assert.h"
@@ -16,7 +17,8 @@
 #include "storage/logdirs_int.h"
 
 /* Rows of directories that are not configured now; inherited by fork, never changed after the start. */
-static ControlFile foreign;
+static ControlRow *foreign;
+static int32_t foreign_count;
 
 static void
 control_path(char ret[LIMIT_PATH_BYTES])
@@ -56,41 +58,81 @@ take_rows(const ControlFile *file)
         if (dir >= 0) {
             logdir_require_repair(dir, row->failure, row->text);
             logdir_private(dir)->repair_ms = row->time_ms;
-        } else if (!metadata && foreign.count < CONTROL_ROWS_MAX - LOGDIRS_MAX) {
-            foreign.rows[foreign.count++] = *row;
+        } else if (!metadata && foreign_count < CONTROL_ROWS_MAX - LOGDIRS_MAX) {
+            foreign[foreign_count++] = *row;
         }
     }
+}
+
+/* Room for a file with all its rows, which are too many for a stack and are wanted rarely; NULL: no memory. */
+static ControlFile *
+file_new(ErrInfo *err)
+{
+    ControlFile *file = malloc(sizeof *file);
+
+    if (file == NULL)
+        (void)err_set(err, OT_E_NO_MEMORY, "no memory for the rows of failed directories");
+    return file;
+}
+
+static int
+load_control(ControlFile *file, ErrInfo *err)
+{
+    char path[LIMIT_PATH_BYTES];
+    int rc;
+
+    control_path(path);
+    rc = control_file_load(path, file, err);
+    if (rc == OT_E_CORRUPT) {
+        require_repair_of_all("the control file is damaged");
+        return 0;
+    }
+    if (rc != 0)
+        return rc == OT_E_NOT_FOUND ? 0 : rc;
+    if (file->count > 0) {
+        foreign = malloc((size_t)file->count * sizeof *foreign);
+        if (foreign == NULL)
+            return err_set(err, OT_E_NO_MEMORY, "no memory for the rows of %s", path);
+    }
+    take_rows(file);
+    return 0;
+}
+
+/* What was noted in a failed directory itself, when the control file could not be written. */
+static void
+load_note(int dir, ControlFile *file)
+{
+    char path[LIMIT_PATH_BYTES];
+    int rc;
+
+    note_path(dir, path);
+    rc = control_file_load(path, file, NULL);
+    if (rc == OT_E_READ)
+        return; /* it cannot be used anyway */
+    if (rc == 0 && file->count > 0)
+        logdir_require_repair(dir, file->rows[0].failure, file->rows[0].text);
+    else if (rc != OT_E_NOT_FOUND)
+        logdir_require_repair(dir, LOGDIR_FAILURE_FLUSH, "the note of a failure is damaged");
 }
 
 int
 failure_record_load(ErrInfo *err)
 {
-    static ControlFile file; /* half a megabyte */
-    char path[LIMIT_PATH_BYTES];
+    ControlFile *file = file_new(err);
     int rc;
     int dir;
 
-    foreign.count = 0;
+    if (file == NULL)
+        return OT_E_NO_MEMORY;
+    free(foreign);
+    foreign = NULL;
+    foreign_count = 0;
     node_info.metadata_failed = false;
-    control_path(path);
-    rc = control_file_load(path, &file, err);
-    if (rc == OT_E_CORRUPT)
-        require_repair_of_all("the control file is damaged");
-    else if (rc == 0)
-        take_rows(&file);
-    else if (rc != OT_E_NOT_FOUND)
-        return rc;
-    for (dir = 0; dir < logdir_count(); dir++) {
-        note_path(dir, path);
-        rc = control_file_load(path, &file, NULL);
-        if (rc == OT_E_READ)
-            continue; /* it cannot be used anyway */
-        if (rc == 0 && file.count > 0)
-            logdir_require_repair(dir, file.rows[0].failure, file.rows[0].text);
-        else if (rc != OT_E_NOT_FOUND)
-            logdir_require_repair(dir, LOGDIR_FAILURE_FLUSH, "the note of a failure is damaged");
-    }
-    return 0;
+    rc = load_control(file, err);
+    for (dir = 0; rc == 0 && dir < logdir_count(); dir++)
+        load_note(dir, file);
+    free(file);
+    return rc;
 }
 
 /* ---- while the node runs -------------------------------------------------------------------------- */
@@ -126,31 +168,35 @@ fill_metadata_row(ControlRow *ret)
 static int
 store_control(ErrInfo *err)
 {
-    static ControlFile file;
+    ControlFile *file = file_new(err);
     char path[LIMIT_PATH_BYTES];
     int dir;
-    int rc = logdirs_control_lock(err);
+    int rc = file == NULL ? OT_E_NO_MEMORY : logdirs_control_lock(err);
 
-    if (rc != 0)
+    if (rc != 0) {
+        free(file);
         return rc;
-    file.count = foreign.count;
-    memcpy(file.rows, foreign.rows, (size_t)foreign.count * sizeof *file.rows);
+    }
+    file->count = foreign_count;
+    if (foreign_count > 0)
+        memcpy(file->rows, foreign, (size_t)foreign_count * sizeof *foreign);
     for (dir = 0; dir < logdir_count(); dir++) {
         if (failure_is_recorded(dir))
-            fill_row(dir, &file.rows[file.count++]);
+            fill_row(dir, &file->rows[file->count++]);
     }
     if (atomic_u32_load(logdirs_metadata_failed()) != 0)
-        fill_metadata_row(&file.rows[file.count++]);
+        fill_metadata_row(&file->rows[file->count++]);
     control_path(path);
-    rc = control_file_store(path, &file, err);
+    rc = control_file_store(path, file, err);
     logdirs_control_unlock();
+    free(file);
     return rc;
 }
 
 int
 failure_record_add(int dir, ErrInfo *err)
 {
-    static ControlFile note;
+    ControlFile *note;
     char path[LIMIT_PATH_BYTES];
     ErrInfo unused = {0};
     int rc;
@@ -159,11 +205,15 @@ failure_record_add(int dir, ErrInfo *err)
         return 0; /* nothing was written to it in this run, and there is no name to write down */
     atomic_u32_store(&logdir_shared(dir)->recorded, 1);
     rc = store_control(err);
-    note.count = 1;
-    fill_row(dir, &note.rows[0]);
+    note = file_new(&unused);
+    if (note == NULL)
+        return rc;
+    note->count = 1;
+    fill_row(dir, &note->rows[0]);
     note_path(dir, path);
-    if (control_file_store(path, &note, &unused) == 0)
+    if (control_file_store(path, note, &unused) == 0)
         rc = 0;
+    free(note);
     return rc;
 }
 

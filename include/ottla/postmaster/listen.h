@@ -44,8 +44,11 @@ int listen_open_row(Listener *row, NetAddress *addresses, int count, const Liste
                     ErrInfo *err);
 void listen_close_row(Listener *row);
 
-/* Closes all sockets; the supervisor also removes the Unix socket's file (not one of systemd's). */
-void listen_close(ListenerTable *table, bool remove_files);
+/* Closes all sockets and removes the Unix socket's file (not one of systemd's). */
+void listen_close(ListenerTable *table);
+
+/* In a child: closes its copies of the sockets; the table is of no use to it and stays as it is. */
+void listen_close_inherited(const ListenerTable *table);
 
 /* "localhost:9092" of the first TCP listener; "[local]PATH" when there is none. */
 void listen_first_address(const ListenerTable *table, char *ret, size_t size);

@@ -6,9 +6,10 @@
  *                                         and its pid, which it leaves running
  *     probe create-topics PORT N COUNT    makes COUNT requests of N partitions each; prints the ms of
  *                                         the first tenth and of the last tenth, and of all
- *     probe idle PORT COUNT               opens COUNT connections that ask ApiVersions once and then
+ *     probe idle PORT COUNT [hold]        opens COUNT connections that ask ApiVersions once and then
  *                                         nothing; prints the KiB that each costs in all: anonymous
- *                                         memory, page tables, kernel stacks and slab
+ *                                         memory, page tables, kernel stacks and slab; hold: keeps
+ *                                         them until its standard input ends
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -28,7 +29,7 @@
 #include "wire_client.h"
 
 #define START_MS  30000
-#define SETTLE_MS 500
+#define SETTLE_MS 2500 /* an idle connection gives memory back after a second */
 
 static void
 die(const char *what)
@@ -175,7 +176,7 @@ meminfo_kib(void)
 }
 
 static void
-idle(uint16_t port, int count)
+idle(uint16_t port, int count, bool hold)
 {
     struct rlimit files;
     WireClient *clients = calloc((size_t)count, sizeof *clients);
@@ -202,6 +203,9 @@ idle(uint16_t port, int count)
     }
     (void)poll(NULL, 0, SETTLE_MS);
     printf("%.0f\n", (double)(meminfo_kib() - before) / count);
+    (void)fflush(stdout);
+    while (hold && getchar() != EOF)
+        continue;
 }
 
 int
@@ -212,10 +216,12 @@ main(int argc, char **argv)
         first_ack(port, argv + 3);
     } else if (argc == 5 && strcmp(argv[1], "create-topics") == 0) {
         create_topics(port, (int32_t)strtol(argv[3], NULL, 10), (int)strtol(argv[4], NULL, 10));
-    } else if (argc == 4 && strcmp(argv[1], "idle") == 0) {
-        idle(port, (int)strtol(argv[3], NULL, 10));
+    } else if ((argc == 4 || (argc == 5 && strcmp(argv[4], "hold") == 0)) &&
+               strcmp(argv[1], "idle") == 0) {
+        idle(port, (int)strtol(argv[3], NULL, 10), argc == 5);
     } else {
-        die("first-ack PORT COMMAND... | create-topics PORT PARTITIONS COUNT | idle PORT COUNT");
+        die("first-ack PORT COMMAND... | create-topics PORT PARTITIONS COUNT | idle PORT COUNT "
+            "[hold]");
     }
     return 0;
 }

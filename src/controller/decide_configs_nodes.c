@@ -43,6 +43,20 @@ static const ConfId listener_stores[] = {
     CONF_SSL_TRUSTSTORE_TYPE,
 };
 
+/* Settings of an authorizer: a broker knows nothing of them and keeps them for it, as in Kafka. */
+static const ConfId of_authorizer[] = {CONF_SUPER_USERS};
+
+/* Classes that a request may name, and that there are: no others can be loaded. */
+static const struct {
+    ConfId id;
+    const char *name;
+} classes[] = {
+    {CONF_METRIC_REPORTERS, "org.apache.kafka.common.metrics.JmxReporter"},
+    {CONF_PRINCIPAL_BUILDER_CLASS,
+     "org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder"},
+    {CONF_SSL_ENGINE_FACTORY_CLASS, "org.apache.kafka.common.security.ssl.DefaultSslEngineFactory"},
+};
+
 /* A number that must lie between two others. */
 typedef struct Between {
     ConfId value;
@@ -85,6 +99,22 @@ can_change(const ConfRow *row)
            row->change == CONF_CHANGE_DYNAMIC;
 }
 
+static Verdict
+check_classes(const ConfigCase *k, int id, StrView value)
+{
+    StrView item;
+
+    for (size_t i = 0; i < COUNT(classes); i++) {
+        if (id != (int)classes[i].id)
+            continue;
+        for (StrView rest = conf_list_begin(value); conf_list_next(&rest, &item);)
+            if (!strview_equal(item, strview_from(classes[i].name)))
+                return config_refuse(k->c, KERR_INVALID_REQUEST, "%s: there is no class %.*s",
+                                     conf_rows[id].name, (int)item.len, item.ptr);
+    }
+    return (Verdict){0, NULL};
+}
+
 /* Names that are no setting are kept for whoever knows them. */
 static Verdict
 check_one(const ConfigCase *k, const ConfPair *pair)
@@ -92,7 +122,8 @@ check_one(const ConfigCase *k, const ConfPair *pair)
     int id = conf_find(CONF_SCOPE_BROKER, pair->name), behind = conf_broker_row(pair->name);
     ErrInfo err = {0};
 
-    if (id >= 0 && !can_change(&conf_rows[id]))
+    if (id >= 0 && !can_change(&conf_rows[id]) &&
+        !is_among(id, of_authorizer, COUNT(of_authorizer)))
         return refuse(k, conf_rows[id].name, "cannot be changed while the node runs");
     if (is_among(id, listener_stores, COUNT(listener_stores)))
         return refuse(k, conf_rows[id].name,
@@ -102,7 +133,7 @@ check_one(const ConfigCase *k, const ConfPair *pair)
     if (k->item->name.len == 0 && behind >= 0 && conf_rows[behind].change == CONF_CHANGE_BROKER)
         return refuse(k, conf_rows[behind].name,
                       "cannot be set for all nodes: name the node it is for");
-    return (Verdict){0, NULL};
+    return check_classes(k, behind, pair->value);
 }
 
 /* ---- what would be in force on this node ---- */

@@ -11,6 +11,7 @@
 use strict;
 use warnings;
 use lib 'test/perl';
+use File::Temp;
 use IO::Socket::INET;
 use Ottla::Test::Api;
 use Ottla::Test::Node;
@@ -153,13 +154,46 @@ subtest 'rates' => sub {
 };
 is($node->stop('fast'), 0, 'the node stops');
 
+# The bound on processes counts those of a user, and does not hold for root: the node changes to another.
+subtest 'without a process' => sub {
+    plan skip_all => 'needs root and a user "nobody"' if $> != 0 || !getpwnam('nobody');
+    my $dir = File::Temp::tempdir(CLEANUP => 1);
+    open my $script, '>', "$dir/bounded" or die $!;
+    print $script "#!/bin/bash\nulimit -Su 20\nexec @{[ Ottla::Test::Node::binary() ]} \"\$@\"\n";
+    close $script;
+    chmod 0755, "$dir/bounded";
+    $node = Ottla::Test::Node->new(binary => "$dir/bounded", args => [ '--user', 'nobody' ], conf => { 'backend.spare' => 0 })->start;
+    $first = $node->port;
+    my @held;
+    while (@held < 20) {
+        push @held, open_one();
+        is_served($held[-1]) or last;
+    }
+    cmp_ok($#held, '>', 2, "connections until no process can be made: $#held");
+    cmp_ok($#held, '<', 19, '... by the bound');
+    my ($begin, $refused) = (time, 0);
+    while (time - $begin < 2.5) { $refused += !is_served(open_one(), 5) }
+    cmp_ok($refused, '>', 3, "each of the others is closed: $refused");
+    my $lines = () = $node->log_text =~ /connection from \S+ closed: fork of a backend/g;
+    ok($lines >= 1 && $lines <= 5, "lines about it in 2.5 s: $lines");
+    $held[0]->send(18, 0, '');
+    ok(is_served($held[0]), 'who was connected goes on');
+    $_->close for @held[ 1 .. $#held ];
+    $node->wait_until('a process', sub { is_served(open_one(), 5) });
+    pass('connections again, when there are processes again');
+    is($node->stop('fast'), 0, 'the node stops');
+};
+
 $node = Ottla::Test::Node->new(conf => { 'backend.slots' => 128, 'backend.spare' => 0 })->start;
 $first = $node->port;
 subtest 'without a slot' => sub {
     my @open = map { open_one() } 1 .. 70;
     my $served = grep { is_served($_) } @open;
     is($served, 64, 'the others of 128 slots are kept for the Unix socket and peers');
-    ok($node->connect_unix, 'the Unix socket has its own');
+    my @local = map { Ottla::Test::Api->new($node->connect_unix, 'limits') } 1 .. 5;
+    $_->send(18, 0, '') for @local;
+    is(scalar(grep { is_served($_) } @local), 5, 'the Unix socket has its own');
+    $_->close for @local;
     my $lines = () = $node->log_text =~ /no backend slot is free/g;
     ok($lines >= 1 && $lines <= 6, "lines about it: $lines");
     $open[0]->close;

@@ -1,15 +1,16 @@
 /*
- * probe.c - two figures of a node that need no client library
+ * probe.c - figures of a node that need no client library
  *
  *     probe first-ack PORT COMMAND...     starts COMMAND, a node on an empty directory; prints the ms
  *                                         from its start to the first acknowledged record (acks=all)
  *                                         and its pid, which it leaves running
  *     probe create-topics PORT N COUNT    makes COUNT requests of N partitions each; prints the ms of
  *                                         the first tenth and of the last tenth, and of all
- *     probe idle PORT COUNT [hold]        opens COUNT connections that ask ApiVersions once and then
+ *     probe idle PORT COUNT               opens COUNT connections that ask ApiVersions once and then
  *                                         nothing; prints the KiB that each costs in all: anonymous
- *                                         memory, page tables, kernel stacks and slab; hold: keeps
- *                                         them until its standard input ends
+ *                                         memory, page tables, kernel stacks and slab
+ *     probe connect PORT COUNT            COUNT connections, one after the other, that ask ApiVersions
+ *                                         and end; prints the us from connect to the answer: p50, p99
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -29,7 +30,7 @@
 #include "wire_client.h"
 
 #define START_MS  30000
-#define SETTLE_MS 2500 /* an idle connection gives memory back after a second */
+#define SETTLE_MS 500
 
 static void
 die(const char *what)
@@ -175,8 +176,18 @@ meminfo_kib(void)
     return sum;
 }
 
+static bool
+ask(WireClient *client)
+{
+    ApiVersionsRequest request;
+    ApiVersionsResponse response;
+    api_versions_request_init(&request);
+    return wire_client_call(client, &(WireCall){18, 0, &api_versions_request_desc, &request,
+                                                &api_versions_response_desc, &response}) == WIRE_OK;
+}
+
 static void
-idle(uint16_t port, int count, bool hold)
+idle(uint16_t port, int count)
 {
     struct rlimit files;
     WireClient *clients = calloc((size_t)count, sizeof *clients);
@@ -190,22 +201,42 @@ idle(uint16_t port, int count, bool hold)
     }
     long before = meminfo_kib();
     for (int i = 0; i < count; i++) {
-        ApiVersionsRequest request;
-        ApiVersionsResponse response;
-        api_versions_request_init(&request);
-        if (!wire_client_connect(&clients[i]) ||
-            wire_client_call(&clients[i], &(WireCall){18, 0, &api_versions_request_desc, &request,
-                                                      &api_versions_response_desc, &response}) !=
-                WIRE_OK) {
+        if (!wire_client_connect(&clients[i]) || !ask(&clients[i])) {
             die("a connection was refused");
         }
         arena_reset(clients[i].arena);
     }
     (void)poll(NULL, 0, SETTLE_MS);
     printf("%.0f\n", (double)(meminfo_kib() - before) / count);
-    (void)fflush(stdout);
-    while (hold && getchar() != EOF)
-        continue;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void
+connect_often(uint16_t port, size_t count)
+{
+    double *us = calloc(count + 1, sizeof *us);
+    WireClient client;
+    if (us == NULL || count == 0) {
+        die("no memory");
+    }
+    wire_client_init(&client, port);
+    for (size_t i = 0; i < count; i++) {
+        double begin = now_ms();
+        if (!wire_client_connect(&client) || !ask(&client)) {
+            die("a connection was refused");
+        }
+        us[i] = (now_ms() - begin) * 1000;
+        arena_reset(client.arena);
+        wire_client_close(&client);
+    }
+    qsort(us, count, sizeof *us, compare);
+    printf("%.0f %.0f\n", us[count / 2], us[count * 99 / 100]);
 }
 
 int
@@ -216,12 +247,13 @@ main(int argc, char **argv)
         first_ack(port, argv + 3);
     } else if (argc == 5 && strcmp(argv[1], "create-topics") == 0) {
         create_topics(port, (int32_t)strtol(argv[3], NULL, 10), (int)strtol(argv[4], NULL, 10));
-    } else if ((argc == 4 || (argc == 5 && strcmp(argv[4], "hold") == 0)) &&
-               strcmp(argv[1], "idle") == 0) {
-        idle(port, (int)strtol(argv[3], NULL, 10), argc == 5);
+    } else if (argc == 4 && strcmp(argv[1], "idle") == 0) {
+        idle(port, (int)strtol(argv[3], NULL, 10));
+    } else if (argc == 4 && strcmp(argv[1], "connect") == 0) {
+        connect_often(port, strtoul(argv[3], NULL, 10));
     } else {
-        die("first-ack PORT COMMAND... | create-topics PORT PARTITIONS COUNT | idle PORT COUNT "
-            "[hold]");
+        die("first-ack PORT COMMAND... | create-topics PORT PARTITIONS COUNT | idle PORT COUNT | "
+            "connect PORT COUNT");
     }
     return 0;
 }

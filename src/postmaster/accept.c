@@ -24,6 +24,7 @@
 #include "ottla/ipc/slot.h"
 #include "ottla/postmaster/launch.h"
 #include "postmaster_int.h"
+#include "resolver.h"
 
 static_assert(ACCEPT_LISTENERS_MAX == LISTENERS_MAX && CHILDREN_LISTENERS_MAX == LISTENERS_MAX,
               "indexes of listeners fit everywhere");
@@ -330,4 +331,5 @@ accept_close_inherited(void)
 {
     listen_close_inherited(&node_listeners);
     spare_close_all();
+    resolver_close_inherited();
 }

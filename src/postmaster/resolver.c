@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -44,8 +45,8 @@ typedef struct Finding {
 static_assert(sizeof(Finding) <= 4096, "pipes take it whole");
 
 static Known table[RESOLVER_NAMES_MAX];
-static int pipe_fd = -1; /* of the child that asks */
-static pid_t child_pid;
+static int pipe_fd = -1;  /* of the child that asks */
+static int child_fd = -1; /* its pidfd: a number may be another's by the time of a kill */
 static void (*on_found)(void *arg);
 static void *on_found_arg;
 
@@ -141,7 +142,19 @@ stop_child(void)
     mainloop_remove(pipe_fd);
     vfs_close(pipe_fd);
     pipe_fd = -1;
-    (void)kill(child_pid, SIGKILL); /* reaped like any child; nobody knows it then */
+    if (child_fd >= 0)
+        (void)pidfd_send_signal(child_fd, SIGKILL, NULL,
+                                0); /* over already, or reaped like any child */
+    vfs_close(child_fd);
+    child_fd = -1;
+}
+
+void
+resolver_close_inherited(void)
+{
+    vfs_close(pipe_fd);
+    vfs_close(child_fd);
+    pipe_fd = child_fd = -1;
 }
 
 static void
@@ -186,6 +199,7 @@ resolver_run(void (*found)(void *arg), void *arg)
 {
     pid_t supervisor = getpid();
     bool any = false;
+    pid_t child;
     int fds[2];
 
     stop_child();
@@ -202,16 +216,17 @@ resolver_run(void (*found)(void *arg), void *arg)
         log_msg(LL_WARNING, "supervisor", "host names are not looked up: %s", strerror(errno));
         return;
     }
-    child_pid = fork();
-    if (child_pid == 0) {
+    child = fork();
+    if (child == 0) {
         (void)fcntl(fds[1], F_SETFL, 0); /* blocking */
         ask(fds[1], supervisor);
     }
     vfs_close(fds[1]);
-    if (child_pid < 0 || mainloop_add(fds[0], EPOLLIN, on_pipe, NULL) != 0) {
+    if (child < 0 || mainloop_add(fds[0], EPOLLIN, on_pipe, NULL) != 0) {
         log_msg(LL_WARNING, "supervisor", "host names are not looked up: %s", strerror(errno));
         vfs_close(fds[0]);
         return;
     }
     pipe_fd = fds[0];
+    child_fd = pidfd_open(child, 0);
 }

@@ -8,8 +8,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef OTTLA_POSTMASTER_RESOLVER_INT_H
-#define OTTLA_POSTMASTER_RESOLVER_INT_H
+#ifndef POSTMASTER_RESOLVER_H
+#define POSTMASTER_RESOLVER_H
 
 #include "ottla/common/net.h"
 
@@ -31,5 +31,8 @@ void resolver_expire(void);
  * the main loop when there is something new.
  */
 void resolver_run(void (*found)(void *arg), void *arg);
+
+/* Child of another kind: what it inherited of a question that is open. */
+void resolver_close_inherited(void);
 
 #endif

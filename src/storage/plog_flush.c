@@ -58,6 +58,13 @@ flush_segment(const PartitionSlot *slot, int64_t base, SegmentFile last, ErrInfo
     return rc;
 }
 
+/* No look at a log: deleted, there is nothing to flush; failed by itself, that says nothing about the directory. */
+static int
+no_view(int code)
+{
+    return code == OT_E_UNKNOWN_TOPIC_OR_PARTITION ? 0 : OT_E_AGAIN;
+}
+
 /* One attempt; *ret_again: the list changed under the walk. */
 static int
 flush_segments_once(PartitionRef ref, int64_t from, SegmentFile last, bool *ret_again, ErrInfo *err)
@@ -69,7 +76,7 @@ flush_segments_once(PartitionRef ref, int64_t from, SegmentFile last, bool *ret_
 
     *ret_again = false;
     if (rc != 0)
-        return rc == OT_E_UNKNOWN_TOPIC_OR_PARTITION ? 0 : rc;
+        return no_view(rc);
     more = plog_segment_of(view.slot, &view.tuple, from, &seg);
     *ret_again = !more;
     while (more && rc == 0) {
@@ -127,7 +134,7 @@ plog_write_back(PartitionRef ref, int64_t from, const PlogServe *between, ErrInf
     int rc = plog_view(ref, &view, err);
 
     if (rc != 0)
-        return rc == OT_E_UNKNOWN_TOPIC_OR_PARTITION ? 0 : rc;
+        return no_view(rc);
     /* A list that changes meanwhile ends it early: what is left, the flush writes. */
     more = plog_segment_of(view.slot, &view.tuple, from, &seg);
     while (more && rc == 0) {

@@ -391,6 +391,34 @@ a_shortage_is_no_failure(void **state)
     assert_int_equal(durable(ref), 1);
 }
 
+static PartitionRef failing;
+
+static int
+failing_fdatasync(int fd)
+{
+    (void)pslot_settle_state(pslot_at(failing.slot), PSLOT_FAILED);
+    return vfs_real_ops.fdatasync(fd);
+}
+
+/* A repair that fails in the middle of a commit costs its partition, not the directory. */
+static void
+a_log_that_fails_meanwhile_fails_alone(void **state)
+{
+    static VfsOps ops;
+    PartitionRef good = written("good", 0);
+
+    (void)state;
+    failing = written("failing", 0);
+    ops = vfs_real_ops;
+    ops.fdatasync = failing_fdatasync;
+    vfs_ops = &ops;
+    assert_false(commit_at(0).used_syncfs);
+    vfs_ops = &vfs_real_ops;
+    assert_int_equal(logdir_state(0), LOGDIR_ONLINE);
+    assert_int_equal(durable(good), 1);
+    assert_int_equal(commit_at(clock_mono_us() + 1000000).partitions, 0);
+}
+
 /* ---- who dies or stops --------------------------------------------------------------------------------- */
 
 static PartitionRef shared_ref;
@@ -904,6 +932,7 @@ main(void)
         TEST(a_failed_flush_acknowledges_nothing),
         TEST(a_failed_syncfs_fails_the_directory),
         TEST(a_shortage_is_no_failure),
+        TEST(a_log_that_fails_meanwhile_fails_alone),
         TEST(a_killed_requester_stops_nobody),
         TEST(a_stopped_lock_holder_delays_nobody),
         TEST(durable_offsets_belong_to_one_partition),

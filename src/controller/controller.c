@@ -374,6 +374,8 @@ controller_take_reserve(Controller *c)
 {
     /* Without one for another reason (a read-only disk) the next append says more. */
     c->full = reserve_take(c->log.folder, NULL) == OT_E_NO_SPACE;
+    if (!c->full)
+        reserve_take_start(c->log.folder);
 }
 
 /* One request by itself. */

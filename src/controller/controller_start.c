@@ -446,8 +446,14 @@ controller_start(Controller *c, const ControllerSettings *settings, int64_t now_
         reserve_give_up(c->log.folder);
         rc = start_once(c, settings, now_ms, err);
     }
-    if (rc == 0)
+    if (rc == OT_E_NO_SPACE) { /* somebody filled the disk to the last block */
+        reserve_give_up_start(c->log.folder);
+        rc = start_once(c, settings, now_ms, err);
+    }
+    if (rc == 0) {
         controller_take_reserve(c);
+        reserve_take_start(c->log.folder); /* what is left of it, for the next start */
+    }
     return rc;
 }
 

@@ -55,6 +55,7 @@ kind_of_fixed_name(StrView name)
         {"meta.properties", FILE_KIND_META_PROPERTIES},
         {"quorum-state", FILE_KIND_QUORUM_STATE},
         {RESERVE_FILE, FILE_KIND_RESERVE},
+        {RESERVE_START_FILE, FILE_KIND_RESERVE},
     };
 
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)

@@ -14,9 +14,9 @@
 #include "ottla/common/vfs.h"
 
 static void
-reserve_path(const char *dir, char ret[LIMIT_PATH_BYTES])
+reserve_path(const char *dir, const char *name, char ret[LIMIT_PATH_BYTES])
 {
-    int n = snprintf(ret, LIMIT_PATH_BYTES, "%s/" RESERVE_FILE, dir);
+    int n = snprintf(ret, LIMIT_PATH_BYTES, "%s/%s", dir, name);
 
     ot_assert(n > 0 && n < LIMIT_PATH_BYTES);
 }
@@ -31,30 +31,19 @@ fill(int fd, int64_t bytes, ErrInfo *err)
     return rc != 0 ? rc : cut;
 }
 
-int
-reserve_take(const char *dir, ErrInfo *err)
+static int
+take(const char *dir, const char *name, int64_t bytes, int64_t room, ErrInfo *err)
 {
     char path[LIMIT_PATH_BYTES];
-    struct statvfs fs;
-    int64_t bytes;
-    int64_t room;
     int64_t size;
     int fd;
     int rc = 0;
 
-    if (statvfs(dir, &fs) != 0)
-        return err_set_errno(err, vfs_code(errno), errno, "cannot ask for the space of \"%s\"",
-                             dir);
-    bytes = (int64_t)(fs.f_blocks * fs.f_frsize) / 64;
-    bytes = bytes < RESERVE_BYTES_MIN   ? RESERVE_BYTES_MIN
-            : bytes > RESERVE_BYTES_MAX ? RESERVE_BYTES_MAX
-                                        : bytes;
-    reserve_path(dir, path);
+    reserve_path(dir, name, path);
     fd = vfs_open(path, O_RDWR | O_CREAT, 0640, err);
     if (fd < 0)
         return fd;
     size = vfs_size(fd, err);
-    room = (int64_t)(fs.f_bavail * fs.f_frsize);
     if (size < 0)
         rc = (int)size;
     else if (size < bytes && room < bytes + bytes / 2)
@@ -66,13 +55,63 @@ reserve_take(const char *dir, ErrInfo *err)
     return rc;
 }
 
-void
-reserve_give_up(const char *dir)
+static void
+give_up(const char *dir, const char *name)
 {
     char path[LIMIT_PATH_BYTES];
 
-    reserve_path(dir, path);
+    reserve_path(dir, name, path);
     if (vfs_unlink(path, NULL) != 0) {
         /* Missing, or the directory cannot be changed, which the next write finds out, too. */
     }
+}
+
+static int
+ask_space(const char *dir, struct statvfs *ret, ErrInfo *err)
+{
+    if (statvfs(dir, ret) == 0)
+        return 0;
+    return err_set_errno(err, vfs_code(errno), errno, "cannot ask for the space of \"%s\"", dir);
+}
+
+int
+reserve_take(const char *dir, ErrInfo *err)
+{
+    struct statvfs fs;
+    int64_t bytes;
+    int rc = ask_space(dir, &fs, err);
+
+    if (rc != 0)
+        return rc;
+    bytes = (int64_t)(fs.f_blocks * fs.f_frsize) / 64;
+    bytes = bytes < RESERVE_BYTES_MIN   ? RESERVE_BYTES_MIN
+            : bytes > RESERVE_BYTES_MAX ? RESERVE_BYTES_MAX
+                                        : bytes;
+    return take(dir, RESERVE_FILE, bytes, (int64_t)(fs.f_bavail * fs.f_frsize), err);
+}
+
+void
+reserve_give_up(const char *dir)
+{
+    give_up(dir, RESERVE_FILE);
+}
+
+void
+reserve_take_start(const char *dir)
+{
+    struct statvfs fs;
+    int64_t bytes = RESERVE_START_BYTES;
+
+    if (ask_space(dir, &fs, NULL) != 0)
+        return;
+    while (bytes >= RESERVE_START_BYTES / 8 &&
+           take(dir, RESERVE_START_FILE, bytes, (int64_t)(fs.f_bavail * fs.f_frsize), NULL) ==
+               OT_E_NO_SPACE)
+        bytes /= 2;
+}
+
+void
+reserve_give_up_start(const char *dir)
+{
+    give_up(dir, RESERVE_START_FILE);
 }

@@ -122,4 +122,31 @@ subtest 'the disk with the metadata is full' => sub {
     is($node->stop('fast'), 0, 'clean stop');
 };
 
+# Whatever the node gave up when it was full, and all that was left: the next start has blocks of its own.
+subtest 'filled to the last block while the node is down' => sub {
+    my $disk = Ottla::Test::Disk->new(size_mb => 48);
+    my $node = Ottla::Test::Node->new(dir => $disk->dir . '/node', conf => { 'log.segment.bytes' => 1 << 20 })->start;
+    my $acked = Ottla::Test::Acked->new(Ottla::Test::Api->new($node));
+    $acked->make_topic($_) for qw(victim kept);
+    $acked->produce_all(1000);
+    produce_until($acked, 'victim', sub { $_[0] }, 20);
+    $disk->fill(0);
+    for (1 .. 100) { last if !eval { $acked->{c}->make_topic("more$_", 50); 1 } }
+    $node->wait_for_log(qr/disk is full: most changes of the metadata are refused/);
+    for my $how (qw(stop kill9 kill9)) {
+        $node->$how;
+        $disk->fill(0);
+        $node->start;
+        $acked->connect($node);
+        $acked->read_back("after $how and a start without a free block");
+    }
+    is($acked->{c}->ask(DeleteTopics => 6, { timeout_ms => 10000, topics => [ { name => 'victim' } ] })->{responses}[0]{error_code},
+        0, 'a topic can be deleted');
+    $acked->forget('victim');
+    $disk->make_room;
+    $node->wait_until('space', sub { $acked->produce('kept', 1000) == 0 }, 20);
+    $acked->read_back('in the end');
+    is($node->stop('fast'), 0, 'clean stop');
+};
+
 done_testing;

@@ -16,11 +16,15 @@
 
 #include "ottla/common/err.h"
 
-#define RESERVE_FILE ".ottla_reserve"
+#define RESERVE_FILE       ".ottla_reserve"
+#define RESERVE_START_FILE ".ottla_reserve_start"
 
 /* A 64th of the file system, within these; on what is smaller still, tests run. */
 #define RESERVE_BYTES_MIN (INT64_C(64) << 10)
 #define RESERVE_BYTES_MAX (INT64_C(4) << 20)
+
+/* A start writes a new epoch and a registration: a few blocks. */
+#define RESERVE_START_BYTES (INT64_C(128) << 10)
 
 /*
  * Takes the reserve of a directory, if half as much is left beside it: so that who gets it back at a
@@ -31,5 +35,12 @@ int reserve_take(const char *dir, ErrInfo *err) __attribute__((warn_unused_resul
 
 /* Gives it up. What cannot be given up stays: there is nothing else to try. */
 void reserve_give_up(const char *dir);
+
+/*
+ * A second one, of the metadata directory, that only a start gives up: so that a node whose disk was filled to the last
+ * block while it was down starts, serves reads, and can be told to delete. Taken as far as there is space.
+ */
+void reserve_take_start(const char *dir);
+void reserve_give_up_start(const char *dir);
 
 #endif

@@ -28,6 +28,7 @@
 /* Unix sockets we bound ourselves: lock file beside each, held until the last child is gone. */
 static int unix_lock_fd = -1;
 static bool unix_is_ours;
+static bool some_are_passed; /* by the service manager, which goes on listening on them */
 
 static void
 set_port(NetAddress *address, uint16_t port)
@@ -91,6 +92,9 @@ void
 listen_close_row(Listener *row)
 {
     for (int k = 0; k < row->fd_count; k++) {
+        /* A child that was just forked has not closed its copy yet: nobody is to connect to that. */
+        if (!some_are_passed)
+            (void)shutdown(row->fds[k], SHUT_RDWR); /* the close follows whatever it says */
         vfs_close(row->fds[k]);
         row->fds[k] = -1;
     }
@@ -213,6 +217,7 @@ take_passed(ListenerTable *table, const ListenOptions *options, ErrInfo *err)
         }
         if (rc < 0)
             break;
+        some_are_passed = true;
         row->fds[row->fd_count++] = fd;
     }
     for (int i = 0; i < count; i++)

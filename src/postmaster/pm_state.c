@@ -193,8 +193,8 @@ cancel_restarts(PmMachine *pm)
 static void
 announce_stop(PmActions *actions)
 {
+    act_plain(actions, PM_ACT_CLOSE_LISTENERS); /* who reads that we stop finds nobody listening */
     act_plain(actions, PM_ACT_NOTIFY_STOPPING);
-    act_plain(actions, PM_ACT_CLOSE_LISTENERS);
 }
 
 static void

@@ -1,8 +1,8 @@
 /*
  * h_alter_log_dirs.c - AlterReplicaLogDirs: in which log directory a replica shall be
  *
- * Runs in: backend. Spec: admin-and-security.md 2.10. Moving a log to another directory is not built: a
- * replica that is not where it shall be is answered UNSUPPORTED_VERSION, and stays.
+ * Runs in: backend. Spec: admin-and-security.md 2.10, log.md 14.6. The answer says that the wish was noted; the
+ * retention worker moves the log (storage/plog_move.h), DescribeLogDirs shows how far it is.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -12,7 +12,9 @@
 #include "backend/named_int.h"
 #include "backend/names_int.h"
 #include "ottla/protocol/msg_alter_replica_log_dirs.h"
+#include "ottla/storage/checkpoint_files.h"
 #include "ottla/storage/logdir_state.h"
+#include "ottla/storage/plog_move.h"
 
 /* The directory of this path, exactly as log.dirs says it; -1: there is none. */
 static int
@@ -33,6 +35,8 @@ place(const Image *image, const Named *named)
     const PartitionSlot *slot;
     MetaPartition found;
 
+    if (!partition_dir_has_future(named->topic, named->partition))
+        return KERR_INVALID_TOPIC_EXCEPTION;
     if (dir < 0)
         return KERR_LOG_DIR_NOT_FOUND;
     if (logdir_state(dir) == LOGDIR_FAILED)
@@ -42,10 +46,9 @@ place(const Image *image, const Named *named)
     slot = pslot_find(found.ref);
     if (slot == NULL)
         return KERR_REPLICA_NOT_AVAILABLE;
-    if (slot->log_dir == dir)
-        return 0;
-    return log_dir_is_cordoned(image, dir) ? KERR_INVALID_REPLICA_ASSIGNMENT
-                                           : KERR_UNSUPPORTED_VERSION;
+    if (pslot_dir(slot) != dir && log_dir_is_cordoned(image, dir))
+        return KERR_INVALID_REPLICA_ASSIGNMENT;
+    return plog_move_ask(found.ref, dir) ? 0 : KERR_REPLICA_NOT_AVAILABLE;
 }
 
 /* Every replica that the request names; of one that is named twice, the last counts. */

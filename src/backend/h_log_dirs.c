@@ -2,7 +2,8 @@
  * h_log_dirs.c - DescribeLogDirs: log directories of this node, and the sizes of logs in them
  *
  * Runs in: backend. Spec: admin-and-security.md 2.10. A log that nobody has opened yet has no known
- * size and counts as empty: asking for sizes opens nothing.
+ * size and counts as empty: asking for sizes opens nothing. A log that moves comes twice: where it is, and as
+ * the future one where it grows.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -15,6 +16,7 @@
 #include "ottla/protocol/msg_describe_log_dirs.h"
 #include "ottla/storage/logdir_state.h"
 #include "ottla/storage/plog.h"
+#include "ottla/storage/plog_move.h"
 
 /* A replica that was asked for and is here. Its name is the image's: for as long as the pin. */
 typedef struct Found {
@@ -22,6 +24,8 @@ typedef struct Found {
     PartitionRef ref;
     int32_t partition;
     int32_t dir;
+    bool is_future;
+    PlogFuture future;
 } Found;
 
 typedef struct Search {
@@ -62,23 +66,35 @@ tidy(Search *s)
 }
 
 static void
+add(Search *s, Found found)
+{
+    /* The list has room for everything twice: what is too much are repetitions. */
+    if (s->count == s->room)
+        tidy(s);
+    s->list[s->count++] = found;
+}
+
+static void
 look_at(Search *s, const ImageTopic *topic, int32_t partition)
 {
     const PartitionSlot *slot;
     ImagePartition p;
+    Found found;
 
     if (!image_topic_partition(topic, partition, &p))
         return;
     slot = pslot_find(p.ref);
     if (slot == NULL)
         return;
-    /* The list has room for every replica twice: what is too much are repetitions. */
-    if (s->count == s->room)
-        tidy(s);
-    s->list[s->count++] = (Found){.topic = image_topic_name(topic),
-                                  .ref = p.ref,
-                                  .partition = partition,
-                                  .dir = slot->log_dir};
+    found = (Found){.topic = image_topic_name(topic),
+                    .ref = p.ref,
+                    .partition = partition,
+                    .dir = pslot_dir(slot)};
+    add(s, found);
+    found.is_future = plog_move_future(slot, &found.future);
+    found.dir = found.future.dir;
+    if (found.is_future)
+        add(s, found);
 }
 
 /* False: no memory. */
@@ -88,8 +104,8 @@ search(Search *s, const DescribeLogDirsRequest *in)
     int64_t wanted = in->topics_count < 0 ? INT32_MAX : 0, most = image_partition_count(s->image);
 
     for (int32_t i = 0; i < in->topics_count; i++)
-        wanted += in->topics[i].partitions_count;
-    s->room = (int32_t)(wanted < 2 * most ? wanted : 2 * most) + 1;
+        wanted += 2 * (int64_t)in->topics[i].partitions_count; /* the log and its future one */
+    s->room = (int32_t)(wanted < 4 * most ? wanted : 4 * most) + 2;
     request_grow(s->rq, sizeof *s->list * (size_t)s->room);
     s->list = arena_calloc(s->rq->arena, (size_t)s->room, sizeof *s->list);
     if (s->list == NULL)
@@ -107,6 +123,19 @@ search(Search *s, const DescribeLogDirsRequest *in)
                 look_at(s, t, p);
     tidy(s);
     return true;
+}
+
+/* How far the copy is behind the log; -1: nobody has opened that. */
+static int64_t
+future_lag(const Found *found)
+{
+    PlogOffsets offsets;
+
+    if (!plog_offsets_peek(found->ref, &offsets))
+        return -1;
+    return offsets.log_end_offset > found->future.end_offset
+               ? offsets.log_end_offset - found->future.end_offset
+               : 0;
 }
 
 /* The topics of one directory: list[0] to list[count - 1]. False: no memory. */
@@ -135,7 +164,11 @@ put_topics(Request *rq, const Found *list, int32_t count, DescribeLogDirsRespons
         topic = &out->topics[out->topics_count - 1];
         describe_log_dirs_response_partition_init(&parts[i]);
         parts[i].partition_index = list[i].partition;
-        parts[i].partition_size = plog_size_bytes(list[i].ref);
+        parts[i].partition_size =
+            list[i].is_future ? list[i].future.bytes : plog_size_bytes(list[i].ref);
+        parts[i].is_future_key = list[i].is_future;
+        if (list[i].is_future)
+            parts[i].offset_lag = future_lag(&list[i]);
         topic->partitions_count++;
     }
     return true;

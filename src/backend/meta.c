@@ -68,7 +68,7 @@ own_directory_failed(const ImagePartition *part, int32_t replica)
     if (!any || replica != node_info.node_id)
         return false;
     const PartitionSlot *slot = pslot_find(part->ref);
-    return slot != NULL && logdir_state(slot->log_dir) == LOGDIR_FAILED;
+    return slot != NULL && logdir_state(pslot_dir(slot)) == LOGDIR_FAILED;
 }
 
 int32_t *

@@ -58,7 +58,7 @@ put_usage(StatScan *scan, int dir)
         const PartitionSlot *slot = pslot_at(i);
         PslotState state = pslot_state(slot);
 
-        if (state == PSLOT_FREE || state == PSLOT_DELETING || slot->log_dir != dir)
+        if (state == PSLOT_FREE || state == PSLOT_DELETING || pslot_dir(slot) != dir)
             continue;
         count++;
         if (want_bytes)

@@ -48,7 +48,7 @@ owner_of(int32_t index, Owner *ret)
     ret->topic = strview_from(ret->name);
     ret->topic_id = slot->topic_id;
     ret->partition = slot->partition;
-    ret->log_dir = slot->log_dir;
+    ret->log_dir = pslot_dir(slot);
     fence_acquire();
     return pslot_is_current(ret->ref);
 }

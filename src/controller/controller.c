@@ -100,8 +100,7 @@ turn_add(Controller *c, Turn *turn, const RecordList *records, ErrInfo *err)
     return rc;
 }
 
-/* Undoes what turn_add did. */
-static void
+void
 turn_undo(Controller *c)
 {
     hosting_undo(&c->hosting);
@@ -228,8 +227,8 @@ encode_body(TurnItem *item, const MessageDesc *desc, const void *msg, Arena *are
     item->body = (BytesView){bytes, (int32_t)size.bytes};
 }
 
-static void
-fill_context(Controller *c, Turn *turn, const ConfLookup *lookup, DecideContext *ret)
+void
+controller_context(Controller *c, Turn *turn, const ConfLookup *lookup, DecideContext *ret)
 {
     *ret = (DecideContext){.image = &c->image.now,
                            .arena = turn->arena,
@@ -312,7 +311,7 @@ decide(Controller *c, Turn *turn, TurnItem *item, ErrInfo *err)
     if (r.err != 0)
         return 0;
     hosting_forget_picks(&c->hosting);
-    fill_context(c, turn, &lookup, &context);
+    controller_context(c, turn, &lookup, &context);
     context.api_version = item->request.api_version;
     if (open_meter(c, &item->request, &meter))
         context.meter = &meter;
@@ -513,6 +512,8 @@ controller_turn(Controller *c, TurnItem *items, int32_t count, Arena *arena, int
         rc = controller_follow_cordons(c, arena, now_ms, err);
     if (rc == 0)
         rc = controller_follow_listeners(c, arena, now_ms, err);
+    if (rc == 0)
+        rc = controller_follow_dirs(c, arena, now_ms, err);
     return is_survivable(rc) ? 0 : rc; /* the next turn tries again */
 }
 

@@ -56,6 +56,8 @@ typedef struct Controller {
     bool saw_data;           /* some data record was ever written */
     int16_t kraft_version;
     int64_t last_snapshot_ms;
+    uint32_t dir_changes; /* moves of logs that the metadata followed; dirs_followed: any yet */
+    bool dirs_followed;
     bool full; /* no space: the reserve of the folder is given up, most changes are refused */
 } Controller;
 

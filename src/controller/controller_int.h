@@ -39,6 +39,12 @@ int turn_add(Controller *c, Turn *turn, const RecordList *records, ErrInfo *err)
  */
 int turn_commit(Controller *c, Turn *turn, ErrInfo *err);
 
+/* Undoes what turn_add did. */
+void turn_undo(Controller *c);
+
+/* What decisions see of the node and its image. lookup: node_values_lookup, as long as the context. */
+void controller_context(Controller *c, Turn *turn, const ConfLookup *lookup, DecideContext *ret);
+
 /* Takes the reserve of the metadata folder, at the start or when there may be space again. */
 void controller_take_reserve(Controller *c);
 
@@ -53,5 +59,11 @@ void controller_self(const Controller *c, Uuid *dirs, BrokerSelf *ret);
  * turn of its own.
  */
 int controller_follow_cordons(Controller *c, Arena *arena, int64_t now_ms, ErrInfo *err);
+
+/*
+ * Makes the metadata say in which directories of this node logs are, when some were moved or found elsewhere:
+ * turns of their own. Cheap when none was. On a full disk later.
+ */
+int controller_follow_dirs(Controller *c, Arena *arena, int64_t now_ms, ErrInfo *err);
 
 #endif

@@ -132,6 +132,19 @@ answer(const MboxCookie *cookie, TurnItem *item)
     mbox_reply(cookie, parts, item->body.len > 0 ? 2 : 1);
 }
 
+/* Logs that moved to other directories get their record. */
+static void
+follow_dirs(Controller *c)
+{
+    Arena *arena = arena_new(TURN_ARENA_CHUNK, 0);
+    ErrInfo err = {0};
+    int rc = arena == NULL ? 0 : controller_turn(c, NULL, 0, arena, clock_wall_ms(), &err);
+
+    if (rc != 0)
+        give_up(c, rc, &err);
+    arena_free(arena);
+}
+
 /* One turn of requests; true: there may be more. */
 static bool
 serve(Controller *c, bool rescan)
@@ -265,6 +278,7 @@ become_active(Controller *c)
     forget_failure();
     tell_space(c);
     mbox_worker_open(MBOX_CONTROLLER);
+    pslot_set_recorder(slot_ref_pack(slot_ref_self()));
     atomic_i32_store(&shared_page->controller_epoch, c->quorum.epoch);
     atomic_u32_store(&shared_page->controller_active, 1);
     node_wake_supervisor();
@@ -300,9 +314,12 @@ controller_main(int instance, const void *start)
     look_us = clock_mono_us() + PIN_LOOK_US;
     for (;;) {
         bool more = serve(c, rescan);
+        uint32_t dirs = pslot_dir_changes();
         int64_t now_us = clock_mono_us();
 
         report_compaction(c);
+        if (dirs != c->dir_changes || !c->dirs_followed)
+            follow_dirs(c);
         if ((snapshots && c->log.bytes_since_snapshot >= c->settings.snapshot_bytes) ||
             now_us >= next_us) {
             snapshots = housekeep(c);

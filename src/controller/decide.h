@@ -21,6 +21,7 @@
 #include "ottla/protocol/msg_alter_configs.h"
 #include "ottla/protocol/msg_alter_partition_reassignments.h"
 #include "ottla/protocol/msg_alter_user_scram_credentials.h"
+#include "ottla/protocol/msg_assign_replicas_to_dirs.h"
 #include "ottla/protocol/msg_create_partitions.h"
 #include "ottla/protocol/msg_create_topics.h"
 #include "ottla/protocol/msg_delete_topics.h"
@@ -115,6 +116,8 @@ int decide_elect_leaders(const DecideContext *c, const ElectLeadersRequest *in, 
                          ElectLeadersResponse *ret);
 int decide_alter_reassignments(const DecideContext *c, const AlterPartitionReassignmentsRequest *in,
                                RecordList *records, AlterPartitionReassignmentsResponse *ret);
+int decide_assign_directories(const DecideContext *c, const AssignReplicasToDirsRequest *in,
+                              RecordList *records, AssignReplicasToDirsResponse *ret);
 int decide_describe_quorum(const DecideContext *c, const DescribeQuorumRequest *in,
                            RecordList *records, DescribeQuorumResponse *ret);
 

@@ -21,6 +21,7 @@
 #include "ottla/ipc/latch.h"
 #include "ottla/ipc/plock.h"
 #include "ottla/storage/checkpoint_files.h"
+#include "ottla/storage/logdir_folders.h"
 #include "ottla/storage/logdir_state.h"
 #include "ottla/storage/partition_slot.h"
 
@@ -172,13 +173,32 @@ emptiest(const Hosting *h)
     return best;
 }
 
+/* What the files say at the start. */
+typedef struct Found {
+    LogDirCheckpoints *checkpoints;
+    LogDirFolders *folders;
+} Found;
+
+/*
+ * Where a replica is; found NULL: it is new. Not placed by the metadata, or placed in a directory that is no more:
+ * where there is room.
+ */
 static int
-directory_of(const Hosting *h, const ImagePartition *p, int32_t replica)
+directory_of(const Hosting *h, const ImageTopic *topic, const ImagePartition *p, int32_t replica,
+             const Found *found)
 {
     int dir = replica < p->directory_count ? logdir_of_replica(p->directories[replica]) : -1;
 
-    /* Not placed by the metadata, or placed in a directory that is no more. */
+    if (found != NULL)
+        dir = logdir_folders_find(found->folders, dir, image_topic_name(topic), p->partition,
+                                  topic->id);
     return dir < 0 ? emptiest(h) : dir;
+}
+
+static int
+named_directory(const ImagePartition *p, int32_t replica)
+{
+    return replica < p->directory_count ? logdir_find_uuid(p->directories[replica]) : -1;
 }
 
 Uuid
@@ -263,24 +283,25 @@ note_fresh_slot(Hosting *h, PartitionRef ref)
     return true;
 }
 
-/* A slot for a partition of this node; checkpoints is NULL for new ones. */
+/* A slot for a partition of this node; found is NULL for new ones. */
 static int
 give_slot(Hosting *h, const ImageTopic *topic, PartitionObject *object, int32_t replica,
-          const LogDirCheckpoints *checkpoints, ErrInfo *err)
+          const Found *found, ErrInfo *err)
 {
     ImagePartition *p = &object->p;
     PslotIdentity id = {.topic = image_topic_name(topic),
                         .topic_id = topic->id,
                         .partition = p->partition,
-                        .log_dir = directory_of(h, p, replica),
+                        .log_dir = directory_of(h, topic, p, replica, found),
+                        .named_dir = named_directory(p, replica),
                         .settings = topic->settings};
+    CheckpointedOffsets at = {.other_dir = -1};
     PartitionSlot *slot;
     int rc;
 
-    if (checkpoints != NULL) {
-        CheckpointedOffsets at =
-            logdir_checkpoints_get(checkpoints, id.log_dir, id.topic, id.partition, id.topic_id);
-
+    if (found != NULL) {
+        at = logdir_checkpoints_get(found->checkpoints, id.log_dir, id.topic, id.partition,
+                                    id.topic_id);
         id.recovery_point = at.recovery_point;
         id.log_start_offset = at.log_start_offset;
         id.high_watermark = at.high_watermark;
@@ -292,16 +313,16 @@ give_slot(Hosting *h, const ImageTopic *topic, PartitionObject *object, int32_t 
     slot = pslot_find(p->ref);
     ot_assert(slot != NULL);
     set_leadership(h, slot, p);
+    atomic_u32_store(&slot->left_dir, (uint32_t)(at.other_dir + 1));
     h->slots_used++;
-    h->dir_partitions[id.log_dir]++;
+    h->dir_partitions[id.named_dir < 0 ? id.log_dir : id.named_dir]++;
     return 0;
 }
 
 /* ---- start ---- */
 
 static int
-host_topic(Hosting *h, ImageTopic *topic, const Image *image, const LogDirCheckpoints *checkpoints,
-           ErrInfo *err)
+host_topic(Hosting *h, ImageTopic *topic, const Image *image, const Found *found, ErrInfo *err)
 {
     int32_t replica;
     int rc = 0;
@@ -319,7 +340,7 @@ host_topic(Hosting *h, ImageTopic *topic, const Image *image, const LogDirCheckp
                                   : default_settings(h, image);
         if (topic->settings == 0)
             return err_set(err, OT_E_LIMIT, "no room for the settings of another topic");
-        rc = give_slot(h, topic, object, replica, checkpoints, err);
+        rc = give_slot(h, topic, object, replica, found, err);
     }
     return rc;
 }
@@ -327,17 +348,18 @@ host_topic(Hosting *h, ImageTopic *topic, const Image *image, const LogDirCheckp
 int
 hosting_start(Hosting *h, ImageWriter *w, ErrInfo *err)
 {
-    LogDirCheckpoints *checkpoints = logdir_checkpoints_load();
+    Found found = {logdir_checkpoints_load(), logdir_folders_load()};
     int rc = 0;
 
     ot_assert(w->published == 0); /* so every object may be changed in place [I2] */
-    if (checkpoints == NULL)
-        return err_set(err, OT_E_NO_MEMORY, "no memory for the checkpoint files");
+    if (found.checkpoints == NULL || found.folders == NULL)
+        rc = err_set(err, OT_E_NO_MEMORY, "no memory for the checkpoint files");
     for (const MapNode *node = map_after(w->now.maps[MAP_TOPIC_NAME], (BytesView){NULL, 0}, true);
          rc == 0 && node != NULL; node = map_after(w->now.maps[MAP_TOPIC_NAME],
                                                    (BytesView){node->key, node->key_len}, false))
-        rc = host_topic(h, node->value, &w->now, checkpoints, err);
-    logdir_checkpoints_free(checkpoints);
+        rc = host_topic(h, node->value, &w->now, &found, err);
+    logdir_checkpoints_free(found.checkpoints);
+    logdir_folders_free(found.folders);
     return rc;
 }
 
@@ -438,7 +460,41 @@ static void
 forget(Hosting *h, PartitionSlot *slot)
 {
     h->slots_used--;
-    h->dir_partitions[slot->log_dir]--;
+    h->dir_partitions[slot->named_dir < 0 ? pslot_dir(slot) : slot->named_dir]--;
+}
+
+int32_t
+hosting_misplaced(HostedDir *ret, int32_t room)
+{
+    int32_t high = pslot_high();
+    int32_t count = 0;
+
+    for (int32_t i = 0; i < high && count < room; i++) {
+        const PartitionSlot *slot = pslot_at(i);
+        PslotState state = pslot_state(slot);
+        int dir = pslot_dir(slot);
+
+        if (state != PSLOT_FREE && state != PSLOT_DELETING && dir != slot->named_dir &&
+            logdir_id_is_known(dir))
+            ret[count++] = (HostedDir){pslot_ref(slot), slot->topic_id, slot->partition, dir};
+    }
+    return count;
+}
+
+void
+hosting_placed(Hosting *h, const HostedDir *list, int32_t count)
+{
+    for (int32_t i = 0; i < count; i++) {
+        PartitionSlot *slot = pslot_find(list[i].ref);
+
+        if (slot == NULL)
+            continue;
+        if (slot->named_dir >= 0) {
+            h->dir_partitions[slot->named_dir]--;
+            h->dir_partitions[list[i].dir]++;
+        }
+        slot->named_dir = list[i].dir;
+    }
 }
 
 void

@@ -82,6 +82,20 @@ int32_t hosting_cordoned(const Image *image, int32_t node_id, Uuid *ret);
 /* From now on these and no others. */
 void hosting_cordon(Hosting *h, const Uuid *dirs, int32_t count);
 
+/* A replica that is in another directory than the metadata says. */
+typedef struct HostedDir {
+    PartitionRef ref;
+    Uuid topic_id;
+    int32_t partition;
+    int dir; /* where it is */
+} HostedDir;
+
+/* At most room of them; walks all slots. */
+int32_t hosting_misplaced(HostedDir *ret, int32_t room);
+
+/* The metadata says so now, or cannot. */
+void hosting_placed(Hosting *h, const HostedDir *list, int32_t count);
+
 /* Is the path one of this node's log directories? */
 bool hosting_has_log_dir(StrView path);
 

@@ -64,8 +64,11 @@ begin_slot(int dir, PartitionSlot *slot, JobList *list, ErrInfo *err)
     int tries = 0;
     int rc;
 
-    if (slot->log_dir != dir)
-        return 0; /* another partition's by now */
+    if (pslot_dir(slot) != dir) { /* another partition's by now, or moved */
+        if (pslot_state(slot) == PSLOT_OPEN)
+            flush_request(slot, FLUSH_AT_CHECKPOINT); /* to whom it concerns */
+        return 0;
+    }
     while ((rc = plog_checkpoint_begin(pslot_ref(slot), list->final, &job, err)) == OT_E_AGAIN &&
            ++tries < LOCK_TRIES)
         serve(list->between);
@@ -74,6 +77,10 @@ begin_slot(int dir, PartitionSlot *slot, JobList *list, ErrInfo *err)
     if (rc == OT_E_AGAIN || rc == OT_E_KAFKA_STORAGE_ERROR) {
         flush_request(slot, FLUSH_AT_CHECKPOINT);
         list->incomplete = true;
+        return 0;
+    }
+    if (rc == 0 && job.dir != dir) { /* moved away a moment ago */
+        plog_checkpoint_undo(&job);
         return 0;
     }
     return rc == 0 ? job_add(list, &job, err) : rc;
@@ -108,7 +115,7 @@ begin_all(int dir, JobList *list, ErrInfo *err)
     for (i = 0; i < high && rc == 0; i++) {
         PartitionSlot *slot = pslot_at(i);
 
-        if (slot->log_dir == dir && pslot_state(slot) == PSLOT_OPEN)
+        if (pslot_dir(slot) == dir && pslot_state(slot) == PSLOT_OPEN)
             rc = begin_slot(dir, slot, list, err);
     }
     return rc;
@@ -203,19 +210,53 @@ typedef struct SlotLines {
     int64_t producerless_end;
 } SlotLines;
 
+#define LEFT_WRITTEN \
+    UINT32_C(0x80000000) /* in left_dir: the files that are being written name the log */
+
+/*
+ * Whose offsets do this directory's files tell? Of a log that was moved away until the files of its new directory
+ * do: so at every instant some directory's do.
+ */
+static bool
+is_told_here(PartitionSlot *slot, int dir, bool *io_moved)
+{
+    uint32_t left = atomic_u32_load(&slot->left_dir);
+
+    if (pslot_dir(slot) != dir)
+        return (left & ~LEFT_WRITTEN) == (uint32_t)dir + 1;
+    if (left != 0 && atomic_u32_cas(&slot->left_dir, &left, left | LEFT_WRITTEN))
+        *io_moved = true;
+    return true;
+}
+
+static void
+forget_left(int dir)
+{
+    int32_t high = pslot_high();
+
+    for (int32_t i = 0; i < high; i++) {
+        PartitionSlot *slot = pslot_at(i);
+        uint32_t left = atomic_u32_load(&slot->left_dir);
+
+        if ((left & LEFT_WRITTEN) == 0 || pslot_dir(slot) != dir)
+            continue;
+        (void)atomic_u32_cas(&slot->left_dir, &left, 0); /* moved again: it has left another one */
+    }
+}
+
 /*
  * False: nothing is to be said. The slot may be given to another log meanwhile; offsets of the one under the name of
  * the other would have recovery trust bytes that nobody flushed.
  */
 static bool
-read_slot(int dir, PartitionSlot *slot, SlotLines *ret)
+read_slot(int dir, PartitionSlot *slot, SlotLines *ret, bool *io_moved)
 {
     PartitionRef ref = pslot_ref(slot);
     PslotState state = pslot_state(slot);
     PlogOffsets offsets;
     bool open;
 
-    if (slot->log_dir != dir || state == PSLOT_FREE || state == PSLOT_DELETING)
+    if (state == PSLOT_FREE || state == PSLOT_DELETING || !is_told_here(slot, dir, io_moved))
         return false;
     open = plog_offsets_peek(ref, &offsets);
     if (open && !slot->has_folder)
@@ -283,6 +324,7 @@ write_files(int dir, const PlogServe *between, ErrInfo *err)
     Writers w = {offset_checkpoint_writer_new(), offset_checkpoint_writer_new(),
                  offset_checkpoint_writer_new(), offset_checkpoint_writer_new()};
     int32_t high = pslot_high();
+    bool moved = false;
     int32_t i;
     int rc = 0;
 
@@ -292,13 +334,15 @@ write_files(int dir, const PlogServe *between, ErrInfo *err)
     for (i = 0; i < high && rc == 0; i++) {
         SlotLines lines;
 
-        if (read_slot(dir, pslot_at(i), &lines))
+        if (read_slot(dir, pslot_at(i), &lines, &moved))
             rc = add_slot(&w, &lines);
     }
     if (rc == 0)
         rc = store_files(dir, &w, between, err);
     else
         (void)err_set(err, rc, "no memory for checkpoint files");
+    if (rc == 0 && moved)
+        forget_left(dir);
     offset_checkpoint_writer_free(w.recovery_point);
     offset_checkpoint_writer_free(w.log_start);
     offset_checkpoint_writer_free(w.high_watermark);
@@ -362,7 +406,7 @@ all_in_order(int dir)
         PartitionSlot *slot = pslot_at(i);
         ErrInfo err = {0};
 
-        if (slot->log_dir != dir)
+        if (pslot_dir(slot) != dir)
             continue;
         if (pslot_state(slot) == PSLOT_UNOPENED && !logdir_is_clean(dir))
             good &= plog_ensure_open(pslot_ref(slot), &err) == 0;
@@ -419,7 +463,7 @@ checkpoint_expire_producers(int dir, int64_t now_ms, int64_t expiration_ms)
     for (i = 0; i < high; i++) {
         PartitionSlot *slot = pslot_at(i);
 
-        if (slot->log_dir == dir && pslot_state(slot) == PSLOT_OPEN && slot->producer_count > 0)
+        if (pslot_dir(slot) == dir && pslot_state(slot) == PSLOT_OPEN && slot->producer_count > 0)
             removed += plog_expire_producers(pslot_ref(slot), now_ms, expiration_ms);
     }
     return removed;

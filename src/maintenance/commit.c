@@ -129,7 +129,7 @@ tell_failure(Committer *c, WakeBatch *wake)
     for (i = 0; i < high; i++) {
         PartitionSlot *slot = pslot_at(i);
 
-        if (slot->log_dir == c->dir && pslot_state(slot) == PSLOT_OPEN)
+        if (pslot_dir(slot) == c->dir && pslot_state(slot) == PSLOT_OPEN)
             tell(c, pslot_ref(slot), WAIT_ON_STATE, wake);
     }
 }
@@ -140,6 +140,14 @@ static int
 no_memory(ErrInfo *err)
 {
     return err_set(err, OT_E_NO_MEMORY, "no memory for a commit");
+}
+
+/* Who asked while the log was moved away asks where it is now. */
+static void
+pass_on(PartitionSlot *slot, WakeBatch *wake)
+{
+    if (pslot_state(slot) == PSLOT_OPEN)
+        plog_request_commit(slot, FLUSH_NOW, wake);
 }
 
 /* One partition that asks; without memory it asks again. */
@@ -179,7 +187,9 @@ take_waiting(Committer *c, bool everything, WakeBatch *wake, ErrInfo *err)
 
         rc = take_job(c, slot, err);
         /* Durable already, by a checkpoint that perhaps could not tell them. */
-        if (rc == 0 && c->job_count == before && slot->log_dir == c->dir)
+        if (pslot_dir(slot) != c->dir)
+            pass_on(slot, wake);
+        else if (rc == 0 && c->job_count == before)
             tell(c, pslot_ref(slot), WAIT_ON_DURABLE, wake);
     }
     flush_walk_end(&walk);
@@ -193,7 +203,7 @@ note_slot(Committer *c, PartitionSlot *slot, int64_t now_us)
     TopicSettings settings;
     int64_t due;
 
-    if (slot->log_dir != c->dir || pslot_state(slot) != PSLOT_OPEN)
+    if (pslot_dir(slot) != c->dir || pslot_state(slot) != PSLOT_OPEN)
         return;
     pslot_settings(slot, &settings);
     due = settings.flush_ms < FLUSH_MS_FOREVER ? now_us + settings.flush_ms * 1000 : INT64_MAX;
@@ -205,7 +215,7 @@ note_slot(Committer *c, PartitionSlot *slot, int64_t now_us)
 
 /* Those with flush.ms: noted for their time. */
 static void
-note_timed(Committer *c, int64_t now_us, bool everything)
+note_timed(Committer *c, int64_t now_us, bool everything, WakeBatch *wake)
 {
     int32_t high = everything ? pslot_high() : 0;
     PartitionSlot *slot;
@@ -213,8 +223,12 @@ note_timed(Committer *c, int64_t now_us, bool everything)
     int32_t i;
 
     flush_walk_begin(&walk, c->dir, FLUSH_LATER, everything);
-    while ((slot = flush_walk_next(&walk)) != NULL)
-        note_slot(c, slot, now_us);
+    while ((slot = flush_walk_next(&walk)) != NULL) {
+        if (pslot_dir(slot) != c->dir)
+            pass_on(slot, wake);
+        else
+            note_slot(c, slot, now_us);
+    }
     flush_walk_end(&walk);
     for (i = 0; i < high; i++) { /* marked by one that died before its bit */
         if (atomic_u32_load(&pslot_at(i)->commit_due) != 0)
@@ -299,7 +313,7 @@ commit_run(Committer *c, int64_t now_us, bool everything, CommitReport *ret, Err
     wake_batch_init(&wake);
     tell_late(c, &wake);
     rc = take_waiting(c, everything, &wake, err);
-    note_timed(c, now_us, everything);
+    note_timed(c, now_us, everything, &wake);
     if (rc == 0)
         rc = take_due(c, now_us, err);
     if (rc != 0)

@@ -94,7 +94,7 @@ open_all(int dir, bool *ret_good)
         PartitionSlot *slot = pslot_at(i);
         ErrInfo err = {0};
 
-        if (slot->log_dir != dir)
+        if (pslot_dir(slot) != dir)
             continue;
         if (pslot_state(slot) == PSLOT_UNOPENED && plog_ensure_open(pslot_ref(slot), &err) != 0) {
             /* Its state says why: FAILED, UNOPENED for want of space, or being opened. */

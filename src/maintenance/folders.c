@@ -46,9 +46,8 @@ complain(const char *what, const ErrInfo *err)
 
 /* ---- -delete folders ---------------------------------------------------------------------------- */
 
-/* False: it is still there. */
-static bool
-remove_folder(const char *folder)
+bool
+folders_remove(const char *folder)
 {
     static LogRate rate;
     Arena *arena = arena_new(65536, 0);
@@ -73,8 +72,7 @@ remove_folder(const char *folder)
         rc = vfs_rmdir(folder, &err);
     arena_free(arena);
     if (rc != 0 && rc != OT_E_NOT_FOUND)
-        log_limited(&rate, 1, LL_WARNING, "retention",
-                    "folder of a deleted topic cannot be removed: %s", err.text);
+        log_limited(&rate, 1, LL_WARNING, "retention", "folder cannot be removed: %s", err.text);
     return rc == 0 || rc == OT_E_NOT_FOUND;
 }
 
@@ -212,7 +210,7 @@ folders_remove_deleted(int64_t now_ms, int64_t delay_ms, int32_t *ret_removed)
         if (now_ms - f.since_ms < delay_ms)
             return f.since_ms + delay_ms;
         deleted.first++;
-        if (remove_folder(f.path))
+        if (folders_remove(f.path))
             (*ret_removed)++;
         else /* behind the others, as if it were renamed now */
             folders_note_deleted(f.path, now_ms);
@@ -222,6 +220,47 @@ folders_remove_deleted(int64_t now_ms, int64_t delay_ms, int32_t *ret_removed)
         return now_ms + (delay_ms > RETRY_MIN_MS ? delay_ms : RETRY_MIN_MS);
     deleted.first = deleted.count = 0;
     return INT64_MAX;
+}
+
+/* ---- copies of moves that did not end ----------------------------------------------------------- */
+
+static void
+owner_of(const char *folder, FolderOwner *ret)
+{
+    PartitionDirKind kind;
+    StrView topic;
+
+    ret->known = partition_dir_parse(strrchr(folder, '/') + 1, &topic, &ret->partition, &kind) &&
+                 partition_metadata_load(folder, &ret->topic_id, NULL) == 0;
+}
+
+void
+folders_find_futures(int dir, void (*found)(int dir, const char *folder, const FolderOwner *owner))
+{
+    Arena *arena = arena_new(65536, 0);
+    ErrInfo err = {0};
+    StrView *names;
+    int32_t count = 0;
+
+    if (arena == NULL)
+        return;
+    if (vfs_list(logdir_path(dir), FOLDERS_MAX, arena, &names, &count, &err) != 0)
+        complain("log directory cannot be listed", &err);
+    for (int32_t i = 0; i < count; i++) {
+        char folder[LIMIT_PATH_BYTES];
+        PartitionDirKind kind;
+        FolderOwner owner;
+        int32_t partition;
+        StrView topic;
+
+        join(folder, logdir_path(dir), names[i]);
+        if (!partition_dir_parse(strrchr(folder, '/') + 1, &topic, &partition, &kind) ||
+            kind != PARTITION_DIR_FUTURE)
+            continue;
+        owner_of(folder, &owner);
+        found(dir, folder, &owner);
+    }
+    arena_free(arena);
 }
 
 /* ---- strays ------------------------------------------------------------------------------------- */
@@ -251,7 +290,7 @@ is_hosted(const PartitionSlot *slot, int dir)
 {
     PslotState state = pslot_state(slot);
 
-    return slot->log_dir == dir && state != PSLOT_FREE;
+    return pslot_dir(slot) == dir && state != PSLOT_FREE;
 }
 
 static bool
@@ -292,9 +331,37 @@ is_in_table(int dir, StrView topic, int32_t partition)
     return false;
 }
 
+/*
+ * Does the node host the partition that a folder is of in another directory, where its folder is, too? Then a move
+ * was not finished and both hold the same (plog_move.h, V3).
+ */
+static bool
+is_doubled(const char *folder)
+{
+    int32_t high = pslot_high();
+    FolderOwner owner;
+
+    owner_of(folder, &owner);
+    for (int32_t i = 0; i < high && owner.known; i++) {
+        const PartitionSlot *slot = pslot_at(i);
+        char path[LIMIT_PATH_BYTES];
+        struct stat st;
+
+        if (slot->partition != owner.partition || !uuid_equal(slot->topic_id, owner.topic_id) ||
+            !is_hosted(slot, pslot_dir(slot)))
+            continue;
+        (void)snprintf(path, sizeof path, "%s/%s-%d", logdir_path(pslot_dir(slot)), slot->topic,
+                       (int)slot->partition);
+        return vfs_stat(path, &st, NULL) == 0;
+    }
+    return false;
+}
+
 static void
 set_aside(int dir, const char *folder, StrView topic, int32_t partition)
 {
+    bool doubled = is_doubled(folder);
+
     char name[PARTITION_DIR_NAME_MAX];
     char to[LIMIT_PATH_BYTES];
     ErrInfo err = {0};
@@ -302,13 +369,15 @@ set_aside(int dir, const char *folder, StrView topic, int32_t partition)
 
     if (rc == 0) {
         if (!is_in_table(dir, topic, partition)) {
-            partition_dir_name_suffixed(topic, partition, PARTITION_DIR_STRAY, name);
+            partition_dir_name_suffixed(topic, partition,
+                                        doubled ? PARTITION_DIR_DELETE : PARTITION_DIR_STRAY, name);
             join(to, logdir_path(dir), strview_from(name));
             rc = logdir_rename_folder(dir, folder, to, &err);
             if (rc == 0)
                 log_msg(LL_WARNING, "retention",
-                        "folder of a partition that this node does not host: set aside; folder=%s",
-                        name);
+                        "folder of a partition that this node does not host%s: set aside; "
+                        "folder=%s",
+                        doubled ? " here" : "", name);
         }
         logdir_names_unlock(dir);
     }

@@ -6,7 +6,10 @@
 #ifndef OTTLA_MAINTENANCE_FOLDERS_INT_H
 #define OTTLA_MAINTENANCE_FOLDERS_INT_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "ottla/common/view.h"
 
 /*
  * -delete folders: noted when they get their name (since_ms, wall clock), or found, all of them, in the
@@ -22,7 +25,22 @@ void folders_find_deleted(void);
  */
 int64_t folders_remove_deleted(int64_t now_ms, int64_t delay_ms, int32_t *ret_removed);
 
-/* Renames folders of partitions that the table does not know to -stray. Once, after a start. */
+/* Removes a folder and the files in it. False: it is still there, and a line says why. */
+bool folders_remove(const char *folder);
+
+/* Whose folder it is, as its name and its partition.metadata say. */
+typedef struct FolderOwner {
+    bool known;
+    Uuid topic_id;
+    int32_t partition;
+} FolderOwner;
+
+/* Calls found for each -future folder of a directory. */
+void folders_find_futures(int dir,
+                          void (*found)(int dir, const char *folder, const FolderOwner *owner));
+
+/* Renames folders of partitions that the table does not know to -stray, and second ones that a move left
+ * to -delete. Once, after a start. */
 void folders_set_strays_aside(int dir);
 
 /*

@@ -4,7 +4,7 @@
  * Jobs: bury retired partitions (at once, woken by the controller); remove -delete folders after
  * log.segment.delete.delay.ms; every log.retention.check.interval.ms apply the rules of retention to
  * the logs that changed or whose time has come, and to no others; remove the files of the segments
- * that went after file.delete.delay.ms; set strays aside after a start.
+ * that went after file.delete.delay.ms; move logs to other directories (moves.c); set strays aside after a start.
  * Nothing here is remembered on disk: names and ctimes say what is to be done, leftovers of *.deleted
  * files are removed when their log is opened.
  *
@@ -18,6 +18,7 @@
 
 #include "due_queue_int.h"
 #include "folders_int.h"
+#include "moves_int.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/conf.h"
 #include "ottla/common/limits.h"
@@ -48,6 +49,8 @@ typedef struct Retention {
     int64_t next_folders_ms; /* wall clock, as all due times below */
     DueQueue segments;       /* partitions with a segment that goes by time */
     DueQueue unlinks;        /* partitions whose folders hold *.deleted files */
+    Moves moves;
+    int64_t moves_us; /* when the move goes on; monotonic */
 } Retention;
 
 /* ---- burial ------------------------------------------------------------------------------------- */
@@ -143,7 +146,7 @@ unlink_due(Retention *r)
         if (pslot_state(slot) != PSLOT_OPEN)
             continue; /* deleted: they go with their folder */
         pslot_settings(slot, &settings);
-        (void)snprintf(folder, sizeof folder, "%s/%s-%d", logdir_path(slot->log_dir), slot->topic,
+        (void)snprintf(folder, sizeof folder, "%s/%s-%d", logdir_path(pslot_dir(slot)), slot->topic,
                        (int)slot->partition);
         next =
             folders_remove_deleted_files(folder, now_ms, settings.file_delete_delay_ms, &removed);
@@ -198,7 +201,7 @@ check_log(Retention *r, int32_t index, Check *check)
     int rc;
 
     due_queue_remove(&r->segments, index);
-    if (pslot_state(slot) != PSLOT_OPEN || logdir_state(slot->log_dir) == LOGDIR_FAILED)
+    if (pslot_state(slot) != PSLOT_OPEN || logdir_state(pslot_dir(slot)) == LOGDIR_FAILED)
         return;
     rc = plog_apply_retention(pslot_ref(slot), check->now_ms, &done, &err);
     if (rc == OT_E_UNKNOWN_TOPIC_OR_PARTITION)
@@ -304,6 +307,18 @@ check_segments(Retention *r)
         wake_everybody();
 }
 
+/* ---- moves --------------------------------------------------------------------------------------- */
+
+static void
+move_logs(Retention *r)
+{
+    bool left_folder;
+
+    r->moves_us = moves_turn(&r->moves, clock_mono_us(), &left_folder);
+    if (left_folder)
+        r->next_folders_ms = clock_wall_ms(); /* the delay is looked at there */
+}
+
 /* ---- loop --------------------------------------------------------------------------------------- */
 
 static int64_t
@@ -325,6 +340,14 @@ next_deadline_ms(const Retention *r)
     if (r->bury_again && now_ms + RETRY_MS < next)
         next = now_ms + RETRY_MS;
     return next;
+}
+
+static int64_t
+next_deadline_us(const Retention *r)
+{
+    int64_t next_us = next_deadline_ms(r) * 1000;
+
+    return r->moves_us < next_us ? r->moves_us : next_us;
 }
 
 static void
@@ -354,6 +377,7 @@ retention_main(int instance, const void *start)
     for (dir = 0; dir < logdir_count(); dir++)
         folders_set_strays_aside(dir);
     folders_find_deleted();
+    moves_init(&r.moves);
     title_set("idle");
     for (;;) {
         take_interrupts();
@@ -364,7 +388,7 @@ retention_main(int instance, const void *start)
         if (clock_mono_ms() >= next_check_ms(&r))
             check_segments(&r);
         unlink_due(&r);
-        (void)mainloop_wait(next_deadline_ms(&r) * 1000,
-                            WAIT_EV_RETENTION_MAIN); /* all is looked at */
+        move_logs(&r);
+        (void)mainloop_wait(next_deadline_us(&r), WAIT_EV_RETENTION_MAIN); /* all is looked at */
     }
 }

@@ -222,9 +222,9 @@ replica_check_wait(PartitionRef ref, ReplicaWait *wait, ErrInfo *err)
     }
     if (wait->for_disk && offsets.durable_offset > wait->last_offset)
         wait->for_disk = false;
-    if (wait->for_disk && logdir_state(slot->log_dir) == LOGDIR_FAILED)
+    if (wait->for_disk && logdir_state(pslot_dir(slot)) == LOGDIR_FAILED)
         return err_set(err, OT_E_KAFKA_STORAGE_ERROR, "log directory %s failed",
-                       logdir_path(slot->log_dir));
+                       logdir_path(pslot_dir(slot)));
     return 0;
 }
 

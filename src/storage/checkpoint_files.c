@@ -438,24 +438,50 @@ names_topic(const DirCheckpoints *d, const OffsetCheckpoint *cp, Uuid topic_id)
     return bsearch(&topic_id, cp->ids, (size_t)cp->id_count, sizeof topic_id, compare_ids) != NULL;
 }
 
+/* Another directory's word counts only where it names the id of the topic. */
+static bool
+names_ids(const DirCheckpoints *d)
+{
+    return d->recovery_point != NULL && d->recovery_point->ids != NULL;
+}
+
+/* What one file of a directory says, if it is more than another directory's did. False: nothing. */
+static bool
+join_offset(const DirCheckpoints *d, const OffsetCheckpoint *cp, const OffsetCheckpointEntry *of,
+            Uuid topic_id, int64_t *io_offset)
+{
+    int64_t offset;
+
+    if (!names_topic(d, cp, topic_id) || !find_offset(cp, of->topic, of->partition, &offset))
+        return false;
+    if (*io_offset < offset)
+        *io_offset = offset;
+    return true;
+}
+
 CheckpointedOffsets
 logdir_checkpoints_get(const LogDirCheckpoints *all, int dir, StrView topic, int32_t partition,
                        Uuid topic_id)
 {
-    CheckpointedOffsets ret = {0};
-    const DirCheckpoints *d;
+    OffsetCheckpointEntry of = {.topic = topic, .partition = partition};
+    CheckpointedOffsets ret = {.other_dir = -1};
 
     if (all == NULL || dir < 0 || dir >= LOGDIRS_MAX)
         return ret;
-    d = &all->dirs[dir];
-    if (names_topic(d, d->recovery_point, topic_id))
-        ret.known |= find_offset(d->recovery_point, topic, partition, &ret.recovery_point);
-    if (names_topic(d, d->log_start, topic_id))
-        ret.known |= find_offset(d->log_start, topic, partition, &ret.log_start_offset);
-    if (names_topic(d, d->high_watermark, topic_id))
-        ret.known |= find_offset(d->high_watermark, topic, partition, &ret.high_watermark);
-    if (names_topic(d, d->producerless, topic_id))
-        (void)find_offset(d->producerless, topic, partition, &ret.producerless_end);
+    for (int i = 0; i < logdir_count(); i++) {
+        const DirCheckpoints *d = &all->dirs[i];
+        bool known = false;
+
+        if (i != dir && !names_ids(d))
+            continue;
+        known |= join_offset(d, d->recovery_point, &of, topic_id, &ret.recovery_point);
+        known |= join_offset(d, d->log_start, &of, topic_id, &ret.log_start_offset);
+        known |= join_offset(d, d->high_watermark, &of, topic_id, &ret.high_watermark);
+        (void)join_offset(d, d->producerless, &of, topic_id, &ret.producerless_end);
+        if (known && i != dir)
+            ret.other_dir = i;
+        ret.known |= known;
+    }
     return ret;
 }
 

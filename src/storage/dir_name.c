@@ -50,6 +50,14 @@ partition_dir_name_suffixed(StrView topic, int32_t partition, PartitionDirKind k
     (void)snprintf(ret, PARTITION_DIR_NAME_MAX, "%.*s%s", topic_len, topic.ptr, tail);
 }
 
+bool
+partition_dir_has_future(StrView topic, int32_t partition)
+{
+    int tail = snprintf(NULL, 0, "-%" PRId32 ".%032d-future", partition, 0);
+
+    return topic.len + tail <= DIR_NAME_BYTES;
+}
+
 static bool
 is_topic_name(StrView name)
 {

@@ -193,7 +193,7 @@ static void
 detach(FileRef *f)
 {
     if (is_uncovered(f))
-        logdir_give_descriptor_up(pslot_at(f->slot)->log_dir);
+        logdir_give_descriptor_up(pslot_dir(pslot_at(f->slot)));
     hash_unlink(f);
     lru_unlink(f);
     cache.count--;

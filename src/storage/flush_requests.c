@@ -45,13 +45,16 @@ set_of(int dir, FlushWhen when, int32_t set)
                                            ready_size(READY_BITS_MAX));
 }
 
-void
+int
 flush_request(const PartitionSlot *slot, FlushWhen when)
 {
     int32_t index = pslot_index(slot);
+    int dir;
 
     fence_full();
-    (void)ready_set(set_of(slot->log_dir, when, index / READY_BITS_MAX), index % READY_BITS_MAX);
+    dir = pslot_dir(slot);
+    (void)ready_set(set_of(dir, when, index / READY_BITS_MAX), index % READY_BITS_MAX);
+    return dir;
 }
 
 static void

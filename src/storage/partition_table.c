@@ -7,6 +7,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <sched.h>
 #include <string.h>
 
 #include "ottla/common/assert.h"
@@ -28,6 +29,9 @@ typedef struct PartitionTable {
     AtomicU32 changed; /* slot + 1 of the first changed partition; 0: none */
     AtomicU32 changed_overflow;
     AtomicU32 judge_all;
+    AtomicU32 wishes;
+    AtomicU32 dir_changes;
+    AtomicU64 recorder; /* slot_ref_pack of the controller */
     int32_t size;
 } PartitionTable;
 
@@ -144,7 +148,10 @@ slot_reset(PartitionSlot *slot, const PslotIdentity *id)
     atomic_i64_store(&slot->producerless_end, id->producerless_end);
     slot->topic_id = id->topic_id;
     slot->partition = id->partition;
-    slot->log_dir = id->log_dir;
+    atomic_i32_store(&slot->log_dir, id->log_dir);
+    slot->named_dir = id->named_dir;
+    atomic_u64_store(&slot->wanted_dir, 0);
+    atomic_u32_store(&slot->left_dir, 0);
     slot->start_recovery_point = id->recovery_point;
     slot->start_log_start = id->log_start_offset;
     slot->start_high_watermark = id->high_watermark;
@@ -355,6 +362,73 @@ pslot_take_judge_all(void)
     return atomic_u32_swap(&table->judge_all, 0) != 0;
 }
 
+/* ---- directories --------------------------------------------------------------------------------- */
+
+static uint64_t
+wish(PartitionRef ref, int dir)
+{
+    return (uint64_t)ref.generation << 32 | (uint32_t)(dir + 1);
+}
+
+static void
+note_wish(void)
+{
+    (void)atomic_u32_add(&table->wishes, 1);
+    pslot_wake_burier();
+}
+
+void
+pslot_want_dir(PartitionRef ref, int dir)
+{
+    atomic_u64_store(&pslot_at(ref.slot)->wanted_dir, wish(ref, dir));
+    note_wish();
+}
+
+void
+pslot_unwant_dir(PartitionRef ref, int dir)
+{
+    uint64_t was = wish(ref, dir);
+
+    /* Another wish came meanwhile: that one counts. */
+    (void)atomic_u64_cas(&pslot_at(ref.slot)->wanted_dir, &was, 0);
+    note_wish();
+}
+
+int
+pslot_wanted_dir(const PartitionSlot *slot)
+{
+    uint64_t word = atomic_u64_load(&slot->wanted_dir);
+
+    if (word >> 32 != atomic_u32_load(&slot->generation))
+        return -1;
+    return (int)(uint32_t)word - 1;
+}
+
+uint32_t
+pslot_wishes(void)
+{
+    return atomic_u32_load(&table->wishes);
+}
+
+void
+pslot_set_recorder(uint64_t packed_slot_ref)
+{
+    atomic_u64_store(&table->recorder, packed_slot_ref);
+}
+
+void
+pslot_note_dir_changed(void)
+{
+    (void)atomic_u32_add(&table->dir_changes, 1);
+    latch_set(slot_ref_unpack(atomic_u64_load(&table->recorder)));
+}
+
+uint32_t
+pslot_dir_changes(void)
+{
+    return atomic_u32_load(&table->dir_changes);
+}
+
 uint32_t
 pslot_files_epoch(void)
 {
@@ -385,8 +459,8 @@ pslot_publish_tuple(PartitionSlot *slot, const PlogTuple *tuple)
 }
 
 /*
- * The mark has one writer for all partitions that ever use the slot, the checkpointer; a mark of
- * another generation is void, so that the controller need not clear it.
+ * The mark has one writer for all partitions that ever use the slot, the checkpointer of its directory; a
+ * mark of another generation is void, so that the controller need not clear it.
  */
 int64_t
 pslot_durable(const PartitionSlot *slot, const PlogTuple *tuple)
@@ -404,12 +478,19 @@ void
 pslot_publish_durable(PartitionRef ref, int64_t offset)
 {
     PartitionSlot *slot = pslot_at(ref.slot);
-    const DurableMark *last = twocopy_current(&slot->durable_head, slot->durable, sizeof *last);
     DurableMark mark = {.generation = ref.generation, .offset = offset};
+    const DurableMark *last;
+    uint32_t no = 0;
 
-    if (last->generation == mark.generation && last->offset >= offset)
-        return;
-    twocopy_write(&slot->durable_head, slot->durable, &mark, sizeof mark);
+    /* Two checkpointers meet here only around a move, for an instant; the death of either ends both. */
+    while (!atomic_u32_cas(&slot->durable_guard, &no, 1)) {
+        (void)sched_yield(); /* cannot fail on Linux */
+        no = 0;
+    }
+    last = twocopy_current(&slot->durable_head, slot->durable, sizeof *last);
+    if (last->generation != mark.generation || last->offset < offset)
+        twocopy_write(&slot->durable_head, slot->durable, &mark, sizeof mark);
+    atomic_u32_store(&slot->durable_guard, 0);
 }
 
 /* ---- settings records --------------------------------------------------------------------------- */

@@ -43,7 +43,7 @@ int
 plog_write_failed(PartitionSlot *slot, int code, ErrInfo *err)
 {
     err_prefix(err, "%s-%d", slot->topic, (int)slot->partition);
-    return logdir_write_failed(slot->log_dir, code, err);
+    return logdir_write_failed(pslot_dir(slot), code, err);
 }
 
 void
@@ -292,7 +292,7 @@ write_batch(Append *a, ErrInfo *err)
     rc = vfs_pwritev(file->fd, iov, a->batch->payload.len > 0 ? 2 : 1, pos, err);
     if (rc != 0 && vfs_truncate(file->fd, pos, &cut_err) != 0)
         /* torn bytes stay, but beyond the published size */
-        logdir_fail(a->slot->log_dir, LOGDIR_FAILURE_WRITE, cut_err.text);
+        logdir_fail(pslot_dir(a->slot), LOGDIR_FAILURE_WRITE, cut_err.text);
     fd_cache_note_written(file, a->last_offset + 1);
     fd_cache_put(file);
     return rc == 0 ? 0 : plog_write_failed(a->slot, rc, err);
@@ -308,7 +308,7 @@ cut_back(Append *a)
     if (fd_cache_get(a->slot, a->tuple.active_base, SEGMENT_LOG, false, &file, NULL) != 0)
         return; /* the next append overwrites it, and repair and recovery cut it */
     if (vfs_truncate(file->fd, a->tuple.active_size, &err) != 0)
-        logdir_fail(a->slot->log_dir, LOGDIR_FAILURE_WRITE, err.text);
+        logdir_fail(pslot_dir(a->slot), LOGDIR_FAILURE_WRITE, err.text);
     fd_cache_put(file);
 }
 
@@ -433,7 +433,7 @@ plog_append(PartitionSlot *slot, const PlogAppendArgs *args, PlogAppendResult *r
     a.base_offset = a.tuple.log_end;
     a.last_offset = a.base_offset + batch_last_offset_delta(args->batch->header);
     result.log_start_offset = a.tuple.log_start;
-    rc = logdir_admit(slot->log_dir, err);
+    rc = logdir_admit(pslot_dir(slot), err);
     if (rc != 0)
         return rc;
     if (size > a.settings.segment_bytes)
@@ -455,7 +455,7 @@ plog_append(PartitionSlot *slot, const PlogAppendArgs *args, PlogAppendResult *r
         return rc;
     }
     plog_mark_dirty(slot);
-    logdir_add_bytes(slot->log_dir, size);
+    logdir_add_bytes(pslot_dir(slot), size);
     atomic_u64_count(&slot->bytes_appended, (uint64_t)size);
     result.base_offset = a.base_offset;
     result.last_offset = a.last_offset;
@@ -473,7 +473,7 @@ plog_write_early(PartitionRef ref, const PlogFilled *filled)
     PartitionSlot *slot = pslot_find(ref);
     FileRef *file;
 
-    if (filled->len == 0 || slot == NULL || !logdir_is_waited_for(slot->log_dir))
+    if (filled->len == 0 || slot == NULL || !logdir_is_waited_for(pslot_dir(slot)))
         return;
     if (fd_cache_get(slot, filled->segment_base, SEGMENT_LOG, false, &file, NULL) != 0)
         return; /* a hint only */

@@ -26,7 +26,7 @@ is_listed_base(const PlogTuple *t, int64_t offset)
  * those of all partitions. A node that stops in order leaves the files that Kafka's broker looks for.
  */
 static int
-write_producers(PartitionSlot *slot, const PlogTuple *t, bool final, PlogCheckpoint *cp,
+write_producers(PartitionSlot *slot, const PlogTuple *t, bool final, int64_t *ret_old_snapshot,
                 ErrInfo *err)
 {
     int rc;
@@ -41,14 +41,14 @@ write_producers(PartitionSlot *slot, const PlogTuple *t, bool final, PlogCheckpo
     if (rc != 0)
         return rc;
     if (slot->snapshot_offset >= 0 && !is_listed_base(t, slot->snapshot_offset))
-        cp->old_snapshot = slot->snapshot_offset;
+        *ret_old_snapshot = slot->snapshot_offset;
     slot->snapshot_offset = t->log_end;
     return 0;
 }
 
-/* Index entries and producers; append lock held. */
-static int
-write_state(PartitionSlot *slot, PlogTuple *t, bool final, PlogCheckpoint *cp, ErrInfo *err)
+int
+plog_write_state_locked(PartitionSlot *slot, PlogTuple *t, bool final, int64_t *ret_old_snapshot,
+                        ErrInfo *err)
 {
     uint32_t hot;
     int rc = 0;
@@ -61,7 +61,7 @@ write_state(PartitionSlot *slot, PlogTuple *t, bool final, PlogCheckpoint *cp, E
     if (rc == 0)
         rc = index_flush(slot, t, err);
     if (rc == 0)
-        rc = write_producers(slot, t, final, cp, err);
+        rc = write_producers(slot, t, final, ret_old_snapshot, err);
     crashpoint("plog.checkpoint.written");
     if (rc != 0)
         return plog_write_failed(slot, rc, err);
@@ -91,11 +91,12 @@ plog_checkpoint_begin(PartitionRef ref, bool final, PlogCheckpoint *ret, ErrInfo
         return err_set(err, OT_E_UNKNOWN_TOPIC_OR_PARTITION, "log is not open");
     }
     (void)pslot_read_tuple(slot, &t); /* the serial does not matter under the lock */
+    ret->dir = pslot_dir(slot);
     ret->from = t.recovery_point;
     ret->target = t.log_end;
     if (slot->has_folder) {
         ret->skip = false;
-        rc = write_state(slot, &t, final, ret, err);
+        rc = plog_write_state_locked(slot, &t, final, &ret->old_snapshot, err);
     }
     plog_unlock(slot);
     return rc;
@@ -107,12 +108,12 @@ plog_checkpoint_write_back(const PlogCheckpoint *cp, const PlogServe *between, E
     PartitionSlot *slot = pslot_find(cp->ref);
     int rc;
 
-    if (cp->skip || slot == NULL || !logdir_is_waited_for(slot->log_dir))
+    if (cp->skip || slot == NULL || !logdir_is_waited_for(cp->dir))
         return 0;
     rc = plog_write_back(cp->ref, cp->from, between, err);
-    if (rc == 0 || !pslot_is_current(cp->ref))
+    if (rc == 0 || !pslot_is_current(cp->ref) || pslot_dir(slot) != cp->dir)
         return 0;
-    rc = plog_flush_failed(slot->log_dir, rc, err);
+    rc = plog_flush_failed(cp->dir, rc, err);
     return rc == OT_E_AGAIN ? 0 : rc; /* what could not be opened now, the flush writes */
 }
 
@@ -132,9 +133,9 @@ plog_checkpoint_flush(const PlogCheckpoint *cp, ErrInfo *err)
         rc = plog_flush_path(path, err);
     if (rc == 0)
         rc = plog_flush_names(slot, atomic_u32_load(&slot->new_names) | NEW_NAMES_FILES, err);
-    if (rc == 0 || !pslot_is_current(cp->ref))
-        return 0;
-    return plog_flush_failed(slot->log_dir, rc, err);
+    if (rc == 0 || !pslot_is_current(cp->ref) || pslot_dir(slot) != cp->dir)
+        return 0; /* a log that was moved is on the disk there */
+    return plog_flush_failed(cp->dir, rc, err);
 }
 
 int64_t
@@ -154,10 +155,11 @@ plog_checkpoint_publish(const PlogCheckpoint *cp)
 
     if (cp->skip || slot == NULL)
         return true;
-    plog_publish_durable(cp->ref, cp->target);
+    plog_publish_durable(cp->ref, cp->dir, cp->target);
     if (!plog_lock_within(slot, CHECKPOINT_LOCK_US))
         return false;
-    if (pslot_is_current(cp->ref) && pslot_state(slot) == PSLOT_OPEN) {
+    if (pslot_is_current(cp->ref) && pslot_state(slot) == PSLOT_OPEN &&
+        pslot_dir(slot) == cp->dir) {
         (void)pslot_read_tuple(slot, &t); /* the serial does not matter under the lock */
         if (t.recovery_point < cp->target) {
             t.recovery_point = cp->target;

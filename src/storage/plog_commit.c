@@ -18,6 +18,8 @@
 void
 plog_request_commit(PartitionSlot *slot, FlushWhen when, WakeBatch *wake)
 {
+    int dir;
+
     if (when == FLUSH_LATER) {
         fence_full(); /* LEO before the look; pairs with the fence in plog_commit_begin [C1] */
         if (atomic_u32_load(&slot->commit_due) != 0)
@@ -26,9 +28,9 @@ plog_request_commit(PartitionSlot *slot, FlushWhen when, WakeBatch *wake)
         atomic_u32_store(&slot->commit_due, 1);
         crashpoint("plog.commit.due");
     }
-    flush_request(slot, when);
+    dir = flush_request(slot, when);
     crashpoint("plog.commit.asked");
-    wake_batch_add(wake, logdir_checkpointer(slot->log_dir));
+    wake_batch_add(wake, logdir_checkpointer(dir));
 }
 
 /* ---- taking requests ------------------------------------------------------------------------------ */
@@ -39,14 +41,18 @@ plog_commit_begin(PartitionSlot *slot, int dir, PlogCommit *ret)
     PartitionRef ref = pslot_ref(slot);
     PlogTuple t;
 
-    if (slot->log_dir != dir || pslot_state(slot) != PSLOT_OPEN)
+    if (pslot_dir(slot) != dir || pslot_state(slot) != PSLOT_OPEN)
         return false;
     if (atomic_u32_load(&slot->commit_due) != 0)
         atomic_u32_store(&slot->commit_due, 0);
     fence_full();                     /* requests are taken back before LEO is looked at [C1] */
     (void)pslot_read_tuple(slot, &t); /* whatever is published is written */
-    *ret = (PlogCommit){.ref = ref, .from = pslot_durable(slot, &t), .target = t.log_end};
+    *ret =
+        (PlogCommit){.ref = ref, .dir = dir, .from = pslot_durable(slot, &t), .target = t.log_end};
     if (!pslot_is_current(ref) || ret->from >= ret->target)
+        return false;
+    /* After LEO: what was appended elsewhere, after a move, is not in it. Who moved it asks there. */
+    if (pslot_dir(slot) != dir)
         return false;
     /* After LEO: names of what LEO covers are marked by now. */
     if (atomic_u32_load(&slot->new_names) != 0)
@@ -79,9 +85,9 @@ plog_commit_flush(const PlogCommit *commit, ErrInfo *err)
     rc = plog_flush_segments(commit->ref, commit->from, SEGMENT_LOG, err);
     if (rc == 0)
         rc = plog_flush_names(slot, commit->names, err);
-    if (rc == 0 || !pslot_is_current(commit->ref))
-        return 0;
-    return plog_flush_failed(slot->log_dir, rc, err);
+    if (rc == 0 || !pslot_is_current(commit->ref) || pslot_dir(slot) != commit->dir)
+        return 0; /* a log that was moved is on the disk there */
+    return plog_flush_failed(commit->dir, rc, err);
 }
 
 /* ---- what follows --------------------------------------------------------------------------------- */
@@ -90,17 +96,20 @@ void
 plog_commit_publish(const PlogCommit *commit)
 {
     crashpoint("plog.commit.flushed");
-    plog_publish_durable(commit->ref, commit->target);
+    plog_publish_durable(commit->ref, commit->dir, commit->target);
     crashpoint("plog.commit.published");
 }
 
 void
-plog_publish_durable(PartitionRef ref, int64_t offset)
+plog_publish_durable(PartitionRef ref, int dir, int64_t offset)
 {
     PartitionSlot *slot = pslot_find(ref);
 
-    /* A flush that succeeds after one that failed proves nothing. */
-    if (slot != NULL && logdir_state(slot->log_dir) != LOGDIR_FAILED)
+    /*
+     * A flush that succeeds after one that failed proves nothing. Nor need that of a directory say anything
+     * which the log has left: what was published then is below its recovery point.
+     */
+    if (slot != NULL && pslot_dir(slot) == dir && logdir_state(dir) != LOGDIR_FAILED)
         pslot_publish_durable(ref, offset);
 }
 

@@ -164,7 +164,7 @@ plog_flush_names(const PartitionSlot *slot, uint32_t names, ErrInfo *err)
     if (rc == 0)
         rc = vfs_sync_dir(folder, err);
     if (rc == 0 && (names & NEW_NAMES_FOLDER) != 0)
-        rc = vfs_fsync(logdir_fd(slot->log_dir), err);
+        rc = vfs_fsync(logdir_fd(pslot_dir(slot)), err);
     return rc == OT_E_NOT_FOUND ? 0 : rc; /* renamed: the topic is being deleted */
 }
 

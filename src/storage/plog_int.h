@@ -154,6 +154,21 @@ bool plog_try_lock_quiet(PartitionSlot *slot);
 /* The same as plog_lock_plain with a shorter patience. */
 bool plog_lock_within(PartitionSlot *slot, int64_t wait_us);
 
+/*
+ * Renames the folder at a partition's place in a directory, which is not to be opened as its log: to -delete when its
+ * topic is deleted or it is an old one of this partition, else to -stray. Names lock of the directory held.
+ */
+int plog_set_folder_aside(const PartitionSlot *slot, int dir, const char *folder, bool deleted,
+                          ErrInfo *err);
+bool plog_is_deleted_topic(Uuid topic_id);
+
+/*
+ * Index entries and a producer snapshot at LEO into their files, then the tuple t is published; append lock held.
+ * *ret_old_snapshot: a snapshot that the new one replaces, if there is one. final: see plog_checkpoint_begin.
+ */
+int plog_write_state_locked(PartitionSlot *slot, PlogTuple *t, bool final,
+                            int64_t *ret_old_snapshot, ErrInfo *err);
+
 /* ---- flush (plog_flush.c) ------------------------------------------------------------------------ */
 
 /*
@@ -184,8 +199,8 @@ int plog_flush_path(const char *path, ErrInfo *err);
 /* partition.metadata, the epoch file, and the folders that names (NEW_NAMES_*) says. */
 int plog_flush_names(const PartitionSlot *slot, uint32_t names, ErrInfo *err);
 
-/* The durable offset moves up, unless the directory failed or the partition is gone. */
-void plog_publish_durable(PartitionRef ref, int64_t offset);
+/* The durable offset moves up, unless the directory failed, or the partition is gone from it. */
+void plog_publish_durable(PartitionRef ref, int dir, int64_t offset);
 
 /* OT_E_AGAIN when the code says that this process lacks something, else the directory failed. */
 int plog_flush_failed(int dir, int code, ErrInfo *err);

@@ -157,7 +157,9 @@ plog_repair_locked(PartitionSlot *slot, ErrInfo *err)
     }
     if (rc != 0) {
         (void)pslot_settle_state(slot, PSLOT_FAILED); /* deleted meanwhile: that is as good */
-        (void)plog_write_failed(slot, rc, err);       /* the code is ours to give below */
+        /* Files that are gone: a move died between its renames, and with it this run. No disk failed. */
+        if (rc != OT_E_NOT_FOUND)
+            (void)plog_write_failed(slot, rc, err); /* the code is ours to give below */
     }
     flush_request(slot, FLUSH_AT_CHECKPOINT);
     pslot_set_changed_overflow();

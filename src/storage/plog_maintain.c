@@ -22,7 +22,7 @@ rename_folder(PartitionSlot *slot, char ret_path[LIMIT_PATH_BYTES], ErrInfo *err
     char folder[LIMIT_PATH_BYTES];
     char to[LIMIT_PATH_BYTES];
     Uuid topic_id;
-    int rc = logdir_names_lock(slot->log_dir, err);
+    int rc = logdir_names_lock(pslot_dir(slot), err);
 
     if (rc != 0)
         return rc;
@@ -31,12 +31,12 @@ rename_folder(PartitionSlot *slot, char ret_path[LIMIT_PATH_BYTES], ErrInfo *err
     if (rc == 0 && uuid_equal(topic_id, slot->topic_id)) {
         partition_dir_name_suffixed((StrView){slot->topic, slot->topic_len}, slot->partition,
                                     PARTITION_DIR_DELETE, name);
-        (void)snprintf(to, sizeof to, "%s/%s", logdir_path(slot->log_dir), name);
-        rc = logdir_rename_folder(slot->log_dir, folder, to, err);
+        (void)snprintf(to, sizeof to, "%s/%s", logdir_path(pslot_dir(slot)), name);
+        rc = logdir_rename_folder(pslot_dir(slot), folder, to, err);
         if (rc == 0)
             (void)snprintf(ret_path, LIMIT_PATH_BYTES, "%s", to);
     }
-    logdir_names_unlock(slot->log_dir);
+    logdir_names_unlock(pslot_dir(slot));
     return rc == OT_E_NOT_FOUND || rc == OT_E_CORRUPT ? 0 : rc;
 }
 

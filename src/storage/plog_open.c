@@ -24,8 +24,8 @@
 /* ---- the folder --------------------------------------------------------------------------------- */
 
 /* Is a slot that waits for its burial that of this topic id? */
-static bool
-is_deleted_topic(Uuid topic_id)
+bool
+plog_is_deleted_topic(Uuid topic_id)
 {
     int32_t high = pslot_high();
     int32_t i;
@@ -39,9 +39,9 @@ is_deleted_topic(Uuid topic_id)
     return false;
 }
 
-/* Moves somebody else's folder out of the way; names lock held. */
-static int
-move_away(PartitionSlot *slot, const char *folder, bool deleted, ErrInfo *err)
+int
+plog_set_folder_aside(const PartitionSlot *slot, int dir, const char *folder, bool deleted,
+                      ErrInfo *err)
 {
     char name[PARTITION_DIR_NAME_MAX];
     char to[LIMIT_PATH_BYTES];
@@ -50,9 +50,9 @@ move_away(PartitionSlot *slot, const char *folder, bool deleted, ErrInfo *err)
 
     partition_dir_name_suffixed(topic, slot->partition,
                                 deleted ? PARTITION_DIR_DELETE : PARTITION_DIR_STRAY, name);
-    n = snprintf(to, sizeof to, "%s/%s", logdir_path(slot->log_dir), name);
+    n = snprintf(to, sizeof to, "%s/%s", logdir_path(dir), name);
     ot_assert(n > 0 && n < (int)sizeof to);
-    n = logdir_rename_folder(slot->log_dir, folder, to, err);
+    n = logdir_rename_folder(pslot_dir(slot), folder, to, err);
     if (n == 0 && deleted)
         pslot_note_moved();
     return n;
@@ -109,7 +109,7 @@ claim_folder(PartitionSlot *slot, const char *folder, bool *ret_mine, ErrInfo *e
 
         rc = holds_segments(folder, &segments, err);
         if (rc == 0 && segments)
-            return move_away(slot, folder, false, err);
+            return plog_set_folder_aside(slot, pslot_dir(slot), folder, false, err);
         if (rc == 0)
             rc = partition_metadata_store(folder, slot->topic_id, VFS_NOT_SYNCED, err);
         *ret_mine = rc == 0;
@@ -117,7 +117,8 @@ claim_folder(PartitionSlot *slot, const char *folder, bool *ret_mine, ErrInfo *e
     }
     if (rc != 0 && rc != OT_E_CORRUPT)
         return rc;
-    return move_away(slot, folder, rc == 0 && is_deleted_topic(topic_id), err);
+    return plog_set_folder_aside(slot, pslot_dir(slot), folder,
+                                 rc == 0 && plog_is_deleted_topic(topic_id), err);
 }
 
 int
@@ -128,7 +129,7 @@ plog_make_folder(PartitionSlot *slot, ErrInfo *err)
     int rc;
 
     plog_folder_path(slot, folder);
-    rc = logdir_names_lock(slot->log_dir, err);
+    rc = logdir_names_lock(pslot_dir(slot), err);
     if (rc != 0)
         return rc;
     rc = claim_folder(slot, folder, &mine, err);
@@ -138,7 +139,7 @@ plog_make_folder(PartitionSlot *slot, ErrInfo *err)
         if (rc == 0)
             rc = partition_metadata_store(folder, slot->topic_id, VFS_NOT_SYNCED, err);
     }
-    logdir_names_unlock(slot->log_dir);
+    logdir_names_unlock(pslot_dir(slot));
     if (rc == 0)
         plog_note_names(slot, NEW_NAMES_FOLDER | NEW_NAMES_FILES);
     return rc;
@@ -957,14 +958,14 @@ static int
 open_folder(PartitionSlot *slot, PlogTuple *t, ErrInfo *err)
 {
     LogLoad load = {.slot = slot,
-                    .repair = logdir_state(slot->log_dir) == LOGDIR_REPAIRING,
+                    .repair = logdir_state(pslot_dir(slot)) == LOGDIR_REPAIRING,
                     .recovery_point = slot->start_recovery_point};
     int rc = 0;
 
     load.arena = arena_new(65536, 0);
     if (load.arena == NULL)
         return err_set(err, OT_E_NO_MEMORY, "no memory to open a partition");
-    load.clean = logdir_is_clean(slot->log_dir) && !load.repair;
+    load.clean = logdir_is_clean(pslot_dir(slot)) && !load.repair;
     load.epochs_changed = load.repair; /* was renamed without a flush, like the next one */
     pslot_settings(slot, &load.settings);
     plog_folder_path(slot, load.folder);
@@ -990,11 +991,11 @@ open_with(PartitionSlot *slot, PlogTuple *t, ErrInfo *err)
     int rc;
 
     plog_folder_path(slot, folder);
-    rc = logdir_names_lock(slot->log_dir, err);
+    rc = logdir_names_lock(pslot_dir(slot), err);
     if (rc != 0)
         return rc;
     rc = claim_folder(slot, folder, &mine, err);
-    logdir_names_unlock(slot->log_dir);
+    logdir_names_unlock(pslot_dir(slot));
     if (rc != 0)
         return rc;
     slot->has_folder = false;

@@ -279,7 +279,7 @@ static int
 lock_names(PartitionRef ref, PartitionSlot **ret, ErrInfo *err)
 {
     PartitionSlot *slot = pslot_at(ref.slot);
-    int dir = slot->log_dir;
+    int dir = pslot_dir(slot);
     int rc = logdir_names_lock(dir, err);
 
     if (rc != 0)
@@ -301,7 +301,7 @@ flush_new(PartitionRef ref, int64_t base, ErrInfo *err)
 
     if (rc != 0)
         return rc;
-    dir = slot->log_dir;
+    dir = pslot_dir(slot);
     rc = open_new(slot, base, &files, err);
     logdir_names_unlock(dir);
     if (rc != 0)
@@ -329,7 +329,7 @@ put_aside(PartitionRef ref, int64_t base, ErrInfo *err)
 
     if (rc != 0)
         return rc;
-    dir = slot->log_dir;
+    dir = pslot_dir(slot);
     crashpoint("plog.retention.rename");
     folder_fd = open_folder(slot, err);
     rc = folder_fd < 0 ? folder_fd : rename_deleted(slot, base, err);

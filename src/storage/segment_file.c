@@ -25,7 +25,7 @@ static const char *const suffixes[SEGMENT_FILE_COUNT] = {
 void
 plog_folder_path(const PartitionSlot *slot, char ret[LIMIT_PATH_BYTES])
 {
-    int n = snprintf(ret, LIMIT_PATH_BYTES, "%s/%s-%" PRId32, logdir_path(slot->log_dir),
+    int n = snprintf(ret, LIMIT_PATH_BYTES, "%s/%s-%" PRId32, logdir_path(pslot_dir(slot)),
                      slot->topic, slot->partition);
 
     ot_assert(n > 0 && n < LIMIT_PATH_BYTES);
@@ -37,7 +37,7 @@ plog_file_path(const PartitionSlot *slot, int64_t base, SegmentFile kind,
 {
     int n =
         snprintf(ret, LIMIT_PATH_BYTES, "%s/%s-%" PRId32 "/%020" PRId64 "%s",
-                 logdir_path(slot->log_dir), slot->topic, slot->partition, base, suffixes[kind]);
+                 logdir_path(pslot_dir(slot)), slot->topic, slot->partition, base, suffixes[kind]);
 
     ot_assert(n > 0 && n < LIMIT_PATH_BYTES);
 }

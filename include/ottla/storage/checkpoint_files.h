@@ -79,6 +79,7 @@ typedef struct CheckpointedOffsets {
     int64_t high_watermark;   /* 0: none */
     int64_t producerless_end; /* no producer is remembered below it; 0: not known */
     bool known;               /* some file named the partition */
+    int other_dir;            /* one of another directory did, too; -1: none */
 } CheckpointedOffsets;
 
 /*
@@ -91,6 +92,10 @@ LogDirCheckpoints *logdir_checkpoints_load(void);
 /*
  * The entries of a deleted topic must not be taken for those of a new one of its name: they count when the
  * recovery point file, the last one written, names the id, or names none at all (Kafka's files).
+ */
+/*
+ * A log that moved may be named by the files of several directories, with its id: each offset only ever grew, and
+ * all below a recovery point is on the disk wherever the log was moved to, so the largest one counts.
  */
 CheckpointedOffsets logdir_checkpoints_get(const LogDirCheckpoints *all, int dir, StrView topic,
                                            int32_t partition, Uuid topic_id);
@@ -132,6 +137,9 @@ void partition_dir_name(StrView topic, int32_t partition, char ret[PARTITION_DIR
 /* Cut in the topic part to 255 bytes where needed (log.md 5.1). */
 void partition_dir_name_suffixed(StrView topic, int32_t partition, PartitionDirKind kind,
                                  char ret[PARTITION_DIR_NAME_MAX]);
+
+/* Is the -future name short enough, which is not cut? */
+bool partition_dir_has_future(StrView topic, int32_t partition);
 
 /* False: not the name of a partition folder. */
 bool partition_dir_parse(const char *name, StrView *ret_topic, int32_t *ret_partition,

@@ -22,8 +22,11 @@
 
 typedef enum FlushWhen { FLUSH_NOW, FLUSH_LATER, FLUSH_AT_CHECKPOINT, FLUSH_WHEN_COUNT } FlushWhen;
 
-/* Any locks held. What is to be flushed was published before; a full fence lies between. */
-void flush_request(const PartitionSlot *slot, FlushWhen when);
+/*
+ * Any locks held. What is to be flushed was published before; a full fence lies between. Returns the directory
+ * that was asked; a log that was moved meanwhile is passed on by its checkpointer.
+ */
+int flush_request(const PartitionSlot *slot, FlushWhen when);
 
 /* A walk over the partitions that ask; private to the checkpointer. */
 typedef struct FlushWalk {
@@ -38,8 +41,8 @@ typedef struct FlushWalk {
 void flush_walk_begin(FlushWalk *walk, int dir, FlushWhen when, bool all);
 
 /*
- * Takes the next request; NULL: no more. The slot may belong to another directory by now, whose
- * checkpointer was asked by itself.
+ * Takes the next request; NULL: no more. The slot may belong to another directory by now:
+ * to be asked for there.
  */
 PartitionSlot *flush_walk_next(FlushWalk *walk);
 

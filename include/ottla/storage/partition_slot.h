@@ -145,11 +145,22 @@ typedef struct PartitionSlot {
     AtomicU32 new_names;  /* NEW_NAMES_*: append lock sets, checkpointer takes */
     TwoCopy durable_head; /* of durable below; checkpointer */
     DurableMark durable[2];
+    AtomicU32 durable_guard; /* 1: a checkpointer writes the mark; two meet while a log is moved */
+
+    /* --- a move to another directory (plog_move.h) --- */
+    AtomicU64
+        wanted_dir; /* generation << 32 | directory + 1; anybody. 0 or another generation: none */
+    AtomicI64 future_end;  /* end offset of the copy; retention */
+    AtomicI64 future_size; /* bytes of its .log files */
+    AtomicU32
+        left_dir; /* directory + 1 whose checkpoints name the log until those of the new one do */
 
     /* --- identity and what the checkpoint files said; controller process --- */
     Uuid topic_id;
     int32_t partition;
-    int32_t log_dir;
+    AtomicI32 log_dir; /* pslot_dir; append lock */
+    int32_t
+        named_dir; /* as the metadata says, as far as the controller saw to it; -1: none of ours */
     int64_t start_recovery_point;
     int64_t start_log_start;
     int64_t start_high_watermark;
@@ -180,6 +191,16 @@ int32_t pslot_high(void);
 PartitionSlot *pslot_at(int32_t index);
 int32_t pslot_index(const PartitionSlot *slot);
 
+/*
+ * The log directory (index of logdirs.h). It changes when the log is moved (plog_move.h), under the append
+ * lock: who holds that is sure of it, others learn by a new file_generation that what they opened is stale.
+ */
+static inline int
+pslot_dir(const PartitionSlot *slot)
+{
+    return atomic_i32_load(&slot->log_dir);
+}
+
 /* The slot, or NULL when the reference is stale (deleted, or never valid). */
 PartitionSlot *pslot_find(PartitionRef ref);
 PartitionRef pslot_ref(const PartitionSlot *slot);
@@ -198,6 +219,7 @@ typedef struct PslotIdentity {
     Uuid topic_id;
     int32_t partition;
     int32_t log_dir;        /* index of logdirs.h */
+    int32_t named_dir;      /* that the metadata names; -1: none of ours */
     int64_t recovery_point; /* from the checkpoint files; 0 for a new partition */
     int64_t log_start_offset;
     int64_t high_watermark;
@@ -262,6 +284,24 @@ int32_t pslot_take_changed(bool *ret_overflow);
 /* Controller: settings of all partitions may have changed, retention judges every log at its next check. */
 void pslot_set_judge_all(void);
 bool pslot_take_judge_all(void);
+
+/*
+ * The directory that a partition's log shall be moved to; -1: none. pslot_want_dir replaces what was wanted
+ * before, whoever wanted it; pslot_unwant_dir takes back only the wish it names. Each raises the count by
+ * which the worker knows that it has to look at all slots.
+ */
+void pslot_want_dir(PartitionRef ref, int dir);
+void pslot_unwant_dir(PartitionRef ref, int dir);
+int pslot_wanted_dir(const PartitionSlot *slot);
+uint32_t pslot_wishes(void);
+
+/*
+ * A log lies in another directory than the metadata says (pslot_dir, named_dir): raises a count and wakes the
+ * controller, which named itself.
+ */
+void pslot_set_recorder(uint64_t packed_slot_ref);
+void pslot_note_dir_changed(void);
+uint32_t pslot_dir_changes(void);
 
 /* Startup workers share the walk over all partitions: each index goes to one of them. */
 int32_t pslot_take_open_index(void);

@@ -265,6 +265,7 @@ int plog_delete_records_locked(PartitionSlot *slot, int64_t offset, int64_t *ret
  */
 typedef struct PlogCheckpoint {
     PartitionRef ref;
+    int dir;              /* where the log is at begin */
     int64_t from;         /* recovery point before */
     int64_t target;       /* LEO at begin: recovery point and durable afterwards */
     int64_t old_snapshot; /* to be removed in the end; -1: none */

@@ -42,12 +42,16 @@ void plog_request_commit(PartitionSlot *slot, FlushWhen when, WakeBatch *wake);
 /* One partition's commit on its way. */
 typedef struct PlogCommit {
     PartitionRef ref;
+    int dir;        /* whose commit it is */
     int64_t from;   /* durable before */
     int64_t target; /* durable afterwards */
     uint32_t names; /* NEW_NAMES_* */
 } PlogCommit;
 
-/* False: not of this directory, not open, deleted, or everything is durable. Takes requests back. */
+/*
+ * False: not of this directory, not open, deleted, or everything is durable. Takes requests back. A log that was moved
+ * away: the request is passed on to where it is now.
+ */
 bool plog_commit_begin(PartitionSlot *slot, int dir, PlogCommit *ret);
 
 /*

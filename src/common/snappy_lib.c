@@ -27,7 +27,7 @@ snappy_lib(void)
 
         state = rc == 0 ? LOADED : FAILED;
         if (rc != 0)
-            log_msg(LL_ERROR, "compress", "snappy batches are refused: %s", err.text);
+            log_msg(LL_ERROR, "storage", "snappy batches are refused: %s", err.text);
     }
     return state == LOADED ? &lib : NULL;
 }

@@ -31,7 +31,7 @@ crypto_lib(void)
 
         state = rc == 0 ? LOADED : FAILED;
         if (rc != 0)
-            log_msg(LL_ERROR, "scram", "credentials are refused: %s", err.text);
+            log_msg(LL_ERROR, "auth", "credentials are refused: %s", err.text);
     }
     return state == LOADED ? &lib : NULL;
 }

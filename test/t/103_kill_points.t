@@ -2,15 +2,17 @@
 # process of a loaded node comes by there first dies at that instant. Nothing acknowledged is lost or doubled (design.md 2, 4).
 # Clients: writers and readers of raw requests, idempotent and not, acks=all and 1, and topics made and deleted (crash_load.c);
 # librdkafka, idempotent and not (rdkafka_load.c); kafka-python where 110_clients.t installed it (python_load.py); one in Perl
-# that fills and ages topics so that segments roll and go.
+# that fills and ages topics so that segments roll and go, and has a log move between two directories.
 # A new name is covered at once; one that nothing reaches fails the test.
 use strict;
 use warnings;
 use File::Find;
+use File::Temp qw(tempdir);
 use IPC::Open2;
 use List::Util qw(shuffle);
 use Test::More;
 use Time::HiRes qw(time sleep);
+use Ottla::Test::Api;
 use Ottla::Test::Node;
 use Ottla::Test::Wire;
 
@@ -44,9 +46,14 @@ sub is_removed { $_[0] =~ /^controller\.removed\./ }
 
 # No disk is waited for: what processes wrote survives them.
 local $ENV{TMPDIR} = '/dev/shm' if -w '/dev/shm';
+my $base = tempdir(CLEANUP => 1);
+chmod 0755, $base;
+my @dirs = map { "$base/$_" } qw(a b);
+mkdir $_ or die "$_: $!" for @dirs;
 my $node = Ottla::Test::Node->new(
     binary => "$ENV{OTTLA_BUILD}/asan/bin/ottlad",
     conf => {
+        'log.dirs'                                        => join(',', @dirs),
         'log.segment.bytes'                               => 1 << 20,
         'log.retention.ms'                                => -1,
         'log.retention.check.interval.ms'                 => 100,
@@ -72,13 +79,14 @@ sub died { my ($row) = @_; sysseek $to_rows, $row * $ROW_BYTES, 0; sysread $to_r
 # ---- the client in Perl ----
 
 my $MIB    = 1 << 20;
-my @filled = ([ 'filled', { 'retention.bytes' => 1 } ], [ 'aged', { 'retention.ms' => 1 } ]);
+my @filled = ([ 'filled', { 'retention.bytes' => 1 } ], [ 'aged', { 'retention.ms' => 1 } ], [ 'moved', { 'retention.bytes' => 4 << 20 } ]);
 
 sub fill_topics {
     my $stop = 0;
     local $SIG{TERM} = sub { $stop = 1 };
     local $SIG{__WARN__} = sub { };    # answers that broke off
     my $batch = Ottla::Test::Wire::batch(300_000, 1000);
+    my $turn = 0;
     while (!$stop) {
         eval {
             local $SIG{ALRM} = sub { die "silence\n" };
@@ -87,6 +95,8 @@ sub fill_topics {
             while (!$stop) {
                 alarm 5;
                 $c->call(0, 7, Ottla::Test::Wire::produce_body($_->[0], $batch, -1)) // die "broken\n" for @filled;
+                Ottla::Test::Api->new($node)->ask(AlterReplicaLogDirs => 2, { dirs => [ { path => $dirs[ $turn / 8 % 2 ], topics => [ { name => 'moved', partitions => [0] } ] } ] })
+                    if $turn++ % 8 == 0;
                 alarm 0;
                 sleep 0.02;
             }

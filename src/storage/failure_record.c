@@ -58,7 +58,7 @@ take_rows(const ControlFile *file)
         if (dir >= 0) {
             logdir_require_repair(dir, row->failure, row->text);
             logdir_private(dir)->repair_ms = row->time_ms;
-        } else if (!metadata && foreign_count < CONTROL_ROWS_MAX - LOGDIRS_MAX) {
+        } else if (!metadata && foreign_count < LOGDIRS_MAX) {
             foreign[foreign_count++] = *row;
         }
     }

@@ -46,16 +46,16 @@ plog_set_folder_aside(const PartitionSlot *slot, int dir, const char *folder, bo
     char name[PARTITION_DIR_NAME_MAX];
     char to[LIMIT_PATH_BYTES];
     StrView topic = {slot->topic, slot->topic_len};
-    int n;
+    int n, rc;
 
     partition_dir_name_suffixed(topic, slot->partition,
                                 deleted ? PARTITION_DIR_DELETE : PARTITION_DIR_STRAY, name);
     n = snprintf(to, sizeof to, "%s/%s", logdir_path(dir), name);
     ot_assert(n > 0 && n < (int)sizeof to);
-    n = logdir_rename_folder(pslot_dir(slot), folder, to, err);
-    if (n == 0 && deleted)
+    rc = logdir_rename_folder(dir, folder, to, err);
+    if (rc == 0 && deleted)
         pslot_note_moved();
-    return n;
+    return rc;
 }
 
 /* Does a folder hold a segment, whatever its base? */

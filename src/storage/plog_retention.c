@@ -386,8 +386,10 @@ plog_apply_retention(PartitionRef ref, int64_t now_ms, PlogRetention *ret, ErrIn
     if (rc != 0)
         return rc;
     d = malloc(sizeof *d);
-    if (d != NULL)
+    if (d != NULL) {
         d->count = 0;
+        d->rolled = false;
+    }
     if (d == NULL)
         rc = err_set(err, OT_E_NO_MEMORY, "no memory to drop segments");
     else if (pslot_state(slot) == PSLOT_OPEN)

@@ -362,9 +362,8 @@ start_held(void)
         settle(rq, request_close(rq, "%s", err.text));
         return true;
     }
-    if (rq->head.api->memory_factor > 2)
-        arena_set_cap(rq->arena, LIMIT_BACKEND_BASE_BYTES +
-                                     (size_t)rq->head.api->memory_factor * (size_t)box->size);
+    arena_set_cap(rq->arena,
+                  LIMIT_BACKEND_BASE_BYTES + api_memory_bytes(rq->head.api, (size_t)box->size));
     show_activity(rq);
     quota_begin(rq);
     settle(rq, rq->handler->start(rq));

@@ -39,3 +39,14 @@ api_find(int16_t key)
         return NULL;
     return &apis[key];
 }
+
+size_t
+api_memory_bytes(const ApiInfo *api, size_t request_bytes)
+{
+    size_t plain = 2 * request_bytes;
+    size_t dense = api->memory_factor * request_bytes;
+
+    if (dense > API_DENSE_MAX_BYTES)
+        dense = API_DENSE_MAX_BYTES;
+    return dense > plain ? dense : plain;
+}

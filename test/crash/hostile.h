@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ottla/protocol/apis.h"
+
 #include "wire_client.h"
 
 /* A connection that behaves, and must never notice what the others do. */
@@ -39,7 +41,7 @@ bool push(int fd, const void *bytes, size_t len);
 bool hear(int fd, void *bytes, size_t len);
 
 /* Is the backend of this connection within what design.md 4 allows for so large a request? */
-bool within(int fd, int64_t request_bytes, int factor);
+bool within(int fd, const ApiInfo *api, int64_t request_bytes);
 
 /* The most memory that the backend of this connection ever had, shared pages included; 0: unknown. */
 int64_t peak_bytes(int fd);

@@ -145,7 +145,7 @@ attack_deaf(void)
     for (int round = 0; round < 10; round++) {
         lives = witness_lives() && lives;
         for (int i = 0; i < 8; i++)
-            small = within(fds[i], (int64_t)len, 8) && small;
+            small = within(fds[i], api_find(API_Fetch), (int64_t)len) && small;
         pause_ms(50);
     }
     check(lives, "readers that never read: the witness is answered");
@@ -162,7 +162,6 @@ attack_deaf(void)
 void
 attack_named(void)
 {
-    int factor = api_find(API_Fetch)->memory_factor;
     size_t len[2];
     uint8_t *frame[2] = {fetch_frame(NAMED_MAX, 20000, &len[0]),
                          fetch_frame(NAMED_MAX, 0, &len[1])};
@@ -175,7 +174,7 @@ attack_named(void)
     }
     for (int round = 0; round < 100 && small; round++) {
         for (int i = 0; i < 2; i++)
-            small = within(fds[i], (int64_t)len[i], factor) && small;
+            small = within(fds[i], api_find(API_Fetch), (int64_t)len[i]) && small;
         lives = round % 10 != 0 || (witness_lives() && lives);
         pause_ms(5);
     }

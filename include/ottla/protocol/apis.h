@@ -12,8 +12,8 @@
  *   flexible         first flexible version, API_NEVER: none
  *   where            BROKER, CONTROLLER listeners, or BOTH
  *   auth             BEFORE: allowed on a connection that is not authenticated yet
- *   memory           a request's arena may take 1 MiB + memory * size of the request; covers what
- *                    real clients send, a hostile one gets OT_E_NO_MEMORY (message_memory_ratio)
+ *   memory           how many times its size a request may take, decoded (api_memory_bytes); covers
+ *                    what real clients send, a hostile one gets OT_E_NO_MEMORY (message_memory_ratio)
  *   throttle         whose quota pays: PRODUCE and FETCH by bytes, MUTATION by partitions, REQUEST
  *                    by time alone; NONE: cluster members, exempt
  *   state            NOW, LATER (not built yet), QUIET (answered, not offered), PRIVATE (ours: offered to
@@ -25,6 +25,7 @@
 #define OTTLA_PROTOCOL_APIS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define API_NEVER   INT16_MAX
@@ -174,6 +175,14 @@ typedef struct ApiInfo {
 
 /* NULL: no such API. */
 const ApiInfo *api_find(int16_t key);
+
+/*
+ * Most bytes that a request of so many bytes may take beside the 1 MiB that each has: twice its size
+ * (design.md 4). One that is made of many small parts is larger decoded than on the wire: it may take
+ * the API's factor, up to API_DENSE_MAX_BYTES.
+ */
+#define API_DENSE_MAX_BYTES ((size_t)16 << 20)
+size_t api_memory_bytes(const ApiInfo *api, size_t request_bytes);
 
 /* True when a request of this version can be answered now. */
 static inline bool

@@ -89,6 +89,22 @@ apis_agree_with_the_tables(void **state)
     assert_int_equal(api_find(API_InitProducerId)->offer_hi, 5);
 }
 
+/* Twice the request, or its factor while that is not much. */
+static void
+memory_of_requests_is_bounded(void **state)
+{
+    const ApiInfo *produce = api_find(API_Produce), *metadata = api_find(API_Metadata);
+    const size_t mib = 1 << 20;
+
+    (void)state;
+    assert_int_equal(produce->memory_factor, 2);
+    assert_int_equal(api_memory_bytes(produce, 100 * mib), 200 * mib);
+    assert_int_equal(metadata->memory_factor, 8);
+    assert_int_equal(api_memory_bytes(metadata, mib), 8 * mib);
+    assert_int_equal(api_memory_bytes(metadata, 4 * mib), API_DENSE_MAX_BYTES);
+    assert_int_equal(api_memory_bytes(metadata, 100 * mib), 200 * mib);
+}
+
 /* xorshift; the seed makes a failure repeatable */
 static uint64_t seed;
 
@@ -358,6 +374,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(list_is_sorted_and_complete),
         cmocka_unit_test(apis_agree_with_the_tables),
+        cmocka_unit_test(memory_of_requests_is_bounded),
         cmocka_unit_test_setup_teardown(memory_is_bounded_by_the_bytes_read, setup, teardown),
         cmocka_unit_test_setup_teardown(counts_that_fit_take_no_more_than_promised, setup,
                                         teardown),

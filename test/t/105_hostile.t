@@ -3,6 +3,7 @@
 # notice, memory stays bounded, that of each process and the shared one, and the log does not fill up. (test/crash/hostile.c)
 use strict;
 use warnings;
+no warnings qw(portable); # addresses have 64 bits
 use Test::More;
 use Time::HiRes qw(time);
 use Ottla::Test::Node;

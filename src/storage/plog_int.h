@@ -160,6 +160,8 @@ bool plog_lock_within(PartitionSlot *slot, int64_t wait_us);
  */
 int plog_set_folder_aside(const PartitionSlot *slot, int dir, const char *folder, bool deleted,
                           ErrInfo *err);
+
+/* Is a slot that waits for its burial that of this topic id? */
 bool plog_is_deleted_topic(Uuid topic_id);
 
 /*

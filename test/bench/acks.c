@@ -23,26 +23,15 @@
 #include <unistd.h>
 
 #include "ottla/common/errlist.h"
-#include "ottla/protocol/apis.h"
-#include "ottla/protocol/batch_builder.h"
-#include "ottla/protocol/frame.h"
-#include "ottla/protocol/msg_create_topics.h"
-#include "ottla/protocol/msg_produce.h"
 #include "ottla/protocol/wire.h"
-#include "wire_client.h"
+
+#include "bench_kit.h"
+#include "wire_requests.h"
 
 #define CONNECTIONS 32
 #define DEPTH       16 /* requests of one connection that a node works on */
-#define VERSION     9
-#define TIMEOUT_MS  30000
 #define PATIENCE_US 30000000
 #define ANSWER_MAX  65536
-
-/* One Produce request, ready to be sent but for its correlation id. */
-typedef struct Template {
-    uint8_t *bytes;
-    size_t len;
-} Template;
 
 typedef struct Flight {
     double sent_us; /* when it was due */
@@ -66,96 +55,32 @@ static struct {
     int16_t acks;
     size_t bytes;
     double rate, seconds;
-    Template *templates;
+    BytesView *requests; /* by partition, ready to be sent */
     Connection connections[CONNECTIONS];
     double *latencies;
     size_t answers, room;
 } me;
-
-static void
-die(const char *what)
-{
-    fprintf(stderr, "acks: %s\n", what);
-    exit(1);
-}
-
-static double
-now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
 
 /* ---- requests ------------------------------------------------------------------------------------- */
 
 static void
 create_topic(void)
 {
-    CreateTopicsRequestTopic topic;
-    CreateTopicsRequest request;
-    CreateTopicsResponse response;
-    WireClient *client = &me.connections[0].client;
-    create_topics_request_topic_init(&topic);
-    create_topics_request_init(&request);
-    topic.name = strview_from(me.topic);
-    topic.num_partitions = me.partitions;
-    topic.replication_factor = 1;
-    request.topics = &topic;
-    request.topics_count = 1;
-    request.timeout_ms = TIMEOUT_MS;
-    if (wire_client_call(client, &(WireCall){19, 7, &create_topics_request_desc, &request,
-                                             &create_topics_response_desc, &response}) != WIRE_OK ||
-        (response.topics[0].error_code != 0 &&
-         response.topics[0].error_code != KERR_TOPIC_ALREADY_EXISTS)) {
+    int error = wire_create_topic(&me.connections[0].client, me.topic, me.partitions);
+    if (error != 0 && error != KERR_TOPIC_ALREADY_EXISTS) {
         die("the topic cannot be made");
     }
 }
 
-static Template
-make_template(int32_t partition, BytesView batch, Arena *arena)
-{
-    ProduceRequestPartition part = {.index = partition,
-                                    .records = records_in_memory(batch.ptr, batch.len)};
-    ProduceRequestTopic topic = {
-        .name = strview_from(me.topic), .partition_data = &part, .partition_data_count = 1};
-    ProduceRequest request = {.transactional_id = WIRE_NULL_STRING,
-                              .acks = me.acks,
-                              .timeout_ms = TIMEOUT_MS,
-                              .topic_data = &topic,
-                              .topic_data_count = 1};
-    RequestHead head = {
-        .api = api_find(0), .api_version = VERSION, .client_id = STRVIEW("bench-acks")};
-    FrameBody body = {&produce_request_desc, &request, VERSION};
-    FrameOut out;
-    arena_reset(arena);
-    if (frame_encode_request(&head, &body, &out, arena, NULL) != 0) {
-        die("a request cannot be encoded");
-    }
-    Template t = {malloc(out.len), out.len};
-    if (t.bytes == NULL) {
-        die("no memory");
-    }
-    memcpy(t.bytes, out.buf, out.len);
-    return t;
-}
-
 static void
-make_templates(void)
+make_requests(void)
 {
-    Arena *arena = arena_new(me.bytes * 3 + 65536, 0),
-          *scratch = arena_new(me.bytes * 3 + 65536, 0);
-    BatchBuilderOptions options = BATCH_BUILDER_DEFAULTS;
-    BatchBuilder *builder = batch_builder_new(&options, arena);
-    BatchRecord record = {.timestamp = 1, .value = {calloc(1, me.bytes), (int32_t)me.bytes}};
-    BytesView batch;
-    me.templates = calloc((size_t)me.partitions, sizeof *me.templates);
-    if (me.templates == NULL || batch_builder_add(builder, &record, NULL) != 0 ||
-        batch_builder_finish(builder, &batch, NULL) != 0) {
-        die("cannot build a batch");
-    }
+    Arena *arena = arena_new(me.bytes * 3 + 65536, 0); /* as long as the program */
+    BytesView batch = wire_batch(1, (int32_t)me.bytes, arena);
+    me.requests = arena_calloc(arena, (size_t)me.partitions, sizeof *me.requests);
     for (int32_t i = 0; i < me.partitions; i++) {
-        me.templates[i] = make_template(i, batch, scratch);
+        WireProduce what = {me.topic, i, me.acks, batch};
+        me.requests[i] = wire_produce_frame(&what, arena);
     }
 }
 
@@ -194,8 +119,9 @@ static void
 drive_out(Connection *c)
 {
     while (c->unsent > 0) {
-        Template *t = &me.templates[flight_at(c, c->count - c->unsent)->partition];
-        ssize_t sent = send(c->client.fd, t->bytes + c->part, t->len - c->part, MSG_NOSIGNAL);
+        BytesView request = me.requests[flight_at(c, c->count - c->unsent)->partition];
+        ssize_t sent =
+            send(c->client.fd, request.ptr + c->part, (size_t)request.len - c->part, MSG_NOSIGNAL);
         if (sent < 0 && errno == EAGAIN) {
             return;
         }
@@ -203,7 +129,7 @@ drive_out(Connection *c)
             die("the connection broke");
         }
         c->part += (size_t)sent;
-        if (c->part == t->len) {
+        if (c->part == (size_t)request.len) {
             c->part = 0;
             c->unsent--;
         }
@@ -213,16 +139,9 @@ drive_out(Connection *c)
 static void
 take_answer(Connection *c, const uint8_t *frame, size_t len)
 {
-    Arena *arena = c->client.arena;
-    ProduceResponse response;
-    WireReader r;
-    arena_reset(arena);
-    wire_reader_init(&r, frame, len, arena);
-    (void)wire_read_int32(&r, "correlationId");
-    (void)wire_read_tags(&r);
-    produce_response_desc.read(&r, VERSION, &response);
-    if (r.err != 0 || c->count == c->unsent ||
-        response.responses[0].partition_responses[0].error_code != 0) {
+    arena_reset(c->client.arena);
+    if (c->count == c->unsent ||
+        wire_produce_answer((BytesView){frame, (int32_t)len}, c->client.arena) != 0) {
         die("an answer that is no success");
     }
     if (me.answers == me.room) {
@@ -341,19 +260,6 @@ closed_load(void)
     }
 }
 
-static int
-compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double
-percentile(double part)
-{
-    return me.latencies[(size_t)((double)(me.answers - 1) * part)];
-}
-
 int
 main(int argc, char **argv)
 {
@@ -375,7 +281,7 @@ main(int argc, char **argv)
         }
     }
     create_topic();
-    make_templates();
+    make_requests();
     for (int i = 0; i < CONNECTIONS; i++) {
         int fd = me.connections[i].client.fd;
         (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
@@ -393,8 +299,9 @@ main(int argc, char **argv)
     }
     wait_for_all();
     took = now_us() - begin;
-    qsort(me.latencies, me.answers, sizeof *me.latencies, compare);
-    printf("%.0f %.0f %.0f %.0f %.0f\n", (double)me.answers / took * 1e6, percentile(0.5),
-           percentile(0.99), percentile(0.999), percentile(1));
+    sort_figures(me.latencies, me.answers);
+    printf("%.0f %.0f %.0f %.0f %.0f\n", (double)me.answers / took * 1e6,
+           percentile(me.latencies, me.answers, 0.5), percentile(me.latencies, me.answers, 0.99),
+           percentile(me.latencies, me.answers, 0.999), percentile(me.latencies, me.answers, 1));
     return 0;
 }

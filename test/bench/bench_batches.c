@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "ottla/common/arena.h"
 #include "ottla/common/assert.h"
@@ -17,20 +16,13 @@
 #include "ottla/protocol/batch_builder.h"
 #include "ottla/protocol/batch_validate.h"
 
+#include "bench_kit.h"
+
 #define NOW      1700000000000
 #define ROUNDS   7
 #define ROUND_NS 40000000.0
 
 static const char *const codec_names[] = {"none", "gzip", "snappy", "lz4", "zstd"};
-
-static double
-now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
 
 static BytesView
 make_batch(int codec, int32_t value_bytes, int32_t count, Arena *arena)
@@ -88,14 +80,14 @@ measure(void (*call)(Work *), Work *work)
     double best = 1e18;
 
     for (int round = 0; round < ROUNDS; round++) {
-        double start = now_ns();
+        double start = now_us() * 1e3;
         double spent;
         int calls = 0;
 
         do {
             call(work);
             calls++;
-            spent = now_ns() - start;
+            spent = now_us() * 1e3 - start;
         } while (spent < ROUND_NS);
         best = spent / calls < best ? spent / calls : best;
     }

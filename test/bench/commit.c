@@ -30,6 +30,8 @@
 #include "ottla/storage/flush_requests.h"
 #include "ottla/storage/logdirs.h"
 
+#include "bench_kit.h"
+
 #define PARTITIONS_MAX 16384
 #define BATCH_BYTES    16384
 #define PLAIN_BYTES    (BATCH_BYTES + 77) /* with the headers of a batch and a record */
@@ -53,13 +55,6 @@ static PartitionRef partitions[PARTITIONS_MAX];
 static int32_t partition_count;
 static uint64_t settings;
 static Arena *arena;
-
-static void
-die(const char *what)
-{
-    fprintf(stderr, "commit: %s\n", what);
-    exit(1);
-}
 
 static void
 host(const char *dir)
@@ -191,13 +186,6 @@ plain(const char *dir, int32_t count, bool by_syncfs)
     return took;
 }
 
-static int
-compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -221,9 +209,10 @@ main(int argc, char **argv)
             ours[run] = commit(committer, count);
             theirs[run] = plain(argv[1], count, by_syncfs);
         }
-        qsort(ours, (size_t)runs, sizeof ours[0], compare);
-        qsort(theirs, (size_t)runs, sizeof theirs[0], compare);
-        printf("%" PRId32 " %.2f %.2f\n", count, ours[(runs - 1) / 2], theirs[(runs - 1) / 2]);
+        sort_figures(ours, (size_t)runs);
+        sort_figures(theirs, (size_t)runs);
+        printf("%" PRId32 " %.2f %.2f\n", count, percentile(ours, (size_t)runs, 0.5),
+               percentile(theirs, (size_t)runs, 0.5));
     }
     return 0;
 }

@@ -1,17 +1,18 @@
 # files.mk - programs of make bench; some serve tests as well
-BENCH_PROGS := $(O)/bench/rate $(O)/bench/probe $(O)/bench/restart $(O)/bench/acks $(O)/bench/spread \
-    $(O)/bench/bench_batches $(O)/bench/commit
+BENCH_PROGS := $(patsubst %,$(O)/bench/%,rate probe restart acks spread bench_batches commit)
+BENCH_KIT := $(O)/bench/bench_kit.o
+BENCH_CLIENT := $(patsubst %,$(O)/crash/%.o,wire_client wire_requests)
 $(O)/bench/%.o: test/bench/%.c $(O)/flags | $(ALL_GEN_HDRS)
 	$(call say,CC,$<)mkdir -p $(@D); $(call compile,-Itest/crash)
-$(O)/bench/rate: $(O)/bench/rate.o
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $< -lrdkafka
-$(O)/bench/probe $(O)/bench/restart $(O)/bench/acks $(O)/bench/spread: %: %.o $(O)/crash/wire_client.o $(call libs_of,protocol ipc)
+$(O)/bench/rate: $(O)/bench/rate.o $(BENCH_KIT)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lrdkafka
+$(patsubst %,$(O)/bench/%,probe restart acks spread): %: %.o $(BENCH_KIT) $(BENCH_CLIENT) $(call libs_of,protocol ipc)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(call libs_of,protocol ipc) $(call links_of,protocol ipc)
-$(O)/bench/bench_batches: $(O)/bench/bench_batches.o $(call libs_of,protocol)
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $< $(call libs_of,protocol) $(call links_of,protocol)
-$(O)/bench/commit: $(O)/bench/commit.o $(call libs_of,maintenance)
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $< $(call libs_of,maintenance) $(call links_of,maintenance)
--include $(BENCH_PROGS:=.d)
+$(O)/bench/bench_batches: $(O)/bench/bench_batches.o $(BENCH_KIT) $(call libs_of,protocol)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(call libs_of,protocol) $(call links_of,protocol)
+$(O)/bench/commit: $(O)/bench/commit.o $(BENCH_KIT) $(call libs_of,maintenance)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(call libs_of,maintenance) $(call links_of,maintenance)
+-include $(patsubst test/bench/%.c,$(O)/bench/%.d,$(wildcard test/bench/*.c))
 CHECK_DEPS += $(BUILD)/release/bench/probe $(BUILD)/release/bench/restart
 .PHONY: bench-progs
 bench-progs: $(BENCH_PROGS)

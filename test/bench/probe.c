@@ -19,115 +19,46 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "ottla/common/errlist.h"
-#include "ottla/protocol/batch_builder.h"
 #include "ottla/protocol/msg_api_versions.h"
-#include "ottla/protocol/msg_create_topics.h"
-#include "ottla/protocol/msg_produce.h"
-#include "wire_client.h"
 
-#define START_MS  30000
+#include "bench_kit.h"
+#include "wire_requests.h"
+
+#define START_US  30e6
 #define SETTLE_MS 500
-
-static void
-die(const char *what)
-{
-    fprintf(stderr, "probe: %s\n", what);
-    exit(1);
-}
-
-static double
-now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
-/* The error code; -1 also when the connection broke. */
-static int
-create_topic(WireClient *client, const char *name, int32_t partitions)
-{
-    CreateTopicsRequestTopic topic;
-    CreateTopicsRequest request;
-    CreateTopicsResponse response;
-    create_topics_request_topic_init(&topic);
-    create_topics_request_init(&request);
-    topic.name = strview_from(name);
-    topic.num_partitions = partitions;
-    topic.replication_factor = 1;
-    request.topics = &topic;
-    request.topics_count = 1;
-    request.timeout_ms = START_MS;
-    if (wire_client_call(client, &(WireCall){19, 7, &create_topics_request_desc, &request,
-                                             &create_topics_response_desc, &response}) != WIRE_OK) {
-        return -1;
-    }
-    return response.topics[0].error_code;
-}
-
-static int
-produce_one(WireClient *client, const char *name)
-{
-    Arena *arena = arena_new(4096, 0);
-    BatchBuilderOptions options = BATCH_BUILDER_DEFAULTS;
-    BatchBuilder *builder = batch_builder_new(&options, arena);
-    BatchRecord record = {.timestamp = 1, .value = {(const uint8_t *)"x", 1}};
-    BytesView batch;
-    if (batch_builder_add(builder, &record, NULL) != 0 ||
-        batch_builder_finish(builder, &batch, NULL) != 0) {
-        die("cannot build a batch");
-    }
-    ProduceRequestPartition partition = {.records = records_in_memory(batch.ptr, batch.len)};
-    ProduceRequestTopic topic = {
-        .name = strview_from(name), .partition_data = &partition, .partition_data_count = 1};
-    ProduceRequest request = {.transactional_id = WIRE_NULL_STRING,
-                              .acks = -1,
-                              .timeout_ms = START_MS,
-                              .topic_data = &topic,
-                              .topic_data_count = 1};
-    ProduceResponse response;
-    WireResult result = wire_client_call(client, &(WireCall){0, 9, &produce_request_desc, &request,
-                                                             &produce_response_desc, &response});
-    arena_free(arena);
-    return result == WIRE_OK ? response.responses[0].partition_responses[0].error_code : -1;
-}
 
 static void
 first_ack(uint16_t port, char **command)
 {
     WireClient client;
     wire_client_init(&client, port);
-    double begin = now_ms();
-    pid_t pid = fork();
-    if (pid == 0) {
-        (void)setsid();
-        (void)!freopen("/dev/null", "w", stdout);
-        (void)!freopen("/dev/null", "w", stderr);
-        execv(command[0], command);
-        _exit(127);
-    }
+    double begin = now_us();
+    pid_t pid = launch_node(command);
     while (!wire_client_connect(&client)) {
-        if (now_ms() - begin > START_MS) {
+        if (now_us() - begin > START_US) {
             die("the node does not listen");
         }
         (void)poll(NULL, 0, 1);
     }
+    Arena *arena = arena_new(4096, 0);
+    WireProduce produce = {"first", 0, -1, wire_batch(1, 1, arena)};
     int error;
-    while ((error = create_topic(&client, "first", 1)) != 0 && error != KERR_TOPIC_ALREADY_EXISTS) {
-        if (now_ms() - begin > START_MS || (error == -1 && !wire_client_connect(&client))) {
+    while ((error = wire_create_topic(&client, "first", 1)) != 0 &&
+           error != KERR_TOPIC_ALREADY_EXISTS) {
+        if (now_us() - begin > START_US || (error == -1 && !wire_client_connect(&client))) {
             die("no topic could be created");
         }
     }
-    while (produce_one(&client, "first") != 0) {
-        if (now_ms() - begin > START_MS) {
+    while (wire_produce(&client, &produce) != 0) {
+        if (now_us() - begin > START_US) {
             die("nothing was acknowledged");
         }
     }
-    printf("%.1f %d\n", now_ms() - begin, (int)pid);
+    printf("%.1f %d\n", (now_us() - begin) / 1e3, (int)pid);
+    arena_free(arena);
 }
 
 static void
@@ -139,21 +70,21 @@ create_topics(uint16_t port, int32_t partitions, int count)
     if (!wire_client_connect(&client)) {
         die("nobody listens");
     }
-    begin = now_ms();
+    begin = now_us();
     for (int i = 0; i < count; i++) {
         char name[64];
         snprintf(name, sizeof name, "many-%d-%d", (int)getpid(), i);
         if (i == count / 10) {
-            tenth = now_ms() - begin;
+            tenth = now_us() - begin;
         }
         if (i == count - count / 10) {
-            last = now_ms();
+            last = now_us();
         }
-        if (create_topic(&client, name, partitions) != 0) {
+        if (wire_create_topic(&client, name, partitions) != 0) {
             die("a topic was refused");
         }
     }
-    printf("%.1f %.1f %.1f\n", tenth, now_ms() - last, now_ms() - begin);
+    printf("%.1f %.1f %.1f\n", tenth / 1e3, (now_us() - last) / 1e3, (now_us() - begin) / 1e3);
 }
 
 static long
@@ -210,13 +141,6 @@ idle(uint16_t port, int count)
     printf("%.0f\n", (double)(meminfo_kib() - before) / count);
 }
 
-static int
-compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 static void
 connect_often(uint16_t port, size_t count)
 {
@@ -227,16 +151,16 @@ connect_often(uint16_t port, size_t count)
     }
     wire_client_init(&client, port);
     for (size_t i = 0; i < count; i++) {
-        double begin = now_ms();
+        double begin = now_us();
         if (!wire_client_connect(&client) || !ask(&client)) {
             die("a connection was refused");
         }
-        us[i] = (now_ms() - begin) * 1000;
+        us[i] = now_us() - begin;
         arena_reset(client.arena);
         wire_client_close(&client);
     }
-    qsort(us, count, sizeof *us, compare);
-    printf("%.0f %.0f\n", us[count / 2], us[count * 99 / 100]);
+    sort_figures(us, count);
+    printf("%.0f %.0f\n", percentile(us, count, 0.5), percentile(us, count, 0.99));
 }
 
 int

@@ -14,26 +14,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "bench_kit.h"
 
 #define STALL_MS 30000
 
 static int64_t delivered;
 
-static void
-die(const char *what, const char *why)
+static _Noreturn void
+die_of(const char *what, const char *why)
 {
-    fprintf(stderr, "rate: %s: %s\n", what, why);
-    exit(1);
-}
-
-static double
-now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+    char text[1024];
+    snprintf(text, sizeof text, "%s: %s", what, why);
+    die(text);
 }
 
 static void
@@ -41,7 +35,7 @@ set(rd_kafka_conf_t *conf, const char *name, const char *value)
 {
     char text[512];
     if (rd_kafka_conf_set(conf, name, value, text, sizeof text) != 0) {
-        die(name, text);
+        die_of(name, text);
     }
 }
 
@@ -51,7 +45,7 @@ on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *arg)
     (void)rk;
     (void)arg;
     if (m->err != 0) {
-        die("delivery", rd_kafka_err2str(m->err));
+        die_of("delivery", rd_kafka_err2str(m->err));
     }
     delivered++;
 }
@@ -64,7 +58,7 @@ client(rd_kafka_type_t type, rd_kafka_conf_t *conf, const char *server)
     set(conf, "socket.nagle.disable", "true");
     rd_kafka_t *rk = rd_kafka_new(type, conf, text, sizeof text);
     if (rk == NULL) {
-        die("client", text);
+        die_of("client", text);
     }
     return rk;
 }
@@ -88,10 +82,10 @@ produce(const char *server, const char *topic, size_t bytes, int64_t count)
     }
     const struct rd_kafka_metadata *md;
     if (rd_kafka_metadata(rk, 0, rkt, &md, STALL_MS) != 0) {
-        die(topic, "no metadata");
+        die_of(topic, "no metadata");
     }
     rd_kafka_metadata_destroy(md);
-    double begin = now_s();
+    double begin = now_us();
     for (int64_t i = 0; i < count; i++) {
         while (rd_kafka_produce(rkt, 0, 0, value, bytes, NULL, 0, NULL) != 0) {
             rd_kafka_poll(rk, 10); /* the client's own queue is full */
@@ -101,9 +95,9 @@ produce(const char *server, const char *topic, size_t bytes, int64_t count)
         }
     }
     if (rd_kafka_flush(rk, STALL_MS) != 0 || delivered != count) {
-        die(topic, "not all delivered");
+        die_of(topic, "not all delivered");
     }
-    return now_s() - begin;
+    return (now_us() - begin) / 1e6;
 }
 
 static double
@@ -116,26 +110,26 @@ consume(const char *server, const char *topic, int64_t count)
     rd_kafka_t *rk = client(RD_KAFKA_CONSUMER, conf, server);
     rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, topic, NULL);
     static rd_kafka_message_t *batch[10000];
-    double begin = now_s();
+    double begin = now_us();
     rd_kafka_consume_start(rkt, 0, RD_KAFKA_OFFSET_BEGINNING);
     for (int64_t seen = 0; seen < count;) {
         ssize_t got = rd_kafka_consume_batch(rkt, 0, STALL_MS, batch, 10000);
         if (got <= 0) {
-            die(topic, "nothing came");
+            die_of(topic, "nothing came");
         }
         for (ssize_t i = 0; i < got; i++) {
             seen += batch[i]->err == 0;
             rd_kafka_message_destroy(batch[i]);
         }
     }
-    return now_s() - begin;
+    return (now_us() - begin) / 1e6;
 }
 
 int
 main(int argc, char **argv)
 {
     if (argc != 6) {
-        die("usage", "rate produce|consume SERVER TOPIC RECORD_BYTES COUNT");
+        die("usage: rate produce|consume SERVER TOPIC RECORD_BYTES COUNT");
     }
     size_t bytes = (size_t)strtol(argv[4], NULL, 10);
     int64_t count = strtol(argv[5], NULL, 10);

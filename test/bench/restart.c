@@ -15,21 +15,20 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "ottla/common/clock.h"
 #include "ottla/common/random.h"
-#include "ottla/protocol/batch_builder.h"
-#include "ottla/protocol/msg_create_topics.h"
 #include "ottla/protocol/msg_produce.h"
-#include "wire_client.h"
+
+#include "bench_kit.h"
+#include "wire_requests.h"
 
 #define PER_TOPIC   100 /* partitions */
 #define CHUNK_BYTES 16384
-#define PATIENCE_MS 60000.0
+#define PATIENCE_US 60e6
 
 static struct {
     uint16_t port;
@@ -39,36 +38,15 @@ static struct {
     WireClient client;
 } me;
 
-static void
-die(const char *what)
-{
-    fprintf(stderr, "restart: %s\n", what);
-    if (me.node > 0) {
-        kill(-me.node, SIGKILL);
-    }
-    exit(1);
-}
-
-static double
-now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
 /* ---- the node ----------------------------------------------------------------------------------- */
 
+/* It is left running when all went well. */
 static void
-launch(void)
+end_node(int status, void *arg)
 {
-    me.node = fork();
-    if (me.node == 0) {
-        (void)setsid();
-        (void)!freopen("/dev/null", "w", stdout);
-        (void)!freopen("/dev/null", "w", stderr);
-        execv(me.command[0], me.command);
-        _exit(127);
+    (void)arg;
+    if (status != 0 && me.node > 0) {
+        kill(-me.node, SIGKILL);
     }
 }
 
@@ -76,7 +54,7 @@ static void
 connect_within(double begin)
 {
     while (!wire_client_connect(&me.client)) {
-        if (now_ms() - begin > PATIENCE_MS) {
+        if (now_us() - begin > PATIENCE_US) {
             die("the node does not listen");
         }
         (void)poll(NULL, 0, 1);
@@ -101,45 +79,6 @@ topic_name(int32_t topic)
     static char name[32];
     snprintf(name, sizeof name, "many-%d", (int)topic);
     return name;
-}
-
-static void
-create_topic(int32_t topic, int32_t partitions)
-{
-    CreateTopicsRequestTopic t;
-    CreateTopicsRequest request;
-    CreateTopicsResponse response;
-    create_topics_request_topic_init(&t);
-    create_topics_request_init(&request);
-    t.name = strview_from(topic_name(topic));
-    t.num_partitions = partitions;
-    t.replication_factor = 1;
-    request.topics = &t;
-    request.topics_count = 1;
-    request.timeout_ms = (int32_t)PATIENCE_MS;
-    if (wire_client_call(&me.client, &(WireCall){19, 7, &create_topics_request_desc, &request,
-                                                 &create_topics_response_desc, &response}) !=
-            WIRE_OK ||
-        response.topics[0].error_code != 0) {
-        die("a topic was refused");
-    }
-}
-
-static BytesView
-make_batch(Arena *arena, int32_t bytes)
-{
-    BatchBuilderOptions options = BATCH_BUILDER_DEFAULTS;
-    BatchBuilder *builder = batch_builder_new(&options, arena);
-    uint8_t *value = arena_calloc(arena, (size_t)bytes, 1);
-    struct timespec wall;
-    BytesView batch;
-    clock_gettime(CLOCK_REALTIME, &wall);
-    BatchRecord record = {.timestamp = (int64_t)wall.tv_sec * 1000, .value = {value, bytes}};
-    if (value == NULL || batch_builder_add(builder, &record, NULL) != 0 ||
-        batch_builder_finish(builder, &batch, NULL) != 0) {
-        die("cannot build a batch");
-    }
-    return batch;
 }
 
 /* One batch to each of count partitions from first on, acks=1; the first error that is none. */
@@ -177,7 +116,7 @@ static void
 fill(int32_t mib)
 {
     Arena *arena = arena_new(1 << 16, 0);
-    BytesView batch = make_batch(arena, CHUNK_BYTES);
+    BytesView batch = wire_batch(clock_wall_ms(), CHUNK_BYTES, arena);
     int64_t rounds = ((int64_t)mib << 20) / ((int64_t)me.topics * PER_TOPIC * CHUNK_BYTES);
     for (int64_t round = 0; round < rounds || round == 0; round++) {
         for (int32_t topic = 0; topic < me.topics; topic++) {
@@ -195,12 +134,12 @@ time_one_start(void)
     int32_t topic = (int32_t)(random_u64() % (uint64_t)me.topics);
     int32_t partition = (int32_t)(random_u64() % PER_TOPIC);
     Arena *arena = arena_new(4096, 0);
-    BytesView batch = make_batch(arena, 100);
-    double begin = now_ms();
-    launch();
+    BytesView batch = wire_batch(clock_wall_ms(), 100, arena);
+    double begin = now_us();
+    me.node = launch_node(me.command);
     connect_within(begin);
     while (produce(topic, partition, 1, batch) != 0) {
-        if (now_ms() - begin > PATIENCE_MS) {
+        if (now_us() - begin > PATIENCE_US) {
             die("nothing was acknowledged");
         }
         (void)poll(NULL, 0, 1);
@@ -209,7 +148,7 @@ time_one_start(void)
         }
     }
     arena_free(arena);
-    return now_ms() - begin;
+    return (now_us() - begin) / 1e3;
 }
 
 int
@@ -221,12 +160,15 @@ main(int argc, char **argv)
     me.port = (uint16_t)strtol(argv[1], NULL, 10);
     me.topics = (int32_t)strtol(argv[2], NULL, 10) / PER_TOPIC;
     me.command = argv + 5;
+    (void)on_exit(end_node, NULL);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
     wire_client_init(&me.client, me.port);
-    launch();
-    connect_within(now_ms());
+    me.node = launch_node(me.command);
+    connect_within(now_us());
     for (int32_t i = 0; i < me.topics; i++) {
-        create_topic(i, PER_TOPIC);
+        if (wire_create_topic(&me.client, topic_name(i), PER_TOPIC) != 0) {
+            die("a topic was refused");
+        }
     }
     fill((int32_t)strtol(argv[3], NULL, 10));
     for (long i = strtol(argv[4], NULL, 10); i > 0; i--) {

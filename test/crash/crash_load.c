@@ -29,26 +29,17 @@
 #include <unistd.h>
 
 #include "ottla/protocol/batch_builder.h"
-#include "ottla/protocol/msg_create_topics.h"
 #include "ottla/protocol/msg_init_producer_id.h"
 #include "ottla/protocol/msg_produce.h"
 #include "load_kills.h"
 #include "load_reading.h"
+#include "tap.h"
 #include "topic_churn.h"
+#include "wire_requests.h"
 
 static const char *const mode_names[MODE_COUNT] = {"backends", "workers", "node"};
 
-static int tests_run, tests_failed;
 static int writer_pause_ms; /* whole nodes take long to kill, and all is read in the end */
-
-static void
-check(bool ok, const char *what)
-{
-    tests_run++;
-    tests_failed += !ok;
-    printf("%s %d - %s\n", ok ? "ok" : "not ok", tests_run, what);
-    fflush(stdout);
-}
 
 static bool
 writer_producer_id(WireClient *client, ClientState *me, int64_t *ret_id)
@@ -199,23 +190,9 @@ static void
 topic_create(void)
 {
     WireClient client;
-    CreateTopicsRequestTopic topic;
-    CreateTopicsRequest request;
-    CreateTopicsResponse response;
-    create_topics_request_topic_init(&topic);
-    create_topics_request_init(&request);
-    topic.name = STRVIEW(TOPIC);
-    topic.num_partitions = PARTITIONS;
-    topic.replication_factor = 1;
-    request.topics = &topic;
-    request.topics_count = 1;
-    request.timeout_ms = 10000;
+
     wire_client_init(&client, server_port);
-    if (!wire_client_connect(&client) ||
-        wire_client_call(&client, &(WireCall){19, 7, &create_topics_request_desc, &request,
-                                              &create_topics_response_desc, &response}) !=
-            WIRE_OK ||
-        response.topics[0].error_code != 0) {
+    if (!wire_client_connect(&client) || wire_create_topic(&client, TOPIC, PARTITIONS) != 0) {
         printf("Bail out! the topic cannot be created\n");
         exit(1);
     }
@@ -422,6 +399,5 @@ main(int argc, char **argv)
     if (mode == MODE_NODE) {
         verify_churn(churn);
     }
-    printf("1..%d\n", tests_run);
-    return tests_failed != 0;
+    return tap_end();
 }

@@ -1,14 +1,14 @@
 # files.mk - programs that test/t/*.t run against a node that is killed or attacked
 CRASH_PROGRAMS := crash_load hostile
-CRASH_OBJS := $(patsubst %,$(O)/crash/%.o,$(CRASH_PROGRAMS) wire_client load_client load_kills load_reading \
-    topic_churn hostile_bombs hostile_fetch)
+CRASH_KIT := $(patsubst %,$(O)/crash/%.o,wire_client wire_requests tap)
+PARTS_crash_load := load_client load_kills load_reading topic_churn
+PARTS_hostile := hostile_net hostile_node hostile_frames hostile_bombs hostile_fetch
 $(O)/crash/%.o: test/crash/%.c $(O)/flags | $(ALL_GEN_HDRS)
 	$(call say,CC,$<)mkdir -p $(@D); $(call compile,-Itest/crash)
-$(patsubst %,$(O)/crash/%,$(CRASH_PROGRAMS)): %: %.o $(O)/crash/wire_client.o $(call libs_of,protocol ipc)
+$(patsubst %,$(O)/crash/%,$(CRASH_PROGRAMS)): %: %.o $(CRASH_KIT) $(call libs_of,protocol ipc)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(call libs_of,protocol ipc) $(call links_of,protocol ipc)
-$(O)/crash/hostile: $(O)/crash/hostile_bombs.o $(O)/crash/hostile_fetch.o
-$(O)/crash/crash_load: $(patsubst %,$(O)/crash/%.o,load_client load_kills load_reading topic_churn)
--include $(CRASH_OBJS:.o=.d)
+$(foreach p,$(CRASH_PROGRAMS),$(eval $(O)/crash/$(p): $(PARTS_$(p):%=$(O)/crash/%.o)))
+-include $(patsubst test/crash/%.c,$(O)/crash/%.d,$(wildcard test/crash/*.c))
 CHECK_DEPS += $(patsubst %,$(BUILD)/release/crash/%,$(CRASH_PROGRAMS))
 
 # A client of another make, and a node that dies where it is told (crashpoint.h).

@@ -17,8 +17,8 @@
 #include "ottla/common/compress.h"
 #include "ottla/protocol/apis.h"
 #include "ottla/protocol/batch.h"
-#include "ottla/protocol/msg_create_topics.h"
 #include "ottla/protocol/wire.h"
+#include "wire_requests.h"
 
 #define TOPIC       "bombs"
 #define PACKED_MAX  900000
@@ -144,30 +144,8 @@ put_frame(uint8_t *frame, const Bomb *bomb)
     return n;
 }
 
-static bool
-make_topic(void)
-{
-    CreateTopicsRequestTopic topic;
-    CreateTopicsRequest request;
-    CreateTopicsResponse response;
-    WireCall call = {
-        API_CreateTopics, 5, &create_topics_request_desc, &request, &create_topics_response_desc,
-        &response};
-
-    create_topics_request_init(&request);
-    create_topics_request_topic_init(&topic);
-    topic.name = STRVIEW(TOPIC);
-    topic.num_partitions = 1;
-    topic.replication_factor = 1;
-    request.topics = &topic;
-    request.topics_count = 1;
-    request.timeout_ms = 10000;
-    return wire_client_call(&witness, &call) == WIRE_OK && response.topics_count == 1 &&
-           response.topics[0].error_code == 0;
-}
-
 void
-attack_bombs(void)
+attack_by_bombs(void)
 {
     Bomb *bomb = malloc(sizeof *bomb);
     uint8_t *frame = malloc(sizeof *bomb + HEADER_ROOM);
@@ -176,7 +154,7 @@ attack_bombs(void)
 
     if (bomb == NULL || frame == NULL)
         give_up("malloc");
-    check(make_topic() && usual > 0, "a topic for bombs");
+    check(wire_create_topic(&witness, TOPIC, 1) == 0 && usual > 0, "a topic for bombs");
     for (int i = 0; i < (int)(sizeof codecs / sizeof codecs[0]); i++)
         for (int kind = 0; kind < BOMB_KIND_COUNT; kind++) {
             int fd = dial(0);

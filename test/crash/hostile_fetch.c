@@ -12,75 +12,22 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "ottla/protocol/batch_builder.h"
 #include "ottla/protocol/frame.h"
-#include "ottla/protocol/msg_create_topics.h"
 #include "ottla/protocol/msg_fetch.h"
-#include "ottla/protocol/msg_produce.h"
+#include "wire_requests.h"
 
 #define TOPIC     "hostile"
 #define NAMED_MAX 100000 /* partitions that a fetch may name */
 
 static bool
-make_topic(void)
-{
-    CreateTopicsRequestTopic topic;
-    CreateTopicsRequest request;
-    CreateTopicsResponse response;
-    WireCall call = {
-        API_CreateTopics, 5, &create_topics_request_desc, &request, &create_topics_response_desc,
-        &response};
-
-    create_topics_request_init(&request);
-    create_topics_request_topic_init(&topic);
-    topic.name = STRVIEW(TOPIC);
-    topic.num_partitions = 1;
-    topic.replication_factor = 1;
-    request.topics = &topic;
-    request.topics_count = 1;
-    request.timeout_ms = 10000;
-    return wire_client_call(&witness, &call) == WIRE_OK && response.topics_count == 1 &&
-           response.topics[0].error_code == 0;
-}
-
-static bool
 fill_topic(int batches)
 {
-    static uint8_t value[900000];
     Arena *arena = arena_new(1 << 20, 0);
-    BatchBuilderOptions options = BATCH_BUILDER_DEFAULTS;
-    BatchRecord record = {.timestamp = 1, .value = {value, sizeof value}};
-    BatchBuilder *builder = batch_builder_new(&options, arena);
-    ErrInfo err;
-    BytesView bytes;
+    WireProduce produce = {.topic = TOPIC, .acks = 1, .batch = wire_batch(1, 900000, arena)};
     bool good = true;
 
-    if (batch_builder_add(builder, &record, &err) != 0 ||
-        batch_builder_finish(builder, &bytes, &err) != 0)
-        give_up(err.text);
-    for (int i = 0; i < batches; i++) {
-        ProduceRequestPartition part;
-        ProduceRequestTopic topic;
-        ProduceRequest request;
-        ProduceResponse response;
-        WireCall call = {API_Produce, 9, &produce_request_desc, &request, &produce_response_desc,
-                         &response};
-
-        produce_request_init(&request);
-        produce_request_topic_init(&topic);
-        produce_request_partition_init(&part);
-        part.records = records_in_memory(bytes.ptr, bytes.len);
-        topic.name = STRVIEW(TOPIC);
-        topic.partition_data = &part;
-        topic.partition_data_count = 1;
-        request.acks = 1;
-        request.timeout_ms = 10000;
-        request.topic_data = &topic;
-        request.topic_data_count = 1;
-        good = good && wire_client_call(&witness, &call) == WIRE_OK &&
-               response.responses_count == 1 &&
-               response.responses[0].partition_responses[0].error_code == 0;
-    }
+    for (int i = 0; i < batches; i++)
+        good = wire_produce(&witness, &produce) == 0 && good;
     arena_free(arena);
     return good;
 }
@@ -128,7 +75,7 @@ fetch_frame(int32_t count, int32_t wait_ms, size_t *ret_len)
     return copy;
 }
 
-void
+static void
 attack_deaf(void)
 {
     size_t len;
@@ -136,7 +83,7 @@ attack_deaf(void)
     bool small = true, lives = true;
     int fds[8];
 
-    check(make_topic() && fill_topic(12), "a topic of 11 MB");
+    check(wire_create_topic(&witness, TOPIC, 1) == 0 && fill_topic(12), "a topic of 11 MB");
     for (int i = 0; i < 8; i++)
         fds[i] = dial(4096);
     for (int round = 0; round < 400; round++)
@@ -159,7 +106,7 @@ attack_deaf(void)
  * A fetch that names as many partitions as it may: one that waits for more bytes than there are, and
  * one whose answer nobody reads. Measured again and again, for the largest moment counts.
  */
-void
+static void
 attack_named(void)
 {
     size_t len[2];
@@ -184,4 +131,11 @@ attack_named(void)
         close(fds[i]);
         free(frame[i]);
     }
+}
+
+void
+attack_by_fetches(void)
+{
+    attack_deaf();
+    attack_named();
 }

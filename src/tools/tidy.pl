@@ -12,7 +12,8 @@
 #   alone        each header compiles by itself
 #   banned       calls that banned.h refuses in src/ stand nowhere else in src/ either; // comments
 #   heads        a file begins with its name, its purpose and an SPDX line
-#   readmes      src/X/README.md names every file of its folder, and none that is not there
+#   readmes      src/X/README.md names every file of its folder, and none that is not there; so does that of test/X where
+#                there is one
 #   lengths      functions above 100 lines are those of src/tools/long_functions.txt, and do not grow
 #   exports      every function of a header is used outside the file that defines it, or in a test
 #
@@ -214,8 +215,7 @@ if (-d $gen) {
 # ---- README lists ----
 {
     my @faults;
-    for my $dir (grep { -d } glob('src/*')) {
-        next if $dir eq 'src/bin';
+    for my $dir ((grep { -d && $_ ne 'src/bin' } glob('src/*')), map { m{(.*)/} } glob('test/*/README.md')) {
         my @in = grep { -f "$dir/$_" && !/^(README\.md|files\.mk)$/ } map { s{.*/}{}r } glob("$dir/*");
         next if !@in;
         if (!-f "$dir/README.md") {

@@ -371,6 +371,7 @@ put_line(Out *out, LogLevel level, const char *component, const char *tag, const
 typedef struct Message {
     const LogPlace *place;
     const LogMore *more; /* NULL: nothing */
+    bool cut;            /* its text is longer than a line may be */
     LogLevel level;
     const char *component;
 } Message;
@@ -390,6 +391,7 @@ write_to_sink(const Message *message, const char *text)
         .more = message->more == NULL ? &nothing : message->more,
         .place = message->place,
         .identity = &identity,
+        .cut = message->cut,
     };
 
     put_clean(&out, message->component);
@@ -426,16 +428,18 @@ write_lines(const Message *message, const char *text)
     }
 }
 
-static void write_formatted(const Message *message, const char *format, va_list args)
+static void write_formatted(Message *message, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
 
 static void
-write_formatted(const Message *message, const char *format, va_list args)
+write_formatted(Message *message, const char *format, va_list args)
 {
     char text[LOG_LINE_MAX];
     int saved_errno = errno;
+    int len = vsnprintf(text, sizeof text, format, args);
 
-    if (vsnprintf(text, sizeof text, format, args) >= 0) {
+    if (len >= 0) {
+        message->cut = (size_t)len >= sizeof text;
         line_number++;
         if (style.sink == NULL || !write_to_sink(message, text))
             write_lines(message, text);
@@ -451,7 +455,8 @@ log_msg_from(const LogPlace *place, LogLevel level, const char *component, const
     if (!log_enabled(level, component))
         return;
     va_start(args, format);
-    write_formatted(&(Message){place, NULL, level, component}, format, args);
+    write_formatted(&(Message){.place = place, .level = level, .component = component}, format,
+                    args);
     va_end(args);
 }
 
@@ -464,7 +469,9 @@ log_more_from(const LogPlace *place, LogLevel level, const char *component, cons
     if (!log_enabled(level, component))
         return;
     va_start(args, format);
-    write_formatted(&(Message){place, more, level, component}, format, args);
+    write_formatted(
+        &(Message){.place = place, .more = more, .level = level, .component = component}, format,
+        args);
     va_end(args);
 }
 
@@ -502,7 +509,11 @@ log_limited_from(const LogPlace *place, LogRate *rate, uint32_t per_second, LogL
         return;
     snprintf(detail, sizeof detail, "left out %" PRIu32 " more of this kind", dropped);
     va_start(args, format);
-    write_formatted(&(Message){place, dropped == 0 ? NULL : &more, level, component}, format, args);
+    write_formatted(&(Message){.place = place,
+                               .more = dropped == 0 ? NULL : &more,
+                               .level = level,
+                               .component = component},
+                    format, args);
     va_end(args);
 }
 

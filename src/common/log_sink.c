@@ -80,10 +80,80 @@ add_message(LogFields *fields, const LogEntry *entry)
         more->context == NULL ? "" : "\nCONTEXT:  ", more->context == NULL ? "" : more->context);
 }
 
+/* Values at the end of messages that have a field of their own. None of them is ever quoted. */
+static const struct {
+    const char *key;
+    const char *field;
+} listed[] = {{"topic", "OTTLA_TOPIC"}, {"partition", "OTTLA_PARTITION"}, {"code", "OTTLA_CODE"}};
+
+/* Is this the end of a message that lists values: "key=value key=value ..."? Quoted values hold what they like. */
+static bool
+is_list(const char *at)
+{
+    while (*at != '\0') {
+        bool quoted;
+
+        while ((*at >= 'a' && *at <= 'z') || *at == '_')
+            at++;
+        if (*at++ != '=')
+            return false;
+        quoted = *at == '"';
+        for (at += quoted; *at != '\0' && *at != (quoted ? '"' : ' '); at++)
+            if (quoted && *at == '\\' && at[1] != '\0')
+                at++;
+        if (quoted && *at++ != '"')
+            return false;
+        if (*at == ' ')
+            at++;
+        else if (*at != '\0')
+            return false;
+    }
+    return true;
+}
+
+/* Where the values begin: behind the first "; " that nothing but values follows. NULL: it lists none. */
+static const char *
+find_list(const char *text)
+{
+    const char *at = text;
+
+    while ((at = strstr(at, "; ")) != NULL) {
+        at += 2;
+        if (*at != '\0' && is_list(at))
+            return at;
+    }
+    return NULL;
+}
+
+/* A value of the list as a field, if it is there. */
+static void
+add_listed(LogFields *fields, const char *name, const char *list, const char *key)
+{
+    size_t len = strlen(key);
+    const char *at = list;
+
+    while (at != NULL && (strncmp(at, key, len) != 0 || at[len] != '=')) {
+        bool quoted = false;
+
+        for (; *at != '\0' && (quoted || *at != ' '); at++) {
+            if (*at == '"')
+                quoted = !quoted;
+            else if (quoted && *at == '\\' && at[1] != '\0')
+                at++;
+        }
+        at = *at == ' ' ? at + 1 : NULL;
+    }
+    if (at == NULL)
+        return;
+    at += len + 1;
+    add_field(fields, "%s=%.*s", name, (int)strcspn(at, " "), at);
+}
+
 void
 log_journal_fields(const LogEntry *entry, LogFields *ret)
 {
     const LogIdentity *who = entry->identity;
+    const char *list = entry->cut ? NULL : find_list(entry->text);
 
     ret->count = 0;
     ret->used = 0;
@@ -108,6 +178,8 @@ log_journal_fields(const LogEntry *entry, LogFields *ret)
         add_text(ret, "OTTLA_API", who->api);
         add_field(ret, "OTTLA_CORRELATION_ID=%" PRId32, who->correlation_id);
     }
+    for (size_t i = 0; list != NULL && i < sizeof listed / sizeof listed[0]; i++)
+        add_listed(ret, listed[i].field, list, listed[i].key);
     add_message(ret, entry);
     add_text(ret, "OTTLA_DETAIL", entry->more->detail);
     add_text(ret, "OTTLA_HINT", entry->more->hint);

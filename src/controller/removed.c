@@ -101,8 +101,9 @@ rename_one(int dir, const RemovedTopics *removed, const Image *image, StrView na
     }
     crashpoint("controller.removed.renamed");
     if (rc != 0)
-        log_msg(LL_WARNING, "controller", "folder of a deleted topic cannot be renamed: %s",
-                err.text);
+        log_msg(LL_WARNING, "controller",
+                "folder of a deleted topic cannot be renamed: %s; topic=%.*s partition=%d",
+                err.text, (int)topic.len, topic.ptr, (int)partition);
 }
 
 static void

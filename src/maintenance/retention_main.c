@@ -73,13 +73,15 @@ bury_one(Retention *r, int32_t index, int32_t *io_buried)
     static LogRate rate;
     char folder[LIMIT_PATH_BYTES];
     ErrInfo err = {0};
+    const PartitionSlot *slot = pslot_at(index);
     int rc = plog_bury(index, folder, &err);
 
     if (rc != 0) {
         r->bury_again = true;
         if (rc != OT_E_AGAIN) /* said again with every retry */
             log_limited(&rate, 1, LL_WARNING, "retention",
-                        "deleted partition cannot be removed: %s", err.text);
+                        "deleted partition cannot be removed: %s; topic=%s partition=%d", err.text,
+                        slot->topic, (int)slot->partition);
         pslot_push_retired(pslot_at(index));
         return;
     }

@@ -6,7 +6,8 @@
  * returns errors and stays silent; process code logs and decides (style.md 6, 17).
  *
  * Each line leaves in one write(), so lines of several processes never mix. Nothing is allocated.
- * Where lines go elsewhere (log_sink.h), each message is one record with fields.
+ * Where lines go elsewhere (log_sink.h), each message is one record with fields; topic, partition and code
+ * among the values at its end are fields, too (OTTLA_TOPIC ...).
  * Control bytes in the text become \xNN; names from outside go through log_escape() first. Record
  * contents and secrets never appear.
  *
@@ -142,6 +143,7 @@ typedef struct LogEntry {
     const LogMore *more;
     const LogPlace *place;
     const LogIdentity *identity;
+    bool cut; /* the text was too long, its end is missing */
 } LogEntry;
 
 /* Where messages go and how lines look; the line_prefix is kept by pointer. */

@@ -293,6 +293,40 @@ messages_have_fields(void **state)
     assert_null(field("OTTLA_API"));
 }
 
+/* What a message lists at its end becomes fields; what a client wrote does not. */
+static void
+values_become_fields(void **state)
+{
+    static char text[LOG_LINE_MAX];
+    LogStyle style = {.fd = pipe_fds[1], .sink = keep_fields};
+
+    (void)state;
+    log_set_style(&style);
+    sink_takes = true;
+    log_msg(LL_LOG, "retention", "segments removed; topic=%s partition=%d bytes=7", "or.ders-1",
+            12);
+    assert_string_equal(field("OTTLA_TOPIC"), "or.ders-1");
+    assert_string_equal(field("OTTLA_PARTITION"), "12");
+    assert_null(field("OTTLA_CODE"));
+    log_msg(LL_WARNING, "supervisor", "closed: no slot; code=53300");
+    assert_string_equal(field("OTTLA_CODE"), "53300");
+    assert_null(field("OTTLA_TOPIC"));
+    log_msg(LL_LOG, "net", "why; so; client=\"a\\\" b; topic=x\" partition=3");
+    assert_null(field("OTTLA_TOPIC"));
+    assert_string_equal(field("OTTLA_PARTITION"), "3");
+    log_msg(LL_LOG, "net", "closed: \"; topic=x\" is no name");
+    assert_null(field("OTTLA_TOPIC"));
+    log_msg(LL_LOG, "net", "no; topic=x is not the end");
+    assert_null(field("OTTLA_TOPIC"));
+    log_msg(LL_LOG, "net", "nothing; ");
+    assert_null(field("OTTLA_TOPIC"));
+    log_msg(LL_LOG, "net", "open; client=\"topic=x");
+    assert_null(field("OTTLA_TOPIC"));
+    memset(text, 'x', sizeof text - 1);
+    log_msg(LL_LOG, "net", "cut; topic=%s partition=1", text);
+    assert_null(field("OTTLA_TOPIC"));
+}
+
 /* A message as long as may be fills no more than there is. */
 static void
 fields_of_long_messages_are_cut(void **state)
@@ -323,6 +357,7 @@ main(void)
         TEST(outside_bytes_are_escaped),
         TEST(lines_of_processes_do_not_mix),
         TEST(messages_have_fields),
+        TEST(values_become_fields),
         TEST(fields_of_long_messages_are_cut),
     };
 

@@ -6,7 +6,7 @@
  * DECIDE_RECORDS_MAX records and a bound, all of which can be applied to the image, and an answer that can be encoded.
  * The same bytes as a whole message of the mailbox are decoded or refused.
  *
- * Kit: controller/controller_kit controller/decide_kit
+ * Kit: controller/one_node controller/controller_kit controller/decide_kit
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "kit.h"

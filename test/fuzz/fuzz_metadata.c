@@ -6,7 +6,7 @@
  *   - starting ends with an error or an active controller, and never crashes;
  *   - an image that was read can be written as a snapshot, and a node starts from that.
  *
- * Kit: controller/controller_kit
+ * Kit: controller/one_node controller/controller_kit
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "kit.h"

@@ -10,12 +10,12 @@
 #include <string.h>
 
 #include "controller/decide.h"
+#include "controller/one_node.h"
 #include "maintenance/checkpoint_int.h"
 #include "maintenance/folders_int.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/vfs.h"
 #include "ottla/controller/image.h"
-#include "ottla/controller/metadata_format.h"
 #include "ottla/protocol/batch_builder.h"
 #include "ottla/storage/fd_cache.h"
 #include "ottla/storage/logdirs.h"
@@ -29,7 +29,6 @@ Controller node_controller;
 
 static Region region;
 static uint32_t starts;
-static ListenerTable listeners;
 static char meta_dir[256];
 static const Uuid log_dir_id = {{9, 1, 2, 3, 4, 5, 0x46, 7, 0x88, 9, 10, 11, 12, 13, 14, 15}};
 static const Uuid meta_dir_id = {{8, 1, 2, 3, 4, 5, 0x46, 7, 0x88, 9, 10, 11, 12, 13, 14, 15}};
@@ -44,12 +43,6 @@ complain(const char *what, const ErrInfo *err)
 void
 node_format(const char *root)
 {
-    MetadataVoter voter = {.node_id = 1,
-                           .directory_id = meta_dir_id,
-                           .listener = "CONTROLLER",
-                           .host = "localhost",
-                           .port = 9093,
-                           .now_ms = NODE_NOW_MS};
     char path[512];
     ErrInfo err = {0};
     int rc;
@@ -60,9 +53,7 @@ node_format(const char *root)
     if (rc == 0)
         rc = vfs_mkdirs(path, 0750, &err);
     if (rc == 0)
-        rc = metadata_format_bootstrap(path, &err);
-    if (rc == 0)
-        rc = metadata_format_quorum(path, &voter, &err);
+        rc = one_node_format(path, meta_dir_id, NODE_NOW_MS, &err);
     if (rc != 0)
         (void)complain("format", &err);
     ot_assert(rc == 0);
@@ -95,19 +86,6 @@ map(void)
 static ControllerSettings
 controller_settings(bool clean)
 {
-    listeners = (ListenerTable){.count = 2,
-                                .rows = {{.name = "PLAINTEXT",
-                                          .host = "localhost",
-                                          .advertised_host = "localhost",
-                                          .port = 9092,
-                                          .advertised_port = 9092,
-                                          .is_inter_broker = true},
-                                         {.name = "CONTROLLER",
-                                          .host = "localhost",
-                                          .advertised_host = "localhost",
-                                          .port = 9093,
-                                          .advertised_port = 9093,
-                                          .is_controller = true}}};
     return (ControllerSettings){
         .metadata_dir = meta_dir,
         .log = {.segment_bytes = 3000,
@@ -118,7 +96,7 @@ controller_settings(bool clean)
         .node_id = 1,
         .metadata_dir_id = meta_dir_id,
         .incarnation_id = random_uuid(),
-        .listeners = &listeners,
+        .listeners = &one_node_listeners,
         .min_insync_replicas = 1,
         .logs_may_be_short = !clean,
     };
@@ -178,55 +156,32 @@ node_image(void)
 
 /* ---- requests ----------------------------------------------------------------------------------- */
 
-/* One request in a turn of its own; the answer's body, ptr NULL: the controller failed. */
+/* One turn of its own; false: the controller failed. */
+static bool
+turn(TurnItem *item, Arena *arena)
+{
+    ErrInfo err = {0};
+
+    return controller_turn(&node_controller, item, 1, arena, NODE_NOW_MS, &err) == 0 ||
+           complain("controller", &err);
+}
+
+/* The answer's body, ptr NULL: the controller failed. */
 static BytesView
 ask(const MessageDesc *desc, int16_t version, const void *msg, Arena *arena)
 {
-    TurnItem item = {.request = {.api_key = desc->number, .api_version = version}};
-    WireSizer size = {0};
-    ErrInfo err = {0};
-    WireWriter w;
-    uint8_t *bytes;
+    TurnItem item = one_node_item(desc, version, msg, arena);
 
-    desc->size(&size, version, msg);
-    bytes = arena_alloc(arena, size.bytes);
-    ot_assert(bytes != NULL);
-    wire_writer_init(&w, bytes, size.bytes);
-    desc->write(&w, version, msg);
-    item.request.body = (BytesView){bytes, (int32_t)size.bytes};
-    if (controller_turn(&node_controller, &item, 1, arena, NODE_NOW_MS, &err) != 0) {
-        (void)complain("controller", &err);
-        return (BytesView){NULL, 0};
-    }
-    return item.body;
+    return turn(&item, arena) ? item.body : (BytesView){NULL, 0};
 }
 
 int
 node_create_topic(const char *name, int32_t partitions, Uuid *ret_id)
 {
     Arena *arena = arena_new(65536, 0);
-    CreateTopicsRequestTopic topic;
-    CreateTopicsRequest request;
-    CreateTopicsResponse response;
-    BytesView body;
-    WireReader r;
-    int code = -1;
+    TurnItem item = one_node_create_item(name, partitions, arena);
+    int code = turn(&item, arena) ? one_node_created(&item, arena, ret_id) : -1;
 
-    create_topics_request_init(&request);
-    create_topics_request_topic_init(&topic);
-    topic.name = strview_from(name);
-    topic.num_partitions = partitions;
-    topic.replication_factor = 1;
-    request.topics = &topic;
-    request.topics_count = 1;
-    body = ask(&create_topics_request_desc, 7, &request, arena);
-    if (body.ptr != NULL) {
-        wire_reader_init(&r, body.ptr, (size_t)body.len, arena);
-        create_topics_response_read(&r, 7, &response);
-        ot_assert(r.err == 0 && response.topics_count == 1);
-        code = response.topics[0].error_code;
-        *ret_id = response.topics[0].topic_id;
-    }
     arena_free(arena);
     return code;
 }

@@ -10,10 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
 #include "ottla/controller/live_conf.h"
-#include "ottla/controller/metadata_format.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/slot.h"
 #include "ottla/ipc/waitlist.h"
@@ -23,7 +21,6 @@
 #include "ottla/storage/plog.h"
 
 static Region region;
-static ListenerTable listeners;
 static const Uuid directory_id = {{7, 1, 2, 3, 4, 5, 0x46, 7, 0x88, 9, 10, 11, 12, 13, 14, 15}};
 
 const char *
@@ -82,19 +79,6 @@ kit_region_end(void)
 ControllerSettings
 kit_settings(const char *folder)
 {
-    listeners = (ListenerTable){.count = 2,
-                                .rows = {{.name = "PLAINTEXT",
-                                          .host = "localhost",
-                                          .advertised_host = "localhost",
-                                          .port = 9092,
-                                          .advertised_port = 9092,
-                                          .is_inter_broker = true},
-                                         {.name = "CONTROLLER",
-                                          .host = "localhost",
-                                          .advertised_host = "localhost",
-                                          .port = 9093,
-                                          .advertised_port = 9093,
-                                          .is_controller = true}}};
     return (ControllerSettings){
         .metadata_dir = folder,
         .log = {.segment_bytes = 1 << 30,
@@ -106,7 +90,7 @@ kit_settings(const char *folder)
         .node_id = 1,
         .metadata_dir_id = directory_id,
         .incarnation_id = random_uuid(),
-        .listeners = &listeners,
+        .listeners = &one_node_listeners,
         .min_insync_replicas = 1,
     };
 }
@@ -114,16 +98,9 @@ kit_settings(const char *folder)
 void
 kit_format(const char *folder)
 {
-    MetadataVoter voter = {.node_id = 1,
-                           .directory_id = directory_id,
-                           .listener = "CONTROLLER",
-                           .host = "localhost",
-                           .port = 9093,
-                           .now_ms = clock_wall_ms()};
     ErrInfo err = {0};
 
-    if (metadata_format_bootstrap(folder, &err) != 0 ||
-        metadata_format_quorum(folder, &voter, &err) != 0)
+    if (one_node_format(folder, directory_id, clock_wall_ms(), &err) != 0)
         fail_msg("format: %s", err.text);
 }
 
@@ -140,6 +117,25 @@ kit_start(Controller *c, const char *folder)
 }
 
 const char *
+kit_open(Controller *c, size_t image_bytes, int32_t partitions)
+{
+    const char *folder = kit_folder();
+
+    kit_region(image_bytes, partitions);
+    kit_format(folder);
+    kit_start(c, folder);
+    return folder;
+}
+
+void
+kit_close(Controller *c, const char *folder)
+{
+    controller_stop(c);
+    kit_region_end();
+    kit_remove(folder);
+}
+
+const char *
 kit_golden(void)
 {
     static const char path[] = "../shared/peers/golden";
@@ -147,54 +143,17 @@ kit_golden(void)
     return access(path, R_OK) == 0 ? path : NULL;
 }
 
-TurnItem
-kit_item(const MessageDesc *desc, int16_t version, const void *msg, Arena *arena)
-{
-    TurnItem item = {.request = {.api_key = desc->number, .api_version = version}};
-    WireSizer size = {0};
-    WireWriter w;
-    uint8_t *bytes;
-
-    desc->size(&size, version, msg);
-    assert_int_equal(size.err, 0);
-    bytes = arena_alloc(arena, size.bytes);
-    assert_non_null(bytes);
-    wire_writer_init(&w, bytes, size.bytes);
-    desc->write(&w, version, msg);
-    item.request.body = (BytesView){bytes, (int32_t)size.bytes};
-    return item;
-}
-
 int16_t
 kit_create(Controller *c, const char *name, int32_t partitions)
 {
     Arena *arena = arena_new(65536, 0);
-    CreateTopicsRequestTopic topic;
-    CreateTopicsRequest request;
-    CreateTopicsResponse response;
+    TurnItem item = one_node_create_item(name, partitions, arena);
     ErrInfo err = {0};
-    TurnItem item;
-    WireReader r;
     int16_t code;
 
-    create_topics_request_init(&request);
-    create_topics_request_topic_init(&topic);
-    topic.name = strview_from(name);
-    topic.num_partitions = partitions;
-    topic.replication_factor = 1;
-    request.topics = &topic;
-    request.topics_count = 1;
-    item = kit_item(&create_topics_request_desc, 7, &request, arena);
     if (controller_turn(c, &item, 1, arena, clock_wall_ms(), &err) != 0)
         fail_msg("turn: %s", err.text);
-    code = item.status;
-    if (code == 0) {
-        wire_reader_init(&r, item.body.ptr, (size_t)item.body.len, arena);
-        create_topics_response_read(&r, 7, &response);
-        assert_int_equal(r.err, 0);
-        assert_int_equal(response.topics_count, 1);
-        code = response.topics[0].error_code;
-    }
+    code = item.status == 0 ? one_node_created(&item, arena, NULL) : item.status;
     arena_free(arena);
     return code;
 }

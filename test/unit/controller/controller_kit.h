@@ -14,6 +14,7 @@
 
 #include "controller/controller.h"
 #include "controller/decide.h"
+#include "controller/one_node.h"
 
 /* A folder of its own below /tmp; removed by kit_remove. */
 const char *kit_folder(void);
@@ -27,6 +28,10 @@ void kit_region_end(void);
 void kit_format(const char *folder);
 void kit_start(Controller *c, const char *folder);
 
+/* All of it; the folder. */
+const char *kit_open(Controller *c, size_t image_bytes, int32_t partitions);
+void kit_close(Controller *c, const char *folder);
+
 /* The settings that kit_start uses, to be changed. */
 ControllerSettings kit_settings(const char *folder);
 
@@ -35,8 +40,5 @@ const char *kit_golden(void);
 
 /* One CreateTopics of one topic; the error code. */
 int16_t kit_create(Controller *c, const char *name, int32_t partitions);
-
-/* A request as a backend would hand it over. */
-TurnItem kit_item(const MessageDesc *desc, int16_t version, const void *msg, Arena *arena);
 
 #endif

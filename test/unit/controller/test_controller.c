@@ -27,10 +27,7 @@ static int
 setup(void **state)
 {
     (void)state;
-    kit_region(0, 20000);
-    folder = kit_folder();
-    kit_format(folder);
-    kit_start(&controller, folder);
+    folder = kit_open(&controller, 0, 20000);
     return 0;
 }
 
@@ -38,9 +35,7 @@ static int
 teardown(void **state)
 {
     (void)state;
-    controller_stop(&controller);
-    kit_region_end();
-    kit_remove(folder);
+    kit_close(&controller, folder);
     return 0;
 }
 
@@ -167,7 +162,7 @@ test_unregister_self(void **state)
     (void)state;
     assert_int_equal(kit_create(&controller, "t", 2), 0);
     epoch = image_broker(image(), 1)->epoch;
-    item = kit_item(&unregister_broker_request_desc, 0, &request, arena);
+    item = one_node_item(&unregister_broker_request_desc, 0, &request, arena);
     assert_int_equal(controller_turn(&controller, &item, 1, arena, clock_wall_ms(), &err), 0);
     assert_int_equal(item.status, 0);
     assert_non_null(image_broker(image(), 1));
@@ -242,7 +237,7 @@ test_delete(void **state)
     request.topics = topics;
     request.topics_count = 3;
     request.timeout_ms = 1000;
-    item = kit_item(&delete_topics_request_desc, 6, &request, arena);
+    item = one_node_item(&delete_topics_request_desc, 6, &request, arena);
     assert_int_equal(controller_turn(&controller, &item, 1, arena, clock_wall_ms(), &err), 0);
     assert_int_equal(item.status, 0);
     wire_reader_init(&r, item.body.ptr, (size_t)item.body.len, arena);
@@ -289,9 +284,9 @@ test_grow_and_producer_ids(void **state)
     allocate_producer_ids_request_init(&ids);
     ids.broker_id = 1;
     ids.broker_epoch = image_broker(image(), 1)->epoch;
-    items[0] = kit_item(&create_partitions_request_desc, 3, &request, arena);
-    items[1] = kit_item(&allocate_producer_ids_request_desc, 0, &ids, arena);
-    items[2] = kit_item(&allocate_producer_ids_request_desc, 0, &ids, arena);
+    items[0] = one_node_item(&create_partitions_request_desc, 3, &request, arena);
+    items[1] = one_node_item(&allocate_producer_ids_request_desc, 0, &ids, arena);
+    items[2] = one_node_item(&allocate_producer_ids_request_desc, 0, &ids, arena);
     assert_int_equal(controller_turn(&controller, items, 3, arena, clock_wall_ms(), &err), 0);
     for (int i = 0; i < 3; i++)
         assert_int_equal(items[i].status, 0);
@@ -365,15 +360,29 @@ test_full_image(void **state)
 
 /* One decision; the return code of the turn in *ret_rc. */
 static int16_t
-turn(const MessageDesc *desc, int16_t version, const void *request, int *ret_rc)
+turn_item(TurnItem item, Arena *arena, int *ret_rc)
 {
-    Arena *arena = arena_new(65536, 0);
-    TurnItem item = kit_item(desc, version, request, arena);
     ErrInfo err = {0};
 
     *ret_rc = controller_turn(&controller, &item, 1, arena, clock_wall_ms(), &err);
     arena_free(arena);
     return item.status;
+}
+
+static int16_t
+turn(const MessageDesc *desc, int16_t version, const void *request, int *ret_rc)
+{
+    Arena *arena = arena_new(65536, 0);
+
+    return turn_item(one_node_item(desc, version, request, arena), arena, ret_rc);
+}
+
+static int16_t
+turn_create(const char *name, int *ret_rc)
+{
+    Arena *arena = arena_new(65536, 0);
+
+    return turn_item(one_node_create_item(name, 1, arena), arena, ret_rc);
 }
 
 static int
@@ -470,25 +479,16 @@ test_no_space_at_any_call(void **state)
     (void)state;
     controller.log.settings.segment_bytes = 1;
     for (uint64_t nth = 1; nth < 60; nth++) {
-        CreateTopicsRequestTopic topic;
-        CreateTopicsRequest request;
         char name[16];
         uint64_t calls;
         int16_t status;
         int rc;
 
         (void)snprintf(name, sizeof name, "t%d", (int)nth);
-        create_topics_request_topic_init(&topic);
-        topic.name = strview_from(name);
-        topic.num_partitions = 1;
-        topic.replication_factor = 1;
-        create_topics_request_init(&request);
-        request.topics = &topic;
-        request.topics_count = 1;
         vfs_faulty_install();
         vfs_faulty_plan(
             (VfsFault){.call = VFS_CALL_ANY, .nth = nth, .errno_value = ENOSPC, .short_bytes = -1});
-        status = turn(&create_topics_request_desc, 7, &request, &rc);
+        status = turn_create(name, &rc);
         calls = vfs_faulty_count(VFS_CALL_ANY);
         vfs_faulty_remove();
         if (rc != 0) {
@@ -521,21 +521,13 @@ test_broken_disk(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
-        CreateTopicsRequest request;
-        CreateTopicsRequestTopic topic;
+        const char *name = i == 0 ? "a" : "b";
         int rc;
 
-        create_topics_request_topic_init(&topic);
-        topic.name = i == 0 ? STRVIEW("a") : STRVIEW("b");
-        topic.num_partitions = 1;
-        topic.replication_factor = 1;
-        create_topics_request_init(&request);
-        request.topics = &topic;
-        request.topics_count = 1;
         vfs_faulty_install();
         vfs_faulty_plan(
             (VfsFault){.call = calls[i], .nth = 1, .errno_value = EIO, .short_bytes = -1});
-        (void)turn(&create_topics_request_desc, 7, &request, &rc); /* nobody is answered */
+        (void)turn_create(name, &rc); /* nobody is answered */
         assert_int_equal(rc, OT_E_IO);
         vfs_faulty_plan((VfsFault){.call = VFS_CALL_COUNT});
         controller_stop(&controller);
@@ -560,7 +552,7 @@ test_broken_disk(void **state)
         vfs_faulty_remove();
         kit_start(&controller, folder);
         /* not written at all, or written and only not flushed */
-        assert_int_equal(image_topic_by_name(image(), topic.name) != NULL, i == 1);
+        assert_int_equal(image_topic_by_name(image(), strview_from(name)) != NULL, i == 1);
     }
 }
 

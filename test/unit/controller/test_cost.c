@@ -27,10 +27,7 @@ static int
 setup(void **state)
 {
     (void)state;
-    kit_region((size_t)256 << 20, 100000);
-    folder = kit_folder();
-    kit_format(folder);
-    kit_start(&controller, folder);
+    folder = kit_open(&controller, (size_t)256 << 20, 100000);
     return 0;
 }
 
@@ -38,9 +35,7 @@ static int
 teardown(void **state)
 {
     (void)state;
-    controller_stop(&controller);
-    kit_region_end();
-    kit_remove(folder);
+    kit_close(&controller, folder);
     return 0;
 }
 

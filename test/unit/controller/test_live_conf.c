@@ -66,7 +66,7 @@ alter(int8_t type, const char *name, const char *key, const char *value)
                                                             .configs_count = 1};
     IncrementalAlterConfigsRequest in = {.resources = &r, .resources_count = 1};
     IncrementalAlterConfigsResponse out;
-    TurnItem item = kit_item(&incremental_alter_configs_request_desc, 1, &in, arena);
+    TurnItem item = one_node_item(&incremental_alter_configs_request_desc, 1, &in, arena);
     ErrInfo err = {0};
     WireReader reader;
 

@@ -589,6 +589,8 @@ controller_housekeep(Controller *c, int64_t now_ms, ErrInfo *err)
 {
     int rc = 0;
 
+    if (now_ms < c->last_snapshot_ms)
+        c->last_snapshot_ms = now_ms; /* the clock was set back: the interval begins anew */
     if (snapshot_is_due(c, now_ms)) {
         c->last_snapshot_ms = now_ms;
         rc = controller_snapshot(c, now_ms, err);

@@ -16,6 +16,7 @@
 
 #include "ottla/common/arena.h"
 #include "ottla/common/assert.h"
+#include "ottla/common/clock.h"
 #include "ottla/common/crashpoint.h"
 #include "ottla/common/hash.h"
 #include "ottla/common/limits.h"
@@ -24,6 +25,7 @@
 #include "ottla/storage/checkpoint_files.h"
 #include "ottla/storage/logdirs.h"
 #include "ottla/storage/partition_slot.h"
+#include "ottla/storage/segment_format.h"
 
 #define FOLDERS_MAX      1000000 /* names in a log directory */
 #define FOLDER_FILES_MAX 1000000 /* names in a partition folder */
@@ -79,7 +81,7 @@ folders_remove(const char *folder)
 /* -delete folders, those renamed first in front. */
 typedef struct DeletedFolder {
     char *path;
-    int64_t since_ms; /* wall clock of the rename */
+    int64_t since_ms; /* of the rename; monotonic */
 } DeletedFolder;
 
 static struct {
@@ -89,15 +91,18 @@ static struct {
     int32_t size;
 } deleted;
 
-/* When a file or folder got its name: a rename changes its ctime. */
+/* When a folder got its name, by the monotonic clock: a rename changes its ctime. The wall clock may be set, so it
+ * is asked once only; one that has gone back since says nothing about the age. */
 static bool
 renamed_ms(const char *path, int64_t *ret)
 {
     struct stat st;
+    int64_t age_ms;
 
     if (vfs_stat(path, &st, NULL) != 0)
         return false;
-    *ret = (int64_t)st.st_ctim.tv_sec * 1000 + st.st_ctim.tv_nsec / 1000000;
+    age_ms = clock_wall_ms() - (int64_t)st.st_ctim.tv_sec * 1000 - st.st_ctim.tv_nsec / 1000000;
+    *ret = clock_mono_ms() - (age_ms > 0 ? age_ms : 0);
     return true;
 }
 
@@ -422,56 +427,47 @@ folders_set_strays_aside(int dir)
 
 /* ---- *.deleted files ---------------------------------------------------------------------------- */
 
-/* Removes one if it is due; else *io_next_ms is when it will be. */
+/* A name as 00000000000000000042.log.deleted, of a segment below an offset. */
 static bool
-remove_deleted_file(const char *path, int64_t now_ms, int64_t delay_ms, int64_t *io_next_ms)
+is_deleted_below(StrView name, int64_t below)
 {
-    ErrInfo err = {0};
-    int64_t since;
-    int rc;
+    SegmentFile kind;
+    StrView tail;
+    int64_t base;
 
-    if (!renamed_ms(path, &since))
-        return false;
-    if (now_ms - since < delay_ms) {
-        if (since + delay_ms < *io_next_ms)
-            *io_next_ms = since + delay_ms;
-        return false;
-    }
-    crashpoint("retention.unlink");
-    rc = vfs_unlink(path, &err);
-    if (rc != 0 && rc != OT_E_NOT_FOUND)
-        complain("deleted segment cannot be removed", &err);
-    return rc == 0;
+    return segment_name_parse(name, &base, &kind, &tail) &&
+           strview_equal(tail, STRVIEW(".deleted")) && base < below;
 }
 
-int64_t
-folders_remove_deleted_files(const char *folder, int64_t now_ms, int64_t delay_ms,
-                             int32_t *io_removed)
+int32_t
+folders_remove_deleted_files(const char *folder, int64_t below)
 {
-    static const char suffix[] = ".deleted";
-    int64_t next = INT64_MAX;
     Arena *arena = arena_new(65536, 0);
     ErrInfo err = {0};
     StrView *names;
     int32_t count = 0;
+    int32_t removed = 0;
     int32_t i;
     int rc;
 
     if (arena == NULL)
-        return now_ms + 1000;
+        return 0;
     rc = vfs_list(folder, FOLDER_FILES_MAX, arena, &names, &count, &err);
     if (rc != 0 && rc != OT_E_NOT_FOUND)
         complain("folder cannot be listed", &err);
     for (i = 0; i < count; i++) {
-        int32_t len = (int32_t)sizeof suffix - 1;
         char path[LIMIT_PATH_BYTES];
 
-        if (names[i].len <= len ||
-            memcmp(names[i].ptr + names[i].len - len, suffix, (size_t)len) != 0)
+        if (!is_deleted_below(names[i], below))
             continue;
         join(path, folder, names[i]);
-        *io_removed += remove_deleted_file(path, now_ms, delay_ms, &next);
+        crashpoint("retention.unlink");
+        rc = vfs_unlink(path, &err);
+        if (rc == 0)
+            removed++;
+        else if (rc != OT_E_NOT_FOUND)
+            complain("deleted segment cannot be removed", &err);
     }
     arena_free(arena);
-    return next;
+    return removed;
 }

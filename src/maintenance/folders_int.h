@@ -12,16 +12,16 @@
 #include "ottla/common/view.h"
 
 /*
- * -delete folders: noted when they get their name (since_ms, wall clock), or found, all of them, in the
- * log directories: after a start, and when somebody else renamed one. Never in a walk otherwise: a deletion
- * costs what is deleted.
+ * -delete folders: noted when they get their name (since_ms, monotonic clock), or found, all of them, in the
+ * log directories: after a start, and when somebody else renamed one; then they are as old as their ctime
+ * says, new if that lies in the future. Never in a walk otherwise: a deletion costs what is deleted.
  */
 void folders_note_deleted(const char *path, int64_t since_ms);
 void folders_find_deleted(void);
 
 /*
  * Removes those that got their name at least delay_ms ago; one that resists is tried again later. Returns
- * the wall clock when the next one is due, INT64_MAX when there is none.
+ * when the next one is due, INT64_MAX when there is none.
  */
 int64_t folders_remove_deleted(int64_t now_ms, int64_t delay_ms, int32_t *ret_removed);
 
@@ -44,10 +44,9 @@ void folders_find_futures(int dir,
 void folders_set_strays_aside(int dir);
 
 /*
- * Unlinks the *.deleted files in a folder that got their name at least delay_ms ago; adds how many to
- * *io_removed. Returns the wall clock when the next one is due, INT64_MAX when there is none.
+ * Unlinks the *.deleted files in a folder that belong to segments with a base offset lower than below. Returns
+ * how many. What cannot be removed stays, with a line, until its log is opened the next time.
  */
-int64_t folders_remove_deleted_files(const char *folder, int64_t now_ms, int64_t delay_ms,
-                                     int32_t *io_removed);
+int32_t folders_remove_deleted_files(const char *folder, int64_t below);
 
 #endif

@@ -162,7 +162,7 @@ go_on(Moves *m, int64_t now_us, bool *ret_left_folder)
         give_up(ref, dir, &err);
     *ret_left_folder = old[0] != '\0';
     if (*ret_left_folder)
-        folders_note_deleted(old, clock_wall_ms());
+        folders_note_deleted(old, clock_mono_ms());
     return now_us;
 }
 

@@ -5,8 +5,8 @@
  * log.segment.delete.delay.ms; every log.retention.check.interval.ms apply the rules of retention to
  * the logs that changed or whose time has come, and to no others; remove the files of the segments
  * that went after file.delete.delay.ms; move logs to other directories (moves.c); set strays aside after a start.
- * Nothing here is remembered on disk: names and ctimes say what is to be done, leftovers of *.deleted
- * files are removed when their log is opened.
+ * Nothing here is remembered on disk: names say what is to be done, leftovers of *.deleted files are removed
+ * when their log is opened. The wall clock is asked for what records and ctimes say, never for a delay.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -34,6 +34,7 @@
 #include "ottla/storage/logdirs.h"
 #include "ottla/storage/plog.h"
 #include "ottla/storage/plog_retention.h"
+#include "unlink_queue_int.h"
 
 #define OPEN_FILES    64
 #define RETRY_MS      1000
@@ -46,9 +47,10 @@ typedef struct Retention {
     int64_t retry_ms;      /* of logs whose lock was held; monotonic */
     bool checked;
     int64_t start_ms;
-    int64_t next_folders_ms; /* wall clock, as all due times below */
-    DueQueue segments;       /* partitions with a segment that goes by time */
-    DueQueue unlinks;        /* partitions whose folders hold *.deleted files */
+    int64_t next_folders_ms; /* monotonic */
+    DueQueue
+        segments; /* partitions with a segment that goes by time; wall clock, as the records' time */
+    UnlinkQueue unlinks; /* partitions whose folders hold *.deleted files; monotonic */
     Moves moves;
     int64_t moves_us; /* when the move goes on; monotonic */
 } Retention;
@@ -87,9 +89,9 @@ bury_one(Retention *r, int32_t index, int32_t *io_buried)
     }
     (*io_buried)++;
     due_queue_remove(&r->segments, index);
-    due_queue_remove(&r->unlinks, index);
+    unlink_queue_remove(&r->unlinks, index);
     if (folder[0] != '\0') {
-        int64_t now_ms = clock_wall_ms();
+        int64_t now_ms = clock_mono_ms();
 
         folders_note_deleted(folder, now_ms);
         r->next_folders_ms = now_ms; /* the delay is looked at there */
@@ -112,7 +114,7 @@ bury(Retention *r)
     if (buried > 0 && pslot_moved_count() != r->moved_seen) {
         r->moved_seen = pslot_moved_count();
         folders_find_deleted();
-        r->next_folders_ms = clock_wall_ms();
+        r->next_folders_ms = clock_mono_ms();
     }
     if (buried > 0)
         wake_everybody();
@@ -123,7 +125,7 @@ bury(Retention *r)
 static void
 remove_folders(Retention *r)
 {
-    int64_t now_ms = clock_wall_ms();
+    int64_t now_ms = clock_mono_ms();
     int32_t removed;
 
     if (now_ms < r->next_folders_ms)
@@ -135,25 +137,20 @@ remove_folders(Retention *r)
 static void
 unlink_due(Retention *r)
 {
-    int64_t now_ms = clock_wall_ms();
+    int64_t now_ms = clock_mono_ms();
     int32_t removed = 0;
     int32_t index;
+    int64_t below;
 
-    while ((index = due_queue_take(&r->unlinks, now_ms)) >= 0) {
-        PartitionSlot *slot = pslot_at(index);
+    while ((index = unlink_queue_take(&r->unlinks, now_ms, &below)) >= 0) {
+        const PartitionSlot *slot = pslot_at(index);
         char folder[LIMIT_PATH_BYTES];
-        TopicSettings settings;
-        int64_t next;
 
         if (pslot_state(slot) != PSLOT_OPEN)
             continue; /* deleted: they go with their folder */
-        pslot_settings(slot, &settings);
         (void)snprintf(folder, sizeof folder, "%s/%s-%d", logdir_path(pslot_dir(slot)), slot->topic,
                        (int)slot->partition);
-        next =
-            folders_remove_deleted_files(folder, now_ms, settings.file_delete_delay_ms, &removed);
-        if (next != INT64_MAX)
-            due_queue_set(&r->unlinks, index, next);
+        removed += folders_remove_deleted_files(folder, below);
     }
     if (removed > 0)
         log_msg(LL_DEBUG1, "retention", "files of deleted segments removed; files=%d",
@@ -170,17 +167,17 @@ typedef struct Check {
     int64_t now_ms;
 } Check;
 
+/* The delay is that of the moment. */
 static void
-remember_unlink(Retention *r, int32_t index, int64_t now_ms)
+remember_unlink(Retention *r, int32_t index, int64_t log_start)
 {
     TopicSettings settings;
     int64_t due;
 
     pslot_settings(pslot_at(index), &settings);
-    if (__builtin_add_overflow(now_ms, settings.file_delete_delay_ms, &due))
+    if (__builtin_add_overflow(clock_mono_ms(), settings.file_delete_delay_ms, &due))
         due = INT64_MAX - 1;
-    if (due < due_queue_of(&r->unlinks, index))
-        due_queue_set(&r->unlinks, index, due);
+    unlink_queue_add(&r->unlinks, index, log_start, due);
 }
 
 static void
@@ -224,7 +221,7 @@ check_log(Retention *r, int32_t index, Check *check)
     check->segments += done.segments;
     check->bytes += done.bytes;
     report(slot, &done);
-    remember_unlink(r, index, check->now_ms);
+    remember_unlink(r, index, done.log_start);
 }
 
 /* Those that changed since the last check; all when some may be missing. */
@@ -318,7 +315,7 @@ move_logs(Retention *r)
 
     r->moves_us = moves_turn(&r->moves, clock_mono_us(), &left_folder);
     if (left_folder)
-        r->next_folders_ms = clock_wall_ms(); /* the delay is looked at there */
+        r->next_folders_ms = clock_mono_ms(); /* the delay is looked at there */
 }
 
 /* ---- loop --------------------------------------------------------------------------------------- */
@@ -326,19 +323,14 @@ move_logs(Retention *r)
 static int64_t
 next_deadline_ms(const Retention *r)
 {
-    int64_t files_ms = due_queue_next(&r->unlinks);
     int64_t next = next_check_ms(r);
+    int64_t unlink_ms = unlink_queue_next(&r->unlinks);
     int64_t now_ms = clock_mono_ms();
 
-    if (r->next_folders_ms < files_ms)
-        files_ms = r->next_folders_ms;
-    if (files_ms != INT64_MAX) {
-        int64_t left = files_ms - clock_wall_ms();
-
-        files_ms = now_ms + (left > 0 ? left : 0) + 1;
-    }
-    if (files_ms < next)
-        next = files_ms;
+    if (unlink_ms < next)
+        next = unlink_ms;
+    if (r->next_folders_ms < next)
+        next = r->next_folders_ms;
     if (r->bury_again && now_ms + RETRY_MS < next)
         next = now_ms + RETRY_MS;
     return next;
@@ -371,7 +363,7 @@ retention_main(int instance, const void *start)
     (void)start;
     fd_cache_init(OPEN_FILES);
     if (!due_queue_init(&r.segments, pslot_table_size()) ||
-        !due_queue_init(&r.unlinks, pslot_table_size())) {
+        !unlink_queue_init(&r.unlinks, pslot_table_size())) {
         log_msg(LL_ERROR, "retention", "no memory");
         exit(1);
     }

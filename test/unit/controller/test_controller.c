@@ -332,6 +332,30 @@ test_snapshot_and_clean(void **state)
     assert_non_null(image_topic_by_name(image(), STRVIEW("after")));
 }
 
+/* A snapshot when its interval is over, also after the clock was set back by a day. */
+static void
+test_snapshot_by_time(void **state)
+{
+    int64_t hour = controller.settings.snapshot_interval_ms;
+    int64_t now = clock_wall_ms();
+    ErrInfo err = {0};
+    int64_t before;
+
+    (void)state;
+    assert_int_equal(kit_create(&controller, "a", 1), 0);
+    assert_int_equal(controller_housekeep(&controller, now + hour - 10000, &err), 0);
+    assert_true(controller.log.bytes_since_snapshot > 0);
+    assert_int_equal(controller_housekeep(&controller, now + hour, &err), 0);
+    assert_int_equal(controller.log.bytes_since_snapshot, 0);
+    assert_int_equal(kit_create(&controller, "b", 1), 0);
+    now -= 24 * hour;
+    before = controller.log.bytes_since_snapshot;
+    assert_int_equal(controller_housekeep(&controller, now, &err), 0);
+    assert_int_equal(controller.log.bytes_since_snapshot, before);
+    assert_int_equal(controller_housekeep(&controller, now + hour, &err), 0);
+    assert_int_equal(controller.log.bytes_since_snapshot, 0);
+}
+
 /* An image that is full fails the change alone; what was there stays, and smaller changes pass. */
 static void
 test_full_image(void **state)
@@ -592,6 +616,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_delete, setup, teardown),
         cmocka_unit_test_setup_teardown(test_grow_and_producer_ids, setup, teardown),
         cmocka_unit_test_setup_teardown(test_snapshot_and_clean, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_snapshot_by_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_image, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_space, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_disk_takes_deletes, setup, teardown),

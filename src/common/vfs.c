@@ -554,10 +554,10 @@ vfs_list(const char *path, int32_t max_count, Arena *arena, StrView **ret_names,
     return 0;
 }
 
-int
-vfs_try_lock(int fd, pid_t *ret_holder, ErrInfo *err)
+static int
+try_lock(int fd, short type, pid_t *ret_holder, ErrInfo *err)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
     int cause;
 
     if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
@@ -566,9 +566,21 @@ vfs_try_lock(int fd, pid_t *ret_holder, ErrInfo *err)
     if (cause != EAGAIN && cause != EACCES)
         return err_set_errno(err, vfs_code(cause), cause, "cannot lock descriptor %d", fd);
     if (ret_holder != NULL) {
-        lock = (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        lock = (struct flock){.l_type = type, .l_whence = SEEK_SET};
         *ret_holder =
             fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? lock.l_pid : -1;
     }
     return err_set(err, OT_E_BUSY, "locked by another process");
+}
+
+int
+vfs_try_lock(int fd, pid_t *ret_holder, ErrInfo *err)
+{
+    return try_lock(fd, F_WRLCK, ret_holder, err);
+}
+
+int
+vfs_try_read_lock(int fd, pid_t *ret_holder, ErrInfo *err)
+{
+    return try_lock(fd, F_RDLCK, ret_holder, err);
 }

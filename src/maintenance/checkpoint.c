@@ -445,7 +445,12 @@ int
 checkpoint_final(int dir, int64_t broker_epoch, CheckpointReport *ret, ErrInfo *err)
 {
     bool full = logdir_state(dir) == LOGDIR_FULL;
-    int rc = final_once(dir, broker_epoch, ret, err);
+    int rc;
+
+    *ret = (CheckpointReport){0};
+    if (logdir_is_put_aside(dir))
+        return 0; /* it is as it was */
+    rc = final_once(dir, broker_epoch, ret, err);
 
     if (rc != 0 && !full &&
         logdir_state(dir) == LOGDIR_FULL) /* now there are the blocks of the reserve */

@@ -197,7 +197,11 @@ void
 dir_watch_init(DirWatch *w, int dir)
 {
     *w = (DirWatch){.dir = dir, .seen = LOGDIR_ONLINE, .next_us = INT64_MAX};
-    if (logdir_state(dir) == LOGDIR_ONLINE)
+    if (logdir_is_put_aside(dir)) {
+        w->seen = LOGDIR_FAILED;            /* said by the supervisor */
+        w->recorded = logdir_is_clean(dir); /* nothing of it is lost */
+        w->next_us = 0;
+    } else if (logdir_state(dir) == LOGDIR_ONLINE)
         (void)logdir_take_reserve(dir); /* FULL otherwise, which the first turn says */
 }
 

@@ -106,6 +106,21 @@ check_owner(const Datadir *dir, ErrInfo *err)
                    st.st_mode & 07777);
 }
 
+/* A file system that cannot be written may be written elsewhere. OT_E_IO, as err says already: nobody does. */
+static int
+lock_for_reading(const Datadir *dir, DatadirPlace *place, const char *path, ErrInfo *err)
+{
+    pid_t holder = -1;
+    int fd = vfs_open(path, O_RDONLY, 0, NULL);
+
+    if (fd < 0)
+        return OT_E_IO;
+    place->lock_fd = fd;
+    if (vfs_try_read_lock(fd, &holder, NULL) == OT_E_BUSY)
+        return pid_file_describe_holder(dir->path, path, holder, err);
+    return OT_E_IO;
+}
+
 static int
 lock_place(const Datadir *dir, DatadirPlace *place, ErrInfo *err)
 {
@@ -115,6 +130,8 @@ lock_place(const Datadir *dir, DatadirPlace *place, ErrInfo *err)
 
     snprintf(path, sizeof path, "%s/.lock", place->path);
     rc = vfs_open(path, O_RDWR | O_CREAT, 0640, err);
+    if (rc == OT_E_IO)
+        return lock_for_reading(dir, place, path, err);
     if (rc < 0)
         return rc;
     place->lock_fd = rc;
@@ -133,7 +150,7 @@ take_failures(ErrInfo *err)
     for (int i = 0; rc == 0 && i < logdir_count(); i++) {
         const char *text;
         LogDirFailure failure = logdir_repair_reason(i, &text);
-        if (failure != LOGDIR_FAILURE_NONE)
+        if (failure != LOGDIR_FAILURE_NONE && !logdir_is_put_aside(i))
             log_msg(LL_WARNING, "datadir",
                     "log directory failed before: its logs are verified and written again; dir=%s "
                     "failure=%s reason=\"%s\"",
@@ -160,11 +177,32 @@ take_clean_markers(ErrInfo *err)
     return rc;
 }
 
+/* What the start says of directories that were put aside, in the order of the table. */
+static void
+report_put_aside(const Datadir *dir)
+{
+    int index = 0;
+
+    for (int i = 0; i < dir->place_count; i++) {
+        const DatadirPlace *place = &dir->places[i];
+
+        if (!place->is_log)
+            continue;
+        if (place->unusable)
+            log_msg(LL_ERROR, "datadir",
+                    was_clean[index] ? "log directory is read as it was closed: %s; dir=%s"
+                                     : "log directory cannot be used: %s; dir=%s",
+                    place->why, place->path);
+        index++;
+    }
+}
+
 void
-datadir_publish_clean(void)
+datadir_publish_clean(bool first)
 {
     for (int i = 0; i < logdir_count(); i++)
-        logdir_set_clean(i, was_clean[i]);
+        if (first || logdir_is_put_aside(i))
+            logdir_set_clean(i, was_clean[i]);
 }
 
 int
@@ -182,8 +220,10 @@ datadir_open(Datadir *dir, const DatadirSettings *settings, ErrInfo *err)
         rc = take_failures(err);
     if (rc == 0)
         rc = take_clean_markers(err);
-    if (rc == 0)
+    if (rc == 0) {
+        report_put_aside(dir);
         return 0;
+    }
     for (int i = 0; i < dir->place_count; i++) {
         vfs_close(dir->places[i].lock_fd);
         dir->places[i].lock_fd = -1;

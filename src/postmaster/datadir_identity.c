@@ -97,12 +97,9 @@ add_log_dir(const Datadir *dir, DatadirPlace *place, const MetaProperties *props
 
     if (!place->unusable)
         rc = datadir_put_aside(dir, place, logdir_add(place->path, props->directory_id, err), err);
-    if (place->unusable) {
-        log_msg(LL_ERROR, "datadir", "log directory cannot be used: %s; dir=%s", place->why,
-                place->path);
+    if (place->unusable)
         rc = logdir_add_failed(place->path, props->has_directory_id ? &props->directory_id : NULL,
                                place->why, err);
-    }
     return rc < 0 ? rc : 0;
 }
 

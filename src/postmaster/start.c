@@ -189,8 +189,7 @@ postmaster_map_region(Postmaster *pm, ErrInfo *err)
     atomic_i64_store(&shared_page->stats_reset_ms, clock_wall_ms());
     atomic_u32_store(&shared_page->crash_cycles, (uint32_t)pm->crash_cycles);
     atomic_u32_store(&shared_page->clean_start, pm->crash_cycles == 0 && node_info.clean_start);
-    if (pm->crash_cycles == 0)
-        datadir_publish_clean();
+    datadir_publish_clean(pm->crash_cycles == 0);
     return 0;
 }
 

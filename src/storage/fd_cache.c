@@ -307,9 +307,13 @@ find(int32_t slot, int64_t base, SegmentFile kind)
 
 /* Writable if possible: the same descriptor serves appends and fetches. */
 static int
-open_file(const char *path, bool create, ErrInfo *err)
+open_file(const char *path, int dir, bool create, ErrInfo *err)
 {
-    int fd = vfs_open(path, O_RDWR | (create ? O_CREAT : 0), FILE_MODE, err);
+    int fd;
+
+    if (logdir_is_put_aside(dir))
+        return vfs_open(path, O_RDONLY, 0, err);
+    fd = vfs_open(path, O_RDWR | (create ? O_CREAT : 0), FILE_MODE, err);
 
     if (fd == OT_E_PERMISSION && !create)
         fd = vfs_open(path, O_RDONLY, 0, err);
@@ -336,7 +340,7 @@ insert(const PartitionSlot *slot, int64_t base, SegmentFile kind, bool create, F
     f->base = base;
     f->kind = kind;
     plog_file_path(slot, base, kind, path);
-    f->fd = open_file(path, create, err);
+    f->fd = open_file(path, pslot_dir(slot), create, err);
     if (f->fd < 0) {
         int code = f->fd;
 

@@ -293,6 +293,8 @@ logdirs_carry_failures(void)
         bool recorded = atomic_u32_load(&logdir_shared(dir)->recorded) != 0;
 
         logdir_private(dir)->repair = LOGDIR_FAILURE_NONE; /* what was repaired meanwhile is past */
+        if (logdir_is_put_aside(dir) && logdir_is_clean(dir))
+            continue; /* nothing was written to it that could be lost */
         if (state != LOGDIR_FAILED && !recorded)
             continue;
         text[sizeof text - 1] = '\0'; /* whatever its writer died over */

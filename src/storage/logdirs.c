@@ -90,6 +90,18 @@ logdir_id_is_known(int dir)
     return !logdir_private(dir)->id_unknown;
 }
 
+bool
+logdir_is_put_aside(int dir)
+{
+    return logdir_private(dir)->unusable;
+}
+
+bool
+logdir_is_offline(int dir)
+{
+    return logdir_is_put_aside(dir) && !logdir_is_clean(dir);
+}
+
 void
 logdirs_clear(void)
 {

@@ -60,7 +60,7 @@ load_settle_epochs(LogLoad *load, int64_t log_start, int64_t log_end, ErrInfo *e
         load->epochs_changed = true;
     }
     load->epoch_count = count;
-    if (!load->epochs_changed)
+    if (!load->epochs_changed || load->read_only)
         return 0;
     return epoch_file_store(load->folder, load->epochs, load->epoch_count, err);
 }

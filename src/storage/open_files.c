@@ -218,7 +218,7 @@ settle_segments(LogLoad *load, ErrInfo *err)
             load->segments[kept++] = seg;
             continue;
         }
-        for (kind = SEGMENT_INDEX; kind <= SEGMENT_TXNINDEX; kind++) {
+        for (kind = SEGMENT_INDEX; kind <= SEGMENT_TXNINDEX && !load->read_only; kind++) {
             plog_file_path(load->slot, seg.base, (SegmentFile)kind, path);
             rc = vfs_unlink(path, err);
             if (rc != 0 && rc != OT_E_NOT_FOUND)
@@ -226,6 +226,31 @@ settle_segments(LogLoad *load, ErrInfo *err)
         }
     }
     load->segment_count = kept;
+    return 0;
+}
+
+static int
+settle_leftovers(LogLoad *load, StrView **names, int32_t *count, ErrInfo *err)
+{
+    int rc = remove_leftovers(load, *names, *count, err);
+
+    if (rc == 0)
+        rc = vfs_list(load->folder, FOLDER_FILES_MAX, load->arena, names, count, err);
+    if (rc == 0)
+        rc = finish_swaps(load, *names, *count, err);
+    if (rc == 0)
+        rc = vfs_list(load->folder, FOLDER_FILES_MAX, load->arena, names, count, err);
+    return rc;
+}
+
+/* What is left to be deleted does no harm where it lies; half a replacement does. */
+static int
+refuse_swaps(const LogLoad *load, const StrView *names, int32_t count, ErrInfo *err)
+{
+    for (int32_t i = 0; i < count; i++)
+        if (has_suffix(names[i], ".swap"))
+            return err_set(err, OT_E_READ, "%s: segments were being replaced: %.*s", load->folder,
+                           (int)names[i].len, names[i].ptr);
     return 0;
 }
 
@@ -244,13 +269,8 @@ load_files(LogLoad *load, ErrInfo *err)
         leftovers |= has_suffix(names[i], ".deleted") || has_suffix(names[i], ".cleaned") ||
                      has_suffix(names[i], ".swap") || has_suffix(names[i], ".tmp");
     if (leftovers) {
-        rc = remove_leftovers(load, names, count, err);
-        if (rc == 0)
-            rc = vfs_list(load->folder, FOLDER_FILES_MAX, load->arena, &names, &count, err);
-        if (rc == 0)
-            rc = finish_swaps(load, names, count, err);
-        if (rc == 0)
-            rc = vfs_list(load->folder, FOLDER_FILES_MAX, load->arena, &names, &count, err);
+        rc = load->read_only ? refuse_swaps(load, names, count, err)
+                             : settle_leftovers(load, &names, &count, err);
         if (rc != 0)
             return rc;
     }

@@ -48,7 +48,8 @@ typedef struct LogLoad {
     bool epochs_lost; /* their file says nothing: they come from the batches */
     bool epochs_changed;
     bool clean;
-    bool repair; /* the directory is: what is verified is written again and flushed */
+    bool read_only; /* the directory is: what would be tidied up stays */
+    bool repair;    /* the directory is: what is verified is written again and flushed */
     int64_t recovery_point;
     int64_t scanned_from; /* offset of the first batch that recovery read, -1: none */
 } LogLoad;

@@ -15,6 +15,8 @@ remove_snapshot(const LogLoad *load, int64_t offset, ErrInfo *err)
     char path[LIMIT_PATH_BYTES];
     int rc;
 
+    if (load->read_only)
+        return 0;
     plog_file_path(load->slot, offset, SEGMENT_SNAPSHOT, path);
     rc = vfs_unlink(path, err);
     return rc == OT_E_NOT_FOUND ? 0 : rc;

@@ -209,6 +209,7 @@ static int
 open_folder(PartitionSlot *slot, PlogTuple *t, ErrInfo *err)
 {
     LogLoad load = {.slot = slot,
+                    .read_only = logdir_is_put_aside(pslot_dir(slot)),
                     .repair = logdir_state(pslot_dir(slot)) == LOGDIR_REPAIRING,
                     .recovery_point = slot->start_recovery_point};
     int rc = 0;
@@ -279,12 +280,23 @@ open_failed(PartitionSlot *slot, int code, ErrInfo *err)
     return plog_write_failed(slot, code, err);
 }
 
+/* Said once, of the directory, when the node started. */
+static int
+refuse_offline(PartitionSlot *slot, ErrInfo *err)
+{
+    (void)pslot_settle_state(slot, PSLOT_FAILED); /* deleted meanwhile: that is as good */
+    return err_set(err, OT_E_KAFKA_STORAGE_ERROR, "log directory %s is offline",
+                   logdir_path(pslot_dir(slot)));
+}
+
 int
 plog_open_locked(PartitionSlot *slot, ErrInfo *err)
 {
     PlogTuple t;
     int rc;
 
+    if (logdir_is_offline(pslot_dir(slot)))
+        return refuse_offline(slot, err);
     atomic_u32_store(&slot->opening, 1);
     crashpoint("plog.open.begin");
     rc = open_with(slot, &t, err);

@@ -145,4 +145,7 @@ int vfs_list(const char *path, int32_t max_count, Arena *arena, StrView **ret_na
  */
 int vfs_try_lock(int fd, pid_t *ret_holder, ErrInfo *err) __attribute__((warn_unused_result));
 
+/* The same for who will only read; such locks go together with one another. */
+int vfs_try_read_lock(int fd, pid_t *ret_holder, ErrInfo *err) __attribute__((warn_unused_result));
+
 #endif

@@ -80,9 +80,9 @@ void datadir_set_status(Datadir *dir, const char *status);
 void datadir_remove_pid_file(Datadir *dir);
 
 /*
- * Tells the shared half of the log directories which were closed in order. Once, after the first
- * region was made: after a crash cycle none is clean, which is how a new region begins.
+ * Tells the shared half of the log directories which were closed in order, after each region was made. But for
+ * the first one those alone that were put aside: the others are not clean any more.
  */
-void datadir_publish_clean(void);
+void datadir_publish_clean(bool first);
 
 #endif

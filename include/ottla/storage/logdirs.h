@@ -36,6 +36,14 @@ int logdir_add(const char *path, Uuid directory_id, ErrInfo *err);
  */
 int logdir_add_failed(const char *path, const Uuid *directory_id, const char *why, ErrInfo *err);
 
+/*
+ * Was it added so? Then nothing in it is written in this run. When it was closed in order, its logs are read as
+ * they lie; when it was not, they would have to be recovered first, which writes: it is offline, and no log of
+ * it is opened.
+ */
+bool logdir_is_put_aside(int dir);
+bool logdir_is_offline(int dir);
+
 /* False: logdir_uuid is one for this run, never to be written anywhere. */
 bool logdir_id_is_known(int dir);
 
@@ -72,7 +80,7 @@ int logdir_write_clean_marker(int dir, int64_t broker_epoch, ErrInfo *err);
 
 /*
  * True: the directory was closed in order and its logs open without a scan. Set by the supervisor
- * after the region is made (false again after a crash cycle), read by whoever opens a log.
+ * after the region is made (false again after a crash cycle, but for one put aside), read by whoever opens a log.
  */
 void logdir_set_clean(int dir, bool clean);
 bool logdir_is_clean(int dir);

@@ -6,6 +6,8 @@
 #   $disk->fill(65536);      # all but so many bytes; $disk->make_room
 #   $disk->fail_writeback;   # write() succeeds, the next flush fails and its data is lost; $disk->heal
 #   $disk->make_read_only;   # as after an error of the file system
+#   $disk->mount_read_only;  # as before a start; $disk->remount
+#   my $same = $disk->read_only_view;    # another path to it, by which nothing can be written
 #   $disk->power_cut;        # what was not flushed is gone; nobody may use it then
 #
 # The image lies sparse in a tmpfs, on a loop device, so that nothing reaches a real disk. What fails is the
@@ -131,6 +133,26 @@ sub make_read_only {
     return;
 }
 
+# Nobody may use it then.
+sub mount_read_only { my ($self) = @_; $self->unmount; run('mount', '-t', 'ext4', '-o', 'ro', $self->{loop}, $self->{dir}); return }
+
+sub read_only_view {
+    my ($self) = @_;
+    my $view = $self->{view} = "$self->{base}/view";
+    mkdir $view or croak "$view: $!";
+    run('mount', '--bind', $self->{dir}, $view);
+    run('mount', '-o', 'remount,bind,ro', $view);
+    return $view;
+}
+
+sub remove_view {
+    my ($self) = @_;
+    my $view = delete $self->{view} // return;
+    run('umount', $view);
+    rmdir $view;
+    return;
+}
+
 # Checks and mounts again what was read-only or cut off.
 sub remount {
     my ($self) = @_;
@@ -166,6 +188,7 @@ sub power_cut {
 
 sub remove {
     my ($self) = @_;
+    eval { $self->remove_view };
     eval { run('umount', $self->{dir}) };
     eval { run('losetup', '-d', $self->{loop}) } if $self->{loop};
     eval { run('umount', $self->{back}) };

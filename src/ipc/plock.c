@@ -65,12 +65,13 @@ check_usable(const PLock *lock)
     ot_assert(held_count < HELD_MAX);
 }
 
+/* rank_max: of a lock that may be held already. */
 static void
-check_rank(const PLock *lock)
+check_rank(const PLock *lock, int rank_max)
 {
     check_usable(lock);
     for (int i = 0; i < held_count; i++)
-        ot_assert_slow(held[i]->rank < lock->rank);
+        ot_assert_slow(held[i]->rank <= rank_max);
 }
 
 /* Keeps books of a lock just taken; tells what the mutex said. */
@@ -96,8 +97,8 @@ plock_trylock(PLock *lock)
     return rc == EBUSY ? PLOCK_TIMEOUT : note_taken(lock, rc);
 }
 
-PLockResult
-plock_lock(PLock *lock, int64_t deadline_us, WaitEvent event)
+static PLockResult
+lock_until(PLock *lock, int64_t deadline_us, WaitEvent event)
 {
     struct timespec until = {
         .tv_sec = deadline_us / 1000000,
@@ -106,7 +107,6 @@ plock_lock(PLock *lock, int64_t deadline_us, WaitEvent event)
     WaitEvent before;
     int rc;
 
-    check_rank(lock);
     rc = pthread_mutex_trylock(&lock->mutex);
     if (rc != EBUSY)
         return note_taken(lock, rc);
@@ -116,6 +116,20 @@ plock_lock(PLock *lock, int64_t deadline_us, WaitEvent event)
     if (rc != ETIMEDOUT)
         TELL_LOCKED(&lock->mutex);
     return rc == ETIMEDOUT ? PLOCK_TIMEOUT : note_taken(lock, rc);
+}
+
+PLockResult
+plock_lock(PLock *lock, int64_t deadline_us, WaitEvent event)
+{
+    check_rank(lock, lock->rank - 1);
+    return lock_until(lock, deadline_us, event);
+}
+
+PLockResult
+plock_lock_peer(PLock *lock, int64_t deadline_us, WaitEvent event)
+{
+    check_rank(lock, lock->rank);
+    return lock_until(lock, deadline_us, event);
 }
 
 void

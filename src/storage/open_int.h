@@ -59,9 +59,10 @@ typedef struct LogLoad {
 /*
  * Whose folder stands at the partition's place? *ret_mine false: none of ours is there (any more); what stood there
  * was set aside. One without partition.metadata and without segments was left by a death between two steps of its
- * making, and is ours. Names lock of the directory held.
+ * making, and is ours. Waits for who still works on a deleted topic's log there; OT_E_AGAIN: in vain.
+ * OT_E_UNKNOWN_TOPIC_OR_PARTITION: the partition is deleted.
  */
-int plog_claim_folder(PartitionSlot *slot, const char *folder, bool *ret_mine, ErrInfo *err);
+int plog_claim_folder(PartitionSlot *slot, bool *ret_mine, ErrInfo *err);
 
 /* ---- files (open_files.c) ------------------------------------------------------------------------ */
 

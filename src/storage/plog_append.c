@@ -263,6 +263,8 @@ first_files(Append *a, ErrInfo *err)
     int rc = plog_make_folder(slot, err);
 
     crashpoint("plog.folder.made");
+    if (rc == OT_E_UNKNOWN_TOPIC_OR_PARTITION)
+        return rc;
     if (rc == 0)
         rc = create_segment_files(slot, a->tuple.active_base, err);
     if (rc != 0)

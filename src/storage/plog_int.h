@@ -145,7 +145,7 @@ int plog_open_locked(PartitionSlot *slot, ErrInfo *err);
 int plog_roll_locked(PartitionSlot *slot, PlogTuple *tuple, const TopicSettings *settings,
                      int64_t now_ms, ErrInfo *err);
 
-/* Creates the folder at the first append. */
+/* Creates the folder at the first append. OT_E_UNKNOWN_TOPIC_OR_PARTITION: the partition is deleted. */
 int plog_make_folder(PartitionSlot *slot, ErrInfo *err);
 
 /* Lock without opening; repairs. False: somebody holds it. */
@@ -155,14 +155,25 @@ bool plog_try_lock_quiet(PartitionSlot *slot);
 bool plog_lock_within(PartitionSlot *slot, int64_t wait_us);
 
 /*
- * Renames the folder at a partition's place in a directory, which is not to be opened as its log: to -delete when its
- * topic is deleted or it is an old one of this partition, else to -stray. Names lock of the directory held.
+ * The lock of a deleted partition, by who holds that of another one, but not the names lock: whoever works on the old
+ * log comes to its end. Who holds it never waits for one that is not retired, nor for a younger one that is. False:
+ * nobody let it go within 10 s.
  */
-int plog_set_folder_aside(const PartitionSlot *slot, int dir, const char *folder, bool deleted,
-                          ErrInfo *err);
+bool plog_lock_retired(PartitionSlot *retired);
 
-/* Is a slot that waits for its burial that of this topic id? */
-bool plog_is_deleted_topic(Uuid topic_id);
+/*
+ * Renames the folder at a partition's place in a directory, which is not to be opened as its log: to -delete when it is
+ * that of a deleted topic, or an old one of this partition, else to -stray. owner: the id in it, zero when it is not
+ * known. Names lock of the directory held. OT_E_AGAIN: somebody still works on *ret_busy, the deleted topic's log.
+ */
+int plog_set_folder_aside(const PartitionSlot *slot, int dir, const char *folder, Uuid owner,
+                          PartitionSlot **ret_busy, ErrInfo *err);
+
+/*
+ * Names lock of the partition's directory held, and its append lock. Deleted meanwhile, its place may be that of a new
+ * topic's log already; before this a new one cannot get there while the append lock is held.
+ */
+int plog_check_place(const PartitionSlot *slot, ErrInfo *err);
 
 /*
  * Index entries and a producer snapshot at LEO into their files, then the tuple t is published; append lock held.

@@ -203,22 +203,45 @@ end_stopped_holder(PartitionSlot *slot)
                 (int)pid, slot->topic, (int)slot->partition);
 }
 
-static int
-lock_slot(PartitionSlot *slot, int64_t wait_us, ErrInfo *err)
+/* What plock_lock said: true: the lock is held, and what a dead owner left is repaired. */
+static bool
+settle(PartitionSlot *slot, PLockResult what, int64_t wait_us, ErrInfo *err)
 {
-    switch (plock_lock(&slot->append_lock, clock_mono_us() + wait_us, WAIT_EV_PARTITION_LOCK)) {
+    switch (what) {
     case PLOCK_OK:
-        return 0;
+        return true;
     case PLOCK_OWNER_DIED:
         (void)take_over(slot, err); /* a failure is in the state now */
-        return 0;
+        return true;
     case PLOCK_TIMEOUT:
         break;
     }
     if (wait_us >= (int64_t)PLOG_LOCK_WAIT_MS * 1000)
         end_stopped_holder(slot);
+    return false;
+}
+
+static int
+lock_slot(PartitionSlot *slot, int64_t wait_us, ErrInfo *err)
+{
+    PLockResult what =
+        plock_lock(&slot->append_lock, clock_mono_us() + wait_us, WAIT_EV_PARTITION_LOCK);
+
+    if (settle(slot, what, wait_us, err))
+        return 0;
     return err_set(err, OT_E_REQUEST_TIMED_OUT, "%s-%d: append lock is held", slot->topic,
                    (int)slot->partition);
+}
+
+bool
+plog_lock_retired(PartitionSlot *retired)
+{
+    const int64_t wait_us = (int64_t)PLOG_LOCK_WAIT_MS * 1000;
+
+    return settle(
+        retired,
+        plock_lock_peer(&retired->append_lock, clock_mono_us() + wait_us, WAIT_EV_PARTITION_LOCK),
+        wait_us, NULL);
 }
 
 static int

@@ -494,16 +494,19 @@ final_path(const PartitionSlot *slot, int dir, char ret[LIMIT_PATH_BYTES])
 static int
 clear_the_way(const PlogMove *m, const PartitionSlot *slot, const char *path, ErrInfo *err)
 {
+    PartitionSlot *busy;
+    Uuid owner = {{0}};
     struct stat st;
-    Uuid id;
-    int rc = vfs_stat(path, &st, err);
-    bool deleted;
+    int rc = plog_check_place(slot, err);
 
     if (rc != 0)
+        return rc;
+    rc = vfs_stat(path, &st, err);
+    if (rc != 0)
         return rc == OT_E_NOT_FOUND ? 0 : rc;
-    deleted = partition_metadata_load(path, &id, NULL) == 0 &&
-              (uuid_equal(id, slot->topic_id) || plog_is_deleted_topic(id));
-    return plog_set_folder_aside(slot, m->to, path, deleted, err);
+    if (partition_metadata_load(path, &owner, NULL) != 0)
+        owner = (Uuid){{0}};
+    return plog_set_folder_aside(slot, m->to, path, owner, &busy, err);
 }
 
 /* A rename, and the folder of the names to the disk. */

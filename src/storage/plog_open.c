@@ -238,16 +238,9 @@ open_folder(PartitionSlot *slot, PlogTuple *t, ErrInfo *err)
 static int
 open_with(PartitionSlot *slot, PlogTuple *t, ErrInfo *err)
 {
-    char folder[LIMIT_PATH_BYTES];
     bool mine = false;
-    int rc;
+    int rc = plog_claim_folder(slot, &mine, err);
 
-    plog_folder_path(slot, folder);
-    rc = logdir_names_lock(pslot_dir(slot), err);
-    if (rc != 0)
-        return rc;
-    rc = plog_claim_folder(slot, folder, &mine, err);
-    logdir_names_unlock(pslot_dir(slot));
     if (rc != 0)
         return rc;
     slot->has_folder = false;
@@ -259,14 +252,15 @@ open_with(PartitionSlot *slot, PlogTuple *t, ErrInfo *err)
 }
 
 /*
- * What a failure to open means (design.md 6): what there was no room for is tried again at the next
- * need; a log that cannot be read or understood is FAILED, by itself; a failed write is the directory's.
+ * What a failure to open means (design.md 6): what there was no room for, or a lock that somebody held, is tried again
+ * at the next need; a log that cannot be read or understood is FAILED, by itself; a failed write is the directory's.
  */
 static int
 open_failed(PartitionSlot *slot, int code, ErrInfo *err)
 {
     static LogRate rate;
-    bool again = code == OT_E_NO_SPACE || code == OT_E_LIMIT || code == OT_E_NO_MEMORY;
+    bool again = code == OT_E_NO_SPACE || code == OT_E_LIMIT || code == OT_E_NO_MEMORY ||
+                 code == OT_E_TIMEOUT || code == OT_E_AGAIN;
 
     segment_pool_sweep(slot, NULL);
     slot->producer_count = 1; /* so that the scan looks at all */
@@ -312,7 +306,7 @@ plog_open_locked(PartitionSlot *slot, ErrInfo *err)
             pslot_note_changed(slot);
         else
             rc = err_set(err, OT_E_UNKNOWN_TOPIC_OR_PARTITION, "partition is deleted");
-    } else {
+    } else if (rc != OT_E_UNKNOWN_TOPIC_OR_PARTITION) {
         rc = open_failed(slot, rc, err);
     }
     atomic_u32_store(&slot->opening, 0);

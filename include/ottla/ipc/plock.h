@@ -52,6 +52,13 @@ void plock_init(PLock *lock, PLockRank rank);
 PLockResult plock_lock(PLock *lock, int64_t deadline_us, WaitEvent event)
     __attribute__((warn_unused_result));
 
+/*
+ * The same for a lock of the rank of one that is held already. The caller knows why nobody who holds the one ever waits
+ * for the other.
+ */
+PLockResult plock_lock_peer(PLock *lock, int64_t deadline_us, WaitEvent event)
+    __attribute__((warn_unused_result));
+
 /* PLOCK_TIMEOUT: somebody holds it. Never waits, so ranks do not matter. */
 PLockResult plock_trylock(PLock *lock) __attribute__((warn_unused_result));
 

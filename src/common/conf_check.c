@@ -269,18 +269,38 @@ conf_check_offsetreset(StrView value)
            is_duration((StrView){value.ptr + len, value.len - len});
 }
 
+/* As Kafka decides, which looks at single bytes and knows no brackets. */
+static bool
+is_host_text(StrView host)
+{
+    for (int32_t i = 0; i < host.len; i++)
+        if (!((host.ptr[i] >= 'a' && host.ptr[i] <= 'z') ||
+              (host.ptr[i] >= 'A' && host.ptr[i] <= 'Z') ||
+              (host.ptr[i] >= '0' && host.ptr[i] <= '9') || strchr("-%._:", host.ptr[i]) != NULL))
+            return false;
+    return true;
+}
+
+StrView
+conf_ipcounts_begin(StrView list)
+{
+    while (list.len > 0 && strchr(", ", list.ptr[list.len - 1]) != NULL)
+        list.len--;
+    return conf_list_begin(list);
+}
+
 bool
 conf_ipcount(StrView item, StrView *ret_host, int32_t *ret_count)
 {
     const char *colon = item.len == 0 ? NULL : memrchr(item.ptr, ':', (size_t)item.len);
 
-    if (colon == NULL || colon == item.ptr || colon - item.ptr > LIMIT_HOST_LEN)
+    if (colon == NULL || colon - item.ptr > LIMIT_HOST_LEN)
         return false;
     *ret_host = text_trim((StrView){item.ptr, (int32_t)(colon - item.ptr)});
-    return text_to_int32(
+    return is_host_text(*ret_host) &&
+           text_to_int32(
                text_trim((StrView){colon + 1, (int32_t)(item.ptr + item.len - colon - 1)}),
-               ret_count) &&
-           *ret_count >= 0;
+               ret_count);
 }
 
 bool
@@ -289,7 +309,7 @@ conf_check_ipcounts(StrView value)
     StrView item, host;
     int32_t count, items = 0;
 
-    for (StrView rest = conf_list_begin(value); conf_list_next(&rest, &item);)
+    for (StrView rest = conf_ipcounts_begin(value); conf_list_next(&rest, &item);)
         if (!conf_ipcount(item, &host, &count) || ++items > LIMIT_ADDRESS_LIMITS)
             return false;
     return true;

@@ -250,6 +250,7 @@ controller_context(Controller *c, Turn *turn, const ConfLookup *lookup, DecideCo
                            .pick_directory = hosting_pick_directory,
                            .pick_arg = &c->hosting,
                            .has_log_dir = hosting_has_log_dir,
+                           .listeners = c->settings.listeners,
                            .levels = &turn->levels};
 }
 

@@ -74,7 +74,8 @@ typedef struct DecideContext {
     /* Chooses the directory of a new replica on this node; zero: leave it to the broker. */
     Uuid (*pick_directory)(void *arg);
     void *pick_arg;
-    bool (*has_log_dir)(StrView path); /* is it one of this node? NULL: not asked */
+    bool (*has_log_dir)(StrView path);     /* is it one of this node? NULL: not asked */
+    const struct ListenerTable *listeners; /* of this node; NULL: not asked */
     LevelChanges *levels; /* filled; put into force when the turn's records are on disk */
 } DecideContext;
 

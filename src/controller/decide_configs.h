@@ -69,9 +69,19 @@ Verdict config_set_apply(ConfigCase *k);
 
 /* ---- rules: is the result one that may stand? ---- */
 
-Verdict check_node_settings(const ConfigCase *k);    /* decide_configs_nodes.c */
-Verdict check_group_settings(const ConfigCase *k);   /* decide_configs_groups.c */
-Verdict check_metrics_settings(const ConfigCase *k); /* decide_configs_metrics.c */
+Verdict check_node_settings(const ConfigCase *k);     /* decide_configs_nodes.c */
+Verdict check_listener_settings(const ConfigCase *k); /* decide_configs_listeners.c */
+Verdict check_group_settings(const ConfigCase *k);    /* decide_configs_groups.c */
+Verdict check_metrics_settings(const ConfigCase *k);  /* decide_configs_metrics.c */
+
+/* A number of processes: not by more than half or double at once. decide_configs_nodes.c */
+Verdict config_check_workers(const ConfigCase *k, const char *name, int64_t now, int64_t then);
+
+/* Of a name listener.name.*: is it of a listener that this node has for clients and brokers? */
+bool config_listener_is_own(const DecideContext *c, StrView name);
+
+/* ... can it be set for one node only? All but bounds on connections and workers. */
+bool config_listener_needs_node(StrView name);
 
 /* Levels of log lines: fit wishes go to c->levels. decide_configs_loggers.c */
 Verdict decide_levels(const DecideContext *c, const ConfigItem *item, bool validate_only);

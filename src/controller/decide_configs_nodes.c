@@ -107,6 +107,8 @@ check_classes(const ConfigCase *k, int id, StrView value)
     for (size_t i = 0; i < COUNT(classes); i++) {
         if (id != (int)classes[i].id)
             continue;
+        if (conf_rows[id].type == CONF_TYPE_CLASS && value.len == 0)
+            return refuse(k, conf_rows[id].name, "must name a class");
         for (StrView rest = conf_list_begin(value); conf_list_next(&rest, &item);)
             if (!strview_equal(item, strview_from(classes[i].name)))
                 return config_refuse(k->c, KERR_INVALID_REQUEST, "%s: there is no class %.*s",
@@ -128,11 +130,15 @@ check_one(const ConfigCase *k, const ConfPair *pair)
     if (is_among(id, listener_stores, COUNT(listener_stores)))
         return refuse(k, conf_rows[id].name,
                       "can be changed for a listener only: listener.name.NAME. in front of it");
-    if (behind >= 0 && conf_check(&conf_rows[behind], pair->value, &err) != 0)
+    if (behind >= 0 &&
+        (id >= 0 || can_change(&conf_rows[behind]) || config_listener_is_own(k->c, pair->name)) &&
+        conf_check(&conf_rows[behind], pair->value, &err) != 0)
         return config_refuse(k->c, KERR_INVALID_REQUEST, "%s", err.text);
-    if (k->item->name.len == 0 && behind >= 0 && conf_rows[behind].change == CONF_CHANGE_BROKER)
-        return refuse(k, conf_rows[behind].name,
-                      "cannot be set for all nodes: name the node it is for");
+    if (k->item->name.len == 0 && (id >= 0 ? conf_rows[id].change == CONF_CHANGE_BROKER
+                                           : config_listener_needs_node(pair->name)))
+        return config_refuse(k->c, KERR_INVALID_REQUEST,
+                             "%.*s cannot be set for all nodes: name the node it is for",
+                             (int)pair->name.len, pair->name.ptr);
     return check_classes(k, behind, pair->value);
 }
 
@@ -159,6 +165,22 @@ number_of(ConfId id, const ConfLookup *lookup)
     return conf_text_int64(&conf_rows[id], text);
 }
 
+Verdict
+config_check_workers(const ConfigCase *k, const char *name, int64_t now, int64_t then)
+{
+    if (then == now)
+        return (Verdict){0, NULL};
+    if (then < 1)
+        return refuse(k, name, "must be at least 1");
+    if (then < now / 2)
+        return config_refuse(k->c, KERR_INVALID_REQUEST,
+                             "%s must be at least half of what it is, %" PRId64, name, now);
+    if (then > now * 2)
+        return config_refuse(k->c, KERR_INVALID_REQUEST,
+                             "%s must be at most double of what it is, %" PRId64, name, now);
+    return (Verdict){0, NULL};
+}
+
 static Verdict
 check_worker_counts(const ConfigCase *k, const ConfLookup *future)
 {
@@ -167,16 +189,10 @@ check_worker_counts(const ConfigCase *k, const ConfLookup *future)
         int64_t now = number_of(worker_counts[i], k->c->dynamic);
         int64_t then = number_of(worker_counts[i], future);
 
-        if (then == now)
-            continue;
-        if (then < 1)
-            return refuse(k, name, "must be at least 1");
-        if (then < now / 2)
-            return config_refuse(k->c, KERR_INVALID_REQUEST,
-                                 "%s must be at least half of what it is, %" PRId64, name, now);
-        if (then > now * 2)
-            return config_refuse(k->c, KERR_INVALID_REQUEST,
-                                 "%s must be at most double of what it is, %" PRId64, name, now);
+        Verdict v = config_check_workers(k, name, now, then);
+
+        if (v.code != 0)
+            return v;
     }
     return (Verdict){0, NULL};
 }
@@ -334,6 +350,8 @@ check_node_settings(const ConfigCase *k)
         v = check_one(k, &k->after.pairs[i]);
     if (v.code == 0)
         v = check_worker_counts(k, &future);
+    if (v.code == 0)
+        v = check_listener_settings(k);
     if (v.code == 0)
         v = check_times(k, &future);
     if (v.code == 0)

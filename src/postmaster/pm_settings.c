@@ -91,7 +91,7 @@ read_overrides(AcceptLimits *limits)
     StrView item, name;
 
     limits->address_count = 0;
-    for (StrView rest = conf_list_begin(strview_from(text)); conf_list_next(&rest, &item);) {
+    for (StrView rest = conf_ipcounts_begin(strview_from(text)); conf_list_next(&rest, &item);) {
         NetAddress addresses[NET_ADDRESSES_MAX];
         char host[LIMIT_HOST_LEN + 1];
         int32_t bound;
@@ -99,7 +99,7 @@ read_overrides(AcceptLimits *limits)
 
         ot_assert(conf_ipcount(item, &name, &bound)); /* its check has seen to it */
         snprintf(host, sizeof host, "%.*s", (int)name.len, name.ptr);
-        found = host[0] == '\0' ? 0 : resolver_lookup(host, addresses);
+        found = resolver_lookup(host[0] == '\0' ? "localhost" : host, addresses);
         for (int k = 0; k < found && limits->address_count < ADDRESS_LIMITS_MAX; k++)
             limits->addresses[limits->address_count++] =
                 (AddressLimit){client_address_of(&addresses[k]), bound};

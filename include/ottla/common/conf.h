@@ -127,7 +127,11 @@ bool conf_check_throttle(StrView value);
 bool conf_check_offsetreset(StrView value);
 bool conf_check_ipcounts(StrView value);
 
-/* An item "HOST:COUNT" of max.connections.per.ip.overrides; false: it is none. */
+/*
+ * An item "HOST:COUNT" of max.connections.per.ip.overrides; false: it is none. As in Kafka a host may be empty
+ * (this machine), a count negative (as 0), and empty items at the end of the list count for nothing.
+ */
+StrView conf_ipcounts_begin(StrView list); /* for conf_list_next */
 bool conf_ipcount(StrView item, StrView *ret_host, int32_t *ret_count);
 
 /*

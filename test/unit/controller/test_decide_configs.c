@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "controller/decide_configs.h"
+#include "ottla/ipc/listeners.h"
 
 #define TOPIC   IMAGE_CONFIG_TOPIC
 #define NODE    IMAGE_CONFIG_BROKER
@@ -212,6 +213,81 @@ test_refusals(void **state)
         if (code != rows[i].code)
             fail_msg("%s of %s %s: %d, not %d", rows[i].key, rows[i].name, rows[i].value, code,
                      rows[i].code);
+    }
+}
+
+/* Settings of single listeners: what Kafka 4.3.1 answers a node whose listeners are PLAINTEXT and CONTROLLER. */
+static void
+test_listener_settings(void **state)
+{
+#define L "listener.name."
+    static const struct {
+        const char *node, *key, *value;
+        int16_t code;
+    } rows[] = {
+        {"1", L "plaintext.plain.sasl.server.callback.handler.class", "no.Such", 42},
+        {"1", L "plaintext.any.sasl.server.callback.handler.class", "no.Such", 42},
+        {"1", L "plaintext.a.b.sasl.server.callback.handler.class", "no.Such", 0},
+        {"1", L "controller.sasl.server.callback.handler.class", "no.Such", 0},
+        {"1", L "other.sasl.server.callback.handler.class", "no.Such", 0},
+        {"1", L "PLAINTEXT.sasl.server.callback.handler.class", "no.Such", 0},
+        {"1", "plain.sasl.server.callback.handler.class", "no.Such", 0},
+        {"1", "sasl.server.callback.handler.class", "no.Such", 42},
+        {"1", L "plaintext.plain.sasl.server.callback.handler.class",
+         "org.apache.kafka.common.security.plain.internals.PlainServerCallbackHandler", 0},
+        {"1", L "plaintext.sasl.login.callback.handler.class", "no.Such", 42},
+        {"1", L "plaintext.sasl.client.callback.handler.class", "no.Such", 42},
+        {"1", L "plaintext.sasl.login.class", "no.Such", 42},
+        {"1", L "plaintext.sasl.login.class", "", 42},
+        {"1", L "plaintext.sasl.oauthbearer.jwt.validator.class", "no.Such", 42},
+        {"1", L "plaintext.sasl.oauthbearer.jwt.retriever.class", "no.Such", 42},
+        {"1", L "plaintext.ssl.engine.factory.class", "", 42},
+        {"1", L "plaintext.max.connections", "0", 42},
+        {"", L "plaintext.max.connections", "0", 42},
+        {"1", L "Plaintext.max.connections", "0", 0},
+        {"1", L "other.max.connections", "0", 0},
+        {"1", L "other.max.connections", "abc", 42},
+        {"1", L "plaintext.num.network.threads", "1", 0},
+        {"1", L "plaintext.num.network.threads", "7", 42},
+        {"1", L "other.num.network.threads", "100", 0},
+        {"", L "plaintext.num.network.threads", "100", 42},
+        {"", L "other.num.network.threads", "3", 0},
+        {"1", L "plaintext.connections.max.reauth.ms", "abc", 42},
+        {"1", L "other.connections.max.reauth.ms", "abc", 0},
+        {"1", L "other.sasl.kerberos.min.time.before.relogin", "abc", 42},
+        {"", L "plaintext.max.connections", "40", 0},
+        {"", L "plaintext.no.such", "5", 42},
+        {"", L "plaintext.message.max.bytes", "3000", 42},
+        {"", L "plaintext.plain.sasl.server.callback.handler.class", "no.Such", 42},
+        {"", L "a.b.max.connections", "3", 42},
+        {"1", L "plaintext.no.such", "5", 0},
+        {"1", "max.connections.per.ip.overrides", "a b:5", 42},
+        {"1", "max.connections.per.ip.overrides", "[::1]:5", 42},
+        {"1", "max.connections.per.ip.overrides", "*:5", 42},
+        {"1", "max.connections.per.ip.overrides", ",a:5", 42},
+        {"1", "max.connections.per.ip.overrides", "a:2147483648", 42},
+        {"1", "max.connections.per.ip.overrides", ":", 42},
+        {"1", "max.connections.per.ip.overrides", "::1:5 , a_b:+6,", 0},
+        {"1", "max.connections.per.ip.overrides", ":5", 0},
+        {"1", "max.connections.per.ip.overrides", "127.0.0.1:-1", 0},
+        {"1", "max.connections.per.ip.overrides", ",", 0},
+    };
+#undef L
+    static ListenerTable table = {.rows = {{.name = "PLAINTEXT"},
+                                           {.name = "CONTROLLER", .is_controller = true},
+                                           {.name = "OTHER", .is_unix = true}},
+                                  .count = 3};
+
+    (void)state;
+    decide_context.listeners = &table;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int16_t code = set(NODE, rows[i].node, rows[i].key, rows[i].value);
+
+        if (code != rows[i].code)
+            fail_msg("%s of %s %s: %d, not %d", rows[i].key, rows[i].node, rows[i].value, code,
+                     rows[i].code);
+        if (code == 0)
+            assert_int_equal(alter(NODE, rows[i].node, rows[i].key, CONFIG_OP_DELETE, NULL), 0);
     }
 }
 
@@ -444,6 +520,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_lists, setup, decide_teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, decide_teardown),
+        cmocka_unit_test_setup_teardown(test_listener_settings, setup, decide_teardown),
         cmocka_unit_test_setup_teardown(test_worker_counts, setup, decide_teardown),
         cmocka_unit_test_setup_teardown(test_a18, setup, decide_teardown),
         cmocka_unit_test_setup_teardown(test_groups_and_metrics, setup, decide_teardown),

@@ -227,8 +227,7 @@ test_killed_with_lock(void **state)
     id = make(200, false, 1000);
     atomic_i32_store(&talk->id, id);
     (void)kit_fork(die_with_lock, NULL);
-    while (kit_reap_ended() == 0)
-        kit_pause_us(200);
+    KIT_WAIT_UNTIL(kit_reap_ended() > 0);
     assert_true(chunks_taken() > 8);
     assert_false(exists(id));
     assert_int_equal(fetch_session_count(), 1);
@@ -265,8 +264,7 @@ test_killed_while_waiting(void **state)
     (void)state;
     atomic_i32_store(&talk->id, make(3, false, 1000));
     (void)kit_fork(die_while_waiting, list);
-    while (kit_reap_ended() == 0)
-        kit_pause_us(200);
+    KIT_WAIT_UNTIL(kit_reap_ended() > 0);
     assert_true(wait_list_in_use(list));
     wake_batch_init(&batch);
     wait_notify(list, 0, WAIT_ON_LOG_END, clock_mono_us(), &batch);

@@ -451,8 +451,7 @@ test_more_partitions_than_nodes(void **state)
     assert_int_equal(start(&f, &asked), REQ_PENDING);
     assert_true(f.rq.deadline_us < f.rq.now_us + 1000000); /* looks again by itself */
     append(MANY - 1);
-    while (clock_mono_us() < f.rq.deadline_us)
-        kit_pause_us(1000);
+    KIT_WAIT_UNTIL(clock_mono_us() >= f.rq.deadline_us);
     assert_int_equal(finish(&f), REQ_DONE);
     assert_int_equal(with_records(&f, &one), 1);
     assert_int_equal(one, MANY - 1);
@@ -795,11 +794,9 @@ expect_answer_in_time(Asked asked)
     atomic_u32_store(&talk->waits, 0);
     atomic_i64_store(&talk->answered_us, 0);
     waiter = kit_fork(wait_for_answer, &asked);
-    while (atomic_u32_load(&talk->waits) == 0)
-        kit_pause_us(500);
+    KIT_WAIT_UNTIL(atomic_u32_load(&talk->waits) != 0);
     (void)kit_fork(append_and_die, NULL);
-    while (kit_reap_ended() == 0)
-        kit_pause_us(200);
+    KIT_WAIT_UNTIL(kit_reap_ended() > 0);
     died = clock_mono_us();
     kit_join(waiter);
     printf("# answered %lld us after the death\n",

@@ -64,9 +64,7 @@ setup(void **state)
 static void
 await_stage(uint32_t stage)
 {
-    for (int i = 0; i < 5000 && atomic_u32_load(&board->stage) < stage; i++)
-        kit_pause_us(1000);
-    assert_true(atomic_u32_load(&board->stage) >= stage);
+    KIT_WAIT_UNTIL(atomic_u32_load(&board->stage) >= stage);
 }
 
 static void
@@ -165,8 +163,7 @@ test_ids_once(void **state)
     (void)state;
     for (int i = 0; i < 6; i++)
         pids[i] = kit_fork(take_ids, NULL);
-    for (int i = 0; i < 200 && atomic_u32_load(&board->taken) < 2000; i++)
-        kit_pause_us(200);
+    KIT_WAIT_UNTIL(atomic_u32_load(&board->taken) >= 2000);
     kit_kill(pids[0]);
     for (int i = 1; i < 6; i++)
         kit_join(pids[i]);

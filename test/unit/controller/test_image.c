@@ -354,19 +354,23 @@ test_old_pins_are_killed(void **state)
     uint64_t generation;
     pid_t child;
     uint32_t slot_generation = slot_prepare(2);
-    int status;
+    int pinned[2], status;
+    char byte;
 
     (void)state;
+    assert_int_equal(pipe(pinned), 0);
     write_generation(&seq, 1);
     child = fork();
     if (child == 0) {
         atomic_i32_store(&slot_at(2)->pid, (int)getpid());
         (void)image_pin_slot(2);
+        (void)!write(pinned[1], "", 1);
         for (;;)
             (void)pause();
     }
-    while (atomic_u64_load(&slot_at(2)->image_pin) == 0)
-        (void)usleep(1000);
+    close(pinned[1]);
+    assert_int_equal(read(pinned[0], &byte, 1), 1);
+    close(pinned[0]);
     assert_int_equal(image_kill_old_pin(&writer, clock_mono_us(), &generation), 0); /* the newest */
     write_generation(&seq, 2);
     assert_int_equal(image_kill_old_pin(&writer, clock_mono_us() - 60000000, &generation), 0);

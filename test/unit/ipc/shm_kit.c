@@ -298,3 +298,13 @@ kit_pause_us(int64_t us)
 
     (void)nanosleep(&t, NULL);
 }
+
+void
+kit_wait_more(int64_t end_us, const char *condition, const char *file, int line)
+{
+    if (clock_mono_us() > end_us) {
+        print_error("%s:%d: waited in vain for %s\n", file, line, condition);
+        _fail(file, line);
+    }
+    kit_pause_us(100);
+}

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "ottla/common/clock.h"
 #include "ottla/common/random.h"
 #include "ottla/ipc/region.h"
 
@@ -75,7 +76,14 @@ RandomSeq kit_seed(const char *what);
 /* Seconds a stress may take: the default, or OT_TEST_SECONDS. */
 int64_t kit_stress_us(void);
 
-/* Sleeps; tests only. */
+/* Sleeps: a random instant is wanted, or others are looked at meanwhile. Never to let something happen. */
 void kit_pause_us(int64_t us);
+
+/* Waits for a condition; the test fails when it has not come in KIT_PATIENCE_US. */
+#define KIT_PATIENCE_US 20000000
+#define KIT_WAIT_UNTIL(condition)                                               \
+    for (int64_t kit_end_us = clock_mono_us() + KIT_PATIENCE_US; !(condition);) \
+    kit_wait_more(kit_end_us, #condition, __FILE__, __LINE__)
+void kit_wait_more(int64_t end_us, const char *condition, const char *file, int line);
 
 #endif

@@ -167,8 +167,7 @@ killed_wakers_strand_nobody(void **state)
         wait_until_asleep(WAITERS);
         (void)random_seq_next(&seq);
         (void)kit_fork_slot(WAITERS + 1, die_between_publish_and_wake, &seq);
-        while (atomic_u64_load(&s->published) != value || kit_reap_ended() == 0)
-            kit_pause_us(100);
+        KIT_WAIT_UNTIL(atomic_u64_load(&s->published) == value && kit_reap_ended() > 0);
         (void)wait_until_seen(WAITERS, value, 2000000);
         for (int32_t i = 0; i < WAITERS; i++) {
             int64_t took_us =

@@ -28,6 +28,7 @@
 typedef struct Shared {
     AtomicU32 worker_stop;
     AtomicU32 worker_pause; /* the worker takes nothing while set */
+    AtomicU32 worker_turns;
     AtomicU32 hold_replies; /* the worker answers when it is 0 again */
     AtomicU64 served;
     AtomicU64 abandoned;
@@ -124,6 +125,7 @@ serve(void *arg)
         uint32_t why = mainloop_wait(clock_mono_us() + 20000, WAIT_EV_CONTROLLER_MAIN);
         MboxRequest rq;
 
+        (void)atomic_u32_add(&s->worker_turns, 1);
         if (atomic_u32_load(&s->worker_pause) != 0)
             continue;
         for (int i = 0;
@@ -141,13 +143,21 @@ serve(void *arg)
     arena_free(arena);
 }
 
+/* The worker has begun and ended a whole turn since the call. */
+static void
+await_turn(void)
+{
+    uint32_t before = atomic_u32_load(&s->worker_turns);
+
+    KIT_WAIT_UNTIL(atomic_u32_load(&s->worker_turns) - before >= 3);
+}
+
 static pid_t
 start_worker(void)
 {
     pid_t pid = kit_fork_slot(WORKER_SLOT, serve, NULL);
 
-    while (!mbox_worker_is_open(MBOX_CONTROLLER))
-        kit_pause_us(200);
+    KIT_WAIT_UNTIL(mbox_worker_is_open(MBOX_CONTROLLER));
     return pid;
 }
 
@@ -376,11 +386,10 @@ chunks_of_the_dead_come_back(void **state)
 
     (void)state;
     atomic_u32_store(&s->worker_pause, 1);
-    kit_pause_us(30000);
+    await_turn();
     for (int i = 0; i < 4; i++) {
         hoarders[i] = kit_fork(hoard, NULL);
-        while (atomic_u64_load(&s->done[kit_slot_of(hoarders[i])]) == 0)
-            kit_pause_us(200);
+        KIT_WAIT_UNTIL(atomic_u64_load(&s->done[kit_slot_of(hoarders[i])]) != 0);
     }
     assert_int_equal(bulk_chunks_taken(), bulk_chunk_count()); /* 4 pieces of 16 chunks */
     /* With none to be had a message goes in small pieces, and arrives. */
@@ -465,7 +474,7 @@ killed_clients_disturb_nobody(void **state)
         kit_kill(pids[i]);
         answers += atomic_u64_load(&s->done[i]);
     }
-    kit_pause_us(50000);
+    await_turn();
     assert_int_equal(atomic_u32_load(&s->replies_waiting), 0); /* nothing is kept for the dead */
     printf("# %d clients killed, %llu answers\n", kills, (unsigned long long)answers);
     atomic_u32_store(&s->worker_stop, 1);

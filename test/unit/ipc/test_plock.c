@@ -89,8 +89,7 @@ deadline_and_dead_owner(void **state)
     (void)state;
     plock_init(&s->lock, PLOCK_RANK_APPEND);
     pid = kit_fork(hold_for_ever, s);
-    while (atomic_u32_load(&s->held) == 0)
-        kit_pause_us(100);
+    KIT_WAIT_UNTIL(atomic_u32_load(&s->held) != 0);
     assert_int_equal(plock_trylock(&s->lock), PLOCK_TIMEOUT);
     began_us = clock_mono_us();
     assert_int_equal(plock_lock(&s->lock, began_us + 30000, WAIT_EV_PARTITION_LOCK), PLOCK_TIMEOUT);
@@ -99,8 +98,7 @@ deadline_and_dead_owner(void **state)
     kit_kill(pid);
     /* The next owner dies before it has repaired: the duty goes on. */
     pid = kit_fork(hold_doubtful_and_die, s);
-    while (kit_reap_ended() == 0)
-        kit_pause_us(1000);
+    KIT_WAIT_UNTIL(kit_reap_ended() > 0);
     assert_int_equal(plock_lock(&s->lock, clock_mono_us() + 1000000, WAIT_EV_PARTITION_LOCK),
                      PLOCK_OWNER_DIED);
     assert_int_equal(plock_held_count(), 1);
@@ -123,8 +121,7 @@ stopped_holders_are_killed(void **state)
     plock_init(&s->lock, PLOCK_RANK_APPEND);
     assert_int_equal(plock_kill_stopped_holder(&s->lock), 0);
     pid = kit_fork(hold_for_ever, s);
-    while (atomic_u32_load(&s->held) == 0)
-        kit_pause_us(100);
+    KIT_WAIT_UNTIL(atomic_u32_load(&s->held) != 0);
     assert_int_equal(plock_kill_stopped_holder(&s->lock), 0);
     assert_int_equal(kill(pid, SIGSTOP), 0);
     while (plock_kill_stopped_holder(&s->lock) != pid) {
@@ -134,8 +131,7 @@ stopped_holders_are_killed(void **state)
     assert_int_equal(plock_lock(&s->lock, until_us, WAIT_EV_PARTITION_LOCK), PLOCK_OWNER_DIED);
     plock_consistent(&s->lock);
     plock_unlock(&s->lock);
-    while (kit_reap_ended() == 0)
-        kit_pause_us(1000);
+    KIT_WAIT_UNTIL(kit_reap_ended() > 0);
 }
 
 static void

@@ -249,6 +249,4 @@ int plog_force_time_entry(PartitionSlot *slot, PlogTuple *tuple, ErrInfo *err);
 /* Turns a failed write into what the log dir's state and the client get (design.md 6). */
 int plog_write_failed(PartitionSlot *slot, int code, ErrInfo *err);
 
-void plog_count_evicted_producer(void);
-
 #endif

@@ -412,11 +412,3 @@ plog_expire_producers(PartitionRef ref, int64_t now_ms, int64_t expiration_ms)
     plog_unlock(slot);
     return removed;
 }
-
-static AtomicU64 evicted;
-
-void
-plog_count_evicted_producer(void)
-{
-    atomic_u64_count(&evicted, 1);
-}

@@ -17,15 +17,19 @@
 
 #include "ottla/common/assert.h"
 #include "ottla/common/hash.h"
+#include "ottla/common/log.h"
+#include "ottla/common/random.h"
+#include "ottla/ipc/counters.h"
 #include "ottla/ipc/pool.h"
 #include "ottla/storage/plog.h"
 #include "storage/plog_int.h"
 #include "storage/pools_int.h"
 
 #define CHILDREN        4
-#define LEVELS          32 /* two bits of the mixed id each */
-#define OTHERS_TO_TRY   8  /* partitions asked for a victim when the pool is full */
-#define PROBES_WHEN_LOW 0  /* look at every word: full is rare and expensive anyway */
+#define LEVELS          32   /* two bits of the mixed id each */
+#define OTHERS_TO_TRY   8    /* partitions asked for a victim when the sample has none */
+#define SAMPLE          32   /* entries looked at for a victim when the pool is full */
+#define PROBES_WHEN_LOW 4096 /* words looked at for a free entry when hardly any is left */
 
 struct ProducerEntry {
     int64_t producer_id;
@@ -139,123 +143,7 @@ producer_put(ProducerEntry *entry, const ProducerState *state)
     twocopy_write(&entry->head, entry->copies, state, sizeof *state);
 }
 
-/* ---- taking and giving back --------------------------------------------------------------------- */
-
-typedef struct OldestSearch {
-    ProducerEntry *entry;
-    int64_t timestamp;
-} OldestSearch;
-
-static void
-consider_oldest(ProducerEntry *entry, void *arg)
-{
-    OldestSearch *s = arg;
-    ProducerState state;
-
-    producer_get(entry, &state);
-    if (state.txn_first_offset >= 0)
-        return;
-    if (s->entry == NULL || state.last_timestamp < s->timestamp) {
-        s->entry = entry;
-        s->timestamp = state.last_timestamp;
-    }
-}
-
-static bool
-evict_oldest(PartitionSlot *slot)
-{
-    OldestSearch s = {NULL, 0};
-
-    producer_each(slot, consider_oldest, &s);
-    if (s.entry == NULL)
-        return false;
-    producer_remove(slot, s.entry);
-    plog_count_evicted_producer();
-    return true;
-}
-
-/* Asks some other partitions, whose locks are free, for their oldest producer. */
-static bool
-evict_elsewhere(const PartitionSlot *mine)
-{
-    int32_t high = pslot_high();
-    uint32_t start = atomic_u32_load(&head->high) * 2654435761u;
-    int tries = 0;
-    int32_t i;
-
-    for (i = 0; i < high && tries < OTHERS_TO_TRY; i++) {
-        PartitionSlot *slot = pslot_at((int32_t)((start + (uint32_t)i) % (uint32_t)high));
-        bool evicted;
-
-        if (slot == mine || slot->producer_count == 0)
-            continue;
-        tries++;
-        if (!plog_try_lock_quiet(slot))
-            continue;
-        evicted = evict_oldest(slot);
-        plock_unlock(&slot->append_lock);
-        if (evicted)
-            return true;
-    }
-    return false;
-}
-
-static uint32_t
-entry_alloc(const PartitionSlot *slot)
-{
-    uint32_t i = pool_alloc(pool, pslot_owner_word(slot), PROBES_WHEN_LOW);
-    uint32_t high = atomic_u32_load(&head->high);
-
-    if (i == POOL_NONE)
-        return 0;
-    while (high < i + 1 && !atomic_u32_cas(&head->high, &high, i + 1))
-        ;
-    return i + 1;
-}
-
-/* A fresh entry, or 0. Evicts when the pool is full. */
-static uint32_t
-entry_obtain(PartitionSlot *slot)
-{
-    uint32_t link = entry_alloc(slot);
-
-    if (link == 0 && (evict_oldest(slot) || evict_elsewhere(slot)))
-        link = entry_alloc(slot);
-    return link;
-}
-
-ProducerEntry *
-producer_obtain(PartitionSlot *slot, int64_t producer_id)
-{
-    static const ProducerState empty = {.last_timestamp = -1,
-                                        .txn_first_offset = -1,
-                                        .coordinator_epoch = -1,
-                                        .epoch = BATCH_NO_PRODUCER_EPOCH};
-    ProducerEntry *e = producer_find(slot, producer_id);
-    uint32_t link;
-
-    if (e != NULL)
-        return e;
-    link = entry_obtain(slot);
-    if (link == 0)
-        return NULL;
-    e = entry_at(link);
-    e->producer_id = producer_id;
-    memset(e->child, 0, sizeof e->child);
-    producer_put(e, &empty);
-    atomic_u32_store(&e->valid, 1);
-    *find_link(slot, producer_id) = link;
-    slot->producer_count++;
-    return e;
-}
-
-/* Gives an unlinked entry back; valid goes first, so that a relink never takes half an entry. */
-static void
-entry_free(ProducerEntry *entry, uint64_t owner)
-{
-    atomic_u32_store(&entry->valid, 0);
-    (void)pool_free(pool, entry_link(entry) - 1, owner); /* false cannot be: we hold the lock */
-}
+/* ---- giving back -------------------------------------------------------------------------------- */
 
 /* Takes a leaf below an entry out of the tree; 0: it is a leaf itself. */
 static uint32_t
@@ -286,8 +174,9 @@ detach_leaf(ProducerEntry *entry)
     return leaf;
 }
 
-void
-producer_remove(PartitionSlot *slot, ProducerEntry *entry)
+/* Takes an entry out of the tree; valid goes last, so that a relink never takes half an entry. */
+static void
+unlink_entry(PartitionSlot *slot, ProducerEntry *entry)
 {
     uint32_t *link = find_link(slot, entry->producer_id);
     uint32_t leaf = detach_leaf(entry);
@@ -297,7 +186,212 @@ producer_remove(PartitionSlot *slot, ProducerEntry *entry)
         memcpy(entry_at(leaf)->child, entry->child, sizeof entry->child);
     *link = leaf;
     slot->producer_count--;
+    atomic_u32_store(&entry->valid, 0);
+}
+
+/* Gives an unlinked entry back. */
+static void
+entry_free(ProducerEntry *entry, uint64_t owner)
+{
+    atomic_u32_store(&entry->valid, 0);
+    (void)pool_free(pool, entry_link(entry) - 1, owner); /* false cannot be: we hold the lock */
+}
+
+void
+producer_remove(PartitionSlot *slot, ProducerEntry *entry)
+{
+    unlink_entry(slot, entry);
     entry_free(entry, pslot_owner_word(slot));
+}
+
+/* ---- eviction ----------------------------------------------------------------------------------- */
+
+/* A producer that may go. */
+typedef struct Victim {
+    ProducerEntry *entry; /* NULL: none */
+    uint64_t owner;
+    int64_t timestamp;
+} Victim;
+
+/* An entry of a producer without an open transaction. Needs no lock: who takes the victim looks again. */
+static bool
+may_go(ProducerEntry *entry, Victim *ret)
+{
+    ProducerState state;
+
+    ret->owner = pool_owner(pool, entry_link(entry) - 1);
+    if (ret->owner == 0 || atomic_u32_load(&entry->valid) == 0)
+        return false;
+    producer_get(entry, &state);
+    ret->entry = entry;
+    ret->timestamp = state.last_timestamp;
+    return state.txn_first_offset < 0;
+}
+
+/* The victim's entry, made the own one of mine, whose lock we hold; 0: it cannot be had. */
+static uint32_t
+take_victim(const PartitionSlot *mine, const Victim *victim)
+{
+    PartitionSlot *slot = pslot_at((int32_t)(victim->owner >> 32) - 1);
+    Victim again;
+    bool taken;
+
+    if (slot != mine && !plog_try_lock_quiet(slot))
+        return 0;
+    taken = pslot_owner_word(slot) == victim->owner && may_go(victim->entry, &again) &&
+            again.owner == victim->owner &&
+            producer_find(slot, victim->entry->producer_id) == victim->entry;
+    if (taken) {
+        unlink_entry(slot, victim->entry);
+        taken = pool_transfer(pool, entry_link(victim->entry) - 1, victim->owner,
+                              pslot_owner_word(mine));
+        ot_assert(taken); /* we hold both locks */
+    }
+    if (slot != mine)
+        plock_unlock(&slot->append_lock);
+    return taken ? entry_link(victim->entry) : 0;
+}
+
+/* Of how many of the sample the partition is the owner. */
+static int
+share_of(const Victim *sample, int count, uint64_t owner)
+{
+    int share = 0;
+
+    for (int i = 0; i < count; i++)
+        share += sample[i].owner == owner;
+    return share;
+}
+
+/*
+ * Of some entries at random, the oldest of the partition that most of them belong to: who fills the pool loses
+ * his own, and a producer that is active stays among many that are not. Costs the same however many there are.
+ */
+static uint32_t
+evict_sampled(const PartitionSlot *mine)
+{
+    RandomSeq seq = {random_u64()};
+    Victim sample[SAMPLE];
+    const Victim *best = NULL;
+    int best_share = 0;
+    int count = 0;
+
+    for (int i = 0; i < SAMPLE; i++)
+        count += may_go(&entries[random_seq_below(&seq, pool->count)], &sample[count]);
+    for (int i = 0; i < count; i++) {
+        int share = share_of(sample, count, sample[i].owner);
+
+        if (share < best_share || (share == best_share && sample[i].timestamp >= best->timestamp))
+            continue;
+        best_share = share;
+        best = &sample[i];
+    }
+    return best == NULL ? 0 : take_victim(mine, best);
+}
+
+static void
+consider_oldest(ProducerEntry *entry, void *arg)
+{
+    Victim *oldest = arg;
+    Victim v;
+
+    if (may_go(entry, &v) && (oldest->entry == NULL || v.timestamp < oldest->timestamp))
+        *oldest = v;
+}
+
+/* The oldest of a partition, by a look at all of its producers. */
+static uint32_t
+evict_oldest_of(const PartitionSlot *mine, PartitionSlot *slot)
+{
+    Victim oldest = {.entry = NULL};
+
+    if (slot->producer_count == 0 || (slot != mine && !plog_try_lock_quiet(slot)))
+        return 0;
+    producer_each(slot, consider_oldest, &oldest);
+    if (slot != mine)
+        plock_unlock(&slot->append_lock);
+    return oldest.entry == NULL ? 0 : take_victim(mine, &oldest);
+}
+
+/* For pools full of open transactions: a search that finds what there is. */
+static uint32_t
+evict_searched(PartitionSlot *mine)
+{
+    int32_t high = pslot_high();
+    uint32_t start = atomic_u32_load(&head->high) * 2654435761u;
+    uint32_t link = evict_oldest_of(mine, mine);
+    int tries = 0;
+
+    for (int32_t i = 0; i < high && tries < OTHERS_TO_TRY && link == 0; i++) {
+        PartitionSlot *slot = pslot_at((int32_t)((start + (uint32_t)i) % (uint32_t)high));
+
+        tries += slot != mine && slot->producer_count > 0;
+        if (slot != mine)
+            link = evict_oldest_of(mine, slot);
+    }
+    return link;
+}
+
+/* ---- taking ------------------------------------------------------------------------------------- */
+
+static uint32_t
+entry_alloc(const PartitionSlot *slot)
+{
+    bool low = pool->count - atomic_u32_load(&pool->taken) <= PROBES_WHEN_LOW;
+    uint32_t i = pool_alloc(pool, pslot_owner_word(slot), low ? PROBES_WHEN_LOW : 0);
+    uint32_t high = atomic_u32_load(&head->high);
+
+    if (i == POOL_NONE)
+        return 0;
+    while (high < i + 1 && !atomic_u32_cas(&head->high, &high, i + 1))
+        ;
+    return i + 1;
+}
+
+/* A fresh entry, or 0. Evicts when the pool is full. */
+static uint32_t
+entry_obtain(PartitionSlot *slot)
+{
+    static LogRate rate;
+    uint32_t link = entry_alloc(slot);
+
+    if (link != 0)
+        return link;
+    link = evict_sampled(slot);
+    if (link == 0)
+        link = evict_searched(slot);
+    if (link == 0)
+        return 0;
+    stat_add(STAT_PRODUCERS_EVICTED, 1);
+    log_limited(&rate, 1, LL_WARNING, "storage",
+                "producer.state.entries are all in use: old producers are forgotten; entries=%u",
+                pool->count);
+    return link;
+}
+
+ProducerEntry *
+producer_obtain(PartitionSlot *slot, int64_t producer_id)
+{
+    static const ProducerState empty = {.last_timestamp = -1,
+                                        .txn_first_offset = -1,
+                                        .coordinator_epoch = -1,
+                                        .epoch = BATCH_NO_PRODUCER_EPOCH};
+    ProducerEntry *e = producer_find(slot, producer_id);
+    uint32_t link;
+
+    if (e != NULL)
+        return e;
+    link = entry_obtain(slot);
+    if (link == 0)
+        return NULL;
+    e = entry_at(link);
+    e->producer_id = producer_id;
+    memset(e->child, 0, sizeof e->child);
+    producer_put(e, &empty);
+    atomic_u32_store(&e->valid, 1);
+    *find_link(slot, producer_id) = link;
+    slot->producer_count++;
+    return e;
 }
 
 /* ---- walking ------------------------------------------------------------------------------------ */

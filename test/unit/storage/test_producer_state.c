@@ -174,7 +174,51 @@ pool_tree(void **state)
     plog_unlock(slot);
 }
 
-/* 300 entries in all: the oldest goes, from another partition too; open transactions stay. */
+static bool
+is_known(PartitionRef ref, int64_t id)
+{
+    PartitionSlot *slot;
+    bool known;
+
+    assert_int_equal(plog_lock(ref, &slot, NULL), 0);
+    known = producer_find(slot, id) != NULL;
+    plog_unlock(slot);
+    return known;
+}
+
+/* One that fills the pool loses his own: the few of another partition stay, as does who is active among many. */
+static void
+each_loses_his_own(void **state)
+{
+    PartitionRef greedy = kit_partition("full", 0);
+    PartitionRef modest = kit_partition("full", 1);
+
+    (void)state;
+    for (int i = 1; i <= 20; i++)
+        assert_int_equal(
+            kit_append(modest, &(KitBatch){.producer_id = i, .timestamp = KIT_NOW_MS}, NULL), 0);
+    for (int i = 0; i < 2000; i++) {
+        assert_int_equal(
+            kit_append(greedy,
+                       &(KitBatch){.producer_id = 1000 + i, .timestamp = KIT_NOW_MS + 1 + i}, NULL),
+            0);
+        assert_int_equal(
+            kit_append(
+                greedy,
+                &(KitBatch){.producer_id = 999, .sequence = i, .timestamp = KIT_NOW_MS + 1 + i},
+                NULL),
+            0);
+        assert_true(i < 1 || is_known(greedy, 999));
+    }
+    assert_int_equal(producer_pool_used(), 300);
+    assert_int_equal(pslot_at(modest.slot)->producer_count, 20);
+    for (int i = 1; i <= 20; i++)
+        assert_true(is_known(modest, i));
+    assert_int_equal(pslot_at(greedy.slot)->producer_count, 280);
+    assert_false(is_known(greedy, 1000));
+}
+
+/* 300 entries in all: an old one goes, from another partition too; open transactions stay. */
 static void
 pool_is_full(void **state)
 {
@@ -187,13 +231,13 @@ pool_is_full(void **state)
         assert_int_equal(
             kit_append(a, &(KitBatch){.producer_id = i, .timestamp = KIT_NOW_MS + i}, NULL), 0);
     assert_int_equal(producer_pool_used(), 300);
-    assert_int_equal(send_batch(a, 1000, 0, 0), 0); /* instead of producer 1 */
+    assert_int_equal(send_batch(a, 1000, 0, 0), 0); /* instead of an older one */
     assert_int_equal(send_batch(b, 1001, 0, 0), 0); /* b has none: one of a goes */
     assert_int_equal(producer_pool_used(), 300);
     assert_int_equal(pslot_at(a.slot)->producer_count, 299);
     assert_int_equal(plog_lock(a, &slot, NULL), 0);
-    assert_null(producer_find(slot, 1));
     assert_non_null(producer_find(slot, 300));
+    assert_non_null(producer_find(slot, 1000));
     for (int i = 1; i <= 1000; i++) {
         ProducerEntry *e = producer_find(slot, i);
         ProducerState s;
@@ -243,6 +287,7 @@ main(void)
         cmocka_unit_test_setup_teardown(sequences_wrap, kit_setup, kit_teardown),
         cmocka_unit_test(snapshot_bytes),
         cmocka_unit_test_setup_teardown(pool_tree, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(each_loses_his_own, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(pool_is_full, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(idle_producers_expire, kit_setup, kit_teardown),
     };

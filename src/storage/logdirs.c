@@ -18,6 +18,7 @@
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/crashpoint.h"
+#include "ottla/common/log.h"
 #include "ottla/common/random.h"
 #include "ottla/common/vfs.h"
 #include "ottla/ipc/latch.h"
@@ -296,6 +297,8 @@ logdir_is_clean(int dir)
 static int
 take_lock(PLock *lock, WaitEvent event, const char *what, ErrInfo *err)
 {
+    pid_t pid;
+
     switch (plock_lock(lock, clock_mono_us() + LOCK_WAIT_US, event)) {
     case PLOCK_OK:
         return 0;
@@ -305,6 +308,11 @@ take_lock(PLock *lock, WaitEvent event, const char *what, ErrInfo *err)
     case PLOCK_TIMEOUT:
         break;
     }
+    pid = plock_kill_stopped_holder(
+        lock); /* one stopped process must not keep a directory from all */
+    if (pid != 0)
+        log_msg(LL_WARNING, "storage", "killed a stopped process that held the lock of %s; pid=%d",
+                what, (int)pid);
     return err_set(err, OT_E_TIMEOUT, "the lock of %s is held", what);
 }
 

@@ -88,7 +88,7 @@ bool logdir_is_clean(int dir);
 /*
  * The mutex that serialises creating and renaming partition folders of one directory, so that
  * "is this folder still that topic's?" and the rename after it are one step. Rank: inside an append
- * lock. OT_E_TIMEOUT after 10 s.
+ * lock. OT_E_TIMEOUT after 10 s; a holder that is stopped is then killed.
  */
 int logdir_names_lock(int dir, ErrInfo *err);
 void logdir_names_unlock(int dir);

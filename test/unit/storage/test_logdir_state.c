@@ -8,14 +8,17 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ottla/common/vfs_faulty.h"
 #include "ottla/ipc/node.h"
+#include "ottla/ipc/slot.h"
 #include "ottla/storage/control_file.h"
 #include "ottla/storage/failure_record.h"
 #include "ottla/storage/reserve.h"
@@ -372,6 +375,32 @@ a_repair_may_fail_again(void **state)
     fail_msg("more calls than thought");
 }
 
+static int
+stop_with_names(void *arg)
+{
+    slot_claim(0, *(const uint32_t *)arg, PROC_BACKEND, 0);
+    if (logdir_names_lock(0, NULL) == 0)
+        (void)raise(SIGSTOP);
+    return 1;
+}
+
+/* Who waits in vain for the names ends a process that is stopped with them. */
+static void
+a_stopped_process_does_not_keep_the_names(void **state)
+{
+    uint32_t generation = slot_prepare(0);
+    pid_t pid = kit_fork(stop_with_names, &generation);
+    int status;
+
+    (void)state;
+    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+    assert_true(WIFSTOPPED(status));
+    assert_int_equal(logdir_names_lock(0, NULL), OT_E_TIMEOUT);
+    assert_true(WIFSIGNALED(kit_wait(pid)));
+    assert_int_equal(logdir_names_lock(0, NULL), 0);
+    logdir_names_unlock(0);
+}
+
 int
 main(void)
 {
@@ -389,6 +418,8 @@ main(void)
                                         kit_teardown),
         cmocka_unit_test_setup_teardown(a_repair_serves_nothing_damaged, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(a_repair_may_fail_again, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(a_stopped_process_does_not_keep_the_names, kit_setup,
+                                        kit_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

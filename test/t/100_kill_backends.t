@@ -9,7 +9,8 @@ my $kills = $ENV{OTTLA_LONG} ? 5000 : 300;
 my $seed  = $ENV{OTTLA_SEED} // int(rand(1 << 31));
 my $load  = "$ENV{OTTLA_BUILD}/release/crash/crash_load";
 
-my $node = Ottla::Test::Node->new->start;
+# Records of the load are old: no retention.
+my $node = Ottla::Test::Node->new(conf => { 'log.retention.ms' => -1 })->start;
 my $supervisor = $node->pid;
 subtest "log 50: kill -9 of $kills backends under load" => sub {
     my $out = qx($load @{[ $node->port ]} $supervisor backends $kills $seed 2>&1);

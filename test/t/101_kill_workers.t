@@ -8,9 +8,10 @@ use Ottla::Test::Node;
 my $seed = $ENV{OTTLA_SEED} // int(rand(1 << 31));
 my $load = "$ENV{OTTLA_BUILD}/release/crash/crash_load";
 
-# Five crash cycles within ten minutes end the node (design.md 4), so each node takes four.
+# Five crash cycles within ten minutes end the node (design.md 4), so each node takes four. Records of the load are old: no
+# retention.
 for my $round (1 .. ($ENV{OTTLA_LONG} ? 25 : 2)) {
-    my $node = Ottla::Test::Node->new->start;
+    my $node = Ottla::Test::Node->new(conf => { 'log.retention.ms' => -1 })->start;
     my $out = qx($load @{[ $node->port ]} @{[ $node->pid ]} workers 4 @{[ $seed + $round ]} 2>&1);
     my $exit = $? >> 8;
     note $out;

@@ -1,8 +1,8 @@
 /*
  * h_alter_log_dirs.c - AlterReplicaLogDirs: in which log directory a replica shall be
  *
- * Runs in: backend. Spec: admin-and-security.md 2.10, log.md 14.6. The answer says that the wish was noted; the
- * retention worker moves the log (storage/plog_move.h), DescribeLogDirs shows how far it is.
+ * Runs in: backend. Spec: admin-and-security.md 2.10, log.md 14.6. The answer says that the wish was noted, for
+ * good (storage/move_wish.h); the retention worker moves the log (storage/plog_move.h), DescribeLogDirs shows how far it is.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -14,7 +14,7 @@
 #include "ottla/protocol/msg_alter_replica_log_dirs.h"
 #include "ottla/storage/checkpoint_files.h"
 #include "ottla/storage/logdir_state.h"
-#include "ottla/storage/plog_move.h"
+#include "ottla/storage/move_wish.h"
 
 /* The directory of this path, exactly as log.dirs says it; -1: there is none. */
 static int
@@ -24,6 +24,16 @@ find_dir(StrView path)
         if (strview_equal(path, strview_from(logdir_path(dir))))
             return dir;
     return -1;
+}
+
+static int16_t
+answer_of(int rc)
+{
+    if (rc == 0)
+        return 0;
+    if (rc == OT_E_UNKNOWN_TOPIC_OR_PARTITION)
+        return KERR_REPLICA_NOT_AVAILABLE; /* deleted meanwhile */
+    return rc == OT_E_REQUEST_TIMED_OUT ? KERR_REQUEST_TIMED_OUT : KERR_KAFKA_STORAGE_ERROR;
 }
 
 /* What comes of one replica: named->in is the request's directory. */
@@ -48,7 +58,7 @@ place(const Image *image, const Named *named)
         return KERR_REPLICA_NOT_AVAILABLE;
     if (pslot_dir(slot) != dir && log_dir_is_cordoned(image, dir))
         return KERR_INVALID_REPLICA_ASSIGNMENT;
-    return plog_move_ask(found.ref, dir) ? 0 : KERR_REPLICA_NOT_AVAILABLE;
+    return answer_of(move_wish_ask(found.ref, dir, NULL));
 }
 
 /* Every replica that the request names; of one that is named twice, the last counts. */

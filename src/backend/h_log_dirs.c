@@ -15,8 +15,8 @@
 #include "ottla/ipc/node.h"
 #include "ottla/protocol/msg_describe_log_dirs.h"
 #include "ottla/storage/logdir_state.h"
+#include "ottla/storage/move_wish.h"
 #include "ottla/storage/plog.h"
-#include "ottla/storage/plog_move.h"
 
 /* A replica that was asked for and is here. Its name is the image's: for as long as the pin. */
 typedef struct Found {
@@ -25,7 +25,7 @@ typedef struct Found {
     int32_t partition;
     int32_t dir;
     bool is_future;
-    PlogFuture future;
+    MoveFuture future;
 } Found;
 
 typedef struct Search {
@@ -91,7 +91,7 @@ look_at(Search *s, const ImageTopic *topic, int32_t partition)
                     .partition = partition,
                     .dir = pslot_dir(slot)};
     add(s, found);
-    found.is_future = plog_move_future(slot, &found.future);
+    found.is_future = move_wish_future(slot, &found.future);
     found.dir = found.future.dir;
     if (found.is_future)
         add(s, found);

@@ -1,7 +1,7 @@
 /*
- * moves_int.h - logs that are to be in another log directory: moved one after the other, in slices
+ * moves_int.h - logs that are to be in another log directory: a few moved at a time, in slices
  *
- * Runs in: retention. What is wanted stands in the partition slots; here is only the move that goes on.
+ * Runs in: retention. What is wanted stands in the partition slots; here are only the moves that go on.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef OTTLA_MAINTENANCE_MOVES_INT_H
@@ -10,22 +10,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "move_queue_int.h"
 #include "ottla/storage/plog_move.h"
 
-typedef struct Moves {
-    PlogMove *now; /* NULL: none */
+typedef struct MoveOn {
+    PlogMove *move; /* NULL: the place is free */
     int64_t begin_us;
-    int64_t next_us; /* not before: the rate, or a lock that is held; monotonic */
-    uint32_t seen;   /* wishes that were looked at */
-    bool looking;    /* there may be more of them in the slots */
+} MoveOn;
+
+typedef struct Moves {
+    MoveQueue queue;
+    MoveOn on[MOVES_MAX]; /* by place */
+    int32_t cursor;       /* slot at which the search for wishes goes on */
+    uint32_t seen;        /* wishes that were looked at */
 } Moves;
 
-/* Copies that the last run left are removed; their moves begin anew. Once, after a start. */
+/* Copies that the last run left are wishes: their moves begin anew. Once, after a start. */
 void moves_init(Moves *m);
 
 /*
- * A slice of the move that goes on, or the beginning of one. Returns when to be called again (monotonic), INT64_MAX:
- * when it is woken. *ret_left_folder: a -delete folder was left behind in this turn.
+ * A slice of a move, or the beginning of one. Returns when to be called again (monotonic), INT64_MAX: when it is woken.
+ * *ret_left_folder: a -delete folder was left behind in this turn.
  */
 int64_t moves_turn(Moves *m, int64_t now_us, bool *ret_left_folder);
 

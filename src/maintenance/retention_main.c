@@ -111,7 +111,7 @@ bury(Retention *r)
         next = atomic_i32_load(&pslot_at(index)->retired_next) - 1;
         bury_one(r, index, &buried);
     }
-    if (buried > 0 && pslot_moved_count() != r->moved_seen) {
+    if (pslot_moved_count() != r->moved_seen) { /* others renamed some */
         r->moved_seen = pslot_moved_count();
         folders_find_deleted();
         r->next_folders_ms = clock_mono_ms();

@@ -32,12 +32,11 @@ partition_dir_name(StrView topic, int32_t partition, char ret[PARTITION_DIR_NAME
                    partition);
 }
 
-void
-partition_dir_name_suffixed(StrView topic, int32_t partition, PartitionDirKind kind,
-                            char ret[PARTITION_DIR_NAME_MAX])
+static void
+put_suffixed(StrView topic, int32_t partition, PartitionDirKind kind, Uuid id,
+             char ret[PARTITION_DIR_NAME_MAX])
 {
     char tail[64];
-    Uuid id = random_uuid();
     int len = snprintf(tail, sizeof tail, "-%" PRId32 ".", partition);
     int topic_len = topic.len;
     size_t i;
@@ -48,6 +47,20 @@ partition_dir_name_suffixed(StrView topic, int32_t partition, PartitionDirKind k
     if (topic_len + len > DIR_NAME_BYTES)
         topic_len = DIR_NAME_BYTES - len;
     (void)snprintf(ret, PARTITION_DIR_NAME_MAX, "%.*s%s", topic_len, topic.ptr, tail);
+}
+
+void
+partition_dir_name_suffixed(StrView topic, int32_t partition, PartitionDirKind kind,
+                            char ret[PARTITION_DIR_NAME_MAX])
+{
+    put_suffixed(topic, partition, kind, random_uuid(), ret);
+}
+
+void
+partition_dir_future_name(StrView topic, int32_t partition, Uuid topic_id,
+                          char ret[PARTITION_DIR_NAME_MAX])
+{
+    put_suffixed(topic, partition, PARTITION_DIR_FUTURE, topic_id, ret);
 }
 
 bool

@@ -89,12 +89,16 @@ logdir_folders_find(const LogDirFolders *all, int named, StrView topic, int32_t 
     if (logdir_count() < 2)
         return named;
     partition_dir_name(topic, partition, name);
-    if (named >= 0 && holds(&all->dirs[named], strview_from(name)))
-        return named;
-    for (int dir = 0; dir < logdir_count(); dir++)
-        if (dir != named && holds(&all->dirs[dir], strview_from(name)) &&
-            is_topics(dir, name, topic_id))
-            return dir;
+    for (int dir = 0; dir < logdir_count(); dir++) {
+        if (dir == named || !holds(&all->dirs[dir], strview_from(name)) ||
+            !is_topics(dir, name, topic_id))
+            continue;
+        /* An older topic of the name may have left its folder in the directory that is named. */
+        return named >= 0 && holds(&all->dirs[named], strview_from(name)) &&
+                       is_topics(named, name, topic_id)
+                   ? named
+                   : dir;
+    }
     return named;
 }
 

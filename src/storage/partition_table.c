@@ -364,44 +364,43 @@ pslot_take_judge_all(void)
 
 /* ---- directories --------------------------------------------------------------------------------- */
 
-static uint64_t
-wish(PartitionRef ref, int dir)
+/* generation << 32 | serial << 8 | directory + 1: a wish that comes again is another one. */
+#define WISH_SERIALS UINT64_C(0xffffff00)
+
+static_assert(LIMIT_LOG_DIRS < 255, "a directory is a byte of the wish");
+
+PslotWish
+pslot_wish(const PartitionSlot *slot)
 {
-    return (uint64_t)ref.generation << 32 | (uint32_t)(dir + 1);
+    uint64_t word = atomic_u64_load(&slot->wanted_dir);
+    bool current = word >> 32 == atomic_u32_load(&slot->generation);
+
+    return (PslotWish){word, current ? (int)(word & 0xff) - 1 : -1};
 }
 
-static void
-note_wish(void)
+bool
+pslot_change_wish(PartitionRef ref, PslotWish was, int dir)
 {
+    uint64_t serial = ((was.word & WISH_SERIALS) + 0x100) & WISH_SERIALS;
+    uint64_t now = (uint64_t)ref.generation << 32 | serial | (uint32_t)(dir + 1);
+
+    if (!atomic_u64_cas(&pslot_at(ref.slot)->wanted_dir, &was.word, now))
+        return false;
     (void)atomic_u32_add(&table->wishes, 1);
     pslot_wake_burier();
-}
-
-void
-pslot_want_dir(PartitionRef ref, int dir)
-{
-    atomic_u64_store(&pslot_at(ref.slot)->wanted_dir, wish(ref, dir));
-    note_wish();
-}
-
-void
-pslot_unwant_dir(PartitionRef ref, int dir)
-{
-    uint64_t was = wish(ref, dir);
-
-    /* Another wish came meanwhile: that one counts. */
-    (void)atomic_u64_cas(&pslot_at(ref.slot)->wanted_dir, &was, 0);
-    note_wish();
+    return true;
 }
 
 int
 pslot_wanted_dir(const PartitionSlot *slot)
 {
-    uint64_t word = atomic_u64_load(&slot->wanted_dir);
+    return pslot_wish(slot).dir;
+}
 
-    if (word >> 32 != atomic_u32_load(&slot->generation))
-        return -1;
-    return (int)(uint32_t)word - 1;
+int
+pslot_last_wanted_dir(const PartitionSlot *slot)
+{
+    return (int)(atomic_u64_load(&slot->wanted_dir) & 0xff) - 1;
 }
 
 uint32_t

@@ -10,7 +10,7 @@
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/crashpoint.h"
-#include "storage/plog_int.h"
+#include "storage/move_int.h"
 
 /* ---- burial ------------------------------------------------------------------------------------- */
 
@@ -57,6 +57,7 @@ plog_bury(int32_t slot_index, char ret_folder[LIMIT_PATH_BYTES], ErrInfo *err)
     rc = rename_folder(slot, ret_folder, err);
     crashpoint("plog.bury.renamed");
     if (rc == 0) {
+        move_wish_bury(slot);
         (void)atomic_u32_add(&slot->file_generation, 1);
         (void)pslot_read_tuple(slot, &t); /* the last one ever */
         segment_pool_release(slot, &t);

@@ -82,6 +82,14 @@ sub died { my ($row) = @_; sysseek $to_rows, $row * $ROW_BYTES, 0; sysread $to_r
 my $MIB    = 1 << 20;
 my @filled = ([ 'filled', { 'retention.bytes' => 1 } ], [ 'aged', { 'retention.ms' => 1 } ], [ 'moved', { 'retention.bytes' => 4 << 20 } ]);
 
+# A log is to go elsewhere; no, it is to stay; yes, it is to go.
+sub change_directory {
+    my ($n) = @_;
+    my $c = Ottla::Test::Api->new($node);
+    $c->ask(AlterReplicaLogDirs => 2, { dirs => [ { path => $dirs[ $_ % 2 ], topics => [ { name => 'moved', partitions => [0] } ] } ] }) for $n, $n + 1, $n;
+    return;
+}
+
 sub fill_topics {
     my $stop = 0;
     local $SIG{TERM} = sub { $stop = 1 };
@@ -96,8 +104,7 @@ sub fill_topics {
             while (!$stop) {
                 alarm 5;
                 $c->call(0, 7, Ottla::Test::Wire::produce_body($_->[0], $batch, -1)) // die "broken\n" for @filled;
-                Ottla::Test::Api->new($node)->ask(AlterReplicaLogDirs => 2, { dirs => [ { path => $dirs[ $turn / 8 % 2 ], topics => [ { name => 'moved', partitions => [0] } ] } ] })
-                    if $turn++ % 8 == 0;
+                change_directory(int($turn / 8)) if $turn++ % 8 == 0;
                 alarm 0;
                 sleep 0.02;
             }

@@ -261,7 +261,7 @@ subtest 'what else happens to a log that moves' => sub {
     is(move($to, 'empty'), 0, 'a log without files');
     arrived('empty', $to);
     fill('empty', 1);
-    is(folders('empty'), substr($to, -1) . '/empty-0', 'gets them there');
+    settled('empty', substr($to, -1) . '/empty-0');
 };
 
 subtest 'a restart' => sub {
@@ -285,6 +285,32 @@ subtest 'a restart' => sub {
     my $log = qx{$ENV{OTTLA_BIN}/ottla-logdump --data --decode metadata --json \Q$dirs[0]\E/__cluster_metadata-0/00000000000000000000.log 2>&1};
     my ($last) = reverse grep { /PARTITION_?CHANGE/i && /directories":\s*\[/ } split /\n/, $log;
     like($last, qr/\Q$uuid\E/, 'the metadata names the directory') or diag $log;
+};
+
+subtest 'several at a time, and kill -9' => sub {
+    my @topics = qw(m1 m2 m3);
+    my (%to, %end);
+    for my $topic (@topics) {
+        $c->make_topic($topic, 1, %small);
+        $end{$topic} = fill($topic, 8);
+        ($to{$topic}) = elsewhere($topic);
+    }
+    limit($SLOW);
+    move($to{$_}, $_) for @topics;
+    for my $topic (@topics) {
+        $node->wait_until("a copy of $topic", sub { (place($topic)->[3] // 0) > 0 });
+    }
+    pass('all of them have begun');
+    my ($home) = place('m1')->[0];
+    is(move($home, 'm1'), 0, 'one is taken back');
+    $node->kill9->start;
+    $c = Ottla::Test::Api->new($node);
+    is_deeply([ @{ place('m1') }[ 0, 1 ] ], [ $home, undef ], 'which is not forgotten');
+    is(place($_)->[1], $to{$_}, "nor the move of $_") for qw(m2 m3);
+    limit($FAST);
+    arrived($_, $to{$_}) for qw(m2 m3);
+    settled('m1', substr($home, -1) . '/m1-0');
+    is((read_from($_, 0))[1], $end{$_}, "$_ is whole") for @topics;
 };
 
 subtest 'a full target' => sub {
@@ -312,8 +338,12 @@ unlike($node->log_text, qr/PANIC|ASSERT|cannot be opened/, 'nothing failed by it
 
 subtest 'killed at every step' => sub {
     plan skip_all => 'needs the asan variant' if !-x $asan;
-    open my $in, '<', 'src/storage/plog_move.c' or die $!;
-    my @points = map { /crashpoint\("([^"]+)"\)/ ? $1 : () } readline $in;
+    my @points;
+    for my $file (qw(move_wish plog_move plog_move_switch)) {
+        open my $in, '<', "src/storage/$file.c" or die $!;
+        push @points, map { /crashpoint\("([^"]+)"\)/ ? $1 : () } readline $in;
+    }
+    cmp_ok(scalar @points, '>', 8, 'points');
     my $rows = "$base/crashpoints";
     open my $to_rows, '+>:raw', $rows or die $!;
     syswrite $to_rows, "\0" x 512;
@@ -331,13 +361,19 @@ subtest 'killed at every step' => sub {
     for my $point (@points) {
         my ($to) = elsewhere('k');
         my $p = start_producer('k', $first);
+        my ($withdrawn) = $point =~ /withdrawn/;
+        if ($withdrawn) {
+            limit($SLOW);
+            move($to, 'k');
+        }
         $put->(4, pack 'l a120', 0, $point);
         $put->(0, pack 'l', 1);
-        move($to, 'k');
+        eval { move($withdrawn ? place('k')->[0] : $to, 'k') };    # who is asked may be who dies
         $node->wait_until("death at $point", sub { $died->() }, 20);
         $node->kill9;
         $node->start;
         $c = Ottla::Test::Api->new($node);
+        limit($FAST);
         arrived('k', $to) if place('k')->[1];    # it is taken up, or came about
         my $n = eval { stop_producer($p) };
         diag $@ if !defined $n;

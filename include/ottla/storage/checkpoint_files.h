@@ -138,6 +138,10 @@ void partition_dir_name(StrView topic, int32_t partition, char ret[PARTITION_DIR
 void partition_dir_name_suffixed(StrView topic, int32_t partition, PartitionDirKind kind,
                                  char ret[PARTITION_DIR_NAME_MAX]);
 
+/* Of the copy that a move makes: its digits are the topic's id, so that everybody finds it. */
+void partition_dir_future_name(StrView topic, int32_t partition, Uuid topic_id,
+                               char ret[PARTITION_DIR_NAME_MAX]);
+
 /* Is the -future name short enough, which is not cut? */
 bool partition_dir_has_future(StrView topic, int32_t partition);
 

@@ -20,7 +20,8 @@ typedef struct LogDirFolders LogDirFolders;
 LogDirFolders *logdir_folders_load(void);
 
 /*
- * named if the folder lies there, or nowhere; else the directory where it lies, with this topic's id in it.
+ * named if the folder lies there, or nowhere; else the directory where it lies. Where there are several of the name,
+ * only one with this topic's id counts.
  * named -1: no directory; -1 is returned when it lies nowhere.
  */
 int logdir_folders_find(const LogDirFolders *all, int named, StrView topic, int32_t partition,

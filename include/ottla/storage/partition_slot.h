@@ -148,8 +148,7 @@ typedef struct PartitionSlot {
     AtomicU32 durable_guard; /* 1: a checkpointer writes the mark; two meet while a log is moved */
 
     /* --- a move to another directory (plog_move.h) --- */
-    AtomicU64
-        wanted_dir; /* generation << 32 | directory + 1; anybody. 0 or another generation: none */
+    AtomicU64 wanted_dir;  /* PslotWish; append lock, or the names lock of that directory */
     AtomicI64 future_end;  /* end offset of the copy; retention */
     AtomicI64 future_size; /* bytes of its .log files */
     AtomicU32
@@ -286,13 +285,26 @@ void pslot_set_judge_all(void);
 bool pslot_take_judge_all(void);
 
 /*
- * The directory that a partition's log shall be moved to; -1: none. pslot_want_dir replaces what was wanted
- * before, whoever wanted it; pslot_unwant_dir takes back only the wish it names. Each raises the count by
- * which the worker knows that it has to look at all slots.
+ * The wish that a partition's log be moved to another directory (move_wish.h). No two wishes of a slot are the same
+ * word, so who compares it knows whether another one came between.
  */
-void pslot_want_dir(PartitionRef ref, int dir);
-void pslot_unwant_dir(PartitionRef ref, int dir);
-int pslot_wanted_dir(const PartitionSlot *slot);
+typedef struct PslotWish {
+    uint64_t word;
+    int dir; /* -1: none */
+} PslotWish;
+
+PslotWish pslot_wish(const PartitionSlot *slot);
+int pslot_wanted_dir(const PartitionSlot *slot); /* -1: none */
+
+/* Whatever the slot's generation: of a retired one, too. */
+int pslot_last_wanted_dir(const PartitionSlot *slot);
+
+/*
+ * Replaces it; dir -1: by none. False: it is not that one any more. Raises the count by which the worker knows
+ * that it has to look at all slots, and wakes it.
+ */
+bool pslot_change_wish(PartitionRef ref, PslotWish was, int dir)
+    __attribute__((warn_unused_result));
 uint32_t pslot_wishes(void);
 
 /*

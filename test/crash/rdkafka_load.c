@@ -19,8 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MESSAGES_MAX  4000000
-#define QUIET_SECONDS 60 /* without any delivery or message: something is stuck */
+#define MESSAGES_MAX  32000000 /* a byte each, touched when it is sent */
+#define QUIET_SECONDS 60       /* without any delivery or message: something is stuck */
 #define PER_TURN      50
 
 typedef struct Writer {
@@ -186,9 +186,11 @@ main(int argc, char **argv)
             complete &= !w->delivered[n] || w->seen[n];
             count += w->delivered[n];
         }
-        failures += !complete || count == 0;
+        failures += !complete || count == 0 || w->sent == MESSAGES_MAX;
         printf("%s %d - %s: every one of %lld delivered messages is there\n",
                complete && count > 0 ? "ok" : "not ok", ++test, w->topic, (long long)count);
+        printf("%s %d - ... and sent until the end\n", w->sent < MESSAGES_MAX ? "ok" : "not ok",
+               ++test);
         if (i == 0 && w->failed == 0) {
             failures += !in_order;
             printf("%s %d - %s: once, in order\n", in_order ? "ok" : "not ok", ++test, w->topic);

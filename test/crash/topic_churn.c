@@ -17,7 +17,7 @@
 #include "ottla/protocol/msg_metadata.h"
 #include "ottla/protocol/msg_produce.h"
 
-#define TOPICS_MAX     50000
+#define TOPICS_MAX     400000 /* more than the longest run makes */
 #define LIVE_MAX       12
 #define PARTITIONS_MAX 3
 #define NAME_PREFIX    "churn-"

@@ -1,0 +1,63 @@
+# Clients.pm - ordinary clients made ready: kept in the build folder, so that it happens once
+#
+#   my $why = Ottla::Test::Clients::missing('java');      # undef: it is there; else why it cannot be had
+#   my ($exit, $output) = Ottla::Test::Clients::run(Ottla::Test::Clients::command('java', 'RoundTrip', $server, 'java'));
+#
+# Names: those of test/clients. Tests that run side by side wait for each other.
+#
+# SPDX-License-Identifier: Apache-2.0
+package Ottla::Test::Clients;
+
+use strict;
+use warnings;
+use Cwd qw(getcwd);
+use Fcntl qw(LOCK_EX);
+use File::Path qw(make_path);
+
+our $here  = getcwd() . '/test/clients';
+our $cache = ($ENV{OTTLA_BUILD} // 'build') . '/clients';
+make_path($cache);
+
+my $SET_UP_S = 120;    # registries that do not answer must not cost the whole check
+
+# How each is made ready; false: not on this machine, or its registry is not there.
+my %set_up = (
+    librdkafka => "test -f /usr/include/librdkafka/rdkafka.h && gcc -Wall -Wextra -O1 -o $cache/roundtrip-c $here/c/roundtrip.c -lrdkafka",
+    python => "test -e $cache/python/ready || { rm -rf $cache/python; python3 -m venv $cache/python && "
+        . "$cache/python/bin/pip install -q --disable-pip-version-check -r $here/python/requirements.txt && touch $cache/python/ready; }",
+    java => "command -v javac mvn >/dev/null && { test -e $cache/java/ready || { mkdir -p $cache/java && "
+        . "mvn -q -B -f $here/java/pom.xml dependency:copy-dependencies -DoutputDirectory=$cache/java/jars -DbuildDirectory=$cache/java && "
+        . "touch $cache/java/ready; }; } && { test $cache/java/classes -nt $here/java/Storm.java -a $cache/java/classes -nt $here/java/RoundTrip.java || "
+        . "{ javac -cp \"$cache/java/jars/*\" -d $cache/java/classes $here/java/*.java && touch $cache/java/classes; }; }",
+    go   => "command -v go >/dev/null && mkdir -p $cache/go && cd $here/go && go build -o $cache/go/roundtrip .",
+    node => "command -v npm >/dev/null && { test -e $cache/node/ready || { mkdir -p $cache/node && cp $here/node/package.json $cache/node/ && "
+        . "cd $cache/node && npm install --silent --no-audit --no-fund && touch ready; }; } && cp $here/node/roundtrip.js $cache/node/",
+);
+
+my %command = (
+    python => "$cache/python/bin/python $here/python/",
+    java   => "java -Xmx256m -cp \"$cache/java/jars/*:$cache/java/classes\" ",
+);
+
+# Runs a shell command with a limit; (exit code, output).
+sub run {
+    my ($command, $seconds) = @_;
+    my $out = qx(exec 2>&1; timeout @{[ $seconds // 120 ]} bash -c '$command' </dev/null);
+    return ($? >> 8, $out);
+}
+
+# undef: the client is ready. Else the reason why it cannot be had.
+sub missing {
+    my ($name) = @_;
+    open my $lock, '>', "$cache/$name.lock" or die "$cache/$name.lock: $!\n";
+    flock $lock, LOCK_EX or die "lock: $!\n";
+    my ($exit, $out) = run($set_up{$name}, $SET_UP_S);
+    return undef if $exit == 0;
+    my ($why) = reverse grep { /\S/ } split /\n/, $out;
+    return "$name cannot be had on this machine: " . ($why // 'no reason given');
+}
+
+# The shell command of a program of test/clients/python or test/clients/java with its arguments.
+sub command { my ($name, @words) = @_; return $command{$name} . join ' ', @words }
+
+1;

@@ -144,6 +144,7 @@ slot_reset(PartitionSlot *slot, const PslotIdentity *id)
     atomic_i64_store(&slot->producer_end, 0);
     slot->producer_root = 0;
     slot->producer_count = 0;
+    atomic_i64_store(&slot->repair_at_us, 0);
     slot->snapshot_offset = -1;
     atomic_i64_store(&slot->producerless_end, id->producerless_end);
     slot->topic_id = id->topic_id;

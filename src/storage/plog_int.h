@@ -148,10 +148,10 @@ int plog_roll_locked(PartitionSlot *slot, PlogTuple *tuple, const TopicSettings 
 /* Creates the folder at the first append. OT_E_UNKNOWN_TOPIC_OR_PARTITION: the partition is deleted. */
 int plog_make_folder(PartitionSlot *slot, ErrInfo *err);
 
-/* Lock without opening; repairs. False: somebody holds it. */
+/* Lock without opening; repairs. False: somebody holds it, or the repair is put off. */
 bool plog_try_lock_quiet(PartitionSlot *slot);
 
-/* The same as plog_lock_plain with a shorter patience. */
+/* The same with some patience. */
 bool plog_lock_within(PartitionSlot *slot, int64_t wait_us);
 
 /*
@@ -245,6 +245,14 @@ int plog_assign_epoch(PartitionSlot *slot, PlogTuple *tuple, int32_t epoch, int6
  * each offset index entry, and when the segment ends, so that its last entry is its maximum (6.3).
  */
 int plog_force_time_entry(PartitionSlot *slot, PlogTuple *tuple, ErrInfo *err);
+
+/* This process, or the disk, lacks something now that it may have later, a lock maybe; nothing failed. */
+static inline bool
+plog_is_passing(int code)
+{
+    return code == OT_E_NO_SPACE || code == OT_E_LIMIT || code == OT_E_NO_MEMORY ||
+           code == OT_E_TIMEOUT || code == OT_E_AGAIN;
+}
 
 /* Turns a failed write into what the log dir's state and the client get (design.md 6). */
 int plog_write_failed(PartitionSlot *slot, int code, ErrInfo *err);

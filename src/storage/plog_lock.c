@@ -13,7 +13,8 @@
  *   6 the lock is consistent
  *
  * The owner may die again at any of these steps: each only brings files and pools closer to the tuple,
- * so the next owner begins again at 1.
+ * so the next owner begins again at 1. So does one that finds that an earlier repair lacked descriptors, memory or
+ * space: until then nobody gets the lock but for the list of waiters, and reads go on, for the tuple is true.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -25,6 +26,7 @@
 #include "ottla/common/log.h"
 #include "storage/plog_int.h"
 
+#define REPAIR_AGAIN_US (100 * 1000) /* a repair that lacked something is tried again */
 #define OPENING_WAIT_US (200 * 1000) /* for a log that another process opens right now */
 
 /* ---- repair ------------------------------------------------------------------------------------- */
@@ -133,12 +135,29 @@ repair_unopened(PartitionSlot *slot)
     atomic_u32_store(&slot->opening, 0);
 }
 
-/* The lock's last owner died: design.md 4 steps 1 to 5; the caller says consistent. */
+/* The log stays as it is: readers need nothing of what was to be repaired. */
+static void
+put_off_repair(PartitionSlot *slot, int code, ErrInfo *err)
+{
+    static LogRate rate;
+
+    atomic_i64_store(&slot->repair_at_us, clock_mono_us() + REPAIR_AGAIN_US);
+    log_limited(&rate, LOG_RATE_PER_SECOND, LL_WARNING, "storage",
+                "log waits for its repair: %s; topic=%s partition=%d", err->text, slot->topic,
+                (int)slot->partition);
+    (void)plog_write_failed(slot, code,
+                            err); /* the directory may be full; the code is given below */
+}
+
+/* What the lock's last owner left: design.md 4 steps 1 to 5; who takes the lock over says consistent. */
 static int
 plog_repair_locked(PartitionSlot *slot, ErrInfo *err)
 {
+    ErrInfo own = {0};
     int rc = 0;
 
+    if (err == NULL)
+        err = &own;
     switch (pslot_state(slot)) {
     case PSLOT_OPEN:
         rc = repair_open(slot, err);
@@ -155,7 +174,10 @@ plog_repair_locked(PartitionSlot *slot, ErrInfo *err)
     case PSLOT_STATE_COUNT:
         ot_unreachable();
     }
-    if (rc != 0) {
+    atomic_i64_store(&slot->repair_at_us, 0);
+    if (plog_is_passing(rc)) {
+        put_off_repair(slot, rc, err);
+    } else if (rc != 0) {
         (void)pslot_settle_state(slot, PSLOT_FAILED); /* deleted meanwhile: that is as good */
         /* Files that are gone: a move died between its renames, and with it this run. No disk failed. */
         if (rc != OT_E_NOT_FOUND)
@@ -177,16 +199,33 @@ wake_after_repair(PartitionSlot *slot)
     wake_batch_flush(&batch); /* rare: signalling under the lock does no harm here */
 }
 
-/* After PLOCK_OWNER_DIED: repairs, says consistent. The lock stays held. */
-static int
+/* After PLOCK_OWNER_DIED: repairs, says consistent. The lock stays held; a failure is in the slot. */
+static void
 take_over(PartitionSlot *slot, ErrInfo *err)
 {
-    int rc = plog_repair_locked(slot, err);
-
+    if (plog_repair_locked(slot, err) != 0) {
+        /* FAILED, or put off */
+    }
     wake_after_repair(slot);
     crashpoint("plog.repair.woken");
     plock_consistent(&slot->append_lock);
-    return rc;
+}
+
+/* Lock held: true when no repair is due, or one that was put off is done now. */
+static bool
+is_repaired(PartitionSlot *slot, ErrInfo *err)
+{
+    int64_t at_us = atomic_i64_load(&slot->repair_at_us);
+
+    if (at_us == 0)
+        return true;
+    if (clock_mono_us() >= at_us) {
+        if (plog_repair_locked(slot, err) != 0) {
+            /* as above */
+        }
+        at_us = atomic_i64_load(&slot->repair_at_us);
+    }
+    return at_us == 0;
 }
 
 /* ---- taking the lock ---------------------------------------------------------------------------- */
@@ -203,7 +242,7 @@ end_stopped_holder(PartitionSlot *slot)
                 (int)pid, slot->topic, (int)slot->partition);
 }
 
-/* What plock_lock said: true: the lock is held, and what a dead owner left is repaired. */
+/* What plock_lock said: true: the lock is held, and what a dead owner left is repaired, or put off. */
 static bool
 settle(PartitionSlot *slot, PLockResult what, int64_t wait_us, ErrInfo *err)
 {
@@ -211,7 +250,7 @@ settle(PartitionSlot *slot, PLockResult what, int64_t wait_us, ErrInfo *err)
     case PLOCK_OK:
         return true;
     case PLOCK_OWNER_DIED:
-        (void)take_over(slot, err); /* a failure is in the state now */
+        take_over(slot, err);
         return true;
     case PLOCK_TIMEOUT:
         break;
@@ -221,8 +260,9 @@ settle(PartitionSlot *slot, PLockResult what, int64_t wait_us, ErrInfo *err)
     return false;
 }
 
+/* The lock, whatever there is to be repaired. */
 static int
-lock_slot(PartitionSlot *slot, int64_t wait_us, ErrInfo *err)
+lock_raw(PartitionSlot *slot, int64_t wait_us, ErrInfo *err)
 {
     PLockResult what =
         plock_lock(&slot->append_lock, clock_mono_us() + wait_us, WAIT_EV_PARTITION_LOCK);
@@ -242,6 +282,18 @@ plog_lock_retired(PartitionSlot *retired)
         retired,
         plock_lock_peer(&retired->append_lock, clock_mono_us() + wait_us, WAIT_EV_PARTITION_LOCK),
         wait_us, NULL);
+}
+
+static int
+lock_slot(PartitionSlot *slot, int64_t wait_us, ErrInfo *err)
+{
+    int rc = lock_raw(slot, wait_us, err);
+
+    if (rc != 0 || is_repaired(slot, err))
+        return rc;
+    plock_unlock(&slot->append_lock);
+    return err_set(err, OT_E_KAFKA_STORAGE_ERROR, "%s-%d: log waits for its repair", slot->topic,
+                   (int)slot->partition);
 }
 
 static int
@@ -319,20 +371,23 @@ plog_try_lock_quiet(PartitionSlot *slot)
 {
     switch (plock_trylock(&slot->append_lock)) {
     case PLOCK_OK:
-        return true;
-    case PLOCK_OWNER_DIED:
-        (void)take_over(slot, NULL); /* a failure is in the state now */
-        return true;
-    case PLOCK_TIMEOUT:
         break;
+    case PLOCK_OWNER_DIED:
+        take_over(slot, NULL);
+        break;
+    case PLOCK_TIMEOUT:
+        return false;
     }
+    if (is_repaired(slot, NULL))
+        return true;
+    plock_unlock(&slot->append_lock);
     return false;
 }
 
 bool
 plog_lock_plain(PartitionSlot *slot)
 {
-    return plog_lock_within(slot, (int64_t)PLOG_LOCK_WAIT_MS * 1000);
+    return lock_raw(slot, (int64_t)PLOG_LOCK_WAIT_MS * 1000, NULL) == 0;
 }
 
 bool

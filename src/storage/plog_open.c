@@ -259,13 +259,11 @@ static int
 open_failed(PartitionSlot *slot, int code, ErrInfo *err)
 {
     static LogRate rate;
-    bool again = code == OT_E_NO_SPACE || code == OT_E_LIMIT || code == OT_E_NO_MEMORY ||
-                 code == OT_E_TIMEOUT || code == OT_E_AGAIN;
 
     segment_pool_sweep(slot, NULL);
     slot->producer_count = 1; /* so that the scan looks at all */
     producer_remove_all(slot);
-    if (!again)
+    if (!plog_is_passing(code))
         (void)pslot_settle_state(slot, PSLOT_FAILED); /* deleted meanwhile: that is as good */
     if (err != NULL)
         log_limited(&rate, LOG_RATE_PER_SECOND, LL_ERROR, "storage",

@@ -228,6 +228,18 @@ may_go(ProducerEntry *entry, Victim *ret)
     return state.txn_first_offset < 0;
 }
 
+/* The lock of another partition, unless a repair of it failed: its links may lead anywhere. */
+static bool
+lock_other(PartitionSlot *slot)
+{
+    if (!plog_try_lock_quiet(slot))
+        return false;
+    if (pslot_state(slot) == PSLOT_OPEN)
+        return true;
+    plock_unlock(&slot->append_lock);
+    return false;
+}
+
 /* The victim's entry, made the own one of mine, whose lock we hold; 0: it cannot be had. */
 static uint32_t
 take_victim(const PartitionSlot *mine, const Victim *victim)
@@ -236,7 +248,7 @@ take_victim(const PartitionSlot *mine, const Victim *victim)
     Victim again;
     bool taken;
 
-    if (slot != mine && !plog_try_lock_quiet(slot))
+    if (slot != mine && !lock_other(slot))
         return 0;
     taken = pslot_owner_word(slot) == victim->owner && may_go(victim->entry, &again) &&
             again.owner == victim->owner &&
@@ -305,7 +317,7 @@ evict_oldest_of(const PartitionSlot *mine, PartitionSlot *slot)
 {
     Victim oldest = {.entry = NULL};
 
-    if (slot->producer_count == 0 || (slot != mine && !plog_try_lock_quiet(slot)))
+    if (slot->producer_count == 0 || (slot != mine && !lock_other(slot)))
         return 0;
     producer_each(slot, consider_oldest, &oldest);
     if (slot != mine)

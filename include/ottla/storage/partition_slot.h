@@ -133,9 +133,10 @@ typedef struct PartitionSlot {
     AtomicI64 producer_end; /* producer state covers [log start, producer_end): stored last */
     uint32_t producer_root; /* pool entry; 0: none */
     uint32_t producer_count;
-    AtomicU32 opening;     /* a process is inside plog_open_locked (informational) */
-    AtomicU32 has_aborted; /* some segment has a .txnindex */
-    AtomicU32 unreadable;  /* a file could not be read on its way to a client; anybody stores it */
+    AtomicI64 repair_at_us; /* a repair lacked something: the next try, monotonic; 0: none is due */
+    AtomicU32 opening;      /* a process is inside plog_open_locked (informational) */
+    AtomicU32 has_aborted;  /* some segment has a .txnindex */
+    AtomicU32 unreadable;   /* a file could not be read on its way to a client; anybody stores it */
     int64_t snapshot_offset; /* end offset of the newest producer snapshot file; -1: none */
     /* The state at this offset is that of no producer, no file needed; 0: not known. Anybody loads it. */
     AtomicI64 producerless_end;

@@ -177,16 +177,18 @@ int plog_producers(PartitionRef ref, Arena *arena, PlogProducer **ret, int32_t *
  * Takes the append lock, repairs what a dead owner left (the six steps of design.md 4), opens the log
  * if nobody did. The slot stays valid until plog_unlock. Never hold two.
  * OT_E_REQUEST_TIMED_OUT: not free within the deadline. OT_E_UNKNOWN_TOPIC_OR_PARTITION: stale.
- * OT_E_KAFKA_STORAGE_ERROR: the log cannot be opened. On failure nothing is held.
+ * OT_E_KAFKA_STORAGE_ERROR: the log cannot be opened, or waits for its repair, which lacked a descriptor or memory
+ * and is tried again. On failure nothing is held.
  */
 int plog_lock(PartitionRef ref, PartitionSlot **ret, ErrInfo *err);
 
-/* The same without opening or waiting (maintenance): OT_E_AGAIN when somebody holds it. */
+/* The same without opening or waiting (maintenance): OT_E_AGAIN when somebody holds it, or a repair is due. */
 int plog_try_lock(PartitionRef ref, PartitionSlot **ret, ErrInfo *err);
 void plog_unlock(PartitionSlot *slot);
 
 /*
- * The lock alone, whatever the state of the slot (deleted, not open): to notify its waiters. Repairs.
+ * The lock alone, whatever the state of the slot (deleted, not open, not repaired): for its list of waiters. Repairs
+ * if it can.
  * False: not free within PLOG_LOCK_WAIT_MS.
  */
 bool plog_lock_plain(PartitionSlot *slot);

@@ -7,6 +7,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +15,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ottla/common/clock.h"
 #include "ottla/common/crashpoint.h"
 #include "ottla/common/random.h"
+#include "ottla/common/vfs_faulty.h"
 #include "storage/storage_kit.h"
 
 /* An append that dies at a point. */
@@ -104,6 +107,61 @@ each_step_of_an_append(void **state)
             assert_int_equal(kit_offsets(ref).log_end_offset, end);
         }
         assert_int_equal(kit_verify(ref, 0), end);
+        assert_int_equal(kit_file_size(kit_segment(ref, 0, ".log")), kit_tuple(ref).active_size);
+    }
+}
+
+/* Tries to append while every open fails; 0: each try was refused, and the second within the pause asked the disk nothing. */
+static int
+repair_in_want(void *arg)
+{
+    const Victim *v = arg;
+    KitBatch batch = v->batch;
+    uint64_t opens;
+
+    fd_cache_reset();
+    vfs_faulty_install();
+    vfs_faulty_plan((VfsFault){.call = VFS_CALL_OPEN,
+                               .nth = 1,
+                               .and_later = true,
+                               .errno_value = v->nth,
+                               .short_bytes = -1});
+    if (kit_append(v->ref, &batch, NULL) != OT_E_KAFKA_STORAGE_ERROR)
+        return 1;
+    opens = vfs_faulty_count(VFS_CALL_OPEN);
+    if (kit_append(v->ref, &batch, NULL) != OT_E_KAFKA_STORAGE_ERROR)
+        return 2;
+    if (opens == 0 || vfs_faulty_count(VFS_CALL_OPEN) != opens)
+        return 3;
+    return pslot_state(pslot_find(v->ref)) == PSLOT_OPEN ? 0 : 4;
+}
+
+/* Whoever repairs lacks descriptors or memory: the log is read meanwhile, and repaired when there are some. */
+static void
+repair_waits_for_what_it_lacks(void **state)
+{
+    static const int wants[] = {EMFILE, ENFILE, ENOMEM};
+
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof wants / sizeof wants[0]; i++) {
+        const char *point = i % 2 == 0 ? "plog.append.written" : "plog.append.published";
+        PartitionRef ref = kit_partition("want", (int32_t)i);
+        KitBatch batch = {.count = 2, .producer_id = 77, .epoch = 1, .value_bytes = 100};
+        Victim v = {.ref = ref, .nth = wants[i / 2]};
+        int64_t until = clock_mono_us() + 10 * 1000000;
+        int rc = OT_E_KAFKA_STORAGE_ERROR;
+
+        kit_append_ok(ref, &batch);
+        batch.sequence = 2;
+        v.batch = batch;
+        assert_true(kill_at(ref, point, batch));
+        assert_int_equal(kit_wait(kit_fork(repair_in_want, &v)), 0);
+        assert_int_equal(logdir_state(0), LOGDIR_ONLINE);
+        assert_int_equal(kit_verify(ref, 0), i % 2 == 0 ? 2 : 4);
+        while (rc != 0 && clock_mono_us() < until)
+            rc = kit_append(ref, &batch, NULL);
+        assert_int_equal(rc, 0);
+        assert_int_equal(kit_verify(ref, 0), 4);
         assert_int_equal(kit_file_size(kit_segment(ref, 0, ".log")), kit_tuple(ref).active_size);
     }
 }
@@ -419,6 +477,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_step_of_an_append, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(repair_waits_for_what_it_lacks, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(first_batch_of_a_producer, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(epoch_and_roll, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(making_the_folder, kit_setup, kit_teardown),

@@ -459,17 +459,23 @@ checkpoint_final(int dir, int64_t broker_epoch, CheckpointReport *ret, ErrInfo *
 }
 
 int32_t
-checkpoint_expire_producers(int dir, int64_t now_ms, int64_t expiration_ms)
+checkpoint_expire_producers(int dir, int64_t expiration_ms, const PlogServe *between)
 {
+    int64_t now_ms = clock_wall_ms();
     int32_t high = pslot_high();
     int32_t removed = 0;
     int32_t i;
 
     for (i = 0; i < high; i++) {
         PartitionSlot *slot = pslot_at(i);
+        int32_t count = PLOG_EXPIRE_MAX;
 
-        if (pslot_dir(slot) == dir && pslot_state(slot) == PSLOT_OPEN && slot->producer_count > 0)
-            removed += plog_expire_producers(pslot_ref(slot), now_ms, expiration_ms);
+        while (count == PLOG_EXPIRE_MAX && pslot_dir(slot) == dir &&
+               pslot_state(slot) == PSLOT_OPEN && slot->producer_count > 0) {
+            count = plog_expire_producers(pslot_ref(slot), now_ms, expiration_ms);
+            removed += count;
+            serve(between);
+        }
     }
     return removed;
 }

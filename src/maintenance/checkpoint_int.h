@@ -31,7 +31,7 @@ int checkpoint_run(int dir, const PlogServe *between, CheckpointReport *ret, Err
  */
 int checkpoint_final(int dir, int64_t broker_epoch, CheckpointReport *ret, ErrInfo *err);
 
-/* Forgets idle producers of the directory's partitions. Returns how many. */
-int32_t checkpoint_expire_producers(int dir, int64_t now_ms, int64_t expiration_ms);
+/* Forgets idle producers of the directory's partitions. between: see checkpoint_run. Returns how many. */
+int32_t checkpoint_expire_producers(int dir, int64_t expiration_ms, const PlogServe *between);
 
 #endif

@@ -127,8 +127,8 @@ expire(Checkpointer *c)
 {
     c->next_expiry_us =
         clock_mono_us() + conf_int64(CONF_PRODUCER_ID_EXPIRATION_CHECK_INTERVAL_MS) * 1000;
-    (void)checkpoint_expire_producers(c->dir, clock_wall_ms(),
-                                      conf_int64(CONF_PRODUCER_ID_EXPIRATION_MS)); /* a count */
+    (void)checkpoint_expire_producers(c->dir, conf_int64(CONF_PRODUCER_ID_EXPIRATION_MS),
+                                      &(PlogServe){commit_between, c}); /* a count */
 }
 
 /* This broker's epoch, which the clean marker names as Kafka's does; -1: not registered. */

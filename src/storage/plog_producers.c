@@ -367,12 +367,10 @@ plog_producers(PartitionRef ref, Arena *arena, PlogProducer **ret, int32_t *ret_
     return rc;
 }
 
-#define EXPIRE_ROUND 64 /* entries removed per walk */
-
 typedef struct Expiry {
     int64_t before; /* last timestamps at or below are too old */
-    ProducerEntry *found[EXPIRE_ROUND];
-    int count;
+    ProducerEntry **found;
+    int32_t count;
 } Expiry;
 
 static void
@@ -381,7 +379,7 @@ consider_expiry(ProducerEntry *entry, void *arg)
     Expiry *e = arg;
     ProducerState state;
 
-    if (e->count == EXPIRE_ROUND)
+    if (e->count == PLOG_EXPIRE_MAX)
         return;
     producer_get(entry, &state);
     if (state.txn_first_offset < 0 && state.last_timestamp <= e->before)
@@ -391,24 +389,23 @@ consider_expiry(ProducerEntry *entry, void *arg)
 int32_t
 plog_expire_producers(PartitionRef ref, int64_t now_ms, int64_t expiration_ms)
 {
-    Expiry e = {.before = now_ms - expiration_ms};
-    int32_t removed = 0;
+    Expiry e = {.before = now_ms - expiration_ms,
+                .found = malloc(PLOG_EXPIRE_MAX * sizeof(ProducerEntry *))};
     PartitionSlot *slot;
-    int i;
+    int32_t i;
 
-    if (plog_try_lock(ref, &slot, NULL) != 0)
+    if (e.found == NULL || plog_try_lock(ref, &slot, NULL) != 0) {
+        free(e.found);
         return 0; /* busy: the next round sees it */
+    }
     if (pslot_state(slot) == PSLOT_OPEN) {
-        do {
-            e.count = 0;
-            producer_each(slot, consider_expiry, &e);
-            for (i = 0; i < e.count; i++)
-                producer_remove(slot, e.found[i]);
-            removed += e.count;
-        } while (e.count == EXPIRE_ROUND);
-        if (removed > 0)
+        producer_each(slot, consider_expiry, &e);
+        for (i = 0; i < e.count; i++)
+            producer_remove(slot, e.found[i]);
+        if (e.count > 0)
             plog_mark_dirty(slot);
     }
     plog_unlock(slot);
-    return removed;
+    free(e.found);
+    return e.count;
 }

@@ -309,7 +309,12 @@ int64_t plog_recovery_point(PartitionRef ref);
 bool plog_checkpoint_publish(const PlogCheckpoint *cp);
 void plog_checkpoint_retire(const PlogCheckpoint *cp);
 
-/* Drops producers without open transaction and older than the limit (8.4). Returns how many. */
+#define PLOG_EXPIRE_MAX 16384 /* producers dropped under one hold of the append lock */
+
+/*
+ * Drops producers without open transaction and older than the limit (8.4), in one walk over all of the partition.
+ * Returns how many; PLOG_EXPIRE_MAX: there may be more.
+ */
 int32_t plog_expire_producers(PartitionRef ref, int64_t now_ms, int64_t expiration_ms);
 
 /*

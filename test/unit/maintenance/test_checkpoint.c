@@ -413,6 +413,33 @@ write_path(void **state)
     assert_int_equal(replica_append(ref, &args, &r, &err), OT_E_UNKNOWN_TOPIC_OR_PARTITION);
 }
 
+static int32_t served;
+
+static void
+count_serving(void *arg)
+{
+    (void)arg;
+    served++;
+}
+
+/* Who waits for the disk does not wait for the expiry of all partitions. */
+static void
+commits_go_on_while_producers_expire(void **state)
+{
+    (void)state;
+    for (int32_t p = 0; p < 5; p++) {
+        PartitionRef ref = kit_partition("expire", p);
+
+        for (int id = 1; id <= 10; id++)
+            kit_append_ok(ref, &(KitBatch){.producer_id = id});
+    }
+    served = 0;
+    assert_int_equal(checkpoint_expire_producers(0, 86400000, &(PlogServe){count_serving, NULL}),
+                     50);
+    assert_int_equal(served, 5);
+    assert_int_equal(checkpoint_expire_producers(0, 86400000, NULL), 0);
+}
+
 int
 main(void)
 {
@@ -427,6 +454,8 @@ main(void)
                                         kit_teardown),
         cmocka_unit_test_setup_teardown(folders_go_after_their_delay, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(write_path, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(commits_go_on_while_producers_expire, kit_setup,
+                                        kit_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,7 @@
 #include "ottla/storage/fd_cache.h"
 
 /* Frames of a megabyte come and go: keep that much at the top of the heap instead of faulting it in
-   for each. An idle connection gives it back (conn.c). */
+   for each. An idle connection gives it back (conn_wait.c). */
 #define KEEP_HEAP_BYTES (4 << 20)
 
 _Noreturn void

@@ -1,7 +1,7 @@
 /*
  * frame.c - where a frame begins and ends
  *
- * Called by conn.c after each read. Never: reads, allocates, looks into a request.
+ * Called by conn_read.c after each read. Never: reads, allocates, looks into a request.
  *
  * pure
  * SPDX-License-Identifier: Apache-2.0

@@ -1,7 +1,7 @@
 /*
  * pending.c - the requests of a connection in their order
  *
- * Called by conn.c. Never: sends, allocates, calls handlers.
+ * Called by conn.c and conn_send.c. Never: sends, allocates, calls handlers.
  * Invariants, cited as [P1].. in tests:
  *   P1  answers are taken off in the order the requests were pushed
  *   P2  a request that is not Produce never runs beside another

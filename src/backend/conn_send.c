@@ -1,0 +1,83 @@
+/*
+ * conn_send.c - from answers to the socket, in the order of the requests
+ *
+ * Runs in: backend. Never: blocks. [C3]: conn.c.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "backend/conn_state_int.h"
+
+#include "ottla/common/clock.h"
+#include "ottla/common/log.h"
+#include "ottla/ipc/counters.h"
+#include "ottla/storage/fd_cache.h"
+
+void
+conn_account(const Request *rq)
+{
+    if (rq->head.api != NULL)
+        stat_api_add(rq->head.api->key, clock_mono_us() - rq->received_us, rq->failed);
+    if (rq->failed)
+        stat_add(STAT_REQUEST_ERRORS, 1);
+}
+
+/*
+ * The disk failed under an answer that is half sent: all that is left is to close the connection. The
+ * next fetch is answered with an error for that partition alone.
+ */
+static void
+report_unreadable(const OutMsg *msg)
+{
+    static LogRate rate;
+    const PartitionSlot *slot = fd_cache_note_unreadable(msg->pieces[msg->next].fd);
+
+    log_limited(&rate, 1, LL_ERROR, "backend",
+                "a segment cannot be read, the connection is closed; topic=%s partition=%d",
+                slot == NULL ? "?" : slot->topic, slot == NULL ? -1 : (int)slot->partition);
+}
+
+bool
+conn_send_ready(void)
+{
+    bool freed = false;
+
+    while (my_conn.pending.count > 0 && !my_conn.over) {
+        const PendingSlot *head = pending_head(&my_conn.pending);
+        const PendingSlot *next =
+            my_conn.pending.count > 1 ? pending_at(&my_conn.pending, 1) : NULL;
+        OutCount count = {0};
+        OutStatus status;
+
+        if (head->state == PENDING_LAST) {
+            my_conn.over = true;
+            break;
+        }
+        if (head->state == PENDING_RUNNING)
+            break;
+        if (head->rq->out.bytes_left > 0 && !my_conn.writable)
+            break;
+        status = outmsg_send(
+            &head->rq->out, my_conn.conn.fd,
+            next != NULL && next->state == PENDING_READY && next->rq->out.bytes_left > 0, &count);
+        if (count.bytes > 0) {
+            my_conn.active_us = my_conn.now_us;
+            slot_count_add(SLOT_COUNT_BYTES_OUT, (uint64_t)count.bytes);
+            stat_add(STAT_BYTES_OUT, (uint64_t)count.bytes);
+            stat_add(STAT_BYTES_SENDFILE, (uint64_t)count.file_bytes);
+        }
+        if (status == OUT_BLOCKED) {
+            my_conn.writable = false;
+            break;
+        }
+        if (status == OUT_UNREADABLE)
+            report_unreadable(&head->rq->out);
+        if (status == OUT_BROKEN || status == OUT_UNREADABLE) {
+            my_conn.over = true;
+            break;
+        }
+        conn_account(head->rq);
+        conn_box_free((RequestBox *)pending_pop(&my_conn.pending));
+        freed = true;
+    }
+    return freed;
+}

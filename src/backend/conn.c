@@ -29,6 +29,7 @@
 #include "backend/frame_int.h"
 #include "backend/gate_int.h"
 #include "backend/quota_int.h"
+#include "backend/settings_int.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/limits.h"
@@ -226,7 +227,7 @@ conn_open(const BackendStart *start)
     my_conn.conn.endpoint = &node_listeners.rows[start->listener];
     snprintf(my_conn.conn.peer, sizeof my_conn.conn.peer, "%s", start->peer);
     snprintf(my_conn.conn.principal, sizeof my_conn.conn.principal, "User:ANONYMOUS");
-    my_conn.now_us = my_conn.active_us = clock_mono_us();
+    my_conn.now_us = my_conn.active_us = my_conn.begun_us = clock_mono_us();
     my_conn.readable = my_conn.writable = true;
     if (net_set_nonblocking(start->fd, &err) < 0 ||
         mainloop_add(start->fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, on_socket, NULL) < 0) {
@@ -292,6 +293,14 @@ conn_close(void)
         conn_account(rq);
         conn_box_free((RequestBox *)pending_pop(&my_conn.pending));
     }
+    if (setting_log_disconnections())
+        log_msg(LL_LOG, "backend",
+                "connection ends; peer=%s listener=%s ms=%lld requests=%llu bytes_in=%llu "
+                "bytes_out=%llu",
+                my_conn.conn.peer, my_conn.conn.endpoint->name,
+                (long long)((clock_mono_us() - my_conn.begun_us) / 1000),
+                (unsigned long long)my_conn.requests, (unsigned long long)my_conn.bytes_in,
+                (unsigned long long)my_conn.bytes_out);
     fd_cache_reset(); /* says which files go without a commit */
     gate_forget();
     mainloop_remove(my_conn.conn.fd);
@@ -304,6 +313,9 @@ conn_serve(const BackendStart *start)
     if (!conn_open(start))
         exit(1);
     (void)live_conf_refresh(); /* this process knows the files alone so far */
+    if (setting_log_connections())
+        log_msg(LL_LOG, "backend", "connection begins; peer=%s listener=%s", my_conn.conn.peer,
+                my_conn.conn.endpoint->name);
     hold_back();
     while (!my_conn.over) {
         work();

@@ -61,6 +61,7 @@ conn_send_ready(void)
             next != NULL && next->state == PENDING_READY && next->rq->out.bytes_left > 0, &count);
         if (count.bytes > 0) {
             my_conn.active_us = my_conn.now_us;
+            my_conn.bytes_out += (uint64_t)count.bytes;
             slot_count_add(SLOT_COUNT_BYTES_OUT, (uint64_t)count.bytes);
             stat_add(STAT_BYTES_OUT, (uint64_t)count.bytes);
             stat_add(STAT_BYTES_SENDFILE, (uint64_t)count.file_bytes);

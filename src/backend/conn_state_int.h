@@ -49,7 +49,8 @@ typedef struct Connection {
     int64_t now_us;
     const char *title_api; /* what the title shows: API that waits; NULL: idle */
     bool title_throttled;
-    uint64_t requests;
+    int64_t begun_us;
+    uint64_t requests, bytes_in, bytes_out;
     /* For the lines and journal fields of this process. */
     char session[32]; /* hex start time and pid */
     char host[BACKEND_PEER_MAX];

@@ -46,3 +46,15 @@ setting_partitions_per_page(void)
 {
     return conf_int32(CONF_MAX_REQUEST_PARTITION_SIZE_LIMIT);
 }
+
+bool
+setting_log_connections(void)
+{
+    return conf_bool(CONF_LOG_CONNECTIONS);
+}
+
+bool
+setting_log_disconnections(void)
+{
+    return conf_bool(CONF_LOG_DISCONNECTIONS);
+}

@@ -24,4 +24,8 @@ bool setting_auto_create(void);
 /* max.request.partition.size.limit: partitions in one answer of DescribeTopicPartitions */
 int32_t setting_partitions_per_page(void);
 
+/* log.connections, log.disconnections */
+bool setting_log_connections(void);
+bool setting_log_disconnections(void);
+
 #endif

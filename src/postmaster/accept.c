@@ -2,7 +2,7 @@
  * accept.c - connections: accepted, counted, handed to a freshly forked backend
  *
  * Runs in: supervisor. Never: reads a byte of a connection. At a limit on numbers or rates accepting waits,
- * as in Kafka (accept_policy.c), and the backlog holds who comes; the Unix socket, whose slots are kept
+ * as in Kafka (accept_policy.c), and the backlog holds who comes; the Unix socket, for which some are kept
  * free, goes on. Over max.connections.per.ip, without a slot, or when fork fails, the connection is
  * closed with at most one line a second.
  *

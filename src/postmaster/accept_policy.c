@@ -26,7 +26,8 @@ accept_verdict(const AcceptState *state, const AcceptRules *rules, int listener,
 
     ot_assert(listener >= 0 && listener < state->count);
     if (l->local)
-        return ACCEPT_NOW;
+        return l->connections < rules->reserved || clients < rules->node.connections ? ACCEPT_NOW
+                                                                                     : ACCEPT_FULL;
     if (is_full(state, rules, listener, clients))
         return ACCEPT_FULL;
     return now_us < l->resume_us ? ACCEPT_PAUSE : ACCEPT_NOW;

@@ -126,6 +126,7 @@ listener_bound(const Listener *row, ConfId id)
 static void
 read_rules(AcceptRules *rules)
 {
+    rules->reserved = conf_int32(CONF_SUPERUSER_RESERVED_CONNECTIONS);
     rules->node = (AcceptBound){conf_int32(CONF_MAX_CONNECTIONS),
                                 conf_int32(CONF_MAX_CONNECTION_CREATION_RATE)};
     rules->spans =

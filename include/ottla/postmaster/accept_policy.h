@@ -2,7 +2,9 @@
  * accept_policy.h - may a listener accept a connection now, and if not, until when
  *
  * Spec: admin-and-security.md 9.2, 9.3. Limits on numbers: a listener's own, and max.connections of the node,
- * from which the inter-broker listener is exempt when it is not the only one. Limits on rates: each
+ * from which the inter-broker listener is exempt when it is not the only one. The Unix socket knows one
+ * limit: that of the node, and of its connections some are let in beyond it
+ * (superuser.reserved.connections), so that an operator always is. Limits on rates: each
  * accepted connection counts, and a listener over its rate, or the node's, pauses for a while, at most
  * a window. Limits of single addresses are looked at when a connection is there (accept.c).
  *
@@ -27,13 +29,14 @@ typedef struct AcceptBound {
 
 typedef struct AcceptRules {
     AcceptBound node;
+    int32_t reserved; /* connections of Unix sockets that are let in whatever the node's limit is */
     AcceptBound listeners[ACCEPT_LISTENERS_MAX];
     RateSpans spans;
 } AcceptRules;
 
 /* One listener that is accepted from. */
 typedef struct AcceptListener {
-    bool local;        /* a Unix socket: no limit here */
+    bool local;        /* a Unix socket: no rate, no limit of its own */
     bool inter_broker; /* and not the only TCP listener: exempt from the node's limits */
     int32_t connections;
     int64_t resume_us; /* over a rate until then; 0: not */

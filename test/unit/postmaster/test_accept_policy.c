@@ -47,11 +47,30 @@ test_numbers(void **unused)
     assert_int_equal(accept_verdict(&state, &rules, CLIENTS, 9, NOW), ACCEPT_NOW);
     assert_int_equal(accept_verdict(&state, &rules, CLIENTS, 10, NOW), ACCEPT_FULL);
     assert_int_equal(accept_verdict(&state, &rules, BROKERS, 10, NOW), ACCEPT_NOW);
-    assert_int_equal(accept_verdict(&state, &rules, LOCAL, 1000, NOW), ACCEPT_NOW);
     state.listeners[CLIENTS].connections = 3;
     assert_int_equal(accept_verdict(&state, &rules, CLIENTS, 3, NOW), ACCEPT_FULL);
     state.listeners[BROKERS].connections = 5; /* its own limit holds */
     assert_int_equal(accept_verdict(&state, &rules, BROKERS, 5, NOW), ACCEPT_FULL);
+}
+
+/* The Unix socket has connections of its own, and shares the others. */
+static void
+test_reserved(void **unused)
+{
+    (void)unused;
+    rules.node.connections = 10;
+    rules.reserved = 2;
+    state.listeners[LOCAL].connections = 1;
+    assert_int_equal(accept_verdict(&state, &rules, LOCAL, 1000, NOW), ACCEPT_NOW);
+    state.listeners[LOCAL].connections = 2;
+    assert_int_equal(accept_verdict(&state, &rules, LOCAL, 9, NOW), ACCEPT_NOW);
+    assert_int_equal(accept_verdict(&state, &rules, LOCAL, 10, NOW), ACCEPT_FULL);
+    rules.node.connections = INT32_MAX;
+    assert_int_equal(accept_verdict(&state, &rules, LOCAL, 1000, NOW), ACCEPT_NOW);
+    rules.node.connections = 0;
+    rules.reserved = 0;
+    state.listeners[LOCAL].connections = 0;
+    assert_int_equal(accept_verdict(&state, &rules, LOCAL, 0, NOW), ACCEPT_FULL);
 }
 
 static void
@@ -122,10 +141,10 @@ test_rate_of_the_node(void **unused)
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup(test_numbers, setup),
-                                       cmocka_unit_test_setup(test_eviction, setup),
-                                       cmocka_unit_test_setup(test_rates, setup),
-                                       cmocka_unit_test_setup(test_rate_of_the_node, setup)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_numbers, setup), cmocka_unit_test_setup(test_reserved, setup),
+        cmocka_unit_test_setup(test_eviction, setup), cmocka_unit_test_setup(test_rates, setup),
+        cmocka_unit_test_setup(test_rate_of_the_node, setup)};
 
     return cmocka_run_group_tests_name("accept_policy", tests, NULL, NULL);
 }

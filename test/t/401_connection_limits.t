@@ -2,7 +2,8 @@
 # 401_connection_limits.t - how many connections, from where, how fast (admin-and-security.md 9)
 #
 # Proves: at max.connections, of the node or of a listener, whoever comes waits and is served when one ends
-# or the limit is raised while the node runs; the Unix socket goes on; the inter-broker listener is let in, and
+# or the limit is raised while the node runs; the Unix socket goes on, with superuser.reserved.connections at the
+# node's limit; beginnings and ends of connections are logged if that is wanted; the inter-broker listener is let in, and
 # the connection idle for longest makes room; over max.connections.per.ip a connection is closed at
 # once, exceptions count; rates of new connections are kept, per node and per listener; without a slot
 # connections are closed with a line a second.
@@ -74,6 +75,47 @@ subtest 'numbers' => sub {
     is(alter($clients[0], 'listener.name.clients.max.connections' => 5), 0, 'the limit of the listener is raised');
     ok(is_served($waiting), '... and counts at once');
     push @clients, $waiting;
+};
+
+# The file of settings holds these and nothing else.
+sub reload {
+    my (%settings) = @_;
+    open my $file, '>', $node->dir . '/ottla.conf' or die;
+    print $file "$_ = $settings{$_}\n" for sort keys %settings;
+    close $file or die;
+    $node->reload;
+}
+
+sub local_one {
+    my $client = Ottla::Test::Api->new($node->connect_unix, 'operator');
+    $client->send(18, 0, '');
+    return $client;
+}
+
+subtest 'the Unix socket' => sub {
+    is(alter($clients[0], 'max.connections' => 5), 0, 'the node is full');
+    my $waiting = open_one();
+    ok(!is_served($waiting, 0.3), '... for clients');
+    my @local = map { local_one() } 1 .. 3;
+    is(scalar(grep { is_served($_) } @local), 3, 'superuser.reserved.connections are let in');
+    my $more = local_one();
+    ok(!is_served($more, 0.3), 'the next one waits');
+    reload('superuser.reserved.connections' => 4);
+    ok(is_served($more), '... until more are reserved');
+    $_->close for @local, $more, $waiting;
+    is(alter($clients[0], 'max.connections' => undef), 0, 'the limit of the file again');
+};
+
+subtest 'log lines' => sub {
+    reload('log.connections' => 'on', 'log.disconnections' => 'on');
+    $node->wait_for_log(qr/Reloaded/);
+    my $client = Ottla::Test::Api->new($node->connect_unix, 'logged');
+    $client->send(18, 0, ''), is_served($client) for 1 .. 3;
+    $node->wait_for_log(qr/connection begins; peer=\S+ listener=LOCAL/);
+    $client->close;
+    $node->wait_for_log(qr/connection ends; peer=\S+ listener=LOCAL ms=\d+ requests=3 bytes_in=[1-9]\d* bytes_out=[1-9]/);
+    reload();
+    pass('are written');
 };
 
 subtest 'the inter-broker listener' => sub {

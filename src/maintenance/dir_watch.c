@@ -201,8 +201,11 @@ dir_watch_init(DirWatch *w, int dir)
         w->seen = LOGDIR_FAILED;            /* said by the supervisor */
         w->recorded = logdir_is_clean(dir); /* nothing of it is lost */
         w->next_us = 0;
-    } else if (logdir_state(dir) == LOGDIR_ONLINE)
+    } else if (logdir_state(dir) == LOGDIR_ONLINE) {
         (void)logdir_take_reserve(dir); /* FULL otherwise, which the first turn says */
+    } else if (logdir_state(dir) == LOGDIR_REPAIRING) {
+        logdir_hear_old_errors(dir);
+    }
 }
 
 void

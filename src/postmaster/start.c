@@ -177,7 +177,6 @@ postmaster_map_region(Postmaster *pm, ErrInfo *err)
 
     limits.worker_slots = PROC_WORKERS_MAX;
     limits.log_dirs = logdir_count();
-    logdirs_hear_old_errors();
     int rc = regions_map(&limits, &pm->region, err);
     if (rc < 0)
         return rc;

@@ -241,18 +241,19 @@ logdir_require_repair(int dir, LogDirFailure failure, const char *text)
 }
 
 void
-logdirs_hear_old_errors(void)
+logdir_hear_old_errors(int dir)
 {
-    int dir;
-
-    for (dir = 0; dir < logdir_count(); dir++) {
-        const LogDir *d = logdir_private(dir);
-
-        if (d->repair != LOGDIR_FAILURE_NONE && !d->unusable &&
-            vfs_syncfs(logdir_fd(dir), NULL) != 0) {
-            /* It is why the directory is to be repaired. */
-        }
+    if (vfs_syncfs(logdir_fd(dir), NULL) != 0) {
+        /* It is why the directory is to be repaired. */
     }
+    atomic_u32_store(&logdir_shared(dir)->heard, 1);
+}
+
+bool
+logdir_may_be_repaired(int dir)
+{
+    return logdir_state(dir) != LOGDIR_REPAIRING ||
+           atomic_u32_load(&logdir_shared(dir)->heard) != 0;
 }
 
 LogDirFailure

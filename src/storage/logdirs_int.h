@@ -29,6 +29,7 @@ typedef struct LogDirShared {
     AtomicU32 failure_taken; /* somebody fills failure_text, or died over it */
     AtomicU32 failure;       /* LogDirFailure; stored behind text and time */
     AtomicU32 recorded;      /* a row of DIR/control names it, or shall */
+    AtomicU32 heard;         /* logdir_hear_old_errors came back */
     AtomicU64 full;
     AtomicI64 failed_ms;
     AtomicI64 bytes;

@@ -289,6 +289,9 @@ plog_open_locked(PartitionSlot *slot, ErrInfo *err)
 
     if (logdir_is_offline(pslot_dir(slot)))
         return refuse_offline(slot, err);
+    if (!logdir_may_be_repaired(pslot_dir(slot)))
+        return err_set(err, OT_E_NOT_LEADER_OR_FOLLOWER, "%s-%d: log is being recovered",
+                       slot->topic, (int)slot->partition);
     atomic_u32_store(&slot->opening, 1);
     crashpoint("plog.open.begin");
     rc = open_with(slot, &t, err);

@@ -204,6 +204,26 @@ subtest 'a directory cannot be read at the start' => sub {
     isnt(eval { $node->start; 0 } // $node->wait_exit(20), 0, 'without any directory it does not start');
 };
 
+subtest 'a flush of a failed directory never comes back: the node does not wait for it' => sub {
+    my $node = node_of_two('acks.durability' => 'disk');
+    my $acked = Ottla::Test::Acked->new(Ottla::Test::Api->new($node));
+    my ($one, $two, $fine) = topics_of($node, $acked);
+    break_it($node, 'fsync ' . $node->dir . '/a* EIO');
+    isnt($acked->produce($one, 10, acks => -1, timeout_ms => 3000), 0, 'not acknowledged');
+    $node->wait_until('the record', sub { -s $node->dir . '/control' }, 10);
+    break_it($node, 'fsync ' . $node->dir . '/a* wait');
+    $node->kill_child('KILL', 'retention');
+    $node->wait_for_log(qr/node recovered after a crash/);
+    $acked->connect($node);
+    is($acked->produce($fine, 10), 0, 'the other directory goes on after a crash of a worker');
+    isnt($acked->{c}->fetch($one, 0)->{error_code}, 0, 'what lies there is not served yet');
+    break_it($node);
+    $node->wait_for_log(qr{log directory is repaired; dir=\S+/a$}m);
+    is($acked->produce($one, 10), 0, 'it is repaired when the disk answers');
+    $acked->read_back('in the end');
+    is($node->stop('fast'), 0, 'clean stop');
+};
+
 subtest 'the metadata cannot be flushed: the node ends, and starts again' => sub {
     my $node = node_of_two();
     my $acked = Ottla::Test::Acked->new(Ottla::Test::Api->new($node));

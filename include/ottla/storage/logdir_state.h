@@ -99,10 +99,14 @@ void logdir_require_repair(int dir, LogDirFailure failure, const char *text);
 void logdirs_carry_failures(void);
 
 /*
- * Supervisor, then: what a file system noted before is told once to each descriptor that asks. Asked here
- * for those that are to be repaired, so that the flushes of the repair tell of the repair. Blocks.
+ * Checkpointer, before it flushes a REPAIRING directory: what a file system noted before is told once to each
+ * descriptor that asks. Asked here, so that the flushes of the repair tell of the repair. Blocks, on a dying disk for
+ * ever, which is why the supervisor does not ask. No log of the directory is opened before: that writes.
  */
-void logdirs_hear_old_errors(void);
+void logdir_hear_old_errors(int dir);
+
+/* False: the directory is REPAIRING, and that was not done yet. */
+bool logdir_may_be_repaired(int dir);
 
 /* What logdir_require_repair was told; LOGDIR_FAILURE_NONE: nothing. */
 LogDirFailure logdir_repair_reason(int dir, const char **ret_text);

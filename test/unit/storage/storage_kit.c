@@ -21,7 +21,7 @@
 #include "ottla/protocol/batch_builder.h"
 #include "ottla/storage/fd_cache.h"
 #include "ottla/storage/flush_requests.h"
-#include "ottla/storage/logdirs.h"
+#include "ottla/storage/logdir_state.h"
 
 char kit_dir[256];
 Arena *kit_arena;
@@ -57,6 +57,8 @@ map(bool clean)
     if (region_map(rows, sizeof rows / sizeof rows[0], &limits, &region, &err) != 0)
         fail_msg("%s", err.text);
     logdir_set_clean(0, clean);
+    if (logdir_state(0) == LOGDIR_REPAIRING)
+        logdir_hear_old_errors(0); /* as its checkpointer does */
     settings_handle = 0;
 }
 

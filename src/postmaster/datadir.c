@@ -38,8 +38,9 @@ datadir_put_aside(const Datadir *dir, DatadirPlace *place, int code, const ErrIn
 
 /* ---- before privileges are dropped ---- */
 
+/* used: a node lives there although its own names may lie further down; then it stays whose it is. */
 static int
-prepare_place(const char *path, bool may_make, const int owner[2], ErrInfo *err)
+prepare_place(const char *path, bool may_make, bool used, const int owner[2], ErrInfo *err)
 {
     struct stat st;
     char name[NAME_MAX + 1];
@@ -53,7 +54,7 @@ prepare_place(const char *path, bool may_make, const int owner[2], ErrInfo *err)
         fresh = true;
     } else if (rc == 0 && !S_ISDIR(st.st_mode)) {
         return err_set(err, OT_E_CONFIG, "%s is not a directory", path);
-    } else if (rc == 0 && owner[0] >= 0 && (int)st.st_uid != owner[0]) {
+    } else if (rc == 0 && !used && owner[0] >= 0 && (int)st.st_uid != owner[0]) {
         rc = datadir_looks_empty(path, name, err);
         fresh = rc == 1;
         rc = rc < 0 ? rc : 0;
@@ -72,11 +73,11 @@ datadir_prepare(const DatadirSettings *settings, int uid, int gid, Datadir *ret,
     *ret = (Datadir){.pid_fd = -1};
     rc = datadir_work_out_paths(settings, ret, err);
     if (rc == 0)
-        rc = prepare_place(ret->path, settings->auto_format, owner, err);
+        rc = prepare_place(ret->path, settings->auto_format, datadir_is_formatted(ret), owner, err);
     for (int i = 0; rc == 0 && i < ret->place_count; i++)
         rc = datadir_put_aside(
             ret, &ret->places[i],
-            prepare_place(ret->places[i].path, settings->auto_format, owner, err), err);
+            prepare_place(ret->places[i].path, settings->auto_format, false, owner, err), err);
     return rc;
 }
 

@@ -296,6 +296,14 @@ subtest 'started by root' => sub {
     $node->{args} = [ '--user', 'root' ];
     is($node->launch->wait_exit, 77, 'a directory of somebody else');
     $node->clean_up;
+
+    # A start as root without --user changes to another user, who cannot have a node's directory that is root's.
+    $node = Ottla::Test::Node->new->start;
+    ($code, $text) = run_ottlad('-D', $node->dir, '-p', Ottla::Test::Node::free_port());
+    is($code, 77, 'the directory of a node of root, as another user');
+    is((stat $node->dir)[4], 0, 'it stays whose it is');
+    is($node->restart->stop, 0, 'and starts again');
+    $node->clean_up;
 };
 
 subtest 'settings of the conformance run' => sub {

@@ -21,7 +21,8 @@ $ENV{TMPDIR} = '/dev/shm' if ($room // 0) > 1 << 20;
 
 my $PER_TOPIC = 100;
 my $MANY      = 10_000;
-my $CYCLES    = 100;      # creations and deletions that are measured
+my $CYCLES    = 50;       # creations and deletions that are measured at a time
+my $STRETCHES = 6;        # of so many the cheapest counts: others use the caches, too
 my $REST      = 3;        # seconds of rest that are measured
 
 my $node = Ottla::Test::Node->new(conf => { 'log.segment.delete.delay.ms' => 0, 'checkpoint.interval.ms' => 2000 })->start;
@@ -68,7 +69,7 @@ sub produce_all {    # a record into each partition of a topic; the number that 
 
 # Microseconds of the node's CPU for a topic's life, one partition with one record. Checkpoints meanwhile have to
 # do with what was written before.
-sub cost_of_one {
+sub stretch {
     my $before = cpu_ns('checkpointer');
     for my $i (1 .. $CYCLES) {
         $c->create_topic('short') == 0 or die "create: cycle $i";
@@ -80,13 +81,14 @@ sub cost_of_one {
     return (cpu_ns('checkpointer') - $before) / 1000 / $CYCLES;
 }
 
+sub cost_of_one { return (sort { $a <=> $b } map { stretch() } 1 .. $STRETCHES)[0] }
+
 sub slots_used { scalar @{ $own->stat('partitions', ['partition']) } }
 
 # ---- few ------------------------------------------------------------------------------------------
 
 is($c->create_topic('first', $PER_TOPIC), 0, '100 partitions');
 is(produce_all('first'), $PER_TOPIC, 'with a record each');
-cost_of_one();    # warm
 my $few       = cost_of_one();
 my ($fds_few) = most();
 my $pss_few   = pss_kib();
@@ -108,8 +110,8 @@ cmp_ok($maps, '<=', 250, "mappings of one process ($maps)");
 my $pss = pss_kib();
 cmp_ok(($pss - $pss_few) * 1024 / $MANY, '<=', 6000, sprintf 'memory: %.1f MiB, with 100 partitions %.1f', $pss / 1024, $pss_few / 1024);
 
-my ($many) = sort { $a <=> $b } map { cost_of_one() } 1 .. 3;
-cmp_ok($many, '<=', 4 * $few + 200, sprintf 'life of a topic: %.0f us of CPU beside 10,000 partitions, %.0f beside 100', $many, $few);
+my $many = cost_of_one();
+cmp_ok($many, '<=', 2 * $few + 50, sprintf 'life of a topic: %.0f us of CPU beside 10,000 partitions, %.0f beside 100', $many, $few);
 is(slots_used(), $MANY, 'it leaves nothing');
 is_deeply([ glob $node->dir . '/log/*-delete' ], [], 'and no folder');
 

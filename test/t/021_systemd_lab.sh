@@ -8,6 +8,15 @@ set -eu
 binary=$1
 u=contrib/systemd
 
+# await WHAT COMMAND...: until the command succeeds, 30 s at most
+await() {
+    what=$1 looks=0
+    shift
+    until "$@"; do
+        looks=$((looks + 1)); [ $looks -lt 300 ] || fail "$what"; sleep 0.1
+    done
+}
+
 fail() { echo "not ok $*"; systemctl status ottlad --no-pager || :; journalctl -u ottlad --no-pager | tail -50; exit 1; }
 
 mkdir -p /usr/lib/ottla/bin /etc/ottla/main /usr/lib/sysusers.d /usr/lib/tmpfiles.d
@@ -37,12 +46,8 @@ echo ok start
 # The journal has the messages natively, with their fields; systemd's own pid field is of the sender.
 id_of() { sed -n "s/.*X($1, \"\([0-9a-f]*\)\").*/\1/p" include/ottla/common/log_events.h; }
 # found FIELD=VALUE...: does the journal have such a message? It comes through another process.
-found() {
-    i=0
-    while ! journalctl --no-pager -q -n 1 -o cat "$@" | grep -q .; do
-        i=$((i + 1)); [ $i -lt 100 ] || fail "journal: $*"; sleep 0.1
-    done
-}
+in_journal() { journalctl --no-pager -q -n 1 -o cat "$@" | grep -q .; }
+found() { await "journal: $*" in_journal "$@"; }
 found MESSAGE_ID="$(id_of READY)" _TRANSPORT=journal _PID="$(systemctl show -P MainPID ottlad)" PRIORITY=5 \
     SYSLOG_IDENTIFIER=ottlad OTTLA_INSTANCE=main OTTLA_KIND=supervisor OTTLA_CATEGORY=supervisor CODE_FUNC=announce_ready
 found MESSAGE_ID="$(id_of CONTROLLER)" _TRANSPORT=journal OTTLA_KIND=controller OTTLA_NODE_ID=1
@@ -51,19 +56,17 @@ journalctl --no-pager -u ottlad _TRANSPORT=stdout -o cat | grep -q supervisor &&
 echo ok journal
 
 systemctl reload ottlad || fail reload
-i=0 # with Type=notify nobody waits for the answer to SIGHUP
-until systemctl show -P StatusText ottlad | grep -q '^Reloaded'; do
-    i=$((i + 1)); [ $i -lt 100 ] || fail reload status; sleep 0.1
-done
+is_reloaded() { systemctl show -P StatusText ottlad | grep -q '^Reloaded'; }
+await 'reload status' is_reloaded # with Type=notify nobody waits for the answer to SIGHUP
 echo ok reload
 
 old=$(systemctl show -P MainPID ottlad)
 kill -9 "$old"
-i=0
-while new=$(systemctl show -P MainPID ottlad); [ "$new" = 0 ] || [ "$new" = "$old" ] || \
-    [ "$(systemctl show -P ActiveState ottlad)" != active ]; do
-    i=$((i + 1)); [ $i -lt 300 ] || fail kill; sleep 0.1
-done
+is_another() {
+    new=$(systemctl show -P MainPID ottlad)
+    [ "$new" != 0 ] && [ "$new" != "$old" ] && [ "$(systemctl show -P ActiveState ottlad)" = active ]
+}
+await kill is_another
 echo ok kill
 
 systemctl stop ottlad || fail stop
@@ -80,9 +83,7 @@ echo ok syslog
 echo 'num.partitons = 3' >>/etc/ottla/main/ottla.conf
 systemctl start ottlad && fail check
 [ "$(systemctl show -P ExecMainStatus ottlad)" = 78 ] || fail check code
-i=0
-while [ "$(systemctl show -P ActiveState ottlad)" != failed ]; do # 78 is final: no restart is under way
-    i=$((i + 1)); [ $i -lt 300 ] || fail check state; sleep 0.1
-done
+has_failed() { [ "$(systemctl show -P ActiveState ottlad)" = failed ]; }
+await 'check state' has_failed # 78 is final: no restart is under way
 [ "$(systemctl show -P NRestarts ottlad)" -le 1 ] || fail check restarts
 echo ok check

@@ -9,8 +9,7 @@ use strict;
 use warnings;
 use Test::More;
 use Ottla::Test::Node;
-
-plan skip_all => 'no kcat' if !grep { -x "$_/kcat" } split /:/, $ENV{PATH};
+use Ottla::Test::Wire;
 
 my $node = Ottla::Test::Node->new(conf => {
         'log.segment.bytes'          => '1MB',
@@ -55,9 +54,11 @@ is($read + 0, 1000, 'all is read back');
 is($node->stop, 0, 'stop');
 
 $node = Ottla::Test::Node->new(conf => { 'log.roll.ms' => 300 })->start;
-for (1 .. 3) {
-    is(produce('aged', 'x'), 0, 'produce');
-    select undef, undef, undef, 0.5;
+my $wire = Ottla::Test::Wire->new($node);
+is($wire->create_topic('aged'), 0, 'a topic');
+for my $age (9000, 8500, 8000) {
+    my $batch = Ottla::Test::Wire::batch(10, int(time * 1000) - $age);
+    is((Ottla::Test::Wire::produced($wire->call(0, 7, Ottla::Test::Wire::produce_body('aged', $batch)), 'aged'))[0], 0, "$age ms old");
 }
 is(scalar(@{[ files('aged', 'log') ]}), 3, 'segment.ms rolls');
 is($node->stop, 0, 'stop');

@@ -1,23 +1,25 @@
 # kill -9 at every marked point of the code: each name that a crashpoint() in the sources has is armed in turn, and whatever
 # process of a loaded node comes by there first dies at that instant. Nothing acknowledged is lost or doubled (design.md 2, 4).
 # Clients: writers and readers of raw requests, idempotent and not, acks=all and 1, and topics made and deleted (crash_load.c);
-# librdkafka, idempotent and not (rdkafka_load.c); kafka-python where 110_clients.t installed it (python_load.py); one in Perl
+# librdkafka, idempotent and not (rdkafka_load.c); kafka-python where it can be had (python_load.py); one in Perl
 # that fills and ages topics so that segments roll and go, and has a log move between two directories.
 # A new name is covered at once; one that nothing reaches fails the test.
 use strict;
 use warnings;
-use File::Find;
 use File::Temp qw(tempdir);
 use IPC::Open2;
 use List::Util qw(shuffle);
 use Test::More;
 use Time::HiRes qw(time sleep);
 use Ottla::Test::Api;
+use Ottla::Test::Clients;
+use Ottla::Test::Crashpoints;
 use Ottla::Test::Node;
+use Ottla::Test::Wait qw(comes_true);
 use Ottla::Test::Wire;
 
-my $ROW_BYTES   = 128;                              # CrashpointRow of crashpoint.h
 my $REACH_S     = 30;                               # until somebody must have come by
+my $PACE_S      = 0.02;                             # of the client in Perl, between rounds
 my $CYCLES_MAX  = 3;                                # five crash cycles within ten minutes end a node (design.md 4)
 my $rounds      = $ENV{OTTLA_LONG} ? 25 : 1;
 my $seed        = $ENV{OTTLA_SEED} // int(rand(1 << 31));
@@ -26,22 +28,16 @@ srand $seed;
 
 # ---- the points ----
 
-my %file_of;
-find({ no_chdir => 1, wanted => sub {
-    return if !/\.c$/ || m{/crashpoint\.c$};
-    open my $in, '<', $_ or die "$_: $!";
-    my $file = $_;
-    while (<$in>) { $file_of{$_} = $file for /\bcrashpoint\("([^"]+)"\)/g }
-} }, 'src');
-my @points = $ENV{OTTLA_POINT} ? $ENV{OTTLA_POINT} : sort keys %file_of;
-ok(@points > 0, scalar(@points) . ' names in the sources');
+my %file_of = Ottla::Test::Crashpoints::names('src');
+my @names   = $ENV{OTTLA_POINT} ? $ENV{OTTLA_POINT} : sort keys %file_of;
+ok(@names > 0, scalar(@names) . ' names in the sources');
 
-# What must be done besides the load: who dies in an append leaves something to repair; logs are opened by a start.
-sub is_repair { $_[0] =~ /^plog\.repair\./ }
-sub is_open   { $_[0] =~ /^plog\.open\./ }
-# A start finds folders of deleted topics that nobody could rename any more.
-sub is_rare { $_[0] =~ /^plog\.move\./ } # a log moves now and then
+# What must be done besides the load: who dies in an append leaves something to repair; logs are opened by a start; a
+# start finds folders of deleted topics that nobody could rename any more; a log moves now and then.
+sub is_repair  { $_[0] =~ /^plog\.repair\./ }
+sub is_open    { $_[0] =~ /^plog\.open\./ }
 sub is_removed { $_[0] =~ /^controller\.removed\./ }
+sub is_rare    { $_[0] =~ /^plog\.move\./ }
 
 # ---- the node and its armed rows ----
 
@@ -51,8 +47,8 @@ my $base = tempdir(CLEANUP => 1);
 chmod 0755, $base;
 my @dirs = map { "$base/$_" } qw(a b);
 mkdir $_ or die "$_: $!" for @dirs;
-my $node = Ottla::Test::Node->new(
-    binary => "$ENV{OTTLA_BUILD}/asan/bin/ottlad",
+my $points = Ottla::Test::Crashpoints->new("$base/crashpoints");
+my $node   = Ottla::Test::Node->new($points->node,
     conf => {
         'log.dirs'                                        => join(',', @dirs),
         'log.segment.bytes'                               => 1 << 20,
@@ -65,17 +61,6 @@ my $node = Ottla::Test::Node->new(
         'metadata.log.max.record.bytes.between.snapshots' => 1 << 13,
         'internal.metadata.log.segment.bytes'             => 1 << 14,
     });
-my $rows = "$node->{base}/crashpoints";
-$node->{env}{OTTLA_CRASHPOINT_FILE} = $rows;
-$node->{env}{ASAN_OPTIONS} = 'abort_on_error=1:detect_leaks=0';
-open my $to_rows, '+>:raw', $rows or die "$rows: $!";
-chmod 0666, $rows;
-syswrite $to_rows, "\0" x ($ROW_BYTES * 4);
-
-sub put { my ($at, $bytes) = @_; sysseek $to_rows, $at, 0; syswrite $to_rows, $bytes; return }
-sub arm { my ($row, $name, $nth) = @_; put($row * $ROW_BYTES + 4, pack 'l a120', 0, $name); put($row * $ROW_BYTES, pack 'l', $nth); return }
-sub disarm { put($_ * $ROW_BYTES, pack 'l', 0) for 0 .. 1; return }
-sub died { my ($row) = @_; sysseek $to_rows, $row * $ROW_BYTES, 0; sysread $to_rows, my $bytes, 8; return (unpack 'l l', $bytes)[1] }
 
 # ---- the client in Perl ----
 
@@ -106,11 +91,11 @@ sub fill_topics {
                 $c->call(0, 7, Ottla::Test::Wire::produce_body($_->[0], $batch, -1)) // die "broken\n" for @filled;
                 change_directory(int($turn / 8)) if $turn++ % 8 == 0;
                 alarm 0;
-                sleep 0.02;
+                sleep $PACE_S;
             }
         };
         alarm 0;
-        sleep 0.02;
+        sleep $PACE_S;
     }
     POSIX::_exit(0);
 }
@@ -163,23 +148,23 @@ sub kill_at {
     my ($point) = @_;
     if (is_removed($point)) {
         delete_under_a_stopped_retention();
-        restart_node(sub { arm(0, $point, 1) });
+        restart_node(sub { $points->arm(0, $point, 1) });
     } elsif (is_open($point)) {
-        restart_node(sub { arm(0, $point, 1) });
+        restart_node(sub { $points->arm(0, $point, 1) });
     } else {
-        arm(0, $point, is_rare($point) ? 1 : 1 + int rand 3);
-        arm(1, 'plog.append.written', 1) if is_repair($point);
+        $points->arm(0, $point, is_rare($point) ? 1 : 1 + int rand 3);
+        $points->arm(1, 'plog.append.written', 1) if is_repair($point);
     }
     my $begin = time;
-    until (died(0) || time - $begin > (is_rare($point) ? 3 : 1) * $REACH_S) {
-        arm(1, 'plog.append.written', 1) if is_repair($point) && died(1);
-        sleep 0.01;
-    }
-    my $reached = died(0);
+    comes_true(sub {
+        $points->arm(1, 'plog.append.written', 1) if is_repair($point) && $points->died(1);
+        $points->died(0);
+    }, (is_rare($point) ? 3 : 1) * $REACH_S);
+    my $reached = $points->died(0);
     note sprintf '%.2f s: %s %s', time - $begin, $point, $reached ? "killed $reached" : 'not reached';
     $unreached{$point} = 1 if !$reached;
     $kills++ if $reached;
-    disarm();
+    $points->disarm;
     $node->wait_ready;
     settle($reached) if $reached;
     return;
@@ -192,15 +177,19 @@ my $setup = Ottla::Test::Wire->new($node);
 $setup->create_topic($_) for qw(rdkafka-idempotent rdkafka-plain python-idempotent python-plain);
 my $filler = fork // die "fork: $!";
 fill_topics() if !$filler;
-my $venv    = "$ENV{OTTLA_BUILD}/clients/python";
 my @clients = ([ 'librdkafka', "$crash/rdkafka_load", $node->port ]);
-push @clients, [ 'kafka-python', "$venv/bin/python", 'test/crash/python_load.py', $node->address ] if -e "$venv/ready";
+SKIP: {
+    my $why = Ottla::Test::Clients::missing('python');
+    skip $why, 1 if defined $why;
+    push @clients, [ 'kafka-python', "$Ottla::Test::Clients::cache/python/bin/python", 'test/crash/python_load.py', $node->address ];
+    pass('kafka-python takes part');
+}
 for my $client (@clients) {
     my ($name, @command) = @$client;
     my $pid = open2(my $out, my $in, @command);
     $client = { name => $name, pid => $pid, out => $out, in => $in };
 }
-my @order    = map { shuffle @points } 1 .. $rounds;
+my @order    = map { shuffle @names } 1 .. $rounds;
 my $load_pid = open2(my $from, my $to, "$crash/crash_load", $node->port, $node->pid, 'node', scalar(@order), $seed);
 my $said = '';
 while (my $line = <$from>) {

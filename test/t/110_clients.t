@@ -38,7 +38,6 @@ client('kafkajs', 'node',
     "$cache/roundtrip-c --read $server js-gzip");
 
 subtest kcat => sub {
-    plan skip_all => 'kcat is not on this machine' if !grep { -x "$_/kcat" } split /:/, $ENV{PATH};
     my ($exit, $out) = $run->("kcat -L -b $server");
     is($exit, 0, 'kcat -L') or diag $out;
     like($out, qr/topic "c-zstd" with 3 partitions/, 'lists the topics');

@@ -52,7 +52,7 @@ subtest 'one of two log directories is full (log 52)' => sub {
     is(produce_until($acked, $full, sub { !$_[0] }, 3), $STORAGE_ERROR, 'and again');
     $node->wait_for_log(qr/disk is full: appends are refused until there is space; dir=\Q${\ $small->dir}\E/);
     ok(!-s $small->dir . '/log/.ottla_reserve', 'what was held back is given up');
-    my %dir = map { $_->{directory} => $_ } @{ Ottla::Test::Wire->over($node->connect_unix)->stat('log_dirs') };
+    my %dir = map { $_->{directory} => $_ } @{ Ottla::Test::Wire->new($node->connect_unix)->stat('log_dirs') };
     is($dir{ $small->dir . '/log' }{state}, 'full', 'so says the statistic');
     cmp_ok($dir{ $small->dir . '/log' }{full}, '>=', 4, 'and counts');
     is($dir{ $other->dir . '/log' }{state}, 'online', 'the other is online');

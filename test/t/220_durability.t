@@ -72,7 +72,7 @@ sub no_answer {
 
 sub durable_offset {
     my ($topic) = @_;
-    my $own = Ottla::Test::Wire->over($node->connect_unix);
+    my $own = Ottla::Test::Wire->new($node->connect_unix);
     my ($row) = @{ $own->stat('partitions', undef, { topic => $topic }) };
     return $row->{durable_offset};
 }

@@ -282,7 +282,7 @@ subtest 'retention' => sub {
 # What a view of the node says of a partition.
 sub stat_of {
     my ($t, $column) = @_;
-    my $own = Ottla::Test::Wire->over($node->connect_unix);
+    my $own = Ottla::Test::Wire->new($node->connect_unix);
     return $own->stat('partitions', [$column], { topic => $t })->[0]{$column};
 }
 

@@ -15,6 +15,7 @@ use File::Temp qw(tempdir);
 use Ottla::Test::Disk;
 use Ottla::Test::Api;
 use Ottla::Test::Batch qw(batch batches);
+use Ottla::Test::Crashpoints;
 use Ottla::Test::Node;
 use Test::More;
 use MIME::Base64 qw(decode_base64);
@@ -23,11 +24,11 @@ use Time::HiRes qw(sleep);
 
 my $SLOW    = 100_000;    # bytes a second: a move that does not end by itself
 my $FAST    = 1 << 40;
+my $PACE_S  = 0.002;      # of a producer, between records
 my $base    = tempdir(CLEANUP => 1);
 my $disk    = Ottla::Test::Disk::missing() ? undef : Ottla::Test::Disk->new(size_mb => 48);
 my @dirs    = map { "$base/$_" } qw(a b c);
 mkdir $_ or die "$_: $!" for @dirs;
-my $asan    = "$ENV{OTTLA_BUILD}/asan/bin/ottlad";
 my $node    = Ottla::Test::Node->new(
     conf => { 'log.dirs' => join(',', @dirs, $disk ? $disk->dir : ()), 'log.segment.delete.delay.ms' => 100, 'checkpoint.interval.ms' => 200 })->start;
 my $c = Ottla::Test::Api->new($node);
@@ -134,7 +135,7 @@ sub start_producer {
             1;
         } or undef $api;
         alarm 0;
-        sleep 0.002;
+        sleep $PACE_S;
     }
     syswrite $to, "$n $said";
     POSIX::_exit(0);
@@ -337,21 +338,11 @@ is($node->stop('fast'), 0, 'the node ends in order');
 unlike($node->log_text, qr/PANIC|ASSERT|cannot be opened/, 'nothing failed by itself');
 
 subtest 'killed at every step' => sub {
-    plan skip_all => 'needs the asan variant' if !-x $asan;
-    my @points;
-    for my $file (qw(move_wish plog_move plog_move_switch)) {
-        open my $in, '<', "src/storage/$file.c" or die $!;
-        push @points, map { /crashpoint\("([^"]+)"\)/ ? $1 : () } readline $in;
-    }
+    my @points = map { my %at = Ottla::Test::Crashpoints::names("src/storage/$_.c"); sort keys %at } qw(move_wish plog_move plog_move_switch);
     cmp_ok(scalar @points, '>', 8, 'points');
-    my $rows = "$base/crashpoints";
-    open my $to_rows, '+>:raw', $rows or die $!;
-    syswrite $to_rows, "\0" x 512;
-    my $put = sub { my ($at, $bytes) = @_; sysseek $to_rows, $at, 0; syswrite $to_rows, $bytes; return };
-    my $died = sub { sysseek $to_rows, 4, 0; sysread $to_rows, my $bytes, 4; return unpack 'l', $bytes };
-    $node = Ottla::Test::Node->new(binary => $asan,
-        conf => { 'log.dirs' => join(',', @dirs), 'log.segment.delete.delay.ms' => 100, 'checkpoint.interval.ms' => 200 },
-        env => { OTTLA_CRASHPOINT_FILE => $rows, ASAN_OPTIONS => 'abort_on_error=1:detect_leaks=0' });
+    my $rows = Ottla::Test::Crashpoints->new("$base/crashpoints");
+    $node = Ottla::Test::Node->new($rows->node,
+        conf => { 'log.dirs' => join(',', @dirs), 'log.segment.delete.delay.ms' => 100, 'checkpoint.interval.ms' => 200 });
     for my $d (@dirs) { system 'rm', '-rf', $d; mkdir $d or die $! }
     $node->start;
     $c = Ottla::Test::Api->new($node);
@@ -366,10 +357,9 @@ subtest 'killed at every step' => sub {
             limit($SLOW);
             move($to, 'k');
         }
-        $put->(4, pack 'l a120', 0, $point);
-        $put->(0, pack 'l', 1);
+        $rows->arm(0, $point);
         eval { move($withdrawn ? place('k')->[0] : $to, 'k') };    # who is asked may be who dies
-        $node->wait_until("death at $point", sub { $died->() }, 20);
+        $node->wait_until("death at $point", sub { $rows->died(0) }, 20);
         $node->kill9;
         $node->start;
         $c = Ottla::Test::Api->new($node);

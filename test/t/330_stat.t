@@ -18,7 +18,7 @@ my $KEY = 20000;
 my $NOW = int(time * 1000);
 my $node = Ottla::Test::Node->new(conf => { 'log.segment.bytes' => 1 << 20 })->start;
 my $tcp  = Ottla::Test::Wire->new($node);
-my $own  = Ottla::Test::Wire->over($node->connect_unix);
+my $own  = Ottla::Test::Wire->new($node->connect_unix);
 
 # ---- who may ask ----------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ my $REST      = 3;        # seconds of rest that are measured
 
 my $node = Ottla::Test::Node->new(conf => { 'log.segment.delete.delay.ms' => 0, 'checkpoint.interval.ms' => 2000 })->start;
 my $c    = Ottla::Test::Wire->new($node);
-my $own  = Ottla::Test::Wire->over($node->connect_unix);
+my $own  = Ottla::Test::Wire->new($node->connect_unix);
 
 sub pids { return ($node->pid, map { $_->{pid} } $node->children) }
 
@@ -150,7 +150,7 @@ $node->kill9;
 my $back = first_ack();
 $node->kill9, $back = first_ack() if $back > 1;    # a disturbance
 cmp_ok($back, '<=', 1, sprintf 'after kill -9 of everything: an ack in %.0f ms', 1000 * $back);
-$own = Ottla::Test::Wire->over($node->connect_unix);
+$own = Ottla::Test::Wire->new($node->connect_unix);
 $node->wait_until('all logs to be open', sub { @{ $own->stat('partitions', ['partition'], { state => 'open' }) } == $MANY });
 is($c->list_offset('many-7', 42, -1) >= 1, 1, 'records are there');
 is($node->stop, 0, 'stop');
@@ -168,7 +168,7 @@ SKIP: {
     $c = Ottla::Test::Wire->new($node);
     # while startup still opens them
     is(scalar(grep { $c->delete_topic("full-$_") != 0 } 1 .. 100), 0, 'all are deleted after kill -9');
-    $own = Ottla::Test::Wire->over($node->connect_unix);
+    $own = Ottla::Test::Wire->new($node->connect_unix);
     $node->wait_until('all slots to be free', sub { slots_used() == 0 });
     is($c->create_topic('more'), 0, 'there is room again');
     is($node->stop, 0, 'stop');

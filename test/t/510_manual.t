@@ -11,7 +11,6 @@ use Test::More;
 
 my $build = $ENV{OTTLA_BUILD} // 'build';
 my $bin = $ENV{OTTLA_BIN} // "$build/release/bin";
-plan skip_all => 'no mandoc here' if !grep { -x "$_/mandoc" } split /:/, $ENV{PATH};
 
 sub slurp { my ($path) = @_; open my $f, '<', $path or die "$path: $!"; local $/; return scalar <$f> }
 

@@ -20,7 +20,7 @@ use strict;
 use warnings;
 use Carp qw(croak);
 use File::Temp qw(tempdir);
-use Time::HiRes qw(time sleep);
+use Ottla::Test::Wait qw(comes_true);
 
 use constant {
     FS_IOC_SHUTDOWN => 0x8004587d,
@@ -164,11 +164,7 @@ sub remount {
 
 sub unmount {
     my ($self) = @_;
-    my $until = time + 10;
-    until (eval { run('umount', $self->{dir}); 1 }) {
-        croak $@ if time > $until;
-        sleep 0.05;
-    }
+    comes_true(sub { eval { run('umount', $self->{dir}); 1 } }, 10) or croak $@;
     return;
 }
 

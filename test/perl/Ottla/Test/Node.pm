@@ -23,7 +23,7 @@ use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use IO::Socket::UNIX;
 use POSIX qw(:sys_wait_h);
-use Time::HiRes qw(time sleep);
+use Ottla::Test::Wait qw(comes_true);
 
 our $PATIENCE = 60;    # seconds for what takes milliseconds on a machine that is not loaded
 my %all;               # living nodes, to be ended with the test
@@ -282,13 +282,7 @@ sub slurp {
 # Waits for a condition; dies with what the node looks like.
 sub wait_until {
     my ($self, $what, $condition, $patience) = @_;
-    my $until = time + ($patience // $PATIENCE);
-    my $pause = 0.001;
-    until ($condition->()) {
-        croak "waited in vain for $what\n" . $self->describe if time > $until;
-        sleep $pause;
-        $pause *= 1.3 if $pause < 0.05;
-    }
+    comes_true($condition, $patience // $PATIENCE) or croak "waited in vain for $what\n" . $self->describe;
     return 1;
 }
 

@@ -23,12 +23,6 @@ sub new {
     return bless { socket => $socket, id => $client_id // 'test', correlation => 0 }, $class;
 }
 
-# The same over a connection that exists (a Unix socket).
-sub over {
-    my ($class, $socket, $client_id) = @_;
-    return bless { socket => $socket, id => $client_id // 'test', correlation => 0 }, $class;
-}
-
 sub socket { $_[0]{socket} }
 sub port { $_[0]{socket}->sockport }
 sub close { close $_[0]{socket} }
@@ -54,8 +48,8 @@ sub send_bytes {
 
 sub send { my ($self, @request) = @_; return $self->send_bytes($self->frame(@request)) }
 
-# The next answer behind its correlation id; undef: the connection ended or nothing came in time.
-sub receive {
+# The next answer behind its size: correlation id and body. undef: the connection ended or nothing came in time.
+sub receive_frame {
     my ($self, $seconds) = @_;
     my $until = time + ($seconds // $PATIENCE);
     my ($got, $want) = ('', 4);
@@ -65,7 +59,14 @@ sub receive {
         sysread($self->{socket}, $got, $want - length $got, length $got) or return undef;
         $want = 4 + unpack 'N', $got if length $got == 4;
     }
-    return substr $got, 8;
+    return substr $got, 4;
+}
+
+# The next answer behind its correlation id; undef as above.
+sub receive {
+    my ($self, $seconds) = @_;
+    my $frame = $self->receive_frame($seconds);
+    return defined $frame ? substr $frame, 4 : undef;
 }
 
 sub call {

@@ -15,7 +15,7 @@ use Fcntl qw(LOCK_EX);
 use File::Path qw(make_path);
 
 our $here  = getcwd() . '/test/clients';
-our $cache = ($ENV{OTTLA_BUILD} // 'build') . '/clients';
+our $cache = ($ENV{OTTLA_BUILD} // getcwd() . '/build') . '/clients';
 make_path($cache);
 
 my $SET_UP_S = 120;    # registries that do not answer must not cost the whole check

@@ -17,7 +17,7 @@ package Ottla::Test::Node;
 use strict;
 use warnings;
 use Carp qw(croak);
-use Cwd qw(abs_path);
+use Cwd qw(abs_path getcwd);
 use File::Path qw(remove_tree);
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
@@ -29,9 +29,11 @@ our $PATIENCE = 60;    # seconds for what takes milliseconds on a machine that i
 my %all;               # living nodes, to be ended with the test
 my $main_pid = $$;
 
+$ENV{OTTLA_BUILD} //= getcwd() . '/build';    # of a test that is run by hand
+
 # The binary under test.
 sub binary {
-    my $dir = $ENV{OTTLA_BIN} // 'build/release/bin';
+    my $dir = $ENV{OTTLA_BIN} // "$ENV{OTTLA_BUILD}/release/bin";
     return abs_path("$dir/ottlad") // croak "no ottlad in $dir";
 }
 

@@ -7,18 +7,15 @@
  * Never: I/O, shared words, clocks.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <arpa/inet.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "controller/decide.h"
+#include "ottla/common/ip_text.h"
 #include "ottla/common/text.h"
 
 /* How far a value of a whole-number key may be from a whole number. */
 #define WHOLE_EPSILON 1e-6
-
-/* Longest text form of an address, with the zero byte. */
-#define ADDRESS_MAX 64
 
 /* What one entry of the request asks for. */
 typedef struct Alteration {
@@ -105,27 +102,11 @@ compare_alterations(const void *a, const void *b)
     return order != 0 ? order : (x->serial > y->serial) - (x->serial < y->serial);
 }
 
-/* A literal address, in every form that inet_aton and inet_pton take. Names are not looked up. */
-static bool
-is_address(StrView text)
-{
-    char copy[ADDRESS_MAX];
-    struct in6_addr v6;
-    struct in_addr v4;
-    bool digits = true;
-
-    if (text.len >= ADDRESS_MAX)
-        return false;
-    memcpy(copy, text.ptr, (size_t)text.len);
-    copy[text.len] = '\0';
-    for (int32_t i = 0; i < text.len; i++)
-        digits = digits && ((copy[i] >= '0' && copy[i] <= '9') || copy[i] == '.');
-    return (digits && inet_aton(copy, &v4) != 0) || inet_pton(AF_INET6, copy, &v6) == 1;
-}
-
 static Verdict
 check_entity(const Alteration *alt, bool *ret_is_ip)
 {
+    IpAddress address;
+
     *ret_is_ip = false;
     if (alt->part_count == 0)
         return refuse("an entity needs at least one part");
@@ -144,8 +125,8 @@ check_entity(const Alteration *alt, bool *ret_is_ip)
         if (part != QUOTA_IP)
             continue;
         *ret_is_ip = true;
-        if (name.ptr != NULL && !is_address(name))
-            return refuse("the ip of an entity is not an address");
+        if (name.ptr != NULL && !ip_text_parse(name, &address))
+            return refuse("the ip of an entity is neither an address nor localhost");
     }
     if (*ret_is_ip && alt->part_count > 1)
         return refuse("an ip goes with no other type");

@@ -65,6 +65,7 @@ struct Image {
     int64_t partition_count;
     int32_t counts[MAP_COUNT];
     int32_t quota_counts[QUOTA_KEY_COUNT]; /* entities that have this key set */
+    int32_t quota_odd_ips; /* keys set for an ip that is not written as connections are shown */
     bool has_producer_ids;
     MapNode *maps[MAP_COUNT];
 };

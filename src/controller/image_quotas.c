@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "controller/image_int.h"
+#include "ottla/common/ip_text.h"
 #include "ottla/common/assert.h"
 #include "ottla/protocol/wire.h"
 
@@ -229,14 +230,54 @@ image_quota_for_client(const Image *image, StrView user, StrView client_id, Quot
     return false;
 }
 
+/* The rate of an address that some entity writes in another notation. */
+static bool
+find_odd_ip(const Image *image, const IpAddress *address, double *ret_value)
+{
+    const ImageQuotaPart any = {STRVIEW("ip"), {NULL, 0}};
+    uint8_t from[64];
+    ImageQuota q;
+    StrView type, name;
+    IpAddress other;
+    const MapNode *node =
+        map_after(image->maps[MAP_QUOTA],
+                  (BytesView){from, image_quota_key(&any, 1, STRVIEW(""), from)}, true);
+
+    for (; node != NULL; node = map_after(image->maps[MAP_QUOTA], q.map_key, false)) {
+        image_quota_read(node->value, &q);
+        if (image_quota_part_count(q.entity) != 1)
+            return false;
+        image_quota_part(q.entity, 0, &type, &name);
+        if (!strview_equal(type, any.type))
+            return false;
+        if (name.ptr == NULL || !ip_text_parse(name, &other) ||
+            memcmp(other.b, address->b, sizeof other.b) != 0 ||
+            !strview_equal(q.key, strview_from(key_names[QUOTA_CONNECTION_CREATION_RATE])))
+            continue;
+        *ret_value = q.value;
+        return true;
+    }
+    return false;
+}
+
 bool
 image_quota_for_ip(const Image *image, StrView ip, double *ret_value)
 {
     QuotaEntity entity = {.has = {[QUOTA_IP] = true}, .name = {[QUOTA_IP] = ip}};
+    char text[IP_TEXT_MAX];
+    IpAddress address;
+    bool known;
 
     if (image->quota_counts[QUOTA_CONNECTION_CREATION_RATE] == 0)
         return false;
+    known = ip_text_parse(ip, &address);
+    if (known) {
+        ip_text_format(&address, text);
+        entity.name[QUOTA_IP] = strview_from(text);
+    }
     if (image_quota(image, &entity, QUOTA_CONNECTION_CREATION_RATE, ret_value))
+        return limits(*ret_value);
+    if (known && image->quota_odd_ips > 0 && find_odd_ip(image, &address, ret_value))
         return limits(*ret_value);
     entity.name[QUOTA_IP] = (StrView){NULL, 0};
     return image_quota(image, &entity, QUOTA_CONNECTION_CREATION_RATE, ret_value) &&

@@ -12,6 +12,7 @@
 
 #include "controller/image_build.h"
 #include "controller/records.h"
+#include "ottla/common/ip_text.h"
 #include "ottla/common/assert.h"
 #include "ottla/protocol/record_frame.h"
 
@@ -503,14 +504,31 @@ compare_parts(const void *a, const void *b)
     return image_key_compare(bytes_of(x->type), bytes_of(y->type));
 }
 
+/* Is it an ip in another notation than connections are shown in? */
+static bool
+is_odd_ip(const ImageQuotaPart *parts, int32_t count)
+{
+    char text[IP_TEXT_MAX];
+    IpAddress address;
+
+    if (count != 1 || !strview_equal(parts[0].type, STRVIEW("ip")) || parts[0].name.ptr == NULL ||
+        !ip_text_parse(parts[0].name, &address))
+        return false;
+    ip_text_format(&address, text);
+    return !strview_equal(parts[0].name, strview_from(text));
+}
+
 /* Keeps the number of entities that have the key. */
 static void
-count_quota(const Apply *a, StrView name, int by)
+count_quota(const Apply *a, const ImageQuotaPart *parts, const ClientQuotaRecord *r, int by)
 {
     QuotaKey key;
 
-    if (quota_key_find(name, &key))
-        a->w->now.quota_counts[key] += by;
+    if (!quota_key_find(r->key, &key))
+        return;
+    a->w->now.quota_counts[key] += by;
+    if (is_odd_ip(parts, r->entity_count))
+        a->w->now.quota_odd_ips += by;
 }
 
 static int
@@ -539,11 +557,11 @@ apply_quota(const Apply *a, int16_t version, const void *msg)
     if (r->remove) {
         if (!known) /* taking away what is not there is fine */
             return 0;
-        count_quota(a, r->key, -1);
+        count_quota(a, parts, r, -1);
         return outcome(a, build_remove_entry(a->w, MAP_QUOTA, key), "ClientQuotaRecord");
     }
     if (!known)
-        count_quota(a, r->key, 1);
+        count_quota(a, parts, r, 1);
     memcpy(&bits, &r->value, sizeof bits);
     wire_store64(value, bits);
     return outcome(a, build_entry(a->w, MAP_QUOTA, key, (BytesView){value, sizeof value}),

@@ -54,7 +54,11 @@ typedef struct QuotaMatch {
 bool image_quota_for_client(const Image *image, StrView user, StrView client_id, QuotaKey key,
                             QuotaMatch *ret);
 
-/* connection_creation_rate of an address, or of the default ip. False: unlimited. */
+/*
+ * connection_creation_rate of an address (in any notation), or of the default ip. Of several entities that mean the
+ * same address it is the one written as connections are shown, else the first in the order of their texts. O(log
+ * quotas); O(ips) while one is written otherwise. False: unlimited.
+ */
 bool image_quota_for_ip(const Image *image, StrView ip, double *ret_value);
 
 /* ---- walking ------------------------------------------------------------------------------------ */

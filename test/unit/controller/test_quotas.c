@@ -279,6 +279,35 @@ test_ip(void **state)
     assert_int_equal((int)value, 4);
 }
 
+/* An ip counts in whatever notation it was set; the plain one first. */
+static void
+test_ip_notations(void **state)
+{
+    static const char *const names[] = {"localhost", "::ffff:127.0.0.1", "127.0.0.01", "127.1"};
+    const Image *now = &decide_writer.now;
+    double value = 0;
+
+    (void)state;
+    assert_int_equal(one(part("user", "u"), none, set("producer_byte_rate", 3)), 0);
+    assert_int_equal(one(part("ip", "::1"), none, set("connection_creation_rate", 7)), 0);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        assert_false(image_quota_for_ip(now, STRVIEW("127.0.0.1"), &value));
+        assert_int_equal(one(part("ip", names[i]), none, set("connection_creation_rate", 5)), 0);
+        assert_true(image_quota_for_ip(now, STRVIEW("127.0.0.1"), &value));
+        assert_int_equal((int)value, 5);
+        assert_false(image_quota_for_ip(now, STRVIEW("127.0.0.2"), &value));
+        assert_int_equal(one(part("ip", "127.0.0.1"), none, set("connection_creation_rate", 6)), 0);
+        assert_true(image_quota_for_ip(now, STRVIEW("127.0.0.1"), &value));
+        assert_int_equal((int)value, 6);
+        assert_int_equal(one(part("ip", "127.0.0.1"), none, unset("connection_creation_rate")), 0);
+        assert_true(image_quota_for_ip(now, STRVIEW("127.0.0.1"), &value));
+        assert_int_equal(one(part("ip", names[i]), none, unset("connection_creation_rate")), 0);
+    }
+    assert_int_equal(one(part("ip", "[0::1]"), none, set("connection_creation_rate", 5)), 0);
+    assert_true(image_quota_for_ip(now, STRVIEW("::1"), &value));
+    assert_int_equal((int)value, 7);
+}
+
 typedef struct Replay {
     ImageWriter *to;
     ApplyState state;
@@ -340,6 +369,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_effect, decide_setup, decide_teardown),
         cmocka_unit_test_setup_teardown(test_precedence, decide_setup, decide_teardown),
         cmocka_unit_test_setup_teardown(test_no_number, decide_setup, decide_teardown),
+        cmocka_unit_test_setup_teardown(test_ip_notations, decide_setup, decide_teardown),
         cmocka_unit_test_setup_teardown(test_ip, decide_setup, decide_teardown),
         cmocka_unit_test_setup_teardown(test_snapshot, decide_setup, decide_teardown),
     };

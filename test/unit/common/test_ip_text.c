@@ -1,0 +1,103 @@
+/*
+ * test_ip_text.c - notations of addresses; what is one and what is not is what Kafka 4.3.1 answers for an ip
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ottla/common/ip_text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void
+addresses_have_one_form(void **state)
+{
+    static const char *const rows[][2] = {
+        {"127.0.0.1", "127.0.0.1"},
+        {"localhost", "127.0.0.1"},
+        {"LOCALHOST", "127.0.0.1"},
+        {"::ffff:127.0.0.1", "127.0.0.1"},
+        {"::FFFF:7F00:1", "127.0.0.1"},
+        {"127.0.0.01", "127.0.0.1"},
+        {"0127.0.0.1", "127.0.0.1"},
+        {"010.0.0.1", "10.0.0.1"},
+        {"08.1.1.1", "8.1.1.1"},
+        {"127.1", "127.0.0.1"},
+        {"1.2.65535", "1.2.255.255"},
+        {"2130706433", "127.0.0.1"},
+        {"4294967295", "255.255.255.255"},
+        {"00.0.0.0", "0.0.0.0"},
+        {"::1", "::1"},
+        {"[::1]", "::1"},
+        {"0:0:0:0:0:0:0:1", "::1"},
+        {"::127.0.0.1", "::127.0.0.1"},
+        {"fe80::1%1", "fe80::1"},
+        {"[fe80::1%1]", "fe80::1"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[IP_TEXT_MAX] = "";
+        IpAddress address;
+
+        if (!ip_text_parse(strview_from(rows[i][0]), &address))
+            fail_msg("%s is an address", rows[i][0]);
+        ip_text_format(&address, text);
+        assert_string_equal(text, rows[i][1]);
+    }
+}
+
+static void
+others_are_none(void **state)
+{
+    static const char *const rows[] = {"",
+                                       " ",
+                                       "0x7f.0.0.1",
+                                       "0x7f000001",
+                                       "1.2.3.4.5",
+                                       "256.1.1.1",
+                                       "1.2.3.",
+                                       "1..2",
+                                       ".1",
+                                       "127.0.0.1 ",
+                                       " 127.0.0.1",
+                                       "a b",
+                                       "::1%",
+                                       "4294967296",
+                                       "1.16777216",
+                                       "1.2.3.4/32",
+                                       "*",
+                                       "1.2.3.256",
+                                       "localhost.",
+                                       "[]",
+                                       "[127.0.0.1]",
+                                       "::1]",
+                                       "1.2.65536",
+                                       "0000000000000001",
+                                       "host.example",
+                                       "%1",
+                                       "-1",
+                                       "+1.0.0.1"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        IpAddress address;
+
+        if (ip_text_parse(strview_from(rows[i]), &address))
+            fail_msg("\"%s\" is no address", rows[i]);
+    }
+    assert_false(ip_text_parse((StrView){"::1\0", 4}, &(IpAddress){{0}}));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(addresses_have_one_form),
+                                       cmocka_unit_test(others_are_none)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -37,8 +37,10 @@
 #include "resolver.h"
 
 #define STATUS_PERIOD_US 10000000
-#define STARTING_POLL_US 20000    /* should the controller's signal be lost: look again */
-#define EXTEND_START_US  30000000 /* asked from systemd while starting, each STATUS_PERIOD_US */
+#define STARTING_POLL_US 20000 /* should the controller's signal be lost: look again */
+#define NAMES_PATIENCE_US \
+    30000000 /* of a start, for addresses of listeners that requests have added */
+#define EXTEND_START_US 30000000 /* asked from systemd while starting, each STATUS_PERIOD_US */
 
 static int
 exit_code_of(int code)
@@ -501,7 +503,8 @@ run_loop(Postmaster *pm)
         if (!pm->exiting && pm->machine.state == PM_STARTING &&
             atomic_u32_load(&shared_page->controller_active) != 0) {
             postmaster_follow_settings(pm); /* ready: with all listeners that requests have added */
-            postmaster_feed(pm, &(PmEvent){.type = PM_EV_CONTROLLER_ACTIVE});
+            if (!relisten_waits() || now_us - pm->phase_us >= NAMES_PATIENCE_US)
+                postmaster_feed(pm, &(PmEvent){.type = PM_EV_CONTROLLER_ACTIVE});
         }
         if (!pm->exiting && now_us / 1000 >= pm_next_deadline(&pm->machine))
             postmaster_feed(pm, &(PmEvent){.type = PM_EV_TICK});

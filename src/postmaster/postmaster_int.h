@@ -69,6 +69,9 @@ void accept_remove_listener(Postmaster *pm, int listener);
 /* relisten.c: opens and closes listeners as the settings want them now. */
 void relisten_follow(Postmaster *pm);
 
+/* A listener is not open yet because its host is being asked for. */
+bool relisten_waits(void);
+
 /* accept.c: after a backend ended, limits changed or time passed: which listeners are watched now. */
 void accept_review(Postmaster *pm, int64_t now_us);
 

@@ -16,6 +16,8 @@
 #include "postmaster_int.h"
 #include "resolver.h"
 
+static bool waiting; /* a listener is wanted whose host is being asked for */
+
 /* What the node was started with, under what requests have set since. */
 static int
 read_wanted(const Postmaster *pm, ListenerTable *ret, ErrInfo *err)
@@ -45,30 +47,20 @@ close_one(Postmaster *pm, int index)
     *row = (Listener){.fd_count = 0};
 }
 
-/* Before the node is ready nobody waits for the supervisor but who waits for this. */
-static int
-find_addresses(const Postmaster *pm, const char *host, NetAddress *ret)
-{
-    int count;
-
-    if (pm->machine.state != PM_STARTING)
-        return resolver_lookup(host, ret);
-    count = net_resolve(host, 0, true, ret, NULL);
-    return count < 0 ? 0 : count;
-}
-
 /* False: its host is not resolved yet; resolver.c calls again when it is. */
 static bool
 open_one(Postmaster *pm, const Listener *wanted)
 {
     NetAddress addresses[NET_ADDRESSES_MAX];
-    int count = find_addresses(pm, wanted->host, addresses);
+    int count = resolver_lookup(wanted->host, addresses);
     Listener *row = NULL;
     ErrInfo err = {0};
     int rc;
 
-    if (count == RESOLVER_ASKED)
+    if (count == RESOLVER_ASKED) {
+        waiting = true;
         return false;
+    }
     if (count == 0)
         rc = err_set(&err, OT_E_NOT_FOUND, "listener %s: \"%s\" has no address", wanted->name,
                      wanted->host);
@@ -92,6 +84,12 @@ open_one(Postmaster *pm, const Listener *wanted)
     return true;
 }
 
+bool
+relisten_waits(void)
+{
+    return waiting && resolver_is_asking();
+}
+
 void
 relisten_follow(Postmaster *pm)
 {
@@ -100,6 +98,7 @@ relisten_follow(Postmaster *pm)
     ErrInfo err = {0};
     bool changed = false;
 
+    waiting = false;
     if (read_wanted(pm, &wanted, &err) != 0) {
         log_msg(LL_ERROR, "supervisor", "listeners stay as they are: %s", err.text);
         return;

@@ -149,6 +149,12 @@ stop_child(void)
     child_fd = -1;
 }
 
+bool
+resolver_is_asking(void)
+{
+    return pipe_fd >= 0;
+}
+
 void
 resolver_close_inherited(void)
 {

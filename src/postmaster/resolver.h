@@ -32,6 +32,9 @@ void resolver_expire(void);
  */
 void resolver_run(void (*found)(void *arg), void *arg);
 
+/* Is there a child that asks? False: nothing more will be found by itself. */
+bool resolver_is_asking(void);
+
 /* Child of another kind: what it inherited of a question that is open. */
 void resolver_close_inherited(void);
 

@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -66,6 +67,21 @@ name_instance(const Postmaster *pm)
         name = slash == NULL || slash[1] == '\0' ? "main" : slash + 1;
     snprintf(node_info.instance, sizeof node_info.instance, "%.*s",
              (int)sizeof node_info.instance - 1, name);
+}
+
+/*
+ * Disks and name servers may be slow while directories and sockets are opened, and there is no loop yet: an order to
+ * stop then ends the process at once. Nothing was begun that the next start does not take over.
+ */
+static void
+let_orders_end(bool yes)
+{
+    sigset_t orders;
+
+    sigemptyset(&orders);
+    sigaddset(&orders, SIGTERM);
+    sigaddset(&orders, SIGINT);
+    sigprocmask(yes ? SIG_UNBLOCK : SIG_BLOCK, &orders, NULL);
 }
 
 static void
@@ -233,6 +249,7 @@ postmaster_start(Postmaster *pm, ErrInfo *err)
               pm->settings->config_file == NULL ? "none" : pm->settings->config_file);
     raise_descriptor_limit(pm);
     latch_block_signals();
+    let_orders_end(true);
     rc = parse_listeners(pm, err);
     if (rc == 0)
         rc = open_directories(pm, err);
@@ -243,6 +260,7 @@ postmaster_start(Postmaster *pm, ErrInfo *err)
     }
     if (rc == 0)
         rc = write_pid_file(pm, err);
+    let_orders_end(false);
     if (rc == 0)
         rc = postmaster_map_region(pm, err);
     if (rc == 0)

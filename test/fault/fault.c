@@ -6,7 +6,7 @@
  *     CALL PATTERN ERROR        pwritev /tmp/x*.log EIO
  *
  * CALL is the name of the system call (fsync stands for fdatasync and syncfs, too), PATTERN a shell
- * pattern for the path, ERROR a name below, or "wait": the call is made once the rule is gone. A rule
+ * pattern for the path (of getaddrinfo: for a host name), ERROR a name below, or "wait": the call is made once the rule is gone. A rule
  * holds until it is taken out of the file. What is called without libc, or by its 64-bit name, is not
  * seen: the node does neither.
  *
@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <netdb.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -188,4 +189,17 @@ open(const char *path, int flags, ...)
         mode = va_arg(args, mode_t);
     va_end(args);
     return fails("open", path) ? -1 : real.code(path, flags, mode);
+}
+
+int
+getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+            struct addrinfo **ret)
+{
+    REAL(int (*)(const char *, const char *, const struct addrinfo *, struct addrinfo **),
+         "getaddrinfo");
+
+    if (host != NULL && (hints == NULL || (hints->ai_flags & AI_NUMERICHOST) == 0) &&
+        fails("getaddrinfo", host))
+        return EAI_FAIL;
+    return real.code(host, service, hints, ret);
 }

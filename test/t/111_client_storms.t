@@ -10,7 +10,7 @@ use Ottla::Test::Node;
 use Test::More;
 use Time::HiRes qw(time sleep);
 
-my $SECONDS    = $ENV{OTTLA_LONG} ? 300 : 6;
+my $SECONDS    = $ENV{OTTLA_LONG} ? 300 : 5;
 my $PARTITIONS = 6;
 my $MIB        = 1 << 20;
 my $seed       = $ENV{OTTLA_SEED} // int rand 1 << 30;
@@ -57,7 +57,8 @@ my @ready = grep { my $why = Ottla::Test::Clients::missing($_); diag $why if $wh
 plan skip_all => 'no client is there' if !@ready;
 
 my $node = Ottla::Test::Node->new(conf => { 'log.retention.check.interval.ms' => 50, 'log.initial.task.delay.ms' => 50,
-    'log.segment.delete.delay.ms' => 20, 'checkpoint.interval.ms' => 300 })->start;
+    'log.segment.delete.delay.ms' => 20, 'checkpoint.interval.ms' => 300,
+    'quota.window.size.seconds' => 1, 'quota.window.num' => 3 })->start;
 my $c = Ottla::Test::Api->new($node);
 my %count;
 

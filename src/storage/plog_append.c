@@ -187,35 +187,46 @@ plog_force_time_entry(PartitionSlot *slot, PlogTuple *t, ErrInfo *err)
         err);
 }
 
+/* The active segment, complete, into the list; files for the next one. */
+static int
+end_segment(PartitionSlot *slot, PlogTuple *t, ErrInfo *err)
+{
+    SegEntry done;
+    int rc = index_prepare(slot, t, err);
+
+    if (rc == 0)
+        rc = plog_force_time_entry(slot, t, err);
+    if (rc == 0)
+        rc = index_flush(slot, t, err);
+    if (rc == 0)
+        rc = plog_snapshot_store(slot, t->log_end, VFS_NOT_SYNCED, err);
+    crashpoint("plog.roll.flushed");
+    if (rc == 0)
+        rc = create_segment_files(slot, t->log_end, err);
+    crashpoint("plog.roll.created");
+    if (rc != 0)
+        return rc;
+    done = (SegEntry){
+        .base_offset = t->active_base,
+        .max_timestamp = t->max_timestamp,
+        .size = t->active_size,
+        .max_timestamp_rel =
+            t->max_timestamp < 0 ? 0 : (int32_t)(t->max_timestamp_offset - t->active_base)};
+    return seglist_append(slot, t, &done, err);
+}
+
 int
 plog_roll_locked(PartitionSlot *slot, PlogTuple *tuple, const TopicSettings *settings,
                  int64_t now_ms, ErrInfo *err)
 {
     PlogTuple t = *tuple;
-    SegEntry done;
-    int rc = index_prepare(slot, &t, err);
+    int rc = end_segment(slot, &t, err);
 
-    if (rc == 0)
-        rc = plog_force_time_entry(slot, &t, err);
-    if (rc == 0)
-        rc = index_flush(slot, &t, err);
-    if (rc == 0)
-        rc = plog_snapshot_store(slot, t.log_end, VFS_NOT_SYNCED, err);
-    crashpoint("plog.roll.flushed");
-    if (rc == 0)
-        rc = create_segment_files(slot, t.log_end, err);
-    crashpoint("plog.roll.created");
-    if (rc != 0)
+    if (rc != 0) {
+        index_drop(slot, &t);
+        (void)pslot_read_tuple(slot, tuple); /* the serial does not matter under the lock */
         return plog_write_failed(slot, rc, err);
-    done =
-        (SegEntry){.base_offset = t.active_base,
-                   .max_timestamp = t.max_timestamp,
-                   .size = t.active_size,
-                   .max_timestamp_rel =
-                       t.max_timestamp < 0 ? 0 : (int32_t)(t.max_timestamp_offset - t.active_base)};
-    rc = seglist_append(slot, &t, &done, err);
-    if (rc != 0)
-        return plog_write_failed(slot, rc, err);
+    }
     begin_segment(&t, t.log_end, settings, now_ms);
     pslot_publish_tuple(slot, &t);
     fence_release();
@@ -454,6 +465,7 @@ plog_append(PartitionSlot *slot, const PlogAppendArgs *args, PlogAppendResult *r
     if (rc != 0) {
         if (a.producer_is_new)
             producer_remove(slot, a.producer);
+        index_drop(slot, &a.tuple);
         return rc;
     }
     plog_mark_dirty(slot);

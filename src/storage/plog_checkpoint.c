@@ -63,8 +63,10 @@ plog_write_state_locked(PartitionSlot *slot, PlogTuple *t, bool final, int64_t *
     if (rc == 0)
         rc = write_producers(slot, t, final, ret_old_snapshot, err);
     crashpoint("plog.checkpoint.written");
-    if (rc != 0)
+    if (rc != 0) {
+        index_drop(slot, t);
         return plog_write_failed(slot, rc, err);
+    }
     /* A partition at rest keeps no chunk. */
     hot = t->hot_chunk;
     t->hot_chunk = 0;

@@ -90,6 +90,9 @@ int time_index_find(const PartitionSlot *slot, const PlogTuple *tuple, const Seg
  */
 int index_prepare(PartitionSlot *slot, PlogTuple *tuple, ErrInfo *err);
 
+/* What the tuple was for failed, and it is not published: gives back the chunk that index_prepare took for it. */
+void index_drop(PartitionSlot *slot, const PlogTuple *tuple);
+
 /* Appends entries of the active segment after index_prepare. */
 int index_append(PartitionSlot *slot, PlogTuple *tuple, IndexEntry entry, ErrInfo *err);
 int time_index_append(PartitionSlot *slot, PlogTuple *tuple, TimeEntry entry, ErrInfo *err);
@@ -140,7 +143,8 @@ int plog_open_locked(PartitionSlot *slot, ErrInfo *err);
 
 /*
  * Finishes the active segment and begins the next one at LEO; published by itself, so that a death
- * later leaves an empty active segment. tuple is the lock holder's private copy. A failure changes nothing.
+ * later leaves an empty active segment. tuple is the lock holder's private copy; after a failure, which may have brought
+ * index entries into their files, it is that of the published one.
  */
 int plog_roll_locked(PartitionSlot *slot, PlogTuple *tuple, const TopicSettings *settings,
                      int64_t now_ms, ErrInfo *err);

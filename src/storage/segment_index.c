@@ -322,6 +322,16 @@ index_prepare(PartitionSlot *slot, PlogTuple *tuple, ErrInfo *err)
     return 0;
 }
 
+void
+index_drop(PartitionSlot *slot, const PlogTuple *tuple)
+{
+    PlogTuple published;
+
+    (void)pslot_read_tuple(slot, &published); /* the serial does not matter under the lock */
+    if (tuple->hot_chunk != published.hot_chunk)
+        hot_free(slot, tuple->hot_chunk);
+}
+
 int
 index_append(PartitionSlot *slot, PlogTuple *tuple, IndexEntry entry, ErrInfo *err)
 {

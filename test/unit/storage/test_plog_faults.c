@@ -78,6 +78,34 @@ broken_disk_takes_the_directory_offline(void **state)
     assert_int_equal(kit_verify(other, 0), 1);
 }
 
+/* Shared memory for index entries is taken before what can fail. */
+static void
+a_failed_append_keeps_no_chunk(void **state)
+{
+    PartitionRef ref;
+    PlogCheckpoint cp;
+    uint32_t used;
+
+    (void)state;
+    kit_settings.segment_bytes = 10000;
+    ref = kit_partition("chunk", 0);
+    kit_append_ok(ref, &(KitBatch){.value_bytes = 6000});
+    assert_int_equal(plog_checkpoint_begin(ref, false, &cp, NULL), 0); /* gives the chunk up */
+    used = segment_pool_used();
+    vfs_faulty_install();
+    for (int i = 0; i < 20; i++) { /* half of them would roll */
+        fd_cache_reset();
+        vfs_faulty_plan(
+            (VfsFault){.call = VFS_CALL_OPEN, .nth = 1, .errno_value = EMFILE, .short_bytes = -1});
+        assert_int_equal(kit_append(ref, &(KitBatch){.value_bytes = i % 2 ? 6000 : 10}, NULL),
+                         OT_E_KAFKA_STORAGE_ERROR);
+        assert_int_equal(segment_pool_used(), used);
+    }
+    vfs_faulty_remove();
+    kit_append_ok(ref, &(KitBatch){.value_bytes = 10});
+    assert_int_equal(kit_verify(ref, 0), 2);
+}
+
 static void
 a_failed_flush_is_never_tried_again(void **state)
 {
@@ -266,6 +294,7 @@ main(void)
         cmocka_unit_test_setup_teardown(full_disk_is_tried_again, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(broken_disk_takes_the_directory_offline, kit_setup,
                                         kit_teardown),
+        cmocka_unit_test_setup_teardown(a_failed_append_keeps_no_chunk, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(a_failed_flush_is_never_tried_again, kit_setup,
                                         kit_teardown),
         cmocka_unit_test_setup_teardown(a_read_error_is_that_request_alone, kit_setup,

@@ -7,6 +7,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 #include "ottla/common/clock.h"
 #include "ottla/common/crashpoint.h"
 #include "ottla/common/random.h"
+#include "ottla/common/vfs_faulty.h"
 #include "storage_kit.h"
 
 #define DAY INT64_C(86400000)
@@ -259,6 +261,59 @@ idle_processes_close_files(void **state)
     assert_int_equal(fd_cache_count(), 0);
 }
 
+static void
+full_from_now_on(const char *name)
+{
+    (void)name;
+    vfs_faulty_plan(
+        (VfsFault){.call = VFS_CALL_OPEN, .nth = 1, .errno_value = EMFILE, .short_bytes = -1});
+}
+
+/* There is room to drop segments, none to begin another: what the attempt wrote is not forgotten. */
+static void
+a_roll_that_fails_leaves_the_index_in_order(void **state)
+{
+    uint8_t at[TIME_ENTRY_BYTES];
+    int64_t timestamp = -1;
+    PlogRetention r;
+    PartitionRef ref;
+    int32_t count;
+    int fd;
+
+    (void)state;
+    kit_settings.retention_ms = DAY;
+    kit_settings.index_interval_bytes = 1000;
+    kit_settings.segment_bytes = 40000;
+    ref = kit_partition("unrolled", 0);
+    kit_append_ok(ref, &(KitBatch){.value_bytes = 39000});
+    for (int i = 1; i <= HOT_TIME_ENTRIES; i++)
+        kit_append_ok(ref, &(KitBatch){.value_bytes = 1100, .timestamp = KIT_NOW_MS + i});
+    kit_append_ok(ref, &(KitBatch){.value_bytes = 10, .timestamp = KIT_NOW_MS + 100});
+    kit_append_ok(ref, &(KitBatch){.value_bytes = 10, .timestamp = KIT_NOW_MS + 200});
+    assert_int_equal(kit_tuple(ref).seg_count, 1);
+    assert_int_equal(kit_tuple(ref).time_count - kit_tuple(ref).time_flushed, HOT_TIME_ENTRIES);
+    vfs_faulty_install();
+    crashpoint_hook = full_from_now_on;
+    crashpoint_arm("plog.roll.flushed", 1);
+    assert_int_equal(plog_apply_retention(ref, KIT_NOW_MS + 2 * DAY, &r, NULL), 0);
+    crashpoint_hook = NULL;
+    vfs_faulty_remove();
+    assert_int_equal(r.segments, 1);
+    kit_append_ok(ref, &(KitBatch){.value_bytes = 1100, .timestamp = KIT_NOW_MS + 300});
+    kit_append_ok(ref, &(KitBatch){.value_bytes = 1100, .timestamp = KIT_NOW_MS + 400});
+    assert_int_equal(plog_checkpoint_begin(ref, false, &(PlogCheckpoint){0}, NULL), 0);
+    count = kit_tuple(ref).time_flushed;
+    assert_true(count > HOT_TIME_ENTRIES);
+    fd = open(kit_segment(ref, kit_tuple(ref).active_base, ".timeindex"), O_RDONLY);
+    assert_true(fd >= 0);
+    for (int32_t i = 0; i < count; i++) {
+        assert_int_equal(pread(fd, at, sizeof at, i * TIME_ENTRY_BYTES), TIME_ENTRY_BYTES);
+        assert_true(time_entry_decode(at).timestamp > timestamp);
+        timestamp = time_entry_decode(at).timestamp;
+    }
+    (void)close(fd);
+}
+
 static PartitionRef opened;
 
 static void
@@ -304,6 +359,8 @@ main(void)
         cmocka_unit_test_setup_teardown(readers_let_go, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(slots_come_back, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(idle_processes_close_files, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(a_roll_that_fails_leaves_the_index_in_order, kit_setup,
+                                        kit_teardown),
         cmocka_unit_test_setup_teardown(deleted_while_it_is_opened, kit_setup, kit_teardown),
     };
 

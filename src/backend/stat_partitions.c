@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +15,8 @@
 #include "ottla/common/clock.h"
 #include "ottla/common/vfs.h"
 #include "ottla/ipc/node.h"
+#include "ottla/protocol/batch.h"
+#include "ottla/protocol/wire.h"
 #include "ottla/storage/logdirs.h"
 #include "ottla/storage/plog.h"
 #include "ottla/storage/plog_retention.h"
@@ -204,6 +207,8 @@ enum {
     S_NEXT_OFFSET,
     S_SIZE_BYTES,
     S_INDEX_BYTES,
+    S_FIRST_TIMESTAMP,
+    S_MIN_TIMESTAMP,
     S_MAX_TIMESTAMP,
     S_ACTIVE,
     S_DELETABLE,
@@ -220,6 +225,8 @@ static const StatColumn segment_columns[] = {
     [S_NEXT_OFFSET] = {"next_offset", STAT_INTEGER},
     [S_SIZE_BYTES] = {"size_bytes", STAT_INTEGER},
     [S_INDEX_BYTES] = {"index_bytes", STAT_INTEGER},
+    [S_FIRST_TIMESTAMP] = {"first_timestamp", STAT_INTEGER},
+    [S_MIN_TIMESTAMP] = {"min_timestamp", STAT_INTEGER},
     [S_MAX_TIMESTAMP] = {"max_timestamp", STAT_INTEGER},
     [S_ACTIVE] = {"active", STAT_BOOLEAN},
     [S_DELETABLE] = {"deletable", STAT_BOOLEAN},
@@ -253,6 +260,31 @@ index_bytes(const Owner *o, int64_t base)
     return bytes;
 }
 
+/*
+ * What the first batch of a segment says. The least timestamp is known only where the node gave them: those of
+ * producers come in any order, and no index has them.
+ */
+static void
+put_first_timestamps(StatScan *scan, const char *path)
+{
+    uint8_t head[BATCH_HEADER_BYTES];
+    int fd = vfs_open(path, O_RDONLY | O_CLOEXEC, 0, NULL);
+    bool appended;
+    int64_t first;
+
+    if (fd >= 0 && vfs_pread_full(fd, head, sizeof head, 0, NULL) == 0 &&
+        head[BATCH_AT_MAGIC] == BATCH_MAGIC) {
+        appended = (wire_load16(head + BATCH_AT_ATTRIBUTES) & BATCH_ATTR_APPEND_TIME) != 0;
+        first = (int64_t)wire_load64(head +
+                                     (appended ? BATCH_AT_MAX_TIMESTAMP : BATCH_AT_BASE_TIMESTAMP));
+        if (first >= 0)
+            stat_integer(scan, S_FIRST_TIMESTAMP, first);
+        if (first >= 0 && appended)
+            stat_integer(scan, S_MIN_TIMESTAMP, first);
+    }
+    vfs_close(fd);
+}
+
 static void
 put_segment(StatScan *scan, const Owner *o, const PlogSegment *seg)
 {
@@ -268,6 +300,9 @@ put_segment(StatScan *scan, const Owner *o, const PlogSegment *seg)
     stat_integer(scan, S_SIZE_BYTES, seg->bytes);
     if (stat_wants(scan, S_INDEX_BYTES))
         stat_integer(scan, S_INDEX_BYTES, index_bytes(o, seg->base_offset));
+    if (seg->bytes > 0 &&
+        (stat_wants(scan, S_FIRST_TIMESTAMP) || stat_wants(scan, S_MIN_TIMESTAMP)))
+        put_first_timestamps(scan, path);
     if (seg->max_timestamp >= 0)
         stat_integer(scan, S_MAX_TIMESTAMP, seg->max_timestamp);
     stat_boolean(scan, S_ACTIVE, seg->active);

@@ -28,9 +28,9 @@ static const StatView *const views[] = {
 
 /* NULL: behind the last one. */
 static const StatView *
-view_at(int32_t index)
+view_at(int64_t index)
 {
-    return index >= 0 && (size_t)index < sizeof views / sizeof views[0] ? views[index] : NULL;
+    return index >= 0 && (uint64_t)index < sizeof views / sizeof views[0] ? views[index] : NULL;
 }
 
 const StatView *
@@ -64,7 +64,7 @@ scan_columns(StatScan *scan, int64_t cursor)
 {
     const StatView *view;
 
-    while ((view = view_at((int32_t)(cursor / STAT_COLUMNS_MAX))) != NULL) {
+    while ((view = view_at(cursor / STAT_COLUMNS_MAX)) != NULL) {
         int32_t column = (int32_t)(cursor % STAT_COLUMNS_MAX);
 
         if (column >= view->column_count) {

@@ -103,6 +103,8 @@ is($_->{size_bytes}, -s $_->{path}, "size of $_->{path}") for @segments;
 is($segments[0]{deletable_from}, $NOW - 60_000 + 3_600_001, 'when time will take the first');
 like($segments[0]{deletable_reason}, qr/^stays: within the limits; by time from 20\d\d-/, 'why it stays');
 is($segments[1]{deletable_reason} =~ s/;.*//r, 'stays: an older segment does', 'why the next one does');
+is($segments[0]{first_timestamp}, $NOW - 60_000, 'the timestamp it begins with');
+is($segments[0]{min_timestamp}, undef, 'the least one is not known: producers give them');
 is($segments[0]{deletable}, 0, 'not now');
 is_deeply([ map { $_->{base_offset} } @{ $own->stat('segments', ['base_offset'], { topic => 'orders', active => 'true' }) } ],
     [4], 'a boolean filter');
@@ -119,5 +121,11 @@ is_deeply([ sort grep { $title{$_} !~ /spare/ } keys %title ], [ sort map { $_->
     'all processes by pid');
 my ($retention) = grep { $_->{title} =~ /^retention/ } @{ $own->stat('processes') };
 is_deeply([ @$retention{qw(state wait_event_type wait_event)} ], [ 'running', 'Activity', 'RetentionMain' ], 'what one waits for');
+is($tcp->create_topic('stamped', 1, 'message.timestamp.type' => 'LogAppendTime'), 0, 'a topic whose node gives them');
+$tcp->call(0, 7, Ottla::Test::Wire::produce_body('stamped', Ottla::Test::Wire::batch(10, 1))) for 1 .. 2;
+my ($stamped) = @{ $own->stat('segments', undef, { topic => 'stamped' }) };
+cmp_ok($stamped->{min_timestamp}, '>=', $NOW, 'there it is the first');
+cmp_ok($stamped->{min_timestamp}, '<=', $stamped->{max_timestamp}, '... up to the last');
+
 is($node->stop, 0, 'stop');
 done_testing;

@@ -144,15 +144,20 @@ sub uvarint {
 
 sub compact { my ($text) = @_; return defined $text ? uvarint(1 + length $text) . $text : "\0" }
 
+# The body of a request for a page.
+sub stat_body {
+    my ($view, $columns, $filters, $cursor) = @_;
+    my $body = compact($view) . ($columns ? uvarint(1 + @$columns) . join('', map { compact($_) } @$columns) : "\0");
+    $body .= uvarint(1 + keys %{ $filters // {} });
+    $body .= compact($_) . compact($filters->{$_}) . "\0" for sort keys %{ $filters // {} };
+    return $body . pack('q>', $cursor // 0) . "\0";
+}
+
 # One page of a view. columns: names, undef: all; filters: column => value. Returns { error, message, rows (hashes),
 # types (by column), next }; undef: the connection ended.
 sub stat_page {
-    my ($self, $view, $columns, $filters, $cursor) = @_;
-    my $body = compact($view);
-    $body .= $columns ? uvarint(1 + @$columns) . join('', map { compact($_) } @$columns) : "\0";
-    $body .= uvarint(1 + keys %{ $filters // {} });
-    $body .= compact($_) . compact($filters->{$_}) . "\0" for sort keys %{ $filters // {} };
-    my $answer = $self->call(20000, 0, "\0" . $body . pack('q>', $cursor // 0) . "\0") // return undef;
+    my ($self, @ask) = @_;
+    my $answer = $self->call(20000, 0, "\0" . stat_body(@ask)) // return undef;    # behind the header's tags
     my $at = 1;    # the header's tags
     my $take = sub { my ($n) = @_; $at += $n; return substr $answer, $at - $n, $n };
     my $uvarint = sub {

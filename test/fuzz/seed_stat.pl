@@ -1,0 +1,40 @@
+#!/usr/bin/perl
+# seed_stat.pl - makes the corpus of fuzz_stat: requests of OttlaStat that people may ask, and odd ones
+#
+# Usage: test/fuzz/seed_stat.pl [OUTDIR]    (default test/fuzz/corpus/stat)
+#
+# SPDX-License-Identifier: Apache-2.0
+use strict;
+use warnings;
+use lib 'test/perl';
+use Ottla::Test::Wire;
+
+my $out = $ARGV[0] // 'test/fuzz/corpus/stat';
+system('mkdir', '-p', $out) == 0 or die "mkdir $out failed\n";
+
+my @seeds = (
+    (map { [ $_, $_ ] } qw(columns log_dirs partitions processes segments nothing)),
+    [ 'selected',  'partitions', [qw(topic end_offset)] ],
+    [ 'text',      'segments',   undef,             { topic     => 'orders' } ],
+    [ 'number',    'segments',   ['base_offset'],   { partition => 0, base_offset => 0 } ],
+    [ 'boolean',   'segments',   undef,             { active    => 'true' } ],
+    [ 'null',      'partitions', ['topic'],         { end_offset => undef } ],
+    [ 'not-null',  'partitions', ['topic'],         { topic     => undef } ],
+    [ 'no-column', 'partitions', ['wrong'] ],
+    [ 'no-filter', 'partitions', undef,             { wrong     => 1 } ],
+    [ 'no-number', 'partitions', undef,             { partition => 'one' } ],
+    [ 'overflow',  'partitions', undef,             { partition => '9223372036854775808' } ],
+    [ 'no-boolean', 'segments',  undef,             { active    => 1 } ],
+    [ 'none',      'partitions', [] ],
+    [ 'twice',     'partitions', [qw(topic topic)] ],
+    [ 'negative',  'partitions', undef,             {}, -1 ],
+    [ 'next',      'segments',   undef,             {}, 3 ],
+    (map { [ "far-$_", $_, undef, {}, 9_223_372_036_854_775_807 ] } qw(columns log_dirs partitions processes segments)),
+    (map { [ "wrap-$_", $_, undef, {}, 2**37 ] } qw(columns log_dirs partitions processes segments)),
+);
+for my $seed (@seeds) {
+    my ($name, @ask) = @$seed;
+    open my $file, '>:raw', "$out/$name" or die "$out/$name: $!\n";
+    print $file Ottla::Test::Wire::stat_body(@ask);
+    close $file or die;
+}

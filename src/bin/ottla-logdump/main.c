@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "ottla/common/text.h"
+#include "ottla/common/usage.h"
 #include "ottla/common/version.h"
 #include "ottla/common/vfs.h"
 #include "ottla/inspect/dump.h"
@@ -71,9 +72,7 @@ print_help(void)
 static int
 complain(const char *what, const char *value)
 {
-    fprintf(stderr, "ottla-logdump: %s%s%s\nTry \"ottla-logdump --help\".\n", what,
-            value == NULL ? "" : ": ", value == NULL ? "" : value);
-    return EXIT_USAGE;
+    return usage_fault("ottla-logdump", what, value, EXIT_USAGE);
 }
 
 /* @ms or 2026-11-21T10:00:00[.123]Z */

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "ottla/common/text.h"
+#include "ottla/common/usage.h"
 #include "ottla/common/version.h"
 #include "ottla/common/vfs.h"
 #include "ottla/inspect/verify.h"
@@ -68,9 +69,7 @@ print_help(void)
 static int
 complain(const char *what, const char *value)
 {
-    fprintf(stderr, "ottla-verify: %s%s%s\nTry \"ottla-verify --help\".\n", what,
-            value == NULL ? "" : ": ", value == NULL ? "" : value);
-    return EXIT_FAILED;
+    return usage_fault("ottla-verify", what, value, EXIT_FAILED);
 }
 
 /* -1: go on; else the exit code. */

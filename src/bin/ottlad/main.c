@@ -19,6 +19,7 @@
 #include "ottla/common/conf.h"
 #include "ottla/common/log_sink.h"
 #include "ottla/common/text.h"
+#include "ottla/common/usage.h"
 #include "ottla/common/version.h"
 #include "ottla/controller/controller_main.h"
 #include "ottla/ipc/node_settings.h"
@@ -89,9 +90,7 @@ print_help(void)
 static int
 complain(const char *what, const char *value)
 {
-    fprintf(stderr, "ottlad: %s%s%s\nTry \"ottlad --help\".\n", what, value == NULL ? "" : ": ",
-            value == NULL ? "" : value);
-    return EXIT_CODE_CONFIG;
+    return usage_fault("ottlad", what, value, EXIT_CODE_CONFIG);
 }
 
 /* -1: go on; else the exit code. */

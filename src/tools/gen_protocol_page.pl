@@ -21,7 +21,7 @@ die "$apis: no rows\n" if !$rows{NOW};
 
 my $text = '';
 for my $line (split /\n/, read_file($page)) {
-    if ($line !~ /^\.\\" @(\w+)@$/) { $text .= "$line\n"; next }
+    if ($line !~ /^\.\\" \@(\w+)\@\z/) { $text .= "$line\n"; next }
     my @of = @{ $rows{$1} // [] };
     if ($1 eq 'NOW') {
         $text .= ".Bl -column \"DescribeUserScramCredentials\" \"999\" \"versions\"\n.It Em API Ta Em key Ta Em versions\n";

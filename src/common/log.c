@@ -1,7 +1,8 @@
 /*
  * log.c - one line per event
  *
- * Runs in: every process. Never: allocates, waits for anything but the write itself.
+ * Runs in: every process. Never: allocates, waits for anything but the write itself, and not for that in the
+ * supervisor (log_never_wait).
  * Invariants:
  *   L1  all lines of one message leave in one write(), whole lines only
  *   L2  no byte below 0x20 but the line feeds at line ends and the tab of continuation lines
@@ -12,6 +13,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +26,8 @@
 #include "ottla/common/clock.h"
 #include "ottla/common/own_page.h"
 #include "ottla/common/text.h"
+
+#define PATIENCE_MS 20 /* of a process that never waits */
 
 typedef struct LevelRow {
     const char *name;
@@ -48,6 +53,8 @@ static LogLevel threshold = LL_INFO;
 static Category categories[LOG_CATEGORIES_MAX];
 static OWN_PAGE int category_count;
 static OWN_PAGE uint64_t line_number;
+static OWN_PAGE bool never_waits;
+static OWN_PAGE uint64_t lost; /* messages that nobody took, since the last one that somebody did */
 
 /* Bytes of the message under construction; end is one behind the last usable byte. */
 typedef struct Out {
@@ -132,6 +139,13 @@ void
 log_set_style(const LogStyle *new_style)
 {
     style = *new_style;
+}
+
+void
+log_never_wait(bool yes)
+{
+    never_waits = yes;
+    lost = 0;
 }
 
 bool
@@ -401,6 +415,22 @@ write_to_sink(const Message *message, const char *text)
     return style.sink(&entry);
 }
 
+/* A reader that is only busy shall miss nothing; one that stands still is waited for once. */
+static int
+patience_ms(void)
+{
+    return lost > 0 ? 0 : PATIENCE_MS;
+}
+
+/* Would a write wait? A reader that is gone makes it fail, which is not waiting. */
+static bool
+fd_takes_now(void)
+{
+    struct pollfd look = {.fd = style.fd, .events = POLLOUT};
+
+    return poll(&look, 1, patience_ms()) != 0;
+}
+
 static void
 write_lines(const Message *message, const char *text)
 {
@@ -418,14 +448,50 @@ write_lines(const Message *message, const char *text)
         put_line(&out, message->level, message->component, "CONTEXT", more->context);
     /* A pipe may take a part; anything else means that nobody can be told. */
     while (at < out.at) {
-        ssize_t sent = write(style.fd, at, (size_t)(out.at - at));
+        size_t len = (size_t)(out.at - at);
+        ssize_t sent;
 
+        if (never_waits) {
+            if (!fd_takes_now()) {
+                lost++;
+                break;
+            }
+            len = len < PIPE_BUF ? len : PIPE_BUF; /* that much is taken when some is */
+        }
+        sent = write(style.fd, at, len);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent <= 0)
             break;
         at += sent;
     }
+}
+
+static void
+write_message(Message *message, const char *text)
+{
+    line_number++;
+    if (style.sink == NULL || !write_to_sink(message, text))
+        write_lines(message, text);
+}
+
+/* Will a message be taken at once? Then whoever takes it hears first how many were not. */
+static bool
+takes_now(void)
+{
+    static const LogPlace here = {.file = __FILE__, .line = __LINE__, .function = __func__};
+    Message message = {.place = &here, .level = LL_WARNING, .component = "supervisor"};
+    char text[80];
+
+    if (style.sink != NULL && style.sink_takes != NULL ? !style.sink_takes(patience_ms())
+                                                       : !fd_takes_now())
+        return false;
+    if (lost > 0) {
+        snprintf(text, sizeof text, "log lines were lost, nobody took them; lines=%" PRIu64, lost);
+        lost = 0;
+        write_message(&message, text);
+    }
+    return true;
 }
 
 static void write_formatted(Message *message, const char *format, va_list args)
@@ -440,9 +506,10 @@ write_formatted(Message *message, const char *format, va_list args)
 
     if (len >= 0) {
         message->cut = (size_t)len >= sizeof text;
-        line_number++;
-        if (style.sink == NULL || !write_to_sink(message, text))
-            write_lines(message, text);
+        if (!never_waits || takes_now())
+            write_message(message, text);
+        else
+            lost++;
     }
     errno = saved_errno;
 }

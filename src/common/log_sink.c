@@ -10,8 +10,12 @@
 #include "ottla/common/log_sink.h"
 
 #include <inttypes.h>
+#include <paths.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -191,6 +195,38 @@ bool
 log_journal_found(void)
 {
     return access(JOURNAL_SOCKET, W_OK) == 0;
+}
+
+/* A new socket each time: one that was connected to a reader that is gone looks as if it took everything. */
+bool
+log_socket_takes(const char *path, int patience_ms)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct pollfd look = {.events = POLLOUT};
+    bool takes = true;
+
+    if (strlen(path) >= sizeof address.sun_path)
+        return true;
+    memcpy(address.sun_path, path, strlen(path));
+    look.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (look.fd < 0)
+        return false;
+    if (connect(look.fd, (const struct sockaddr *)&address, sizeof address) == 0)
+        takes = poll(&look, 1, patience_ms) != 0;
+    close(look.fd);
+    return takes;
+}
+
+bool
+log_journal_takes(int patience_ms)
+{
+    return log_socket_takes(JOURNAL_SOCKET, patience_ms);
+}
+
+bool
+log_syslog_takes(int patience_ms)
+{
+    return log_socket_takes(_PATH_LOG, patience_ms);
 }
 
 bool

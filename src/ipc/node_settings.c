@@ -38,10 +38,13 @@ apply_log_style(void)
                       .priority_prefix = conf_bool(CONF_LOG_SD_PREFIX) || (journal && in_journal),
                       .line_prefix = conf_str(CONF_LOG_LINE_PREFIX)};
 
-    if (journal && log_journal_found())
+    if (journal && log_journal_found()) {
         style.sink = log_journal_write;
-    else if (strcmp(destination, "syslog") == 0)
+        style.sink_takes = log_journal_takes;
+    } else if (strcmp(destination, "syslog") == 0) {
         style.sink = log_syslog_write;
+        style.sink_takes = log_syslog_takes;
+    }
     if (journal && in_journal)
         style.line_prefix = LOG_PREFIX_JOURNAL;
     log_set_style(&style);

@@ -76,6 +76,7 @@ child_main(const LaunchOrder *order, uint32_t generation, pid_t supervisor)
      */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != supervisor)
         _exit(EXIT_CODE_FATAL);
+    log_never_wait(false);
     mainloop_fini();
     vfs_close(death_pipe[1]);
     death_pipe[1] = -1;

@@ -552,6 +552,7 @@ postmaster_run(PmSettings *settings, const KindMains *mains)
                        .next_watchdog_us = INT64_MAX};
     pm->dir.pid_fd = -1;
     obituary_watch_self();
+    log_never_wait(true);
     int rc = postmaster_start(pm, &err);
     if (rc < 0)
         return fail_start(pm, rc, &err);

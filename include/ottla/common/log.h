@@ -153,12 +153,20 @@ typedef struct LogStyle {
     const char *line_prefix; /* LOG_PREFIX_DEFAULT; NULL: none */
     /* Takes messages instead of fd; what it does not take (false) is written as lines. NULL: none. */
     bool (*sink)(const LogEntry *entry);
+    bool (*sink_takes)(int patience_ms); /* would sink take a message by then? NULL: asked of fd */
 } LogStyle;
 
 #define LOG_PREFIX_DEFAULT "%m [%p] %k "
 #define LOG_PREFIX_JOURNAL "%k " /* the journal has its own time and pid */
 
 void log_set_style(const LogStyle *style);
+
+/*
+ * This process, the supervisor, shall not wait for who reads its lines, a journal on a dying disk maybe: what is not
+ * taken in 20 ms, or at once when others were lost before, is lost, and counted in a line before the next that is
+ * taken. A file always takes lines.
+ */
+void log_never_wait(bool yes);
 
 /* Does the journal read stderr (JOURNAL_STREAM)? */
 bool log_stderr_is_journal(void);

@@ -22,6 +22,13 @@ bool log_journal_write(const LogEntry *entry);
 /* To syslog(3), facility daemon; continuation lines are messages of their own. */
 bool log_syslog_write(const LogEntry *entry);
 
+/* Would they be taken without waiting, in so many ms at the latest? */
+bool log_journal_takes(int patience_ms);
+bool log_syslog_takes(int patience_ms);
+
+/* The same of whoever reads the datagram socket of this name; true when nobody does, for that is an error at once. */
+bool log_socket_takes(const char *path, int patience_ms);
+
 #define LOG_JOURNAL_FIELDS_MAX 32
 
 /* The fields of one message, as sd_journal_sendv wants them. */

@@ -5,11 +5,14 @@
  */
 #include "ottla/common/log_sink.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -343,6 +346,74 @@ fields_of_long_messages_are_cut(void **state)
     assert_true(fields.count > 5 && fields.count <= LOG_JOURNAL_FIELDS_MAX);
 }
 
+/* Fills what is read by nobody; how many writes it took. */
+static int
+fill(int fd, size_t size)
+{
+    char bytes[4096];
+    int count = 0;
+
+    memset(bytes, 'x', sizeof bytes);
+    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    while (write(fd, bytes, size) > 0)
+        count++;
+    assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+    return count;
+}
+
+/* Would hang without it; the alarm ends the test then. */
+static void
+who_never_waits_loses_lines_and_says_how_many(void **state)
+{
+    (void)state;
+    alarm(20);
+    use("", false);
+    log_never_wait(true);
+    log_msg(LL_INFO, "test", "taken");
+    assert_string_equal(read_lines(), "INFO:  test: taken\n");
+    assert_true(fill(pipe_fds[1], 4096) > 0);
+    for (int i = 0; i < 3; i++)
+        log_msg(LL_INFO, "test", "lost %d", i);
+    while (strlen(read_lines()) == sizeof got - 1) {
+        /* until the pipe is empty */
+    }
+    log_msg(LL_INFO, "test", "taken again");
+    log_msg(LL_INFO, "test", "and again");
+    assert_string_equal(read_lines(),
+                        "WARNING:  supervisor: log lines were lost, nobody took them; lines=3\n"
+                        "INFO:  test: taken again\nINFO:  test: and again\n");
+    log_never_wait(false);
+    alarm(0);
+}
+
+static void
+a_full_socket_takes_nothing(void **state)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char dir[] = "/tmp/ottla-log-XXXXXX";
+    char byte[64];
+    int reader = socket(AF_UNIX, SOCK_DGRAM, 0);
+    int writer = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/socket", dir);
+    assert_true(log_socket_takes(address.sun_path, 0)); /* nobody there: an error at once */
+    assert_int_equal(bind(reader, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(connect(writer, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_true(log_socket_takes(address.sun_path, 0));
+    assert_true(fill(writer, 1) > 0);
+    assert_false(log_socket_takes(address.sun_path, 0));
+    while (recv(reader, byte, sizeof byte, MSG_DONTWAIT) > 0) {
+        /* until it is empty */
+    }
+    assert_true(log_socket_takes(address.sun_path, 0));
+    close(writer);
+    close(reader);
+    unlink(address.sun_path);
+    rmdir(dir);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_pipe, close_pipe)
 
 int
@@ -359,6 +430,8 @@ main(void)
         TEST(messages_have_fields),
         TEST(values_become_fields),
         TEST(fields_of_long_messages_are_cut),
+        TEST(who_never_waits_loses_lines_and_says_how_many),
+        TEST(a_full_socket_takes_nothing),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -87,8 +87,10 @@ class Storm:
             if time.monotonic() > look:
                 partitions, look = self.assign(), time.monotonic() + LOOK_S
             for partition in range(partitions):
-                for _ in range(5):
-                    self.send(producers[partition % len(producers)], partition)
+                producer = producers[partition % len(producers)]
+                if partition in producer.partitions_for(self.topic):  # it asks for metadata at its own times
+                    for _ in range(5):
+                        self.send(producer, partition)
             self.send_again(comes_and_goes)
             self.poll()
         for producer in producers:

@@ -357,7 +357,6 @@ retain(SimTopic *t, int32_t number)
     PlogRetention report;
     ErrInfo err = {0};
     char path[LIMIT_PATH_BYTES];
-    int32_t removed = 0;
 
     if (pslot_state(pslot_at(ref.slot)) != PSLOT_OPEN)
         return;
@@ -372,7 +371,7 @@ retain(SimTopic *t, int32_t number)
         (int)number, report.log_start);
     plog_folder_path(pslot_at(ref.slot), path);
     if (below(2) == 0)
-        (void)folders_remove_deleted_files(path, INT64_MAX / 2, 0, &removed);
+        (void)folders_remove_deleted_files(path, INT64_MAX);
 }
 
 /* Retention: what lies below the log start, sometimes everything by its age. */

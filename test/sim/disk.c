@@ -66,8 +66,9 @@ typedef struct Content {
 
 typedef struct Inode {
     bool is_folder;
-    Content base; /* at the beginning */
-    Content now;  /* names alone: bytes are in the real file */
+    int32_t parent; /* folder in which it is: nothing moves between folders here */
+    Content base;   /* at the beginning */
+    Content now;    /* names alone: bytes are in the real file */
 } Inode;
 
 static struct Disk {
@@ -169,14 +170,14 @@ free_content(Content *c)
 }
 
 static int32_t
-new_inode(bool is_folder)
+new_inode(bool is_folder, int32_t parent)
 {
     if (disk.inode_count == disk.inode_room) {
         disk.inode_room = disk.inode_room == 0 ? 256 : disk.inode_room * 2;
         disk.inodes = realloc(disk.inodes, (size_t)disk.inode_room * sizeof *disk.inodes);
         ot_assert(disk.inodes != NULL);
     }
-    disk.inodes[disk.inode_count] = (Inode){.is_folder = is_folder};
+    disk.inodes[disk.inode_count] = (Inode){.is_folder = is_folder, .parent = parent};
     return disk.inode_count++;
 }
 
@@ -265,7 +266,7 @@ record_link(const char *path, bool is_folder)
 
     if (folder == NO_INODE)
         return NO_INODE;
-    inode = new_inode(is_folder);
+    inode = new_inode(is_folder, folder);
     op = record(OP_LINK, folder);
     op->child = inode;
     op->name = keep(name);
@@ -382,9 +383,11 @@ disk_ftruncate(int fd, off_t size)
 static int
 disk_syncfs(int fd)
 {
-    (void)fd; /* there is one */
+    int32_t inode = inode_of_fd(fd);
+
+    ot_assert(inode != NO_INODE); /* a directory of the node: each is a file system of its own */
     if (disk.fault != DISK_FILE_SYNC_LOST)
-        record(OP_SYNC_ALL, ROOT_INODE);
+        record(OP_SYNC_ALL, inode);
     return 0;
 }
 
@@ -510,7 +513,7 @@ load_folder(int32_t inode, const char *path)
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         (void)snprintf(below, sizeof below, "%s/%s", path, entry->d_name);
-        child = new_inode(entry->d_type == DT_DIR);
+        child = new_inode(entry->d_type == DT_DIR, inode);
         put_name(&disk.inodes[inode].base, keep(entry->d_name), child);
         if (entry->d_type == DT_DIR)
             load_folder(child, below);
@@ -533,7 +536,7 @@ disk_begin(const char *root)
     memcpy(disk.root, root, disk.root_len + 1);
     disk.arena = arena_new(1 << 16, 0);
     ot_assert(disk.arena != NULL);
-    load_folder(new_inode(true), root);
+    load_folder(new_inode(true, NO_INODE), root);
     vfs_ops = &recording_ops;
 }
 
@@ -612,18 +615,21 @@ static void
 mark_synced(Loss *loss)
 {
     bool *later = calloc((size_t)disk.inode_count, sizeof *later);
-    bool all = false;
+    bool *all =
+        calloc((size_t)disk.inode_count, sizeof *all); /* of a folder and what is below it */
 
-    ot_assert(later != NULL);
+    ot_assert(later != NULL && all != NULL);
     for (int64_t i = loss->ops - 1; i >= 0; i--) {
         const Op *op = &disk.ops[i];
 
-        all |= op->kind == OP_SYNC_ALL;
-        if (op->kind == OP_SYNC)
-            later[op->inode] = true;
-        loss->synced[i] = all || later[op->inode];
+        all[op->inode] |= op->kind == OP_SYNC_ALL;
+        later[op->inode] |= op->kind == OP_SYNC;
+        loss->synced[i] = later[op->inode];
+        for (int32_t at = op->inode; at != NO_INODE; at = disk.inodes[at].parent)
+            loss->synced[i] |= all[at];
     }
     free(later);
+    free(all);
 }
 
 static void

@@ -6,7 +6,7 @@
  * failed: the first operations up to a chosen one happened; what was synced by then is there; of the rest
  * any part is. The model is weaker than any file system in use, on purpose:
  *
- *   D1  bytes and sizes are on disk after fsync or fdatasync of their file, or syncfs; before that each write
+ *   D1  bytes and sizes are on disk after fsync or fdatasync of their file, or syncfs of a folder above it; before that each write
  *       and each truncation is there, or not, or there in some of its sectors of 512 bytes, whatever came
  *       before and after it; a size may be there without its bytes (zeros)
  *   D2  names are on disk after fsync of their folder, or syncfs; fsync of a file says nothing about its

@@ -13,6 +13,7 @@
 #include "controller/one_node.h"
 #include "maintenance/checkpoint_int.h"
 #include "maintenance/folders_int.h"
+#include "maintenance/moves_int.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/vfs.h"
 #include "ottla/controller/image.h"
@@ -22,6 +23,7 @@
 #include "postmaster/regions_int.h"
 
 #define OPEN_FILES     32 /* few, so that descriptors are closed and opened again */
+#define MOVE_TURNS     40 /* of the worker that moves logs, in a step */
 #define SEGMENT_BYTES  2000
 #define INDEX_INTERVAL 300
 
@@ -30,7 +32,8 @@ Controller node_controller;
 static Region region;
 static uint32_t starts;
 static char meta_dir[256];
-static const Uuid log_dir_id = {{9, 1, 2, 3, 4, 5, 0x46, 7, 0x88, 9, 10, 11, 12, 13, 14, 15}};
+static Moves moves;
+static int64_t moves_us; /* the clock of the moves, which never wait here */
 static const Uuid meta_dir_id = {{8, 1, 2, 3, 4, 5, 0x46, 7, 0x88, 9, 10, 11, 12, 13, 14, 15}};
 
 static bool
@@ -45,10 +48,12 @@ node_format(const char *root)
 {
     char path[512];
     ErrInfo err = {0};
-    int rc;
+    int rc = 0;
 
-    (void)snprintf(path, sizeof path, "%s/log", root);
-    rc = vfs_mkdirs(path, 0750, &err);
+    for (int dir = 0; rc == 0 && dir < NODE_DIRS; dir++) {
+        (void)snprintf(path, sizeof path, "%s/log%d", root, dir);
+        rc = vfs_mkdirs(path, 0750, &err);
+    }
     (void)snprintf(path, sizeof path, "%s/meta", root);
     if (rc == 0)
         rc = vfs_mkdirs(path, 0750, &err);
@@ -102,34 +107,100 @@ controller_settings(bool clean)
     };
 }
 
+static int
+add_dirs(const char *root, ErrInfo *err)
+{
+    Uuid id = {{9, 1, 2, 3, 4, 5, 0x46, 7, 0x88, 9, 10, 11, 12, 13, 14, 15}};
+    int rc = 0;
+
+    for (int dir = 0; rc == 0 && dir < NODE_DIRS; dir++) {
+        char path[512];
+
+        (void)snprintf(path, sizeof path, "%s/log%d", root, dir);
+        id.b[15] = (uint8_t)(15 + dir);
+        rc = logdir_add(path, id, err);
+        rc = rc < 0 ? rc : 0;
+    }
+    return rc;
+}
+
+/* *ret_clean: all of them were closed in order. */
+static int
+take_markers(bool *ret_clean, ErrInfo *err)
+{
+    int rc = 0;
+
+    *ret_clean = true;
+    for (int dir = 0; rc == 0 && dir < NODE_DIRS; dir++) {
+        int64_t epoch;
+        bool clean;
+
+        rc = logdir_take_clean_marker(dir, &clean, &epoch, err);
+        if (rc == 0)
+            logdir_set_clean(dir, clean);
+        *ret_clean = *ret_clean && rc == 0 && clean;
+    }
+    return rc;
+}
+
+/* The controller between requests: it follows logs that moved. */
+static bool
+controller_idles(void)
+{
+    Arena *arena = arena_new(65536, 0);
+    ErrInfo err = {0};
+    int rc = controller_turn(&node_controller, NULL, 0, arena, NODE_NOW_MS, &err);
+
+    arena_free(arena);
+    return rc == 0 || complain("controller", &err);
+}
+
 bool
 node_start(const char *root)
 {
     ControllerSettings settings;
-    char path[512];
-    int64_t epoch;
     ErrInfo err = {0};
     bool clean;
 
     (void)snprintf(meta_dir, sizeof meta_dir, "%s/meta", root);
-    (void)snprintf(path, sizeof path, "%s/log", root);
-    if (logdir_add(path, log_dir_id, &err) != 0)
+    if (add_dirs(root, &err) != 0)
         return complain("log directory", &err);
     map();
     fd_cache_init(OPEN_FILES);
-    if (logdir_take_clean_marker(0, &clean, &epoch, &err) != 0)
+    if (take_markers(&clean, &err) != 0)
         return complain("clean marker", &err);
-    logdir_set_clean(0, clean);
     settings = controller_settings(clean);
     if (controller_start(&node_controller, &settings, NODE_NOW_MS, &err) != 0)
         return complain("controller", &err);
-    folders_set_strays_aside(0);
+    if (!controller_idles())
+        return false;
+    for (int dir = 0; dir < NODE_DIRS; dir++)
+        folders_set_strays_aside(dir);
+    moves_init(&moves);
+    return true;
+}
+
+bool
+node_move_logs(void)
+{
+    bool left_folder;
+
+    for (int turn = 0; turn < MOVE_TURNS; turn++) {
+        moves_us += 10 * MOVE_HELD_MAX_US;
+        if (moves_turn(&moves, moves_us, &left_folder) == INT64_MAX)
+            break;
+        if (!controller_idles())
+            return false;
+    }
     return true;
 }
 
 void
 node_kill(void)
 {
+    for (int i = 0; i < MOVES_MAX; i++)
+        plog_move_end(moves.on[i].move); /* closes files */
+    moves = (Moves){0};
     controller_stop(&node_controller);
     fd_cache_reset();
     region_unmap(&region);
@@ -142,8 +213,9 @@ node_stop(void)
     CheckpointReport report;
     ErrInfo err = {0};
 
-    if (checkpoint_final(0, 1, &report, &err) != 0)
-        return complain("final checkpoint", &err);
+    for (int dir = 0; dir < NODE_DIRS; dir++)
+        if (checkpoint_final(dir, 1, &report, &err) != 0)
+            return complain("final checkpoint", &err);
     node_kill();
     return true;
 }

@@ -24,7 +24,9 @@ extern Controller node_controller;
 /* Makes the folders of a new node below root and formats them, as the supervisor does. */
 void node_format(const char *root);
 
-/* Starts on root: markers, controller, strays. False: an error, already printed. */
+#define NODE_DIRS 2 /* log directories */
+
+/* Starts on root: markers, controller, strays, moves that were wished for. False: an error, already printed. */
 bool node_start(const char *root);
 
 /* Forgets all memory and closes all files; nothing is written. */
@@ -32,6 +34,12 @@ void node_kill(void);
 
 /* The ordered stop: final checkpoint, marker, then as node_kill. False: an error, already printed. */
 bool node_stop(void);
+
+/*
+ * What the worker that moves logs does until it has nothing to do, or for a while, and the controller with it.
+ * False: the controller failed.
+ */
+bool node_move_logs(void);
 
 const Image *node_image(void);
 

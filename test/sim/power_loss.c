@@ -31,13 +31,14 @@
 #include "ottla/common/crashpoint.h"
 #include "ottla/common/log.h"
 #include "ottla/ipc/latch.h"
+#include "ottla/ipc/plock.h"
 #include "ottla/replica/replica.h"
 #include "ottla/storage/logdirs.h"
 #include "ottla/storage/plog_commit.h"
 #include "ottla/storage/plog_retention.h"
 #include "ottla/storage/segment_scan.h"
 #include "promises.h"
-#include "storage/plog_int.h"
+#include "storage/move_int.h"
 
 #define LIVES_MAX    4
 #define STEPS_MAX    60
@@ -53,6 +54,7 @@ typedef struct Sim {
     int life;
     bool syncfs;
     bool within; /* inside a crashpoint: no second one */
+    bool moving; /* inside one of the retention worker, which does nothing else meanwhile */
 } Sim;
 
 static Sim sim;
@@ -62,7 +64,7 @@ static bool verbose;
 static const char *program, *folder = "/dev/shm", *defect = "none";
 
 /* What goes wrong on purpose. The disk's own are in disk.h. */
-static bool durable_before_flush, no_checksums;
+static bool durable_before_flush, no_checksums, move_without_flush;
 
 static const struct {
     const char *name;
@@ -75,6 +77,7 @@ static const struct {
     {"no-index-sync", DISK_INDEX_SYNC_LOST, NULL},
     {"durable-before-flush", DISK_GOOD, &durable_before_flush},
     {"no-checksums", DISK_GOOD, &no_checksums},
+    {"move-without-flush", DISK_GOOD, &move_without_flush},
 };
 
 /* ---- seams: by --wrap of the linker ------------------------------------------------------------ */
@@ -83,6 +86,8 @@ int __wrap_segment_scan_check_crc(SegmentScan *scan, const ScannedBatch *batch, 
                                   ErrInfo *err);
 int __real_segment_scan_check_crc(SegmentScan *scan, const ScannedBatch *batch, bool *ret_ok,
                                   ErrInfo *err);
+int __wrap_move_flush_files(PlogMove *m, ErrInfo *err);
+int __real_move_flush_files(PlogMove *m, ErrInfo *err);
 bool __wrap_flush_wants_syncfs(int dir, int32_t partitions);
 uint64_t __wrap_random_u64(void);
 Uuid __wrap_random_uuid(void);
@@ -103,6 +108,12 @@ __wrap_segment_scan_check_crc(SegmentScan *scan, const ScannedBatch *batch, bool
         return __real_segment_scan_check_crc(scan, batch, ret_ok, err);
     *ret_ok = true;
     return 0;
+}
+
+int
+__wrap_move_flush_files(PlogMove *m, ErrInfo *err)
+{
+    return move_without_flush ? 0 : __real_move_flush_files(m, err);
 }
 
 uint64_t
@@ -319,7 +330,7 @@ delete_topic(void)
         sim_fail("deletion of %s: error %d", t->name, code);
     t->deleted = disk_now();
     say("deleted %s", t->name);
-    if (below(4) != 0)
+    if (!sim.moving && below(4) != 0)
         bury();
 }
 
@@ -371,7 +382,7 @@ retain(SimTopic *t, int32_t number)
         (int)number, report.log_start);
     plog_folder_path(pslot_at(ref.slot), path);
     if (below(2) == 0)
-        (void)folders_remove_deleted_files(path, INT64_MAX);
+        (void)folders_remove_deleted_files(path, report.log_start);
 }
 
 /* Retention: what lies below the log start, sometimes everything by its age. */
@@ -407,7 +418,8 @@ static void commit(void);
 static void
 interrupt(const char *point)
 {
-    (void)point;
+    if (plock_held_count() > 0)
+        return; /* the last bytes of a move: others wait for its lock */
     sim.within = true;
     say("meanwhile, at %s", point);
     for (uint64_t n = below(3); n > 0; n--)
@@ -416,7 +428,7 @@ interrupt(const char *point)
         delete_records();
     if (below(3) == 0)
         commit();
-    if (below(3) == 0)
+    if (!sim.moving && below(3) == 0)
         drop_segments();
     if (below(8) == 0)
         create_topic();
@@ -440,37 +452,64 @@ promise_all(void)
 }
 
 static void
-checkpoint(void)
+checkpoint_one(int dir)
 {
     static const char *const points[] = {"checkpoint.flushed", "checkpoint.log_start",
                                          "checkpoint.recovery_point"};
-    int64_t starts[SIM_TOPICS * 4][SIM_PARTITIONS];
     CheckpointReport report;
     ErrInfo err = {0};
 
-    if (sim.within)
-        return;
     if (below(2) == 0)
         crashpoint_arm(points[below(sizeof points / sizeof points[0])], 1);
+    if (checkpoint_run(dir, NULL, &report, &err) != 0)
+        sim_fail("checkpoint: %s", err.text);
+    crashpoint_arm(NULL, 0);
+    say("checkpoint of %d partitions in %d", (int)report.partitions, dir);
+}
+
+/* Of all directories, or of one: then nothing is promised. */
+static void
+checkpoint(void)
+{
+    int64_t starts[SIM_TOPICS * 4][SIM_PARTITIONS];
+    int first = (int)below(NODE_DIRS);
+    bool all = below(4) != 0;
+
+    if (sim.within)
+        return;
     note_starts(starts, false);
     if (durable_before_flush)
         promise_all();
-    if (checkpoint_run(0, NULL, &report, &err) != 0)
-        sim_fail("checkpoint: %s", err.text);
-    crashpoint_arm(NULL, 0);
-    note_starts(starts, true);
-    say("checkpoint of %d partitions", (int)report.partitions);
+    checkpoint_one(first);
+    for (int dir = 0; all && dir < NODE_DIRS; dir++)
+        if (dir != first)
+            checkpoint_one(dir);
+    if (all)
+        note_starts(starts, true);
+}
+
+static void
+commit_one(int dir)
+{
+    Committer *committer = committer_new(dir);
+    CommitReport report;
+    ErrInfo err = {0};
+
+    ot_assert(committer != NULL);
+    if (!sim.within && below(2) == 0)
+        crashpoint_arm("plog.commit.flushed", 1);
+    if (commit_run(committer, 0, false, &report, &err) != 0)
+        sim_fail("commit: %s", err.text);
+    if (!sim.within)
+        crashpoint_arm(NULL, 0);
+    say("commit of %d partitions in %d", (int)report.partitions, dir);
+    committer_free(committer);
 }
 
 /* Some who appended ask for a commit, and it comes. */
 static void
 commit(void)
 {
-    Committer *committer = committer_new(0);
-    CommitReport report;
-    ErrInfo err = {0};
-
-    ot_assert(committer != NULL);
     for (int32_t i = 0; i < pslot_high(); i++) {
         WakeBatch wake;
 
@@ -479,15 +518,46 @@ commit(void)
         wake_batch_init(&wake);
         plog_request_commit(pslot_at(i), FLUSH_NOW, &wake);
     }
-    if (!sim.within && below(2) == 0)
-        crashpoint_arm("plog.commit.flushed", 1);
-    if (commit_run(committer, 0, false, &report, &err) != 0)
-        sim_fail("commit: %s", err.text);
-    if (!sim.within)
-        crashpoint_arm(NULL, 0);
-    say("commit of %d partitions", (int)report.partitions);
-    committer_free(committer);
+    for (int dir = 0; dir < NODE_DIRS; dir++)
+        commit_one(dir);
     promises_note_durable(&sim.promises);
+}
+
+/* Logs move while others work, as far as the locks let them. */
+static void
+move_logs(void)
+{
+    static const char *const points[] = {"plog.move.copied", "plog.move.sealed"};
+
+    if (sim.within)
+        return;
+    sim.moving = true;
+    if (below(2) == 0)
+        crashpoint_arm(points[below(2)], 1 + (int)below(4));
+    if (!node_move_logs())
+        sim_fail("logs cannot be moved");
+    crashpoint_arm(NULL, 0);
+    sim.moving = false;
+    say("moves");
+}
+
+/* A log is to be in a directory, perhaps in that where it is. */
+static void
+wish_to_move(void)
+{
+    SimTopic *t = some_topic();
+    int dir = (int)below(NODE_DIRS);
+    ErrInfo err = {0};
+    int32_t number;
+
+    if (t == NULL)
+        return;
+    number = (int32_t)below((uint64_t)t->partitions);
+    if (move_wish_ask(node_partition(t->name, number), dir, &err) != 0)
+        sim_fail("%s-%d: wish: %s", t->name, (int)number, err.text);
+    say("%s-%d shall be in %d", t->name, (int)number, dir);
+    if (below(2) == 0)
+        move_logs();
 }
 
 static void
@@ -519,14 +589,49 @@ metadata_work(void)
     }
 }
 
+/* Where each log is, or is to be. */
+static void
+note_wishes(int ret[SIM_TOPICS * 4][SIM_PARTITIONS])
+{
+    for (int i = 0; i < SIM_TOPICS * 4; i++) {
+        const SimTopic *t = &sim.promises.topics[i];
+
+        for (int n = 0; n < SIM_PARTITIONS; n++) {
+            PartitionRef ref = t->name[0] == '\0' || t->deleted != NEVER || n >= t->partitions
+                                   ? PARTITION_REF_NONE
+                                   : node_partition(t->name, n);
+            int wanted = ref.slot == PSLOT_NONE ? -1 : pslot_wanted_dir(pslot_at(ref.slot));
+
+            ret[i][n] =
+                wanted < 0 && ref.slot != PSLOT_NONE ? pslot_dir(pslot_at(ref.slot)) : wanted;
+        }
+    }
+}
+
+/* What was answered outlives the node's death. */
+static void
+check_wishes(int wishes[SIM_TOPICS * 4][SIM_PARTITIONS])
+{
+    int now[SIM_TOPICS * 4][SIM_PARTITIONS];
+
+    note_wishes(now);
+    for (int i = 0; i < SIM_TOPICS * 4; i++)
+        for (int n = 0; n < SIM_PARTITIONS; n++)
+            if (now[i][n] != wishes[i][n])
+                sim_fail("%s-%d was to be in %d, and now in %d", sim.promises.topics[i].name, n,
+                         wishes[i][n], now[i][n]);
+}
+
 /* The node is killed or stopped in order and starts again: nothing may be lost. */
 static void
 restart(void)
 {
+    int wishes[SIM_TOPICS * 4][SIM_PARTITIONS];
     bool in_order = below(2) == 0;
 
     if (sim.within)
         return;
+    note_wishes(wishes);
     say(in_order ? "ordered stop" : "kill");
     if (!in_order)
         node_kill();
@@ -534,6 +639,7 @@ restart(void)
         sim_fail("no ordered stop");
     if (!node_start(sim.root))
         sim_fail("does not start again");
+    check_wishes(wishes);
     promises_check(&sim.promises, disk_now(), true, &sim.random);
     say("started again");
 }
@@ -543,19 +649,23 @@ step(void)
 {
     uint64_t what = below(100);
 
-    if (what < 55)
+    if (what < 50)
         append_some();
-    else if (what < 62)
+    else if (what < 57)
         checkpoint();
-    else if (what < 70)
+    else if (what < 64)
         commit();
-    else if (what < 75)
+    else if (what < 69)
         delete_records();
-    else if (what < 80)
+    else if (what < 74)
         drop_segments();
-    else if (what < 87)
-        create_topic();
+    else if (what < 78)
+        move_logs();
+    else if (what < 85)
+        wish_to_move();
     else if (what < 90)
+        create_topic();
+    else if (what < 92)
         delete_topic();
     else if (what < 96)
         metadata_work();

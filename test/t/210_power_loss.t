@@ -13,7 +13,7 @@ my $out = qx($sim $first $seeds 2>&1);
 is($? >> 8, 0, "$seeds losses of power from seed $first on") or diag $out;
 like($out, qr/^# $seeds seeds, 0 failed$/m, 'so many were run');
 
-for my $defect (qw(no-folder-sync no-file-sync no-index-sync durable-before-flush no-checksums)) {
+for my $defect (qw(no-folder-sync no-file-sync no-index-sync durable-before-flush no-checksums move-without-flush)) {
     my $found = qx($sim -d $defect 1 500 2>&1);
     is($? >> 8, 1, "$defect is found");
     my ($why)    = $found =~ /^# seed (.*)$/m;

@@ -39,7 +39,8 @@ move_next(const MoveCursor *c, const MoveSegment *at, int64_t max_bytes)
             return (MoveStep){.what = MOVE_COPY,
                               .kind = (SegmentFile)kind,
                               .pos = c->pos[kind],
-                              .len = left < max_bytes ? left : max_bytes};
+                              .len = left < max_bytes ? left : max_bytes,
+                              .left = left};
         if (left < 0 && kind == SEGMENT_LOG)
             return (MoveStep){.what = MOVE_AGAIN};
     }

@@ -193,6 +193,8 @@ copy_bytes(PlogMove *m, const PartitionSlot *slot, const MoveStep *step, int64_t
         return rc;
     if (step->kind == SEGMENT_LOG)
         len = move_walk(&m->at, m->buffer, len);
+    if (len == 0 && step->len < BATCH_HEADER_BYTES && step->len < step->left)
+        return 0;
     if (len <= 0)
         return err_set(err, OT_E_CORRUPT, "%s-%d: no batches at %lld of the segment %lld",
                        slot->topic, (int)slot->partition, (long long)step->pos,
@@ -270,7 +272,7 @@ step(PlogMove *m, PartitionSlot *slot, const PlogTuple *t, int64_t *io_left, boo
     switch (what.what) {
     case MOVE_COPY:
         rc = copy_bytes(m, slot, &what, &copied, err);
-        *io_left -= copied;
+        *io_left = copied > 0 ? *io_left - copied : 0; /* too little for the header of a batch */
         return rc;
     case MOVE_NEXT:
         if (!plog_segment_after(slot, t, &seg, &next))

@@ -46,7 +46,8 @@ typedef struct MoveStep {
     MoveWhat what;
     SegmentFile kind;
     int64_t pos;
-    int64_t len; /* 1 to max_bytes */
+    int64_t len;  /* 1 to max_bytes */
+    int64_t left; /* of the file, without that limit */
 } MoveStep;
 
 void move_cursor_init(MoveCursor *c);

@@ -19,6 +19,7 @@
 
 #define TOPICS_MAX     400000 /* more than the longest run makes */
 #define LIVE_MAX       12
+#define NAMES          16 /* given again and again: a new topic lies where a deleted one is being removed */
 #define PARTITIONS_MAX 3
 #define NAME_PREFIX    "churn-"
 
@@ -39,7 +40,7 @@ typedef struct ChurnTopic {
 
 struct Churn {
     RandomSeq seq;
-    int32_t count; /* topics[0 .. count) were asked for; the name has the number */
+    int32_t count; /* topics[0 .. count) were asked for, or left out: their name was in use */
     ChurnTopic topics[TOPICS_MAX];
 };
 
@@ -58,11 +59,23 @@ churn_new(uint64_t seed)
 static StrView
 topic_name(int32_t number, char ret[32])
 {
-    int len = snprintf(ret, 32, NAME_PREFIX "%d", number);
+    int len = snprintf(ret, 32, NAME_PREFIX "%d", number % NAMES);
     return (StrView){ret, len};
 }
 
-/* The number in a name of ours; -1: not ours. */
+/* The last topic that got this number's name; -1: none. */
+static int32_t
+last_of_name(const Churn *churn, int32_t number)
+{
+    int32_t last = churn->count - 1;
+    while (last >= 0 &&
+           (last % NAMES != number % NAMES || churn->topics[last].state == TOPIC_NONE)) {
+        last--;
+    }
+    return last;
+}
+
+/* The last topic of a name; -1: not ours. */
 static int32_t
 topic_number(const Churn *churn, StrView name)
 {
@@ -72,9 +85,21 @@ topic_number(const Churn *churn, StrView name)
         return -1;
     }
     memcpy(text, name.ptr, (size_t)name.len);
-    return sscanf(text, NAME_PREFIX "%d", &number) == 1 && number >= 0 && number < churn->count
-               ? number
+    return sscanf(text, NAME_PREFIX "%d", &number) == 1 && number >= 0 && number < NAMES
+               ? last_of_name(churn, number)
                : -1;
+}
+
+/* The next number whose name is free: there are more names than topics at a time. */
+static int32_t
+next_number(Churn *churn)
+{
+    int32_t last = last_of_name(churn, churn->count);
+    while (last >= 0 && churn->topics[last].state != TOPIC_DELETED) {
+        churn->count++;
+        last = last_of_name(churn, churn->count);
+    }
+    return churn->count++;
 }
 
 /* What is wrong with a topic that the node says is there; NULL: nothing. */
@@ -146,12 +171,11 @@ churn_broke(const Churn *churn, WireClient *client, ClientState *me, WireResult 
     return true;
 }
 
-/* Creates the next topic, however often the node dies meanwhile. False: the test is over. */
+/* Creates a topic, however often the node dies meanwhile. False: the test is over. */
 static bool
-create_next(Churn *churn, WireClient *client, ClientState *me)
+create_one(Churn *churn, int32_t number, WireClient *client, ClientState *me)
 {
     char name[32];
-    int32_t number = churn->count++;
     ChurnTopic *topic = &churn->topics[number];
     topic->partitions = 1 + (int32_t)random_seq_below(&churn->seq, PARTITIONS_MAX);
     topic->state = TOPIC_CREATING;
@@ -212,7 +236,7 @@ write_one(const Churn *churn, int32_t number, WireClient *client, ClientState *m
                               .timeout_ms = 10000,
                               .topic_data = &topic,
                               .topic_data_count = 1};
-    bool on = true, written = false;
+    bool on = true, written = false, again = false;
     while (on && !written) {
         ProduceResponse response;
         WireResult result =
@@ -220,10 +244,14 @@ write_one(const Churn *churn, int32_t number, WireClient *client, ClientState *m
                                                  &produce_response_desc, &response});
         if (result != WIRE_OK) {
             on = churn_broke(churn, client, me, result);
+            again = true;
             continue;
         }
         int16_t error = response.responses[0].partition_responses[0].error_code;
         written = error == 0;
+        if (written && !again && response.responses[0].partition_responses[0].base_offset != 0) {
+            client_fail(me, "a new topic holds records already", number);
+        }
         if (!written && !is_transient(error)) {
             client_fail(me, "produce error of a new topic", error);
         }
@@ -280,11 +308,11 @@ churn_main(Churn *churn, ClientState *me)
     if (!client_connect(&client, me)) {
         return;
     }
-    while (atomic_u32_load(&shared->stop) == 0 && churn->count < TOPICS_MAX) {
+    while (atomic_u32_load(&shared->stop) == 0 && churn->count < TOPICS_MAX - NAMES) {
         if (live_count < random_seq_below(&churn->seq, LIVE_MAX) + 1) {
-            int32_t number = churn->count;
+            int32_t number = next_number(churn);
             live[live_count++] = number;
-            if (!create_next(churn, &client, me) || !write_one(churn, number, &client, me)) {
+            if (!create_one(churn, number, &client, me) || !write_one(churn, number, &client, me)) {
                 return;
             }
         } else {
@@ -309,7 +337,7 @@ churn_report(const Churn *churn, int *ret_created, int *ret_deleted)
         *ret_created += churn->topics[i].state >= TOPIC_CREATED;
         *ret_deleted += churn->topics[i].state == TOPIC_DELETED;
         if (churn->topics[i].state == TOPIC_CREATED) {
-            printf(" " NAME_PREFIX "%d", i);
+            printf(" " NAME_PREFIX "%d", i % NAMES);
         }
     }
     printf("\n");

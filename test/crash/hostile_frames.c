@@ -19,7 +19,7 @@
 #include "ottla/protocol/apis.h"
 
 #define REQUEST_MAX  104857600 /* socket.request.max.bytes by default */
-#define CORPUS_MAX   1024
+#define CORPUS_MAX   8192
 #define FRAME_MAX    (1 << 20)
 #define SILENT_COUNT 1000
 

@@ -27,8 +27,9 @@ typedef struct JobList {
     PlogCheckpoint *jobs;
     int32_t count;
     int32_t size;
-    bool final;      /* the ordered stop */
     bool incomplete; /* a partition could not be looked at */
+    bool later;      /* a log has little that is new, but its log start may have moved */
+    PlogCheckpointKind kind;
     const PlogServe *between;
 } JobList;
 
@@ -69,7 +70,7 @@ begin_slot(int dir, PartitionSlot *slot, JobList *list, ErrInfo *err)
             flush_request(slot, FLUSH_AT_CHECKPOINT); /* to whom it concerns */
         return 0;
     }
-    while ((rc = plog_checkpoint_begin(pslot_ref(slot), list->final, &job, err)) == OT_E_AGAIN &&
+    while ((rc = plog_checkpoint_begin(pslot_ref(slot), list->kind, &job, err)) == OT_E_AGAIN &&
            ++tries < LOCK_TRIES)
         serve(list->between);
     if (rc == OT_E_UNKNOWN_TOPIC_OR_PARTITION)
@@ -81,6 +82,11 @@ begin_slot(int dir, PartitionSlot *slot, JobList *list, ErrInfo *err)
     }
     if (rc == 0 && job.dir != dir) { /* moved away a moment ago */
         plog_checkpoint_undo(&job);
+        return 0;
+    }
+    if (rc == 0 && job.later) {
+        flush_request(slot, FLUSH_AT_CHECKPOINT);
+        list->later = true;
         return 0;
     }
     return rc == 0 ? job_add(list, &job, err) : rc;
@@ -155,7 +161,7 @@ flush(int dir, JobList *list, CheckpointReport *report, ErrInfo *err)
     if (rc != 0)
         return rc;
     begin = clock_mono_us();
-    report->used_syncfs = flush_wants_syncfs(dir, list->count);
+    report->used_syncfs = flush_wants_syncfs(dir, list->count, FLUSH_ALL_FROM);
     rc = report->used_syncfs ? flush_file_system(dir, err) : flush_each(list, err);
     report->flush_us = clock_mono_us() - begin;
     return rc;
@@ -268,6 +274,9 @@ read_slot(int dir, PartitionSlot *slot, SlotLines *ret, bool *io_moved)
     ret->recovery_point = open ? plog_recovery_point(ref) : slot->start_recovery_point;
     ret->high_watermark = open ? offsets.high_watermark : slot->start_high_watermark;
     ret->log_start = open ? offsets.log_start_offset : slot->start_log_start;
+    /* Were power to take the records before it, it would stand above the end of what is written then. */
+    if (open && ret->log_start > offsets.durable_offset)
+        ret->log_start = offsets.durable_offset;
     ret->producerless_end = atomic_i64_load(&slot->producerless_end);
     crashpoint("checkpoint.slot");
     fence_acquire();
@@ -378,14 +387,15 @@ complete(int dir, JobList *list, CheckpointReport *ret, ErrInfo *err)
 }
 
 int
-checkpoint_run(int dir, const PlogServe *between, CheckpointReport *ret, ErrInfo *err)
+checkpoint_run(int dir, PlogCheckpointKind kind, const PlogServe *between, CheckpointReport *ret,
+               ErrInfo *err)
 {
-    JobList list = {.between = between};
+    JobList list = {.kind = kind, .between = between};
     int rc = begin_dirty(dir, &list, err);
     int32_t i;
 
     *ret = (CheckpointReport){.partitions = list.count};
-    if (rc == 0 && list.count > 0)
+    if (rc == 0 && (list.count > 0 || list.later))
         rc = complete(dir, &list, ret, err);
     for (i = 0; rc != 0 && i < list.count;
          i++) /* their mark is gone: the next round does them again */
@@ -419,7 +429,7 @@ static int
 final_once(int dir, int64_t broker_epoch, CheckpointReport *ret, ErrInfo *err)
 {
     bool good = all_in_order(dir);
-    JobList list = {0};
+    JobList list = {.kind = PLOG_CHECKPOINT_FINAL};
     int rc;
 
     *ret = (CheckpointReport){0};

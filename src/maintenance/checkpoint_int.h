@@ -19,11 +19,12 @@ typedef struct CheckpointReport {
 } CheckpointReport;
 
 /*
- * Brings the changed partitions of a directory to disk and writes its checkpoint files. Nothing
- * changed: does nothing. between: may be NULL; may run commits of the same directory.
+ * Brings the changed partitions of a directory to disk and writes its checkpoint files; an
+ * early one leaves those of which little changed as they are. Nothing changed: does nothing. between: may be NULL; may run commits of the same directory.
  * OT_E_KAFKA_STORAGE_ERROR: a flush failed, the directory is FAILED.
  */
-int checkpoint_run(int dir, const PlogServe *between, CheckpointReport *ret, ErrInfo *err);
+int checkpoint_run(int dir, PlogCheckpointKind kind, const PlogServe *between,
+                   CheckpointReport *ret, ErrInfo *err);
 
 /*
  * The ordered stop: all partitions, then the clean-shutdown marker, unless the directory is offline

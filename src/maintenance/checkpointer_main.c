@@ -96,7 +96,7 @@ report(const Checkpointer *c, const CheckpointReport *r, int64_t took_us)
 }
 
 static void
-checkpoint(Checkpointer *c)
+checkpoint(Checkpointer *c, PlogCheckpointKind kind)
 {
     int64_t begin = clock_mono_us();
     CheckpointReport r;
@@ -104,11 +104,12 @@ checkpoint(Checkpointer *c)
     int rc;
 
     c->bytes_done = logdir_bytes(c->dir);
-    c->next_us = begin + conf_int64(CONF_CHECKPOINT_INTERVAL_MS) * 1000;
+    if (kind == PLOG_CHECKPOINT_FULL)
+        c->next_us = begin + conf_int64(CONF_CHECKPOINT_INTERVAL_MS) * 1000;
     if (logdir_state(c->dir) == LOGDIR_FAILED)
         return;
     title_set("checkpoint of %s", logdir_path(c->dir));
-    rc = checkpoint_run(c->dir, &(PlogServe){commit_between, c}, &r, &err);
+    rc = checkpoint_run(c->dir, kind, &(PlogServe){commit_between, c}, &r, &err);
     title_set("idle");
     report_slow_flush(c, r.flush_us, r.partitions, r.used_syncfs);
     if (rc == 0)
@@ -204,8 +205,10 @@ checkpointer_main(int instance, const void *start)
         fd_cache_sweep();
         dir_watch_turn(&c.watch, clock_mono_us());
         now = clock_mono_us();
-        if (now >= c.next_us || logdir_bytes(c.dir) - c.bytes_done >= LOGDIR_CHECKPOINT_BYTES)
-            checkpoint(&c);
+        if (now >= c.next_us)
+            checkpoint(&c, PLOG_CHECKPOINT_FULL);
+        else if (logdir_bytes(c.dir) - c.bytes_done >= LOGDIR_CHECKPOINT_BYTES)
+            checkpoint(&c, PLOG_CHECKPOINT_EARLY);
         if (now >= c.next_expiry_us)
             expire(&c);
     }

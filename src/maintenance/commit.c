@@ -38,8 +38,9 @@ struct Committer {
     PlogCommit *jobs;
     int32_t job_count;
     int32_t job_size;
-    Refs late;        /* durable, but their waiters could not be told yet */
-    DueQueue timers;  /* partitions with flush.ms by their time */
+    Refs late;       /* durable, but their waiters could not be told yet */
+    DueQueue timers; /* partitions with flush.ms by their time */
+    FlushCosts costs;
     int64_t retry_us; /* INT64_MAX: nothing to be tried again */
     bool failure_told;
 };
@@ -54,6 +55,7 @@ committer_new(int dir)
         return NULL;
     }
     c->dir = dir;
+    c->costs = FLUSH_COSTS_INIT;
     c->retry_us = INT64_MAX;
     return c;
 }
@@ -277,10 +279,12 @@ flush_jobs(Committer *c, CommitReport *report, ErrInfo *err)
     int64_t begin = clock_mono_us();
     int rc;
 
-    report->used_syncfs = flush_wants_syncfs(c->dir, c->job_count);
+    report->used_syncfs = flush_wants_syncfs(c->dir, c->job_count, flush_costs_all_from(&c->costs));
     rc = report->used_syncfs ? flush_file_system(c->dir, err) : flush_each(c, err);
     report->flush_us = clock_mono_us() - begin;
     report->partitions = c->job_count;
+    if (rc == 0 && c->job_count > 0)
+        flush_costs_note(&c->costs, report->used_syncfs, c->job_count, report->flush_us);
     stat_add(STAT_FLUSHES, 1);
     stat_add(STAT_FLUSH_US, (uint64_t)report->flush_us);
     return rc;

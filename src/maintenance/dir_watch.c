@@ -115,7 +115,7 @@ flush_all(int dir, ErrInfo *err)
     CheckpointReport report;
     int rc = flush_file_system(dir, err);
 
-    return rc == 0 ? checkpoint_run(dir, NULL, &report, err) : rc;
+    return rc == 0 ? checkpoint_run(dir, PLOG_CHECKPOINT_FULL, NULL, &report, err) : rc;
 }
 
 static void

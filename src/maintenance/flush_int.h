@@ -12,11 +12,29 @@
 #include "ottla/common/err.h"
 
 /*
- * Is one syncfs better than an fdatasync per partition? It is for many, and when a process gave up a
+ * What a flush costs here, as measured: one partition's files, and all of the file system at once. The
+ * latter depends on what others have written to it: next to nothing, or much more than one file.
+ */
+typedef struct FlushCosts {
+    int64_t partition_ns;
+    int64_t all_ns;
+} FlushCosts;
+
+#define FLUSH_ALL_FROM   4 /* partitions from which one syncfs is better where nothing was measured */
+#define FLUSH_COSTS_INIT ((FlushCosts){1000, 1000 * FLUSH_ALL_FROM})
+
+/* Partitions from which all at once is cheaper; at least 2. */
+int32_t flush_costs_all_from(const FlushCosts *costs);
+
+/* A flush of so many partitions (> 0), all at once or one by one, took so long. */
+void flush_costs_note(FlushCosts *costs, bool all, int32_t partitions, int64_t us);
+
+/*
+ * Is one syncfs to flush so many partitions? From a number on it is better, and it is needed when a process gave up a
  * descriptor (logdir_give_descriptor_up), because it reports what is lost with the file. Never where syncfs does not report what
  * write-back lost (design.md 6: ext4, xfs, btrfs do).
  */
-bool flush_wants_syncfs(int dir, int32_t partitions);
+bool flush_wants_syncfs(int dir, int32_t partitions, int32_t all_from);
 
 /* syncfs of the directory's file system; OT_E_KAFKA_STORAGE_ERROR: it failed, and so did the directory. */
 int flush_file_system(int dir, ErrInfo *err);

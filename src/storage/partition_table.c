@@ -165,6 +165,7 @@ slot_reset(PartitionSlot *slot, const PslotIdentity *id)
     memcpy(slot->topic, id->topic.ptr, (size_t)id->topic.len);
     slot->topic[id->topic.len] = '\0';
     atomic_u64_store(&slot->bytes_appended, 0);
+    slot->bytes_begun = 0;
     atomic_u64_store(&slot->leadership, 0);
     atomic_u64_store(&slot->settings, id->settings);
 }

@@ -47,9 +47,10 @@ write_producers(PartitionSlot *slot, const PlogTuple *t, bool final, int64_t *re
 }
 
 int
-plog_write_state_locked(PartitionSlot *slot, PlogTuple *t, bool final, int64_t *ret_old_snapshot,
-                        ErrInfo *err)
+plog_write_state_locked(PartitionSlot *slot, PlogTuple *t, PlogCheckpointKind kind,
+                        int64_t *ret_old_snapshot, ErrInfo *err)
 {
+    bool final = kind == PLOG_CHECKPOINT_FINAL;
     uint32_t hot;
     int rc = 0;
 
@@ -75,8 +76,18 @@ plog_write_state_locked(PartitionSlot *slot, PlogTuple *t, bool final, int64_t *
     return 0;
 }
 
+/*
+ * Index entries, a snapshot and a flush for some few bytes would make checkpoints that come with the bytes
+ * cost as much as there are partitions.
+ */
+static bool
+has_little_new(const PartitionSlot *slot)
+{
+    return atomic_u64_load(&slot->bytes_appended) - slot->bytes_begun < PLOG_EARLY_BYTES;
+}
+
 int
-plog_checkpoint_begin(PartitionRef ref, bool final, PlogCheckpoint *ret, ErrInfo *err)
+plog_checkpoint_begin(PartitionRef ref, PlogCheckpointKind kind, PlogCheckpoint *ret, ErrInfo *err)
 {
     PartitionSlot *slot;
     PlogTuple t;
@@ -96,9 +107,11 @@ plog_checkpoint_begin(PartitionRef ref, bool final, PlogCheckpoint *ret, ErrInfo
     ret->dir = pslot_dir(slot);
     ret->from = t.recovery_point;
     ret->target = t.log_end;
-    if (slot->has_folder) {
+    ret->later = kind == PLOG_CHECKPOINT_EARLY && has_little_new(slot);
+    if (slot->has_folder && !ret->later) {
         ret->skip = false;
-        rc = plog_write_state_locked(slot, &t, final, &ret->old_snapshot, err);
+        slot->bytes_begun = atomic_u64_load(&slot->bytes_appended);
+        rc = plog_write_state_locked(slot, &t, kind, &ret->old_snapshot, err);
     }
     plog_unlock(slot);
     return rc;

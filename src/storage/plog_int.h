@@ -181,9 +181,9 @@ int plog_check_place(const PartitionSlot *slot, ErrInfo *err);
 
 /*
  * Index entries and a producer snapshot at LEO into their files, then the tuple t is published; append lock held.
- * *ret_old_snapshot: a snapshot that the new one replaces, if there is one. final: see plog_checkpoint_begin.
+ * *ret_old_snapshot: a snapshot that the new one replaces, if there is one.
  */
-int plog_write_state_locked(PartitionSlot *slot, PlogTuple *t, bool final,
+int plog_write_state_locked(PartitionSlot *slot, PlogTuple *t, PlogCheckpointKind kind,
                             int64_t *ret_old_snapshot, ErrInfo *err);
 
 /* ---- flush (plog_flush.c) ------------------------------------------------------------------------ */

@@ -72,7 +72,7 @@ complete_copy(PlogMove *m, PartitionSlot *slot, PlogTuple *t, ErrInfo *err)
 {
     int64_t old_snapshot = -1; /* goes with the old folder */
     SegmentView first;
-    int rc = plog_write_state_locked(slot, t, false, &old_snapshot, err);
+    int rc = plog_write_state_locked(slot, t, PLOG_CHECKPOINT_FULL, &old_snapshot, err);
 
     if (rc == 0)
         rc = move_copy_rest(m, slot, t, err);

@@ -88,15 +88,16 @@ int __real_segment_scan_check_crc(SegmentScan *scan, const ScannedBatch *batch, 
                                   ErrInfo *err);
 int __wrap_move_flush_files(PlogMove *m, ErrInfo *err);
 int __real_move_flush_files(PlogMove *m, ErrInfo *err);
-bool __wrap_flush_wants_syncfs(int dir, int32_t partitions);
+bool __wrap_flush_wants_syncfs(int dir, int32_t partitions, int32_t all_from);
 uint64_t __wrap_random_u64(void);
 Uuid __wrap_random_uuid(void);
 
 /* The file system is one whose syncfs can be relied upon, or it is not. */
 bool
-__wrap_flush_wants_syncfs(int dir, int32_t partitions)
+__wrap_flush_wants_syncfs(int dir, int32_t partitions, int32_t all_from)
 {
     (void)dir;
+    (void)all_from;
     return sim.syncfs && partitions >= 2;
 }
 
@@ -452,7 +453,7 @@ promise_all(void)
 }
 
 static void
-checkpoint_one(int dir)
+checkpoint_one(int dir, PlogCheckpointKind kind)
 {
     static const char *const points[] = {"checkpoint.flushed", "checkpoint.log_start",
                                          "checkpoint.recovery_point"};
@@ -461,10 +462,11 @@ checkpoint_one(int dir)
 
     if (below(2) == 0)
         crashpoint_arm(points[below(sizeof points / sizeof points[0])], 1);
-    if (checkpoint_run(dir, NULL, &report, &err) != 0)
+    if (checkpoint_run(dir, kind, NULL, &report, &err) != 0)
         sim_fail("checkpoint: %s", err.text);
     crashpoint_arm(NULL, 0);
-    say("checkpoint of %d partitions in %d", (int)report.partitions, dir);
+    say("%s checkpoint of %d partitions in %d", kind == PLOG_CHECKPOINT_EARLY ? "early" : "full",
+        (int)report.partitions, dir);
 }
 
 /* Of all directories, or of one: then nothing is promised. */
@@ -474,17 +476,18 @@ checkpoint(void)
     int64_t starts[SIM_TOPICS * 4][SIM_PARTITIONS];
     int first = (int)below(NODE_DIRS);
     bool all = below(4) != 0;
+    PlogCheckpointKind kind = below(2) == 0 ? PLOG_CHECKPOINT_EARLY : PLOG_CHECKPOINT_FULL;
 
     if (sim.within)
         return;
     note_starts(starts, false);
     if (durable_before_flush)
         promise_all();
-    checkpoint_one(first);
+    checkpoint_one(first, kind);
     for (int dir = 0; all && dir < NODE_DIRS; dir++)
         if (dir != first)
-            checkpoint_one(dir);
-    if (all)
+            checkpoint_one(dir, kind);
+    if (all && kind == PLOG_CHECKPOINT_FULL) /* an early one may leave the records before a start */
         note_starts(starts, true);
 }
 

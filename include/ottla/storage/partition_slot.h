@@ -165,6 +165,7 @@ typedef struct PartitionSlot {
     int64_t start_log_start;
     int64_t start_high_watermark;
     AtomicU64 bytes_appended; /* statistics */
+    uint64_t bytes_begun;     /* of them, when the last checkpoint began; append lock */
     AtomicU32 changed;        /* on the list of partitions that retention has to judge anew */
     AtomicI32 changed_next;   /* slot + 1 of the next; 0: last */
     AtomicI32 retired_next;   /* the same in the list of retired slots, then of free ones */

@@ -272,14 +272,24 @@ typedef struct PlogCheckpoint {
     int64_t target;       /* LEO at begin: recovery point and durable afterwards */
     int64_t old_snapshot; /* to be removed in the end; -1: none */
     bool skip;            /* nothing to flush */
+    bool later;           /* so little is new that the next full one is early enough */
 } PlogCheckpoint;
 
+typedef enum PlogCheckpointKind {
+    PLOG_CHECKPOINT_EARLY, /* of logs with PLOG_EARLY_BYTES or more that are new */
+    PLOG_CHECKPOINT_FULL,
+    PLOG_CHECKPOINT_FINAL, /* the ordered stop: forced time index entry (log.md 9.2) */
+} PlogCheckpointKind;
+
+#define PLOG_EARLY_BYTES (1 << 20)
+
 /*
- * final: the ordered stop (forced time index entry, log.md 9.2). begin takes the slot's dirty mark back.
+ * begin takes the slot's dirty mark back.
  * OT_E_AGAIN: the append lock is held too long; OT_E_UNKNOWN_TOPIC_OR_PARTITION: deleted or not open;
  * OT_E_KAFKA_STORAGE_ERROR.
  */
-int plog_checkpoint_begin(PartitionRef ref, bool final, PlogCheckpoint *ret, ErrInfo *err);
+int plog_checkpoint_begin(PartitionRef ref, PlogCheckpointKind kind, PlogCheckpoint *ret,
+                          ErrInfo *err);
 
 /* What is done between the steps of something long, so that nobody waits for all of it. */
 typedef struct PlogServe {

@@ -52,13 +52,13 @@ cost_follows_changes(void **state)
         refs[i] = kit_partition("many", i);
         kit_append_ok(refs[i], &(KitBatch){.count = i + 1});
     }
-    assert_int_equal(checkpoint_run(0, NULL, &r, &err), 0);
+    assert_int_equal(checkpoint_run(0, PLOG_CHECKPOINT_FULL, NULL, &r, &err), 0);
     assert_int_equal(r.partitions, 50);
-    assert_int_equal(checkpoint_run(0, NULL, &r, &err), 0);
+    assert_int_equal(checkpoint_run(0, PLOG_CHECKPOINT_FULL, NULL, &r, &err), 0);
     assert_int_equal(r.partitions, 0);
     kit_append_ok(refs[7], &(KitBatch){0});
     kit_append_ok(refs[7], &(KitBatch){0});
-    assert_int_equal(checkpoint_run(0, NULL, &r, &err), 0);
+    assert_int_equal(checkpoint_run(0, PLOG_CHECKPOINT_FULL, NULL, &r, &err), 0);
     assert_int_equal(r.partitions, 1);
     for (int i = 0; i < 50; i++) {
         int64_t end = i + 1 + (i == 7 ? 2 : 0);
@@ -76,12 +76,63 @@ cost_follows_changes(void **state)
     /* with producers the replaced snapshot goes, the new one is there */
     for (int i = 0; i < 2; i++) {
         kit_append_ok(refs[7], &(KitBatch){.producer_id = 4, .sequence = i});
-        assert_int_equal(checkpoint_run(0, NULL, &r, &err), 0);
+        assert_int_equal(checkpoint_run(0, PLOG_CHECKPOINT_FULL, NULL, &r, &err), 0);
     }
     assert_int_equal(kit_file_size(kit_segment(refs[7], 11, ".snapshot")), -1);
     assert_int_equal(kit_file_size(kit_segment(refs[7], 12, ".snapshot")), 10 + 46);
     assert_int_equal(checkpointed(CHECKPOINT_PRODUCERLESS, "many", 7), 10);
     assert_int_equal(segment_pool_used(), 0);
+}
+
+/* One that comes with the bytes does those logs that got many of them; the next full one does the others. */
+static void
+early_ones_leave_what_is_little(void **state)
+{
+    PartitionRef much = kit_partition("much", 0);
+    PartitionRef little = kit_partition("little", 0);
+    CheckpointReport r;
+    ErrInfo err = {0};
+
+    (void)state;
+    for (int round = 1; round <= 2; round++) {
+        for (int i = 0; i < 8; i++)
+            kit_append_ok(much, &(KitBatch){.value_bytes = PLOG_EARLY_BYTES / 8});
+        kit_append_ok(little, &(KitBatch){.value_bytes = 1000});
+        assert_int_equal(checkpoint_run(0, PLOG_CHECKPOINT_EARLY, NULL, &r, &err), 0);
+        assert_int_equal(r.partitions, 1);
+        assert_int_equal(checkpointed(CHECKPOINT_RECOVERY_POINT, "much", 0), 8 * round);
+        assert_int_equal(checkpointed(CHECKPOINT_RECOVERY_POINT, "little", 0), 0);
+        assert_int_equal(kit_offsets(little).durable_offset, 0);
+    }
+    assert_int_equal(checkpoint_run(0, PLOG_CHECKPOINT_FULL, NULL, &r, &err), 0);
+    assert_int_equal(r.partitions, 1);
+    assert_int_equal(checkpointed(CHECKPOINT_RECOVERY_POINT, "little", 0), 2);
+    assert_int_equal(kit_offsets(little).durable_offset, 2);
+    assert_int_equal(segment_pool_used(), 0);
+    assert_int_equal(checkpoint_run(0, PLOG_CHECKPOINT_FULL, NULL, &r, &err), 0);
+    assert_int_equal(r.partitions, 0);
+}
+
+/* A log start that moved is kept by an early one, too, as far as the records are on the disk. */
+static void
+early_ones_keep_log_starts(void **state)
+{
+    PartitionRef ref = kit_partition("start", 0);
+    CheckpointReport r;
+    int64_t low;
+
+    (void)state;
+    kit_append_ok(ref, &(KitBatch){.count = 9});
+    assert_int_equal(checkpoint_run(0, PLOG_CHECKPOINT_FULL, NULL, &r, NULL), 0);
+    assert_int_equal(replica_delete_records(ref, 5, &low, NULL), 0);
+    assert_int_equal(checkpoint_run(0, PLOG_CHECKPOINT_EARLY, NULL, &r, NULL), 0);
+    assert_int_equal(checkpointed(CHECKPOINT_LOG_START, "start", 0), 5);
+    kit_append_ok(ref, &(KitBatch){.count = 9});
+    assert_int_equal(replica_delete_records(ref, 14, &low, NULL), 0);
+    assert_int_equal(checkpoint_run(0, PLOG_CHECKPOINT_EARLY, NULL, &r, NULL), 0);
+    assert_int_equal(checkpointed(CHECKPOINT_LOG_START, "start", 0), 9);
+    assert_int_equal(checkpoint_run(0, PLOG_CHECKPOINT_FULL, NULL, &r, NULL), 0);
+    assert_int_equal(checkpointed(CHECKPOINT_LOG_START, "start", 0), 14);
 }
 
 static PartitionRef replaced;
@@ -110,7 +161,7 @@ offsets_and_names_are_of_one_log(void **state)
     kit_append_ok(replaced, &(KitBatch){.count = 9});
     crashpoint_hook = replace_at_slot;
     crashpoint_arm("checkpoint.slot", 1);
-    assert_int_equal(checkpoint_run(0, NULL, &r, &err), 0);
+    assert_int_equal(checkpoint_run(0, PLOG_CHECKPOINT_FULL, NULL, &r, &err), 0);
     crashpoint_hook = NULL;
     assert_false(pslot_is_current(replaced));
     assert_int_equal(checkpointed(CHECKPOINT_RECOVERY_POINT, "after", 0), -1);
@@ -121,6 +172,7 @@ static void
 final_checkpoint_is_clean(void **state)
 {
     PartitionRef ref = kit_partition("final", 0);
+    PartitionRef plain = kit_partition("plain", 0);
     CheckpointReport r;
     int64_t low;
     int64_t epoch;
@@ -131,7 +183,12 @@ final_checkpoint_is_clean(void **state)
         kit_append_ok(ref, &(KitBatch){.value_bytes = 200, .producer_id = 4, .sequence = i});
     assert_int_equal(replica_delete_records(ref, 60, &low, NULL), 0);
     assert_int_equal(low, 60);
+    kit_append_ok(plain, &(KitBatch){.timestamp = KIT_NOW_MS});
     assert_int_equal(checkpoint_final(0, 77, &r, NULL), 0);
+    /* what Kafka's broker looks for: the largest timestamp in the time index, a snapshot though nobody is in it */
+    assert_int_equal(kit_tuple(plain).last_time_entry, KIT_NOW_MS);
+    assert_int_equal(kit_file_size(kit_segment(plain, 0, ".timeindex")), 12);
+    assert_int_equal(kit_file_size(kit_segment(plain, 1, ".snapshot")), 10);
     assert_int_equal(checkpointed(CHECKPOINT_LOG_START, "final", 0), 60);
     assert_int_equal(logdir_take_clean_marker(0, &clean, &epoch, NULL), 0);
     assert_true(clean);
@@ -174,7 +231,7 @@ die_in_checkpoint(void *arg)
 
     fd_cache_reset();
     crashpoint_arm(arg, 1);
-    return checkpoint_run(0, NULL, &r, NULL);
+    return checkpoint_run(0, PLOG_CHECKPOINT_FULL, NULL, &r, NULL);
 }
 
 static void
@@ -250,7 +307,7 @@ any_call_of_a_checkpoint_may_fail(void **state)
             vfs_faulty_install();
             vfs_faulty_plan((VfsFault){
                 .call = VFS_CALL_ANY, .nth = nth, .errno_value = errors[e], .short_bytes = -1});
-            rc = checkpoint_run(0, NULL, &r, &err);
+            rc = checkpoint_run(0, PLOG_CHECKPOINT_FULL, NULL, &r, &err);
             if (vfs_faulty_count(VFS_CALL_ANY) < nth)
                 calls = 0;
             vfs_faulty_remove();
@@ -261,7 +318,7 @@ any_call_of_a_checkpoint_may_fail(void **state)
             if (logdir_state(0) == LOGDIR_FAILED)
                 assert_int_equal(checkpoint_final(0, 1, &r, &err), OT_E_KAFKA_STORAGE_ERROR);
             else
-                assert_int_equal(checkpoint_run(0, NULL, &r, &err), 0);
+                assert_int_equal(checkpoint_run(0, PLOG_CHECKPOINT_FULL, NULL, &r, &err), 0);
             if (logdir_state(0) != LOGDIR_FAILED)
                 assert_int_equal(checkpointed(CHECKPOINT_RECOVERY_POINT, "any", 0), end);
             for (int i = 0; i < 6; i++)
@@ -445,6 +502,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(cost_follows_changes, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(early_ones_leave_what_is_little, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(early_ones_keep_log_starts, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(offsets_and_names_are_of_one_log, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(final_checkpoint_is_clean, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(nothing_unopened_is_called_clean, kit_setup, kit_teardown),

@@ -343,7 +343,7 @@ a_failed_flush_acknowledges_nothing(void **state)
     request(a);
     request(b);
     assert_int_equal(commit_at(0).partitions, 0);
-    (void)checkpoint_run(0, NULL, &(CheckpointReport){0}, &err);
+    (void)checkpoint_run(0, PLOG_CHECKPOINT_FULL, NULL, &(CheckpointReport){0}, &err);
     assert_int_equal(durable(a) + durable(b), 0);
     assert_int_equal(append_for(a, &(KitBatch){0}, 1, &first), OT_E_KAFKA_STORAGE_ERROR);
 }
@@ -744,7 +744,8 @@ commits_go_on_during_a_checkpoint(void **state)
     for (int i = 0; i < 10; i++)
         ref = written("beside", i);
     commits_between = 0;
-    assert_int_equal(checkpoint_run(0, &(PlogServe){serve, &ref}, &r, &err), 0);
+    assert_int_equal(checkpoint_run(0, PLOG_CHECKPOINT_FULL, &(PlogServe){serve, &ref}, &r, &err),
+                     0);
     assert_true(commits_between > 10);
     end = kit_offsets(ref).log_end_offset;
     assert_int_equal(durable(ref), end);
@@ -786,7 +787,8 @@ whom_a_checkpoint_cannot_tell_the_next_commit_tells(void **state)
     interest.list_id = (uint32_t)shared_ref.slot;
     assert_int_equal(wait_register(waiter, &interest, &node), 0);
     stopped = 0;
-    assert_int_equal(checkpoint_run(0, &(PlogServe){stop_once, NULL}, &r, &err), 0);
+    assert_int_equal(
+        checkpoint_run(0, PLOG_CHECKPOINT_FULL, &(PlogServe){stop_once, NULL}, &r, &err), 0);
     assert_int_equal(durable(shared_ref), 1);
     assert_int_equal(plog_recovery_point(shared_ref), 0); /* that needs the lock */
     wait_begin_take(&take, waiter, false);
@@ -796,7 +798,7 @@ whom_a_checkpoint_cannot_tell_the_next_commit_tells(void **state)
     assert_int_equal(commit_at(0).partitions, 0);
     wait_begin_take(&take, waiter, false);
     assert_true(wait_next(&take, &ready, &key));
-    assert_int_equal(checkpoint_run(0, NULL, &r, &err), 0);
+    assert_int_equal(checkpoint_run(0, PLOG_CHECKPOINT_FULL, NULL, &r, &err), 0);
     assert_int_equal(plog_recovery_point(shared_ref), 1);
 }
 
@@ -815,16 +817,16 @@ requests_survive_locks_that_are_held(void **state)
     pid = kit_fork(stop_with_lock, NULL);
     assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
     for (int round = 0; round < 3; round++) {
-        assert_int_equal(checkpoint_run(0, NULL, &r, &err), 0);
+        assert_int_equal(checkpoint_run(0, PLOG_CHECKPOINT_FULL, NULL, &r, &err), 0);
         assert_int_equal(r.partitions, round == 0 ? 4 : 0);
         for (int i = 0; round == 2 && i < 4; i++)
             kit_append_ok(pslot_ref(pslot_at(i)), &(KitBatch){0});
     }
     assert_int_equal(kill(pid, SIGCONT), 0);
     assert_int_equal(kit_wait(pid), 0);
-    assert_int_equal(checkpoint_run(0, NULL, &r, &err), 0);
+    assert_int_equal(checkpoint_run(0, PLOG_CHECKPOINT_FULL, NULL, &r, &err), 0);
     assert_int_equal(r.partitions, 5);
-    assert_int_equal(checkpoint_run(0, NULL, &r, &err), 0);
+    assert_int_equal(checkpoint_run(0, PLOG_CHECKPOINT_FULL, NULL, &r, &err), 0);
     assert_int_equal(r.partitions, 0);
 }
 

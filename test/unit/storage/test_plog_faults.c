@@ -115,7 +115,7 @@ a_failed_flush_is_never_tried_again(void **state)
 
     (void)state;
     kit_append_ok(ref, &(KitBatch){0});
-    assert_int_equal(plog_checkpoint_begin(ref, false, &cp, &err), 0);
+    assert_int_equal(plog_checkpoint_begin(ref, PLOG_CHECKPOINT_FULL, &cp, &err), 0);
     vfs_faulty_install();
     vfs_faulty_plan(
         (VfsFault){.call = VFS_CALL_FSYNC, .nth = 1, .errno_value = EIO, .short_bytes = -1});
@@ -160,7 +160,7 @@ some_work(PartitionRef ref, int32_t *sequence, int32_t *epoch)
         *sequence += rc == 0;
     }
     if (rc == 0)
-        rc = plog_checkpoint_begin(ref, false, &cp, &err);
+        rc = plog_checkpoint_begin(ref, PLOG_CHECKPOINT_FULL, &cp, &err);
     if (rc == 0)
         rc = plog_checkpoint_flush(&cp, &err);
     if (rc == 0 && plog_checkpoint_publish(&cp))

@@ -19,12 +19,12 @@
 
 /* Flushes as the checkpointer does; returns the recovery point. */
 static int64_t
-checkpoint(PartitionRef ref, bool final)
+checkpoint(PartitionRef ref, PlogCheckpointKind kind)
 {
     PlogCheckpoint cp;
     ErrInfo err = {0};
 
-    assert_int_equal(plog_checkpoint_begin(ref, final, &cp, &err), 0);
+    assert_int_equal(plog_checkpoint_begin(ref, kind, &cp, &err), 0);
     assert_int_equal(plog_checkpoint_flush(&cp, &err), 0);
     plog_checkpoint_publish(&cp);
     plog_checkpoint_retire(&cp);
@@ -69,7 +69,7 @@ clean_stop_needs_no_scan(void **state)
     (void)state;
     kit_settings.segment_bytes = 30000;
     ref = fill(200, 500);
-    assert_int_equal(checkpoint(ref, true), 200);
+    assert_int_equal(checkpoint(ref, PLOG_CHECKPOINT_FINAL), 200);
     before = kit_tuple(ref);
     assert_int_equal(before.index_flushed, before.index_count);
     assert_int_equal(before.last_time_entry, KIT_NOW_MS + 199);
@@ -103,7 +103,7 @@ repetitions_are_known_after_a_restart(void **state)
             kit_restart(true);
         ref = clean == 0 ? fill(50, 50) : kit_partition_at(TOPIC, 0, 50, 0);
         (void)kit_offsets(ref); /* opens */
-        (void)checkpoint(ref, clean == 1);
+        (void)checkpoint(ref, clean == 1 ? PLOG_CHECKPOINT_FINAL : PLOG_CHECKPOINT_FULL);
         kit_restart(clean == 1);
         ref = kit_partition_at(TOPIC, 0, 50, 0);
         assert_int_equal(kit_append(ref, &last, &result), 0);
@@ -144,7 +144,7 @@ no_producers_need_no_snapshot(void **state)
     kit_restart(false);
     ref = kit_partition_at(TOPIC, 0, 50, 0);
     assert_int_equal(kit_offsets(ref).log_end_offset, 50);
-    assert_int_equal(checkpoint(ref, false), 50);
+    assert_int_equal(checkpoint(ref, PLOG_CHECKPOINT_FULL), 50);
     assert_int_equal(producers_known(50, 47), 5); /* a snapshot that is newer counts */
 }
 
@@ -236,7 +236,7 @@ damage_is_cut(void **state)
 
             ref = fill(200, 700);
             if (point > 0)
-                (void)checkpoint(ref, false);
+                (void)checkpoint(ref, PLOG_CHECKPOINT_FULL);
             cases[i].damage(ref, kit_tuple(ref).active_size);
             kit_restart(false);
             ref = kit_partition_at(TOPIC, 0, point, 0);
@@ -262,7 +262,7 @@ recovery_begins_at_its_point(void **state)
 
     (void)state;
     ref = fill(400, 700);
-    assert_int_equal(checkpoint(ref, false), 400);
+    assert_int_equal(checkpoint(ref, PLOG_CHECKPOINT_FULL), 400);
     for (int n = 400; n < 500; n++)
         kit_append_ok(ref, &(KitBatch){.value_bytes = 700, .timestamp = KIT_NOW_MS + n});
     kit_corrupt(kit_segment(ref, 0, ".log"), 70);

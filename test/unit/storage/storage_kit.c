@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -369,8 +370,10 @@ kit_fork(int (*child_main)(void *arg), void *arg)
     (void)fflush(NULL);
     pid = fork();
     assert_true(pid >= 0);
-    if (pid == 0)
+    if (pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* some wait for their parent for ever */
         _exit(child_main(arg));
+    }
     return pid;
 }
 

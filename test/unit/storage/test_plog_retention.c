@@ -301,7 +301,8 @@ a_roll_that_fails_leaves_the_index_in_order(void **state)
     assert_int_equal(r.segments, 1);
     kit_append_ok(ref, &(KitBatch){.value_bytes = 1100, .timestamp = KIT_NOW_MS + 300});
     kit_append_ok(ref, &(KitBatch){.value_bytes = 1100, .timestamp = KIT_NOW_MS + 400});
-    assert_int_equal(plog_checkpoint_begin(ref, false, &(PlogCheckpoint){0}, NULL), 0);
+    assert_int_equal(plog_checkpoint_begin(ref, PLOG_CHECKPOINT_FULL, &(PlogCheckpoint){0}, NULL),
+                     0);
     count = kit_tuple(ref).time_flushed;
     assert_true(count > HOT_TIME_ENTRIES);
     fd = open(kit_segment(ref, kit_tuple(ref).active_base, ".timeindex"), O_RDONLY);

@@ -90,7 +90,8 @@ a_failed_append_keeps_no_chunk(void **state)
     kit_settings.segment_bytes = 10000;
     ref = kit_partition("chunk", 0);
     kit_append_ok(ref, &(KitBatch){.value_bytes = 6000});
-    assert_int_equal(plog_checkpoint_begin(ref, false, &cp, NULL), 0); /* gives the chunk up */
+    assert_int_equal(plog_checkpoint_begin(ref, PLOG_CHECKPOINT_FULL, &cp, NULL),
+                     0); /* gives the chunk up */
     used = segment_pool_used();
     vfs_faulty_install();
     for (int i = 0; i < 20; i++) { /* half of them would roll */

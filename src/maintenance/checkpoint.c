@@ -21,6 +21,7 @@
 #include "ottla/storage/plog_commit.h"
 
 #define NOTIFY_LOCK_US 1000 /* patience with one append lock */
+#define SYNCFS_FROM    4    /* partitions that a checkpoint flushes all at once */
 #define LOCK_TRIES     50   /* for one append lock, with commits in between */
 
 typedef struct JobList {
@@ -161,7 +162,7 @@ flush(int dir, JobList *list, CheckpointReport *report, ErrInfo *err)
     if (rc != 0)
         return rc;
     begin = clock_mono_us();
-    report->used_syncfs = flush_wants_syncfs(dir, list->count, FLUSH_ALL_FROM);
+    report->used_syncfs = flush_wants_syncfs(dir, list->count, SYNCFS_FROM);
     rc = report->used_syncfs ? flush_file_system(dir, err) : flush_each(list, err);
     report->flush_us = clock_mono_us() - begin;
     return rc;

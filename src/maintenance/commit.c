@@ -55,7 +55,6 @@ committer_new(int dir)
         return NULL;
     }
     c->dir = dir;
-    c->costs = FLUSH_COSTS_INIT;
     c->retry_us = INT64_MAX;
     return c;
 }

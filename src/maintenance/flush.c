@@ -24,6 +24,8 @@
 static void
 average(int64_t *cost_ns, int64_t ns)
 {
+    if (*cost_ns == 0)
+        *cost_ns = ns;
     if (ns > *cost_ns * OUTLIER)
         ns = *cost_ns * OUTLIER;
     *cost_ns += (ns - *cost_ns) >> AVERAGE_SHIFT;
@@ -46,7 +48,7 @@ flush_costs_note(FlushCosts *costs, bool all, int32_t partitions, int64_t us)
 int32_t
 flush_costs_all_from(const FlushCosts *costs)
 {
-    int64_t from = costs->all_ns / costs->partition_ns;
+    int64_t from = costs->partition_ns == 0 ? 0 : costs->all_ns / costs->partition_ns;
 
     if (from < 2)
         return 2;

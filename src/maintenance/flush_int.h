@@ -16,14 +16,11 @@
  * latter depends on what others have written to it: next to nothing, or much more than one file.
  */
 typedef struct FlushCosts {
-    int64_t partition_ns;
+    int64_t partition_ns; /* 0: not measured yet */
     int64_t all_ns;
 } FlushCosts;
 
-#define FLUSH_ALL_FROM   4 /* partitions from which one syncfs is better where nothing was measured */
-#define FLUSH_COSTS_INIT ((FlushCosts){1000, 1000 * FLUSH_ALL_FROM})
-
-/* Partitions from which all at once is cheaper; at least 2. */
+/* Partitions from which all at once is cheaper; at least 2, which it is until both were measured. */
 int32_t flush_costs_all_from(const FlushCosts *costs);
 
 /* A flush of so many partitions (> 0), all at once or one by one, took so long. */

@@ -318,6 +318,42 @@ descriptors_are_kept_while_there_is_room(void **state)
     fd_cache_init(0);
 }
 
+static int
+slow_syncfs(int fd)
+{
+    (void)usleep(50000);
+    return vfs_real_ops.syncfs(fd);
+}
+
+/* Others write much: all at once costs more than some files, as the next commits know. */
+static void
+make_syncfs_dear(void)
+{
+    static VfsOps ops;
+    PartitionRef ref = written("dear", 0);
+
+    (void)written("dear", 1);
+    ops = vfs_real_ops;
+    ops.syncfs = slow_syncfs;
+    vfs_ops = &ops;
+    (void)commit_at(0);
+    vfs_ops = &vfs_real_ops;
+    kit_append_ok(ref, &(KitBatch){0});
+    request(ref);
+    (void)commit_at(0);
+}
+
+/* Which way a commit goes follows from what the ways have cost here. */
+static void
+the_cheaper_way_is_taken(void **state)
+{
+    (void)state;
+    make_syncfs_dear();
+    (void)written("way", 0);
+    (void)written("way", 1);
+    assert_false(commit_at(0).used_syncfs);
+}
+
 /* ---- failures ---------------------------------------------------------------------------------------- */
 
 static void
@@ -329,6 +365,7 @@ a_failed_flush_acknowledges_nothing(void **state)
     ErrInfo err = {0};
 
     (void)state;
+    make_syncfs_dear();
     assert_int_equal(append_for(a, &(KitBatch){0}, -1, &first), 0);
     assert_int_equal(append_for(b, &(KitBatch){0}, -1, &second), 0);
     vfs_faulty_install();
@@ -405,9 +442,11 @@ static void
 a_log_that_fails_meanwhile_fails_alone(void **state)
 {
     static VfsOps ops;
-    PartitionRef good = written("good", 0);
+    PartitionRef good;
 
     (void)state;
+    make_syncfs_dear();
+    good = written("good", 0);
     failing = written("failing", 0);
     ops = vfs_real_ops;
     ops.fdatasync = failing_fdatasync;
@@ -931,6 +970,7 @@ main(void)
         TEST(deleted_segments_need_no_flush),
         TEST(a_descriptor_given_up_asks_for_syncfs),
         TEST(descriptors_are_kept_while_there_is_room),
+        TEST(the_cheaper_way_is_taken),
         TEST(a_failed_flush_acknowledges_nothing),
         TEST(a_failed_syncfs_fails_the_directory),
         TEST(a_shortage_is_no_failure),

@@ -65,7 +65,7 @@ give_hint(const Child *child, const PmExit *how, const LastWords *words, char *r
     const char *hint = "";
 
     if (!how->exited && how->code == SIGKILL && words->oom_killed)
-        hint = "the kernel killed a process for want of memory at that time: see journalctl -k";
+        hint = "the kernel killed a process for want of memory of late: see journalctl -k";
     else if (!how->exited && how->code == SIGKILL)
         hint = "somebody sent it SIGKILL";
     else if (!how->exited && (how->code == SIGSEGV || how->code == SIGBUS || how->code == SIGILL ||
@@ -84,7 +84,10 @@ obituary_write(const Child *child, const PmExit *how, const LastWords *words, Ob
     give_hint(child, how, words, ret->hint, sizeof ret->hint);
 }
 
-/* The kernel's count of out-of-memory kills rose since this was asked last. */
+/*
+ * The kernel's count of out-of-memory kills rose since this was asked last: at the start, or when a child was
+ * killed. Not at every death: to read it takes longer than to fork.
+ */
 static bool
 oom_kill_seen(void)
 {
@@ -127,7 +130,6 @@ obituary_log(const Child *child, const PmExit *how, PmDeath death)
     SlotActivity activity = {.api_key = -1};
     LogLevel level = death == PM_DEATH_CRASH ? LL_ERROR : LL_WARNING;
 
-    bool oom = oom_kill_seen(); /* asked at each death, so that the count is of this one */
     if (death == PM_DEATH_ROUTINE || (death == PM_DEATH_GAVE_UP && child->kind == PROC_BACKEND))
         return; /* it spoke for itself */
     slot_read_panic(child->slot, panic);
@@ -142,7 +144,7 @@ obituary_log(const Child *child, const PmExit *how, PmDeath death)
         .topic = activity.topic,
         .api_key = activity.api_key,
         .api_version = activity.api_version,
-        .oom_killed = oom,
+        .oom_killed = !how->exited && how->code == SIGKILL && oom_kill_seen(),
     };
     obituary_write(child, how, &words, &text);
     const LogMore more = {
@@ -166,4 +168,5 @@ void
 obituary_watch_self(void)
 {
     ot_panic_hook = own_panic;
+    (void)oom_kill_seen(); /* from now on */
 }

@@ -31,7 +31,7 @@ typedef struct LastWords {
     const char *topic;
     int16_t api_key; /* -1: no request */
     int16_t api_version;
-    bool oom_killed; /* the kernel counted an out-of-memory kill since the last death */
+    bool oom_killed; /* the kernel counted an out-of-memory kill since a child was killed last */
 } LastWords;
 
 /* Pure. */
@@ -46,7 +46,7 @@ void obituary_log(const Child *child, const PmExit *how, PmDeath death);
 
 /*
  * From now on a failed assertion of this process, the supervisor, is one PANIC line and exit code 70.
- * Children replace it by their own as soon as they have a slot.
+ * Children replace it by their own as soon as they have a slot. Out-of-memory kills count from now on.
  */
 void obituary_watch_self(void);
 

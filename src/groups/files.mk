@@ -1,0 +1,2 @@
+# files.mk - what make needs to know about src/groups; see the head of GNUmakefile
+SRCS_groups := map.c memory.c out.c timers.c

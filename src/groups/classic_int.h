@@ -1,0 +1,191 @@
+/*
+ * classic_int.h - a classic group and its members
+ *
+ * Members join and wait until everybody has (PREPARING), the leader's SyncGroup is awaited (COMPLETING), its
+ * assignment is written and handed out (STABLE). Only what the record GroupMetadata holds outlives a reload: the
+ * phases between two stable generations, ids that were handed out, and who is parked are soft state.
+ *
+ * Invariants (classic_check): a member is joining only in PREPARING; joining_count counts them; nobody is parked in a
+ * sync but in COMPLETING; the join timer runs in PREPARING alone, the sync timer in COMPLETING and, until all have
+ * synced, in STABLE; a group with members has a leader among them; EMPTY has no members.
+ *
+ * Spec: groups-and-transactions.md 2; observed.md 12. pure
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_GROUPS_CLASSIC_INT_H
+#define OTTLA_GROUPS_CLASSIC_INT_H
+
+#include "groups/group_int.h"
+
+#define CLASSIC_PROTOCOLS_MAX     64   /* per JoinGroup */
+#define CLASSIC_PENDING_MAX       1000 /* ids handed out and not used, per group: the oldest goes */
+#define CLASSIC_LEAVING_MAX       10000 /* members per LeaveGroup */
+#define CLASSIC_NEW_MEMBER_MS     300000 /* how long a new member may wait for its first generation */
+#define CLASSIC_RELOAD_GENERATION 16     /* a reload skips that many generations (2.13) */
+
+typedef enum ClassicState {
+    CLASSIC_EMPTY,
+    CLASSIC_PREPARING,
+    CLASSIC_COMPLETING,
+    CLASSIC_STABLE,
+    CLASSIC_STATE_COUNT
+} ClassicState;
+
+/* A name that members offer, with what they say under it. */
+typedef struct ClassicProtocol {
+    StrView name;
+    BytesView metadata;
+} ClassicProtocol;
+
+/* How many members offer a name. */
+typedef struct ClassicOffer {
+    MapNode node; /* in group->offers */
+    StrView name;
+    int32_t members;
+    int32_t votes; /* while one is chosen */
+} ClassicOffer;
+
+/* Who waits for an answer. token 0 while `parked`: the client hung up, the member still waits. */
+typedef struct ClassicParked {
+    GroupToken token;
+    int16_t version;
+    bool parked;
+} ClassicParked;
+
+typedef struct ClassicMember {
+    MapNode node;                      /* in classic->members, by id */
+    MapNode instance_node;             /* in classic->instances, unless instance_id is null */
+    struct ClassicMember *next, *prev; /* in order of joining */
+    Group *group;
+    StrView id;
+    StrView instance_id; /* null: a dynamic member */
+    StrView client_id;
+    StrView client_host;
+    int32_t session_timeout_ms;
+    int32_t rebalance_timeout_ms;
+    ClassicProtocol *protocols; /* in the order of preference */
+    int32_t protocol_count;
+    BytesView assignment;
+    ClassicParked join;
+    ClassicParked sync;
+    bool is_new;       /* has not got a generation yet */
+    bool pending_sync; /* has not synced in this generation */
+    GroupTimer timer;  /* TIMER_CLASSIC_MEMBER */
+} ClassicMember;
+
+/* An id that was handed out, and has not been used yet. */
+typedef struct ClassicPending {
+    MapNode node;                       /* in classic->pending */
+    struct ClassicPending *next, *prev; /* oldest first */
+    Group *group;
+    StrView id;
+    GroupTimer timer; /* TIMER_CLASSIC_PENDING */
+} ClassicPending;
+
+/* The rebalance that goes on, for the history. */
+typedef struct ClassicRebalance {
+    bool running;
+    RebalanceCause cause;
+    StrView cause_member; /* copies; null: nobody */
+    StrView waited_for;   /* came last, or never did */
+    int64_t begin_us;
+    int64_t begin_wall_ms;
+} ClassicRebalance;
+
+struct ClassicGroup {
+    Group *group;
+    ClassicState state;
+    int32_t generation;
+    StrView protocol_type; /* null: none, a simple group */
+    StrView protocol;      /* the chosen one; null: none */
+    ClassicMember *leader; /* NULL: none */
+    int64_t state_ms;      /* wall clock of the last change of state; -1: not known */
+    Map members;           /* of ClassicMember */
+    Map instances;         /* of ClassicMember */
+    ClassicMember *first, *last;
+    Map pending; /* of ClassicPending */
+    ClassicPending *pending_first, *pending_last;
+    Map offers; /* of ClassicOffer */
+    int32_t joining_count;
+    int32_t pending_sync_count;
+    bool in_log;     /* a GroupMetadata record stands in the log */
+    bool reloaded;   /* no generation was started since it was loaded */
+    bool initial;    /* PREPARING that began when EMPTY: waits even when all have joined */
+    bool new_joined; /* somebody new came while the initial delay ran */
+    bool subscriptions_known;
+    StrView *topics; /* subscribed by some member: sorted, each once */
+    int32_t topic_count;
+    int64_t initial_left_ms; /* by which the initial delay may still be extended */
+    GroupTimer join_timer;   /* TIMER_CLASSIC_JOIN */
+    GroupTimer sync_timer;   /* TIMER_CLASSIC_SYNC */
+    ClassicRebalance rebalance;
+};
+
+/* ---- classic.c: members and what a group knows of them ------------------------------------------ */
+
+/* What a member is made of; everything is copied. A rebalance timeout below 0 means the session timeout. */
+typedef struct ClassicMemberInit {
+    StrView id;
+    StrView instance_id; /* null: dynamic */
+    StrView client_id;
+    StrView client_host;
+    int32_t session_timeout_ms;
+    int32_t rebalance_timeout_ms;
+    const JoinGroupRequestProtocol *protocols;
+    int32_t protocol_count;
+    BytesView assignment;
+} ClassicMemberInit;
+
+/* The member joins the list at its end, and leads if nobody does; no timer, no rebalance. The id is free. */
+ClassicMember *classic_add_member(GroupShard *shard, Group *group, const ClassicMemberInit *init);
+
+/* Out of every list, with its timers; another one leads when it did. Nobody may be parked in it; no rebalance. */
+void classic_drop_member(GroupShard *shard, ClassicMember *member);
+
+ClassicMember *classic_find_member(const Group *group, StrView id);
+ClassicMember *classic_find_instance(const Group *group, StrView instance_id);
+
+/* Replaces what the member offers; true: something is different. */
+bool classic_set_protocols(GroupShard *shard, ClassicMember *member,
+                           const JoinGroupRequestProtocol *protocols, int32_t count);
+
+/* What the member says under the name; empty when it does not offer it. */
+BytesView classic_metadata(const ClassicMember *member, StrView protocol);
+
+/* The name most members vote for (2.6); null: none that all offer. Points into a member. */
+StrView classic_vote(Group *group);
+
+/* Reads anew what members subscribe to, under the chosen protocol. */
+void classic_read_subscriptions(GroupShard *shard, Group *group);
+
+/* The only way to change state; the transitions are asserted. */
+void classic_set_state(GroupShard *shard, GroupEnv *env, Group *group, ClassicState state);
+
+/* Arms the session in full. */
+void classic_touch(GroupShard *shard, GroupEnv *env, ClassicMember *member);
+
+/* The longest rebalance timeout of the members. */
+int32_t classic_rebalance_timeout_ms(const Group *group);
+
+/* ---- classic_rebalance.c -------------------------------------------------------------------------- */
+
+/*
+ * Something happened that asks for a new generation: one begins from EMPTY, COMPLETING and STABLE; in
+ * PREPARING it completes when everybody has joined. member: whose doing; null: nobody's.
+ */
+void classic_rebalance(GroupShard *shard, GroupEnv *env, Group *group, RebalanceCause cause,
+                       StrView member);
+
+/* Removes a member for good: its parked requests get `status`, and a rebalance follows from it. */
+void classic_remove_member(GroupShard *shard, GroupEnv *env, ClassicMember *member,
+                           RebalanceCause cause, int16_t status);
+
+/* Answers everybody who is parked in a join or a sync with the status; members stay. */
+void classic_answer_parked(GroupEnv *env, Group *group, int16_t status);
+
+/* ---- classic_records.c ------------------------------------------------------------------------------ */
+
+/* The group as it is now: into the unit. */
+void classic_write_group(GroupEnv *env, Group *group);
+
+#endif

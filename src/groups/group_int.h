@@ -37,14 +37,17 @@ typedef enum TimerKind {
     TIMER_KIND_COUNT
 } TimerKind;
 
-/* Committed offsets of a group: by topic, then by partition (offsets.c). */
+/* Committed offsets of a group: by topic, then by partition (offsets_int.h). */
 typedef struct GroupOffsets {
-    Map topics; /* of OffsetTopic */
-    int32_t count;
+    Map topics;            /* of OffsetTopic */
+    int32_t count;         /* committed */
+    int32_t pending_count; /* in open transactions */
+    size_t bytes;          /* of memory */
 } GroupOffsets;
 
 typedef struct Group {
-    MapNode node; /* in shard->groups */
+    MapNode node;              /* in shard->groups */
+    struct Group *next, *prev; /* in order of being made */
     StrView id;
     ClassicGroup *classic;   /* one of these two is there, */
     ConsumerGroup *consumer; /* the other NULL */
@@ -53,13 +56,18 @@ typedef struct Group {
 
 struct GroupShard {
     int32_t partition;
-    GroupMemory *memory;
+    GroupMemory own;     /* what this shard takes; below the worker's */
+    GroupMemory *memory; /* &own */
     uint64_t seed;
     Map groups; /* of Group */
+    Group *first, *last;
     GroupTimers timers;
     int64_t member_count;
     int64_t offset_count;
-    size_t bytes_at_birth;     /* memory->used when it was empty: for shard_counts */
+    Map topics;       /* of ShardTopic: names that offsets were committed to (offsets_int.h) */
+    Map transactions; /* of PendingTransaction: open ones with offsets, by producer id */
+    uint64_t offset_serial;    /* of the offset written last, pending ones included */
+    uint64_t metadata_told;    /* version that consumer groups have heard of */
     uint64_t metadata_version; /* that shard_metadata_changed has worked off */
     bool loaded;
 };

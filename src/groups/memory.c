@@ -17,14 +17,17 @@
 static void
 count(GroupMemory *memory, size_t size)
 {
-    memory->used += size + PIECE_OVERHEAD;
+    for (; memory != NULL; memory = memory->parent)
+        memory->used += size + PIECE_OVERHEAD;
 }
 
 static void
 uncount(GroupMemory *memory, size_t size)
 {
-    ot_assert(memory->used >= size + PIECE_OVERHEAD);
-    memory->used -= size + PIECE_OVERHEAD;
+    for (; memory != NULL; memory = memory->parent) {
+        ot_assert(memory->used >= size + PIECE_OVERHEAD);
+        memory->used -= size + PIECE_OVERHEAD;
+    }
 }
 
 void *
@@ -137,5 +140,7 @@ gmem_set_bytes(GroupMemory *memory, BytesView *field, BytesView bytes)
 bool
 gmem_is_tight(const GroupMemory *memory)
 {
+    while (memory->parent != NULL)
+        memory = memory->parent;
     return memory->used > memory->limit / 10 * 9;
 }

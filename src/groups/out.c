@@ -9,6 +9,10 @@
 #include "ottla/common/assert.h"
 #include "ottla/groups/env.h"
 
+/* At most: of a batch without its records, and of a record beside key and value. */
+#define BATCH_BYTES  61
+#define RECORD_BYTES 32
+
 void
 group_out_init(GroupOut *out, Arena *arena)
 {
@@ -116,6 +120,23 @@ group_record(GroupOut *out, const MessageDesc *key_desc, const void *key,
     out->records_end = &record->next;
     out->record_count++;
     out->record_bytes += (size_t)record->key.len + (size_t)record->value.len;
+}
+
+bool
+group_out_fits(const GroupOut *out, const GroupSettings *settings)
+{
+    size_t bytes = BATCH_BYTES + out->record_bytes + (size_t)out->record_count * RECORD_BYTES;
+
+    return bytes <= (size_t)settings->max_batch_bytes;
+}
+
+void
+group_out_forget_records(GroupOut *out)
+{
+    out->records = NULL;
+    out->records_end = &out->records;
+    out->record_count = 0;
+    out->record_bytes = 0;
 }
 
 void

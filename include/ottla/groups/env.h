@@ -199,6 +199,13 @@ void group_reply_status(GroupOut *out, GroupToken token, GroupReplyWhen when, in
 void group_record(GroupOut *out, const MessageDesc *key_desc, const void *key,
                   const MessageDesc *value_desc, int16_t value_version, const void *value);
 
+/*
+ * Does the unit fit in one batch? An operation whose size a client decides asks before it changes any state,
+ * and answers UNKNOWN_SERVER_ERROR after group_out_forget_records when it does not (1.6).
+ */
+bool group_out_fits(const GroupOut *out, const GroupSettings *settings);
+void group_out_forget_records(GroupOut *out);
+
 void group_rebalance_ended(GroupOut *out, const GroupRebalance *rebalance);
 
 #endif

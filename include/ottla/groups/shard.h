@@ -36,6 +36,7 @@ typedef struct GroupShard GroupShard;
 typedef struct GroupMemory {
     size_t used;
     size_t limit;
+    struct GroupMemory *parent; /* counts, too, and its limit is the one that holds; NULL: none */
 } GroupMemory;
 
 /* An empty shard; seed: of its hash tables. NULL: no memory. */
@@ -60,6 +61,12 @@ typedef struct ReplayRecord {
  * OT_E_CORRUPT: a known type that cannot be read; the shard must not be used.
  */
 int shard_replay(GroupShard *shard, const ReplayRecord *record, ErrInfo *err);
+
+/*
+ * The marker of a transaction: what the producer id left pending is taken over, unless something was written later,
+ * or dropped (3.6). While loading for each control batch, and when a marker was appended.
+ */
+void shard_end_transaction(GroupShard *shard, int64_t producer_id, bool commit);
 
 /* The log's end was reached: timers start with their full length, groups above max_size rebalance. */
 void shard_loaded(GroupShard *shard, GroupEnv *env);
@@ -88,12 +95,12 @@ void shard_add_stall(GroupShard *shard, int64_t stall_us);
  */
 bool shard_metadata_changed(GroupShard *shard, GroupEnv *env);
 
-/* Offset expiry (3.5): looks at some groups behind the cursor (NULL-ptr view: at the first); one
-   unit; true: call again with what *cursor is now. */
+/* How far a walk through the groups has come; zeroed: at the beginning. */
 typedef struct ExpiryCursor {
     uint32_t bucket;
-    bool started;
 } ExpiryCursor;
+
+/* Offset expiry (3.5) of some groups; one unit. True: call again, with what *cursor is now. */
 bool shard_expire_offsets(GroupShard *shard, GroupEnv *env, ExpiryCursor *cursor);
 
 /* ---- operations ---------------------------------------------------------------------------------- */
@@ -111,7 +118,10 @@ void shard_leave_group(GroupShard *shard, GroupEnv *env, const GroupCaller *call
                        const LeaveGroupRequest *request);
 void shard_consumer_heartbeat(GroupShard *shard, GroupEnv *env, const GroupCaller *caller,
                               const ConsumerGroupHeartbeatRequest *request);
-/* Topics and partitions of the request exist: the backend has looked (3.2). */
+/*
+ * Topics and partitions that do not exist are the backend's to answer (3.2); one that went meanwhile gets 3 here, or
+ * 100 in version 10, which names topics by id alone.
+ */
 void shard_offset_commit(GroupShard *shard, GroupEnv *env, const GroupCaller *caller,
                          const OffsetCommitRequest *request);
 void shard_offset_delete(GroupShard *shard, GroupEnv *env, const GroupCaller *caller,
@@ -129,7 +139,7 @@ void shard_describe_classic(GroupShard *shard, GroupEnv *env, int16_t version, S
 void shard_describe_consumer(GroupShard *shard, GroupEnv *env, StrView group_id,
                              ConsumerGroupDescribeResponseGroup *ret);
 
-/* 0, or the code of this group; the tombstones are in the out. */
+/* 0, or the code of this group; the tombstones are in the out. Then the reply waits for their commit. */
 int16_t shard_delete_group(GroupShard *shard, GroupEnv *env, StrView group_id);
 
 /* One group of a list. */
@@ -139,7 +149,7 @@ typedef struct GroupListing {
     const char *state; /* "Stable" */
     const char *type;  /* "classic", "consumer" */
     int32_t members;
-    int64_t bytes; /* memory that it takes */
+    int64_t bytes; /* memory that it takes, about */
 } GroupListing;
 
 /* Calls back for each group, in no order, until it says false. */

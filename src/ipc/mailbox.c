@@ -12,7 +12,12 @@
  *     before the slot is reused: the worker looks at their owner words after copying.
  *   Reply: the worker fills while the word says EMPTY and publishes by CAS from exactly that word; a
  *     new owner has changed it by then, and the reply is dropped.
- *   Worker killed: a crash cycle; nothing here survives it.
+ *   Controller killed: a crash cycle; nothing here survives it.
+ *   Coordinator killed: it is restarted alone, with a new generation. Calls of before see another owner and end with
+ *     MBOX_NO_WORKER; the client then empties its own request cell by CAS (the successor may be copying it: its
+ *     own CAS fails, and it discards the copy) and says that the call is abandoned. Ready bits that the dead
+ *     one had taken belong to such calls. A reply cell that was being filled says EMPTY; a FULL one is
+ *     whole, and its chunks carry the dead generation: what was taken away from under the copy is noticed.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -24,7 +29,11 @@
 #include "mailbox_int.h"
 #include "ottla/common/assert.h"
 
-/* Of one worker: head, ready set, and per slot a request and a reply cell; each part starts at a line. */
+/*
+ * First the owners' words and the ready sets of all workers, then the cells of slot 0 towards worker 0,
+ * 1 ..., those of slot 1, and so on: a process that asks several workers touches few pages, and the
+ * cells of workers that do not exist are touched by nobody.
+ */
 typedef struct MailboxHead {
     alignas(CACHE_LINE_BYTES) AtomicU64 owner;
 } MailboxHead;
@@ -33,16 +42,18 @@ static char *base_of_all;
 static int32_t slot_limit; /* backends and workers: workers may ask each other, too */
 
 static size_t
-one_mailbox_bytes(int32_t slots)
+heads_bytes(int32_t slots)
 {
-    return sizeof(MailboxHead) + ready_size(slots) + 2 * (size_t)slots * sizeof(Cell);
+    return MBOX_WORKER_COUNT * (sizeof(MailboxHead) + ready_size(slots));
 }
 
 size_t
 mailbox_shm_size(const ShmLimits *limits)
 {
+    int32_t slots = limits->backend_slots + limits->worker_slots;
+
     ot_assert(limits->mailbox_workers >= MBOX_WORKER_COUNT);
-    return MBOX_WORKER_COUNT * one_mailbox_bytes(limits->backend_slots + limits->worker_slots);
+    return heads_bytes(slots) + 2 * sizeof(Cell) * MBOX_WORKER_COUNT * (size_t)slots;
 }
 
 void
@@ -53,32 +64,28 @@ mailbox_shm_init(void *base, const ShmLimits *limits)
     ot_assert(slot_limit <= READY_BITS_MAX);
 }
 
-static char *
-mailbox_base(MboxWorker worker)
-{
-    ot_assert(worker < MBOX_WORKER_COUNT && base_of_all != NULL);
-    return base_of_all + (size_t)worker * one_mailbox_bytes(slot_limit);
-}
-
 AtomicU64 *
 mailbox_owner(MboxWorker worker)
 {
-    return &((MailboxHead *)(void *)mailbox_base(worker))->owner;
+    ot_assert(worker < MBOX_WORKER_COUNT && base_of_all != NULL);
+    return &((MailboxHead *)(void *)base_of_all)[worker].owner;
 }
 
 ReadySet *
 mailbox_ready(MboxWorker worker)
 {
-    return (ReadySet *)(void *)(mailbox_base(worker) + sizeof(MailboxHead));
+    ot_assert(worker < MBOX_WORKER_COUNT && base_of_all != NULL);
+    return (ReadySet *)(void *)(base_of_all + MBOX_WORKER_COUNT * sizeof(MailboxHead) +
+                                (size_t)worker * ready_size(slot_limit));
 }
 
 Cell *
 cell_request(MboxWorker worker, int32_t slot)
 {
-    char *cells = mailbox_base(worker) + sizeof(MailboxHead) + ready_size(slot_limit);
-
+    ot_assert(worker < MBOX_WORKER_COUNT && base_of_all != NULL);
     ot_assert(slot >= 0 && slot < slot_limit);
-    return (Cell *)(void *)cells + 2 * (size_t)slot; /* side by side: one page for a call */
+    return (Cell *)(void *)(base_of_all + heads_bytes(slot_limit)) +
+           2 * ((size_t)slot * MBOX_WORKER_COUNT + worker);
 }
 
 Cell *
@@ -88,18 +95,16 @@ cell_reply(MboxWorker worker, int32_t slot)
 }
 
 void
-mailbox_claim(int32_t slot, uint32_t generation)
+mailbox_claim(MboxWorker worker, int32_t slot, uint32_t generation)
 {
-    for (int w = 0; w < MBOX_WORKER_COUNT; w++) {
-        Cell *request = cell_request((MboxWorker)w, slot);
-        Cell *reply = cell_reply((MboxWorker)w, slot);
+    Cell *request = cell_request(worker, slot);
+    Cell *reply = cell_reply(worker, slot);
 
-        atomic_u64_store_seq(&request->word, cell_word(generation, 0, CELL_EMPTY));
-        atomic_u64_store_seq(&reply->word, cell_word(generation, 0, CELL_EMPTY));
-        atomic_u64_store_seq(&request->abandoned, (uint64_t)generation << 32);
-        atomic_u32_store_seq(&request->wake_on_empty, 0);
-        atomic_u32_store_seq(&reply->wake_on_empty, 0);
-    }
+    atomic_u64_store_seq(&request->word, cell_word(generation, 0, CELL_EMPTY));
+    atomic_u64_store_seq(&reply->word, cell_word(generation, 0, CELL_EMPTY));
+    atomic_u64_store_seq(&request->abandoned, (uint64_t)generation << 32);
+    atomic_u32_store_seq(&request->wake_on_empty, 0);
+    atomic_u32_store_seq(&reply->wake_on_empty, 0);
 }
 
 bool

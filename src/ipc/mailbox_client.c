@@ -18,6 +18,7 @@ typedef struct Outstanding {
     MboxCall *call; /* NULL: free entry */
     uint64_t owner; /* the worker's process when the call began */
     bool failed;    /* the reply had no room in the arena */
+    bool lost;      /* the worker died, and its chunks with it */
     bool sent;      /* the last piece was handed over */
 } Outstanding;
 
@@ -29,28 +30,29 @@ typedef struct Direction {
 
 static Outstanding table[MBOX_CALLS_MAX];
 static Direction directions[MBOX_WORKER_COUNT];
-static uint32_t last_serial;
-static uint32_t claimed; /* generation whose cells are ours; 0: none was asked for so far */
+static uint32_t last_serial; /* 0: nobody was asked so far */
+static uint32_t
+    claimed[MBOX_WORKER_COUNT]; /* generation whose cells towards that worker are ours */
 
 void
 mbox_begin(void)
 {
-    if (claimed == 0)
+    if (last_serial == 0)
         return; /* nothing was written here since the start of the program */
     memset(table, 0, sizeof table);
     memset(directions, 0, sizeof directions);
+    memset(claimed, 0, sizeof claimed);
     last_serial = 0;
-    claimed = 0;
 }
 
 /* The cells of this slot are touched by those who ask a worker, and by nobody else. */
 static void
-claim_once(void)
+claim_once(MboxWorker worker)
 {
-    if (claimed == my_generation)
+    if (claimed[worker] == my_generation)
         return;
-    mailbox_claim(my_slot_index, my_generation);
-    claimed = my_generation;
+    mailbox_claim(worker, my_slot_index, my_generation);
+    claimed[worker] = my_generation;
 }
 
 static Outstanding *
@@ -122,24 +124,35 @@ send_on(MboxWorker worker)
     ring_worker(worker);
 }
 
+/* The process that was asked is not there any more. */
+static bool
+worker_is_gone(const Outstanding *o)
+{
+    uint64_t owner = atomic_u64_load_seq(mailbox_owner(o->call->worker));
+
+    return owner == 0 || owner != o->owner || !slot_ref_alive(owner);
+}
+
 /* Puts a piece of a reply where it belongs. */
 static void
-collect(const Cell *cell, uint64_t word, Outstanding *o, uint64_t writer)
+collect(const Cell *cell, uint64_t word, Outstanding *o)
 {
     MboxCall *call = o->call;
     PieceHead head;
 
-    ot_assert(cell_read_head(cell, &head)); /* the worker's promise; its death ends us all */
+    ot_assert(cell_read_head(cell, &head)); /* the worker's promise: published heads are whole */
     ot_assert(head.offset == call->reply_got);
     if (head.offset == 0 && !o->failed) {
         call->reply = arena_alloc(call->arena, head.total == 0 ? 1 : head.total);
         call->reply_size = head.total;
         o->failed = call->reply == NULL;
     }
-    if (!o->failed && !cell_read_bytes(cell, &head, writer, call->reply + head.offset))
+    if (!o->failed && !cell_read_bytes(cell, &head, o->owner, call->reply + head.offset)) {
+        o->lost = worker_is_gone(o);
         o->failed = true;
+    }
     call->reply_got += head.size;
-    if (cell_status(word) == CELL_FULL) {
+    if (cell_status(word) == CELL_FULL && !o->lost) {
         call->done = true;
         call->no_memory = o->failed;
     }
@@ -153,7 +166,6 @@ receive(MboxWorker worker)
 
     for (size_t pieces = 0; pieces <= MBOX_MESSAGE_MAX / MBOX_PIECE_MAX; pieces++) {
         uint64_t word = atomic_u64_load_seq(&cell->word);
-        uint64_t writer = atomic_u64_load_seq(mailbox_owner(worker));
         Outstanding *o;
 
         if (cell_status(word) == CELL_EMPTY)
@@ -161,7 +173,7 @@ receive(MboxWorker worker)
         ot_assert(cell_generation(word) == my_generation);
         o = find_call(worker, cell_serial(word));
         if (o != NULL && !o->call->done) /* else: of a call given up */
-            collect(cell, word, o, writer);
+            collect(cell, word, o);
         atomic_u64_store_seq(&cell->word, cell_word(my_generation, cell_serial(word), CELL_EMPTY));
         if (cell_status(word) == CELL_MORE || atomic_u32_load_seq(&cell->wake_on_empty) != 0) {
             atomic_u32_store_seq(&cell->wake_on_empty, 0);
@@ -184,7 +196,8 @@ mbox_submit(MboxCall *call, MboxWorker worker, BytesView bytes, Arena *arena, Er
             o = &table[i];
     if (o == NULL)
         return err_set(err, OT_E_LIMIT, "%d requests to workers are under way", MBOX_CALLS_MAX);
-    claim_once();
+    claim_once(worker);
+    receive(worker); /* what came for a call given up: the worker does not wake us for room */
     last_serial = (last_serial + 1) & MBOX_SERIAL_MASK;
     if (last_serial == 0)
         last_serial = 1;
@@ -211,28 +224,6 @@ forget(Outstanding *o)
     o->call = NULL;
 }
 
-MboxStatus
-mbox_poll(MboxCall *call)
-{
-    MboxWorker worker = call->worker;
-    Outstanding *o;
-    MboxStatus status = MBOX_WAITING;
-    uint64_t owner;
-
-    o = find_call(worker, call->serial);
-    ot_assert(o != NULL && o->call == call);
-    receive(worker);
-    send_on(worker);
-    owner = atomic_u64_load_seq(mailbox_owner(worker));
-    if (call->done)
-        status = call->no_memory ? MBOX_NO_MEMORY : MBOX_DONE;
-    else if (owner == 0 || owner != o->owner || !slot_ref_alive(owner))
-        status = MBOX_NO_WORKER;
-    if (status != MBOX_WAITING)
-        forget(o);
-    return status;
-}
-
 /* The highest serial that no living call is at or below: what the worker may forget. */
 static void
 publish_abandoned(MboxWorker worker, uint32_t serial)
@@ -248,6 +239,45 @@ publish_abandoned(MboxWorker worker, uint32_t serial)
         atomic_u64_store_seq(&cell->abandoned, (uint64_t)my_generation << 32 | limit);
         ring_worker(worker);
     }
+}
+
+/*
+ * The worker that was asked is gone, and its successor shall not do what we have told our client is not
+ * done. It looks for its bits only: a message it does not know of would keep the cell for ever.
+ */
+static void
+take_back(MboxWorker worker, uint32_t serial)
+{
+    Cell *cell = cell_request(worker, my_slot_index);
+    uint64_t word = atomic_u64_load_seq(&cell->word);
+
+    if (cell_status(word) != CELL_EMPTY && cell_serial(word) == serial)
+        (void)atomic_u64_cas(&cell->word, &word, cell_word(my_generation, serial, CELL_EMPTY));
+    publish_abandoned(worker, serial);
+    send_on(worker);
+}
+
+MboxStatus
+mbox_poll(MboxCall *call)
+{
+    MboxWorker worker = call->worker;
+    uint32_t serial = call->serial;
+    Outstanding *o;
+    MboxStatus status = MBOX_WAITING;
+
+    o = find_call(worker, serial);
+    ot_assert(o != NULL && o->call == call);
+    receive(worker);
+    send_on(worker);
+    if (call->done)
+        status = call->no_memory ? MBOX_NO_MEMORY : MBOX_DONE;
+    else if (worker_is_gone(o))
+        status = MBOX_NO_WORKER;
+    if (status != MBOX_WAITING)
+        forget(o);
+    if (status == MBOX_NO_WORKER)
+        take_back(worker, serial);
+    return status;
 }
 
 void

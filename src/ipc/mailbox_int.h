@@ -55,8 +55,11 @@ typedef struct Piece {
 Cell *cell_request(MboxWorker worker, int32_t slot);
 Cell *cell_reply(MboxWorker worker, int32_t slot);
 
-/* Clears what a predecessor in this slot left in its cells, of all workers. By the slot's owner, before its first call. */
-void mailbox_claim(int32_t slot, uint32_t generation);
+/*
+ * Clears what a predecessor in this slot left in its cells towards a worker. By the slot's owner, before
+ * its first call to that worker: the cells of the others stay untouched memory.
+ */
+void mailbox_claim(MboxWorker worker, int32_t slot, uint32_t generation);
 
 /* The worker's set of slots to look at. */
 ReadySet *mailbox_ready(MboxWorker worker);

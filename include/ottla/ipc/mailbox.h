@@ -11,7 +11,7 @@
  * mbox_next until it says no; mbox_reply whenever the answer is there, from any later turn.
  *
  * Crash rules: src/ipc/mailbox.c. The death of a backend needs no care: its requests are answered
- * into nothing. The death of a worker is a crash cycle.
+ * into nothing. The death of the controller is a crash cycle; a coordinator is restarted alone.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -30,8 +30,14 @@
 #define MBOX_MESSAGE_MAX  (128 << 20)
 #define MBOX_CALLS_MAX    32 /* requests of one process under way to all workers together */
 
+#define MBOX_COORDINATORS_MAX 16 /* group.coordinator.threads */
+
 /* Workers that take requests. The worker says which slot it is by mbox_worker_open. */
-typedef enum MboxWorker { MBOX_CONTROLLER, MBOX_WORKER_COUNT } MboxWorker;
+typedef enum MboxWorker {
+    MBOX_CONTROLLER,
+    MBOX_COORDINATOR_FIRST, /* and those behind it: as many as group.coordinator.threads */
+    MBOX_WORKER_COUNT = MBOX_COORDINATOR_FIRST + MBOX_COORDINATORS_MAX
+} MboxWorker;
 
 size_t mailbox_shm_size(const ShmLimits *limits);
 void mailbox_shm_init(void *base, const ShmLimits *limits);

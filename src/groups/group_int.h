@@ -34,6 +34,7 @@ typedef enum TimerKind {
     TIMER_CONSUMER_REBALANCE, /* gives partitions back in time */
     TIMER_CONSUMER_JOIN,      /* a classic member of a consumer group */
     TIMER_CONSUMER_SYNC,
+    TIMER_CONSUMER_REGEX, /* the next slice of resolving expressions */
     TIMER_KIND_COUNT
 } TimerKind;
 

@@ -15,6 +15,8 @@ static const Handler handlers[] = {
     {API_Fetch, h_fetch_start, h_fetch_finish, h_fetch_drop},
     {API_ListOffsets, h_list_offsets_start, NULL, NULL},
     {API_Metadata, h_metadata_start, h_metadata_finish, h_metadata_drop},
+    {API_FindCoordinator, h_find_coordinator_start, h_find_coordinator_finish,
+     h_find_coordinator_drop},
     {API_SaslHandshake, h_sasl_start, NULL, NULL},
     {API_ApiVersions, h_api_versions_start, NULL, NULL},
     {API_CreateTopics, forward_start, forward_finish, forward_drop},

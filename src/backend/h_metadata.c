@@ -11,6 +11,7 @@
 #include "backend/conn_int.h"
 #include "backend/dispatch_int.h"
 #include "backend/forward_int.h"
+#include "backend/internal_topics_int.h"
 #include "backend/meta_int.h"
 #include "backend/named_int.h"
 #include "backend/names_int.h"
@@ -305,6 +306,27 @@ choose_new(MetadataWork *work)
     return count;
 }
 
+/* A topic as the settings say; those of coordinators have settings of their own. */
+static bool
+describe_new(const MetadataWork *work, StrView name, CreateTopicsRequestTopic *ret)
+{
+    InternalTopic which;
+    ImagePin pin;
+    bool ok;
+
+    if (!internal_topic_find(name, &which)) {
+        create_topics_request_topic_init(ret);
+        ret->name = name;
+        ret->num_partitions = -1;
+        ret->replication_factor = -1;
+        return true;
+    }
+    pin = image_pin();
+    ok = internal_topic_describe(which, pin.image, work->rq->arena, ret);
+    image_unpin(&pin);
+    return ok;
+}
+
 static bool
 send_creation(MetadataWork *work, int32_t count)
 {
@@ -320,10 +342,8 @@ send_creation(MetadataWork *work, int32_t count)
 
         if (!work->creating[i])
             continue;
-        create_topics_request_topic_init(topic);
-        topic->name = work->names[i].topic;
-        topic->num_partitions = -1; /* as the settings say */
-        topic->replication_factor = -1;
+        if (!describe_new(work, work->names[i].topic, topic))
+            return false;
         create.topics_count++;
     }
     return forward_begin_message(work->rq, &work->call, &create_topics_request_desc, CREATE_VERSION,

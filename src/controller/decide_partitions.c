@@ -85,6 +85,10 @@ grow_one(Growth *g, const CreatePartitionsRequestTopic *in, CreatePartitionsResp
         fail(r, KERR_UNKNOWN_TOPIC_OR_PARTITION, NULL);
         return;
     }
+    if (image_topic_is_internal(topic)) { /* the keys of its records would lie elsewhere */
+        fail(r, KERR_INVALID_REQUEST, "the partitions of a coordinator's topic cannot be changed");
+        return;
+    }
     have = image_topic_partition_count(topic);
     if (in->count <= have) {
         fail(r, KERR_INVALID_PARTITIONS, "the topic has as many partitions, or more");

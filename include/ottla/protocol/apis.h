@@ -43,7 +43,7 @@
     X(3,  Metadata,                     0, 13, 0, 9,         BROKER,     AFTER,  8, REQUEST,  NOW)\
     X(8,  OffsetCommit,                 2, 10, 2, 8,         BROKER,     AFTER,  8, REQUEST,  LATER)\
     X(9,  OffsetFetch,                  1, 10, 1, 6,         BROKER,     AFTER,  8, REQUEST,  LATER)\
-    X(10, FindCoordinator,              0,  6, 0, 3,         BROKER,     AFTER,  8, REQUEST,  LATER)\
+    X(10, FindCoordinator,              0,  6, 0, 3,         BROKER,     AFTER,  8, REQUEST,  NOW)\
     X(11, JoinGroup,                    0,  9, 0, 6,         BROKER,     AFTER,  8, REQUEST,  LATER)\
     X(12, Heartbeat,                    0,  4, 0, 4,         BROKER,     AFTER,  8, REQUEST,  LATER)\
     X(13, LeaveGroup,                   0,  5, 0, 4,         BROKER,     AFTER,  8, REQUEST,  LATER)\

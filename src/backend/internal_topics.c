@@ -22,9 +22,12 @@ typedef struct InternalRow {
     ConfId partitions;
     ConfId replicas;
     ConfId segment_bytes;
-    ConfId min_in_sync; /* CONF_..., or in_sync_given false */
-    bool in_sync_given;
-    const char *fixed[3][2]; /* settings that are always the same */
+    ConfId min_in_sync; /* when has_min_in_sync */
+    bool has_min_in_sync;
+    struct {
+        ConfId id;
+        const char *value;
+    } fixed[3]; /* settings that are always the same */
 } InternalRow;
 
 static const InternalRow rows[INTERNAL_TOPIC_COUNT] = {
@@ -32,26 +35,26 @@ static const InternalRow rows[INTERNAL_TOPIC_COUNT] = {
                           .partitions = CONF_OFFSETS_TOPIC_NUM_PARTITIONS,
                           .replicas = CONF_OFFSETS_TOPIC_REPLICATION_FACTOR,
                           .segment_bytes = CONF_OFFSETS_TOPIC_SEGMENT_BYTES,
-                          .fixed = {{"cleanup.policy", "compact"},
-                                    {"compression.type", "producer"}}},
+                          .fixed = {{TCONF_CLEANUP_POLICY, "compact"},
+                                    {TCONF_COMPRESSION_TYPE, "producer"}}},
     [INTERNAL_TRANSACTIONS] = {.name = "__transaction_state",
                                .partitions = CONF_TRANSACTION_STATE_LOG_NUM_PARTITIONS,
                                .replicas = CONF_TRANSACTION_STATE_LOG_REPLICATION_FACTOR,
                                .segment_bytes = CONF_TRANSACTION_STATE_LOG_SEGMENT_BYTES,
                                .min_in_sync = CONF_TRANSACTION_STATE_LOG_MIN_ISR,
-                               .in_sync_given = true,
-                               .fixed = {{"cleanup.policy", "compact"},
-                                         {"compression.type", "uncompressed"},
-                                         {"unclean.leader.election.enable", "false"}}},
+                               .has_min_in_sync = true,
+                               .fixed = {{TCONF_CLEANUP_POLICY, "compact"},
+                                         {TCONF_COMPRESSION_TYPE, "uncompressed"},
+                                         {TCONF_UNCLEAN_LEADER_ELECTION_ENABLE, "false"}}},
     [INTERNAL_SHARE_STATE] = {.name = "__share_group_state",
                               .partitions = CONF_SHARE_COORDINATOR_STATE_TOPIC_NUM_PARTITIONS,
                               .replicas = CONF_SHARE_COORDINATOR_STATE_TOPIC_REPLICATION_FACTOR,
                               .segment_bytes = CONF_SHARE_COORDINATOR_STATE_TOPIC_SEGMENT_BYTES,
                               .min_in_sync = CONF_SHARE_COORDINATOR_STATE_TOPIC_MIN_ISR,
-                              .in_sync_given = true,
-                              .fixed = {{"cleanup.policy", "delete"},
-                                        {"compression.type", "producer"},
-                                        {"retention.ms", "-1"}}},
+                              .has_min_in_sync = true,
+                              .fixed = {{TCONF_CLEANUP_POLICY, "delete"},
+                                        {TCONF_COMPRESSION_TYPE, "producer"},
+                                        {TCONF_RETENTION_MS, "-1"}}},
 };
 
 StrView
@@ -92,13 +95,13 @@ given_or(ConfId id, int32_t by_itself, int32_t most)
 }
 
 static bool
-put_config(CreateTopicsRequestTopic *topic, const char *name, const char *value)
+put_config(CreateTopicsRequestTopic *topic, ConfId id, const char *value)
 {
     CreateTopicsRequestConfig *config = &topic->configs[topic->configs_count++];
 
     ot_assert(topic->configs_count <= INTERNAL_TOPIC_CONFIGS_MAX);
     create_topics_request_config_init(config);
-    config->name = strview_from(name);
+    config->name = strview_from(conf_rows[id].name);
     config->value = strview_from(value);
     return value != NULL;
 }
@@ -119,13 +122,13 @@ internal_topic_describe(InternalTopic which, const Image *image, Arena *arena,
     ret->configs = arena_calloc(arena, INTERNAL_TOPIC_CONFIGS_MAX, sizeof *ret->configs);
     if (ret->configs == NULL)
         return false;
-    for (int i = 0; i < 3 && row->fixed[i][0] != NULL; i++)
-        ok &= put_config(ret, row->fixed[i][0], row->fixed[i][1]);
-    ok &=
-        put_config(ret, "segment.bytes", arena_printf(arena, "%d", conf_int32(row->segment_bytes)));
-    if (row->in_sync_given)
+    for (int i = 0; i < 3 && row->fixed[i].value != NULL; i++)
+        ok &= put_config(ret, row->fixed[i].id, row->fixed[i].value);
+    ok &= put_config(ret, TCONF_SEGMENT_BYTES,
+                     arena_printf(arena, "%d", conf_int32(row->segment_bytes)));
+    if (row->has_min_in_sync)
         ok &= put_config(
-            ret, "min.insync.replicas",
+            ret, TCONF_MIN_INSYNC_REPLICAS,
             arena_printf(arena, "%d", given_or(row->min_in_sync, IN_SYNC_BY_ITSELF, replicas)));
     return ok;
 }

@@ -60,7 +60,8 @@ struct GroupShard {
     GroupMemory own;     /* what this shard takes; below the worker's */
     GroupMemory *memory; /* &own */
     uint64_t seed;
-    Map groups; /* of Group */
+    Arena *scratch; /* arrays of the record that is replayed */
+    Map groups;     /* of Group */
     Group *first, *last;
     GroupTimers timers;
     int64_t member_count;

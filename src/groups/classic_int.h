@@ -45,6 +45,11 @@ typedef struct ClassicOffer {
     int32_t votes; /* while one is chosen */
 } ClassicOffer;
 
+typedef struct ClassicTopic {
+    MapNode node; /* in group->topics */
+    StrView name;
+} ClassicTopic;
+
 /* Who waits for an answer. token 0 while `parked`: the client hung up, the member still waits. */
 typedef struct ClassicParked {
     GroupToken token;
@@ -113,11 +118,11 @@ struct ClassicGroup {
     bool initial;    /* PREPARING that began when EMPTY: waits even when all have joined */
     bool new_joined; /* somebody new came while the initial delay ran */
     bool subscriptions_known;
-    StrView *topics; /* subscribed by some member: sorted, each once */
-    int32_t topic_count;
-    int64_t initial_left_ms; /* by which the initial delay may still be extended */
-    GroupTimer join_timer;   /* TIMER_CLASSIC_JOIN */
-    GroupTimer sync_timer;   /* TIMER_CLASSIC_SYNC */
+    Map topics;               /* of ClassicTopic: subscribed by some member */
+    int64_t initial_delay_ms; /* that runs now */
+    int64_t initial_left_ms;  /* by which it may still be extended */
+    GroupTimer join_timer;    /* TIMER_CLASSIC_JOIN */
+    GroupTimer sync_timer;    /* TIMER_CLASSIC_SYNC */
     ClassicRebalance rebalance;
 };
 
@@ -149,23 +154,48 @@ ClassicMember *classic_find_instance(const Group *group, StrView instance_id);
 bool classic_set_protocols(GroupShard *shard, ClassicMember *member,
                            const JoinGroupRequestProtocol *protocols, int32_t count);
 
+/* The same offer, name by name and byte by byte? */
+bool classic_same_protocols(const ClassicMember *member, const JoinGroupRequestProtocol *protocols,
+                            int32_t count);
+
+/* Is one of the names offered by every member? */
+bool classic_supports(const Group *group, const JoinGroupRequestProtocol *protocols, int32_t count);
+
 /* What the member says under the name; empty when it does not offer it. */
 BytesView classic_metadata(const ClassicMember *member, StrView protocol);
 
 /* The name most members vote for (2.6); null: none that all offer. Points into a member. */
 StrView classic_vote(Group *group);
 
+/* False: these bytes of a consumer claim more topics than they have room for. */
+bool classic_is_sane_subscription(BytesView metadata);
+
 /* Reads anew what members subscribe to, under the chosen protocol. */
 void classic_read_subscriptions(GroupShard *shard, Group *group);
 
 /* The only way to change state; the transitions are asserted. */
-void classic_set_state(GroupShard *shard, GroupEnv *env, Group *group, ClassicState state);
+void classic_set_state(GroupEnv *env, Group *group, ClassicState state);
 
 /* Arms the session in full. */
 void classic_touch(GroupShard *shard, GroupEnv *env, ClassicMember *member);
 
 /* The longest rebalance timeout of the members. */
 int32_t classic_rebalance_timeout_ms(const Group *group);
+
+/* The member has another id from now on. */
+void classic_rename_member(GroupShard *shard, ClassicMember *member, StrView id);
+
+/* 0, or why a request under these names is refused: UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID. */
+int16_t classic_check_member(const Group *group, StrView member_id, StrView instance_id);
+
+/* ids that were handed out */
+
+ClassicPending *classic_find_pending(const Group *group, StrView id);
+
+/* The id may be used until timeout_ms have passed, or CLASSIC_PENDING_MAX others were handed out. */
+void classic_add_pending(GroupShard *shard, GroupEnv *env, Group *group, StrView id,
+                         int32_t timeout_ms);
+void classic_drop_pending(GroupShard *shard, ClassicPending *pending);
 
 /* ---- classic_rebalance.c -------------------------------------------------------------------------- */
 
@@ -176,12 +206,43 @@ int32_t classic_rebalance_timeout_ms(const Group *group);
 void classic_rebalance(GroupShard *shard, GroupEnv *env, Group *group, RebalanceCause cause,
                        StrView member);
 
-/* Removes a member for good: its parked requests get `status`, and a rebalance follows from it. */
-void classic_remove_member(GroupShard *shard, GroupEnv *env, ClassicMember *member,
-                           RebalanceCause cause, int16_t status);
+/* Completes the join phase if everybody has joined and no initial delay runs. */
+void classic_maybe_complete_join(GroupShard *shard, GroupEnv *env, Group *group);
 
-/* Answers everybody who is parked in a join or a sync with the status; members stay. */
-void classic_answer_parked(GroupEnv *env, Group *group, int16_t status);
+/*
+ * Removes a member for good: what it had parked gets UNKNOWN_MEMBER_ID. No rebalance: the caller follows with
+ * classic_rebalance, or with classic_maybe_complete_join in PREPARING.
+ */
+void classic_remove_member(GroupShard *shard, GroupEnv *env, ClassicMember *member);
+
+/* Parks the member's JoinGroup; one that was parked before is answered UNKNOWN_MEMBER_ID. */
+void classic_park_join(GroupShard *shard, GroupEnv *env, ClassicMember *member,
+                       const GroupCaller *caller);
+
+/* What the member has parked is answered with the code; a join with member_id beside it. */
+void classic_fence_parked(GroupEnv *env, ClassicMember *member, int16_t code, StrView member_id);
+
+/* Everybody who waits in a sync or a join is answered, and no longer waits. */
+void classic_answer_syncs(GroupShard *shard, GroupEnv *env, Group *group, int16_t status);
+void classic_answer_joins(GroupEnv *env, Group *group, int16_t status);
+
+/* A rebalance ended: a line for the history. */
+void classic_rebalance_over(GroupShard *shard, GroupEnv *env, Group *group);
+
+/* Answers a JoinGroup that fails. member_id: what the client is to use next. */
+void classic_refuse_join(GroupEnv *env, GroupToken token, int16_t version, int16_t code,
+                         StrView member_id);
+
+/*
+ * The answer to a member's JoinGroup: the generation there is; with_list: and what the leader needs to know of all
+ * members. NULL: no memory, out has failed.
+ */
+JoinGroupResponse *classic_joined(GroupEnv *env, const ClassicMember *member, bool with_list);
+
+/* ---- classic_sync.c ----------------------------------------------------------------------------------- */
+
+/* The member has synced, or need not: the sync timer ends with the last. */
+void classic_has_synced(GroupShard *shard, ClassicMember *member);
 
 /* ---- classic_records.c ------------------------------------------------------------------------------ */
 

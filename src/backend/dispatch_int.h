@@ -37,6 +37,24 @@ void h_fetch_drop(Request *rq);
 ReqResult h_find_coordinator_start(Request *rq);
 ReqResult h_find_coordinator_finish(Request *rq);
 void h_find_coordinator_drop(Request *rq);
+ReqResult h_groups_start(Request *rq); /* what group_apis.c lists */
+ReqResult h_groups_finish(Request *rq);
+void h_groups_drop(Request *rq);
+ReqResult h_group_lists_start(Request *rq); /* what group_list_apis.c lists */
+ReqResult h_group_lists_finish(Request *rq);
+void h_group_lists_drop(Request *rq);
+ReqResult h_list_groups_start(Request *rq);
+ReqResult h_list_groups_finish(Request *rq);
+void h_list_groups_drop(Request *rq);
+ReqResult h_offset_fetch_start(Request *rq);
+ReqResult h_offset_fetch_finish(Request *rq);
+void h_offset_fetch_drop(Request *rq);
+ReqResult h_offset_commit_start(Request *rq);
+ReqResult h_offset_commit_finish(Request *rq);
+void h_offset_commit_drop(Request *rq);
+ReqResult h_offset_delete_start(Request *rq);
+ReqResult h_offset_delete_finish(Request *rq);
+void h_offset_delete_drop(Request *rq);
 ReqResult h_list_offsets_start(Request *rq);
 ReqResult h_offset_for_leader_epoch_start(Request *rq);
 ReqResult h_init_producer_id_start(Request *rq);

@@ -41,15 +41,15 @@
     X(1,  Fetch,                        4, 18, 4, 12,        BOTH,       AFTER,  5, FETCH,    NOW)\
     X(2,  ListOffsets,                  1, 11, 1, 6,         BROKER,     AFTER,  8, REQUEST,  NOW)\
     X(3,  Metadata,                     0, 13, 0, 9,         BROKER,     AFTER,  8, REQUEST,  NOW)\
-    X(8,  OffsetCommit,                 2, 10, 2, 8,         BROKER,     AFTER,  8, REQUEST,  LATER)\
-    X(9,  OffsetFetch,                  1, 10, 1, 6,         BROKER,     AFTER,  8, REQUEST,  LATER)\
+    X(8,  OffsetCommit,                 2, 10, 2, 8,         BROKER,     AFTER,  8, REQUEST,  NOW)\
+    X(9,  OffsetFetch,                  1, 10, 1, 6,         BROKER,     AFTER,  8, REQUEST,  NOW)\
     X(10, FindCoordinator,              0,  6, 0, 3,         BROKER,     AFTER,  8, REQUEST,  NOW)\
-    X(11, JoinGroup,                    0,  9, 0, 6,         BROKER,     AFTER,  8, REQUEST,  LATER)\
-    X(12, Heartbeat,                    0,  4, 0, 4,         BROKER,     AFTER,  8, REQUEST,  LATER)\
-    X(13, LeaveGroup,                   0,  5, 0, 4,         BROKER,     AFTER,  8, REQUEST,  LATER)\
-    X(14, SyncGroup,                    0,  5, 0, 4,         BROKER,     AFTER,  8, REQUEST,  LATER)\
-    X(15, DescribeGroups,               0,  6, 0, 5,         BROKER,     AFTER,  8, REQUEST,  LATER)\
-    X(16, ListGroups,                   0,  5, 0, 3,         BROKER,     AFTER,  8, REQUEST,  LATER)\
+    X(11, JoinGroup,                    0,  9, 0, 6,         BROKER,     AFTER,  8, REQUEST,  NOW)\
+    X(12, Heartbeat,                    0,  4, 0, 4,         BROKER,     AFTER,  8, REQUEST,  NOW)\
+    X(13, LeaveGroup,                   0,  5, 0, 4,         BROKER,     AFTER,  8, REQUEST,  NOW)\
+    X(14, SyncGroup,                    0,  5, 0, 4,         BROKER,     AFTER,  8, REQUEST,  NOW)\
+    X(15, DescribeGroups,               0,  6, 0, 5,         BROKER,     AFTER,  8, REQUEST,  NOW)\
+    X(16, ListGroups,                   0,  5, 0, 3,         BROKER,     AFTER,  8, REQUEST,  NOW)\
     X(17, SaslHandshake,                0,  1, 0, API_NEVER, BOTH,       BEFORE, 2, REQUEST,  NOW)\
     X(18, ApiVersions,                  0,  4, 0, 3,         BOTH,       BEFORE, 2, REQUEST,  NOW)\
     X(19, CreateTopics,                 2,  7, 2, 5,         BOTH,       AFTER,  8, MUTATION, NOW)\
@@ -75,12 +75,12 @@
     X(39, RenewDelegationToken,         1,  2, 1, 2,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(40, ExpireDelegationToken,        1,  2, 1, 2,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(41, DescribeDelegationToken,      1,  3, 1, 2,         BOTH,       AFTER,  8, REQUEST,  NOW)\
-    X(42, DeleteGroups,                 0,  2, 0, 2,         BROKER,     AFTER,  8, REQUEST,  LATER)\
+    X(42, DeleteGroups,                 0,  2, 0, 2,         BROKER,     AFTER,  8, REQUEST,  NOW)\
     X(43, ElectLeaders,                 0,  2, 0, 2,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(44, IncrementalAlterConfigs,      0,  1, 0, 1,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(45, AlterPartitionReassignments,  0,  1, 0, 0,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(46, ListPartitionReassignments,   0,  0, 0, 0,         BOTH,       AFTER,  8, REQUEST,  NOW)\
-    X(47, OffsetDelete,                 0,  0, 0, API_NEVER, BROKER,     AFTER,  8, REQUEST,  LATER)\
+    X(47, OffsetDelete,                 0,  0, 0, API_NEVER, BROKER,     AFTER,  8, REQUEST,  NOW)\
     X(48, DescribeClientQuotas,         0,  1, 0, 1,         BROKER,     AFTER,  8, REQUEST,  NOW)\
     X(49, AlterClientQuotas,            0,  1, 0, 1,         BOTH,       AFTER,  8, REQUEST,  NOW)\
     X(50, DescribeUserScramCredentials, 0,  0, 0, 0,         BOTH,       AFTER,  8, REQUEST,  NOW)\
@@ -101,8 +101,8 @@
     X(65, DescribeTransactions,         0,  0, 0, 0,         BROKER,     AFTER,  8, REQUEST,  LATER)\
     X(66, ListTransactions,             0,  2, 0, 0,         BROKER,     AFTER,  8, REQUEST,  LATER)\
     X(67, AllocateProducerIds,          0,  0, 0, 0,         CONTROLLER, AFTER,  8, NONE,     LATER)\
-    X(68, ConsumerGroupHeartbeat,       0,  1, 0, 0,         BROKER,     AFTER,  8, REQUEST,  LATER)\
-    X(69, ConsumerGroupDescribe,        0,  1, 0, 0,         BROKER,     AFTER,  8, REQUEST,  LATER)\
+    X(68, ConsumerGroupHeartbeat,       0,  1, 0, 0,         BROKER,     AFTER,  8, REQUEST,  NOW)\
+    X(69, ConsumerGroupDescribe,        0,  1, 0, 0,         BROKER,     AFTER,  8, REQUEST,  NOW)\
     X(70, ControllerRegistration,       0,  0, 0, 0,         CONTROLLER, AFTER,  8, NONE,     LATER)\
     X(71, GetTelemetrySubscriptions,    0,  0, 0, 0,         BROKER,     AFTER,  8, REQUEST,  QUIET)\
     X(72, PushTelemetry,                0,  0, 0, 0,         BROKER,     AFTER,  2, REQUEST,  QUIET)\

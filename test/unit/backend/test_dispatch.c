@@ -13,6 +13,8 @@
 
 #include "backend/dispatch_int.h"
 #include "backend/forward_apis_int.h"
+#include "backend/group_apis_int.h"
+#include "backend/group_list_apis_int.h"
 
 static void
 test_table(void **state)
@@ -33,6 +35,11 @@ test_table(void **state)
             assert_non_null(handler->finish);
         /* What goes to the controller has a row that can answer without it. */
         assert_int_equal(handler->start == forward_start, forward_row(key) != NULL);
+        /* So have those that go to a coordinator. */
+        if (handler->start == h_groups_start || handler->start == h_offset_fetch_start)
+            assert_int_equal(group_api(key)->request->number, key);
+        if (handler->start == h_group_lists_start || handler->start == h_offset_fetch_start)
+            assert_int_equal(group_list_api(key)->request->number, key);
     }
     assert_non_null(dispatch_find(API_OttlaStat));
     assert_int_equal(api_find(API_OttlaStat)->state, API_STATE_PRIVATE);

@@ -72,9 +72,6 @@ typedef struct ConsumerRegex {
     int32_t topic_count;
     int64_t version; /* of the metadata when it was resolved */
     int64_t wall_ms;
-    GroupRegex *compiled; /* while it is being resolved */
-    StrView *found;       /* so far */
-    int32_t found_count, found_room;
     int32_t *numbers; /* of its topics while a target is computed; in an arena */
     int32_t number_count;
 } ConsumerRegex;
@@ -120,7 +117,6 @@ struct ConsumerMember {
     int32_t rebalance_timeout_ms;
     uint8_t state;     /* ConsumerState */
     bool has_metadata; /* record 5 was seen; others wait for it while loading */
-    bool empty_regex;  /* named an expression of length 0: none, but stored so */
     bool settled;      /* stable at the target's epoch: counted in the group */
 };
 
@@ -179,7 +175,8 @@ bool consumer_set_instance(GroupShard *shard, ConsumerMember *member, StrView in
 bool consumer_set_names(GroupShard *shard, ConsumerMember *member, const StrView *names,
                         int32_t count);
 
-/* null or empty: none. True: changed. An expression without members stays when it is resolved: see consumer_regex.c. */
+/* null or empty: none. True: changed. A resolved one that nobody has any more stays for
+   consumer_drop_unused_regexes. */
 bool consumer_set_regex(GroupShard *shard, ConsumerMember *member, StrView pattern);
 
 /* NULL protocols: speaks the consumer protocol. True: changed. */
@@ -194,8 +191,8 @@ bool consumer_has_name(const ConsumerMember *member, StrView name);
 
 /* ---- consumer_sets.c: sets of partitions ----------------------------------------------------------- */
 
-/* The topic of this id; made when `make`. */
-ConsumerTopic *consumer_topic(GroupShard *shard, ConsumerGroup *consumer, Uuid id, bool make);
+/* The topic of this id, made when it is not there. */
+ConsumerTopic *consumer_topic(GroupShard *shard, ConsumerGroup *consumer, Uuid id);
 ConsumerTopic *consumer_find_topic(const ConsumerGroup *consumer, Uuid id);
 
 /* Topics that no set names go. */
@@ -271,11 +268,12 @@ bool consumer_waits_for_others(const ConsumerMember *member);
 void consumer_check_regexes(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer);
 /* One slice. */
 void consumer_resolve(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer);
-/* An expression lost its last member: gone, with a tombstone if it was resolved. env NULL: no record. */
-void consumer_drop_unused_regex(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer,
-                                ConsumerRegex *regex);
+/* Expressions without members go, with a tombstone where one was resolved. env NULL: no records. */
+void consumer_drop_unused_regexes(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer);
 void consumer_stop_resolving(GroupShard *shard, ConsumerGroup *consumer);
 ConsumerRegex *consumer_find_regex(const ConsumerGroup *consumer, StrView pattern);
+/* A new one, not resolved, without members. */
+ConsumerRegex *consumer_make_regex(GroupShard *shard, ConsumerGroup *consumer, StrView pattern);
 /* Frees; the map's entry, too. */
 void consumer_free_regex(GroupShard *shard, ConsumerGroup *consumer, ConsumerRegex *regex);
 void consumer_set_regex_topics(GroupShard *shard, ConsumerRegex *regex, const StrView *topics,

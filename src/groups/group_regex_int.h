@@ -10,8 +10,6 @@
 #ifndef OTTLA_GROUPS_GROUP_REGEX_INT_H
 #define OTTLA_GROUPS_GROUP_REGEX_INT_H
 
-#include <stddef.h>
-
 #include "ottla/common/view.h"
 
 #define GROUP_REGEX_BYTES_MAX 1024
@@ -23,9 +21,6 @@ typedef struct GroupRegex GroupRegex;
 GroupRegex *group_regex_new(StrView pattern, const char **ret_fault);
 
 void group_regex_free(GroupRegex *regex);
-
-/* Memory that it takes. */
-size_t group_regex_bytes(const GroupRegex *regex);
 
 typedef enum RegexMatch { REGEX_NO, REGEX_YES, REGEX_LIMIT } RegexMatch;
 

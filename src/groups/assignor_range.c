@@ -91,7 +91,8 @@ int
 assign_range(Assign *assign)
 {
     Place *places = arena_calloc(assign->arena, (size_t)assign->member_count, sizeof *places);
-    int32_t *subscribers = arena_calloc(assign->arena, (size_t)assign->topic_count, sizeof(int32_t));
+    int32_t *subscribers =
+        arena_calloc(assign->arena, (size_t)assign->topic_count, sizeof(int32_t));
 
     if (places == NULL || subscribers == NULL)
         return OT_E_NO_MEMORY;

@@ -183,7 +183,8 @@ static int
 compare_orders(const void *left, const void *right)
 {
     const Order *a = left, *b = right;
-    int64_t more = (int64_t)b->partitions * a->subscribers - (int64_t)a->partitions * b->subscribers;
+    int64_t more =
+        (int64_t)b->partitions * a->subscribers - (int64_t)a->partitions * b->subscribers;
 
     if (more != 0)
         return more < 0 ? -1 : 1;
@@ -288,7 +289,8 @@ most_loaded_part(const Spread *s, int32_t topic)
     int32_t best = -1;
 
     for (int32_t i = s->first[topic + 1] - 1; i >= s->first[topic]; i--)
-        if (s->owners[i] != NOBODY && (best < 0 || s->load[s->owners[i]] > s->load[s->owners[best]]))
+        if (s->owners[i] != NOBODY &&
+            (best < 0 || s->load[s->owners[i]] > s->load[s->owners[best]]))
             best = i;
     return best;
 }

@@ -66,6 +66,7 @@ typedef struct ConsumerName {
 typedef struct ConsumerRegex {
     MapNode node; /* in consumer->regexes */
     StrView pattern;
+    struct ConsumerRegex *next, *prev; /* in the order in which they came */
     int32_t members;
     bool resolved;   /* a record 16 stands in the log; topics counts */
     StrView *topics; /* sorted, each once */
@@ -140,10 +141,16 @@ struct ConsumerGroup {
     bool has_old_subscription; /* a record 4 stands in the log */
     uint64_t mark;
     /* the resolution that runs or was the last (consumer_regex.c) */
+    ConsumerRegex *regex_first, *regex_last;
     bool resolving;
-    int64_t resolve_begin_us; /* of the last one; INT64_MIN: none yet */
-    uint64_t resolve_version;
-    StrView resolve_after;     /* the last name that was looked at; null: none yet */
+    bool resolve_changed;         /* some set of topics is another one */
+    int64_t resolve_begin_us;     /* of the last one; INT64_MIN: none yet */
+    uint64_t resolve_version;     /* of the metadata */
+    ConsumerRegex *resolve_regex; /* that is looked at; NULL: all were */
+    GroupRegex *resolve_compiled; /* of it; NULL: not begun */
+    StrView resolve_after;        /* the last name that was looked at; null: none yet */
+    StrView *found;               /* names that match, so far */
+    int32_t found_count, found_room;
     int64_t regex_limit_count; /* names on which a bound of matching was hit */
     GroupTimer regex_timer;    /* TIMER_CONSUMER_REGEX */
     /* the rebalance that goes on, for the history */
@@ -243,10 +250,11 @@ StrView consumer_assignor_name(AssignorKind kind);
 
 /* ---- consumer_reconcile.c ---------------------------------------------------------------------------- */
 
-/* What a member says that it owns. NULL list: it says nothing. */
+/* What a member says that it owns. */
 typedef struct ConsumerOwned {
     const ConsumerGroupHeartbeatRequestTopicPartitions *list;
     int32_t count;
+    bool given; /* false: it says nothing */
 } ConsumerOwned;
 
 bool owned_is_within(const ConsumerGroup *consumer, const ConsumerOwned *owned,
@@ -279,7 +287,7 @@ void consumer_free_regex(GroupShard *shard, ConsumerGroup *consumer, ConsumerReg
 void consumer_set_regex_topics(GroupShard *shard, ConsumerRegex *regex, const StrView *topics,
                                int32_t count);
 
-/* ---- consumer_heartbeat.c, consumer_leave.c ------------------------------------------------------------ */
+/* ---- consumer.c, consumer_heartbeat.c ------------------------------------------------------------------- */
 
 /* Effective settings of the group, clamped (9.2). */
 int32_t consumer_session_timeout_ms(GroupEnv *env, const ConsumerGroup *consumer);
@@ -308,8 +316,15 @@ void consumer_replace_static(GroupShard *shard, GroupEnv *env, ConsumerMember *m
 void consumer_remove_members(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer,
                              ConsumerMember **members, int32_t count, RebalanceCause cause);
 
-/* When nobody needs to move any more, the rebalance goes into the history. */
-void consumer_note_end(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer, StrView member);
+/* When nobody needs to move any more, the rebalance goes into the history; member: who came last. */
+void consumer_note_end(GroupEnv *env, ConsumerGroup *consumer, StrView member);
+
+/* The group's epoch, its topics and its target, after what a member subscribes to was stored. */
+void consumer_follow_subscription(GroupShard *shard, GroupEnv *env, ConsumerMember *member,
+                                  bool is_new, bool must_bump);
+
+/* A new id of 22 characters, in the out's arena. */
+StrView consumer_make_member_id(GroupEnv *env);
 
 /* ---- consumer_convert.c ------------------------------------------------------------------------------- */
 
@@ -319,5 +334,9 @@ int16_t consumer_upgrade(GroupShard *shard, GroupEnv *env, Group *group);
 /* Would the group become classic when these members go (4.11)? */
 bool consumer_may_downgrade(const ConsumerGroup *consumer, const GroupEnv *env, int32_t going,
                             int32_t going_classic);
+
+/* A set as the bytes of an assignment, in the version of the (classic) member's metadata. */
+BytesView consumer_encode_assignment(GroupEnv *env, const ConsumerMember *member,
+                                     const PartitionSet *set);
 
 #endif

@@ -68,8 +68,9 @@ consumer_drop_member(GroupShard *shard, ConsumerMember *member)
 
     consumer_store_sets(shard, member, NULL, 0, NULL, 0);
     consumer_store_target(shard, member, NULL, 0);
-    (void)consumer_set_classic(shard, member, 0, NULL, 0); /* whether there was some does not matter, */
-    (void)consumer_set_regex(shard, member, (StrView){0}); /* here either, */
+    (void)consumer_set_classic(shard, member, 0, NULL,
+                               0); /* whether there was some does not matter, */
+    (void)consumer_set_regex(shard, member, (StrView){0});    /* here either, */
     (void)consumer_set_instance(shard, member, (StrView){0}); /* nor here */
     drop_names(shard, consumer, member->names, member->name_count);
     timers_cancel(&shard->timers, &member->session);
@@ -158,7 +159,8 @@ consumer_set_names(GroupShard *shard, ConsumerMember *member, const StrView *nam
 {
     ConsumerGroup *consumer = member->consumer;
     size_t room = (size_t)count;
-    ConsumerName **list = count == 0 ? NULL : gmem_new(shard->memory, room * sizeof(ConsumerName *));
+    ConsumerName **list =
+        count == 0 ? NULL : gmem_new(shard->memory, room * sizeof(ConsumerName *));
     int32_t kept = 0;
     bool changed;
 
@@ -177,8 +179,7 @@ consumer_set_names(GroupShard *shard, ConsumerMember *member, const StrView *nam
         list = gmem_resize(shard->memory, list, room * sizeof(ConsumerName *),
                            (size_t)kept * sizeof(ConsumerName *));
     changed = kept != member->name_count ||
-              (kept > 0 &&
-               memcmp(list, member->names, (size_t)kept * sizeof(ConsumerName *)) != 0);
+              (kept > 0 && memcmp(list, member->names, (size_t)kept * sizeof(ConsumerName *)) != 0);
     drop_names(shard, consumer, member->names, member->name_count);
     member->names = list;
     member->name_count = kept;

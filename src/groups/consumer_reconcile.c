@@ -21,7 +21,7 @@ owns_any(const ConsumerGroup *consumer, const ConsumerOwned *owned, const Partit
 {
     if (set->count == 0)
         return false;
-    if (owned->list == NULL)
+    if (!owned->given)
         return true;
     for (int32_t i = 0; i < owned->count; i++) {
         const ConsumerTopic *topic = consumer_find_topic(consumer, owned->list[i].topic_id);
@@ -38,7 +38,7 @@ owns_any(const ConsumerGroup *consumer, const ConsumerOwned *owned, const Partit
 bool
 owned_is_within(const ConsumerGroup *consumer, const ConsumerOwned *owned, const PartitionSet *set)
 {
-    if (owned->list == NULL)
+    if (!owned->given)
         return false;
     for (int32_t i = 0; i < owned->count; i++) {
         const ConsumerTopic *topic = consumer_find_topic(consumer, owned->list[i].topic_id);
@@ -180,7 +180,7 @@ decide(GroupEnv *env, const ConsumerMember *member, const ConsumerOwned *owned,
             return next_towards_target(env, member, owned, member->epoch, ret);
         return subscription_changed && drop_unsubscribed(env, member, owned, ret);
     case CONSUMER_UNREVOKED:
-        if (owned->list == NULL || owns_any(member->consumer, owned, &member->pending))
+        if (!owned->given || owns_any(member->consumer, owned, &member->pending))
             return subscription_changed && drop_unsubscribed(env, member, owned, ret);
         return next_towards_target(env, member, owned, step, ret);
     case CONSUMER_UNRELEASED:

@@ -77,10 +77,8 @@ replay_epoch(Replay *replay)
     if (is_tombstone(replay)) {
         Group *group = consumer->group;
 
-        consumer_detach(replay->shard, group);
-        classic_attach(replay->shard, group);
-        if (group->offsets.count == 0)
-            shard_drop_group(replay->shard, group);
+        consumer_detach(replay->shard, group); /* what offsets it has make it a simple one; */
+        classic_attach(replay->shard, group);  /* without any the caller drops it */
         return 0;
     }
     consumer_group_metadata_value_read(&replay->value, replay->version, &value);

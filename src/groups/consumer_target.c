@@ -304,8 +304,7 @@ static bool
 own_topics(GroupEnv *env, const ConsumerMember *member, AssignMember *ret)
 {
     int32_t more = member->regex == NULL ? 0 : member->regex->number_count;
-    int32_t *list =
-        group_out_alloc(env->out, (size_t)(member->name_count + more), sizeof *list);
+    int32_t *list = group_out_alloc(env->out, (size_t)(member->name_count + more), sizeof *list);
     int32_t count = 0, kept = 0;
 
     if (list == NULL)

@@ -87,10 +87,11 @@ compile(StrView pattern, const char **ret_fault)
     text = translate(pattern, &len);
     if (text != NULL) {
         (void)pcre2_set_parens_nest_limit(context, NESTED_MAX); /* cannot fail */
-        code = pcre2_compile((PCRE2_SPTR)text, len,
-                             PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C |
-                                 PCRE2_DOLLAR_ENDONLY | PCRE2_NO_AUTO_CAPTURE,
-                             &err, &at, context);
+        code =
+            pcre2_compile((PCRE2_SPTR)text, len,
+                          PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C |
+                              PCRE2_DOLLAR_ENDONLY | PCRE2_NO_AUTO_CAPTURE,
+                          &err, &at, context);
         if (code == NULL && err != PCRE2_ERROR_NOMEMORY)
             *ret_fault = "it cannot be compiled";
     }

@@ -1,0 +1,12 @@
+# Groups of librdkafka, classic and consumer, static and dynamic members, which join, leave, are killed, are cut off and come
+# back: at every moment a partition has at most one owner whose commits are accepted, no committed offset goes back, and each
+# step costs as many rebalances as with Kafka (test/perl: Rebalances).
+use strict;
+use warnings;
+use Ottla::Test::Rebalances qw(go_through);
+
+go_through(
+    (map { [ $_, 'dynamic' ] } qw(c-range c-cooperative c-consumer)),
+    (map { [ $_, 'static' ] } qw(c-range c-consumer)),
+    $ENV{OTTLA_LONG} ? ((map { [ $_, 'dynamic' ] } qw(c-new-range c-consumer-range)), [ 'c-cooperative', 'static' ]) : (),
+);

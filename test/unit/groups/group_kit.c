@@ -395,6 +395,39 @@ kit_forget(GroupKit *kit)
 
 /* ---- records -------------------------------------------------------------------------------------- */
 
+static bool
+is_followed(const GroupKit *kit, size_t index)
+{
+    const KitRecord *record = &kit->log[index];
+
+    for (size_t i = index + 1; i < kit->log_count; i++)
+        if (kit->log[i].key_len == record->key_len &&
+            memcmp(kit->log[i].key, record->key, (size_t)record->key_len) == 0)
+            return true;
+    return false;
+}
+
+void
+kit_compact_log(GroupKit *kit)
+{
+    size_t kept = kit->log_count; /* from the end, so that few are compared */
+
+    for (size_t i = kit->log_count; i-- > 0;) {
+        KitRecord record = kit->log[i];
+
+        kit->log[kept - 1] = record;
+        if (is_followed(kit, kept - 1)) {
+            free(record.key);
+            free(record.value);
+        } else {
+            kept--;
+        }
+    }
+    kit->log_count -= kept;
+    if (kept > 0)
+        memmove(kit->log, kit->log + kept, kit->log_count * sizeof *kit->log);
+}
+
 int16_t
 kit_record_type(const KitRecord *record)
 {

@@ -123,6 +123,9 @@ void kit_remove_topic(GroupKit *kit, const char *name);
 /* value NULL: not set any more. */
 void kit_set_config(GroupKit *kit, const char *group, const char *key, const char *value);
 
+/* Forgets records that a later one of the same key follows, as compaction would. */
+void kit_compact_log(GroupKit *kit);
+
 /* Type of the record (first two bytes of its key). */
 int16_t kit_record_type(const KitRecord *record);
 

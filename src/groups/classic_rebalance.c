@@ -26,8 +26,7 @@ classic_refuse_join(GroupEnv *env, GroupToken token, int16_t version, int16_t co
     join_group_response_init(response);
     response->error_code = code;
     response->member_id = group_out_text(env->out, member_id);
-    if (version < 7)
-        response->protocol_name = STRVIEW("");
+    response->protocol_name = version < 7 ? STRVIEW("") : (StrView){0};
     group_reply(env->out, token, REPLY_NOW, &join_group_response_desc, version, response);
 }
 

@@ -179,7 +179,8 @@ end_regex(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer)
         changed = !strview_equal(regex->topics[i], consumer->found[i]);
     if (changed) {
         consumer_set_regex_topics(shard, regex, consumer->found, consumer->found_count);
-        consumer->resolve_changed |= regex->topic_count > 0 || regex->resolved;
+        /* Even when it means no topics: what its members had from another one before must move. */
+        consumer->resolve_changed = true;
     }
     regex->resolved = true;
     regex->version = (int64_t)consumer->resolve_version;

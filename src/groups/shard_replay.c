@@ -7,6 +7,7 @@
  * Runs in: coordinator; tests.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "groups/classic_int.h"
 #include "groups/offsets_int.h"
 
 typedef enum RecordType {
@@ -32,8 +33,8 @@ drop_if_void(GroupShard *shard, StrView id)
 {
     Group *group = shard_find_group(shard, id);
 
-    if (!shard->loaded && group != NULL && group->classic != NULL && classic_is_simple(group) &&
-        classic_is_empty(group) && group->offsets.count == 0 && group->offsets.pending_count == 0)
+    if (!shard->loaded && group != NULL && group->classic != NULL && !group->classic->in_log &&
+        group->offsets.count == 0 && group->offsets.pending_count == 0)
         shard_drop_group(shard, group);
 }
 

@@ -6,7 +6,8 @@
  * for a client that hung up; every unit fits its batch; and after a reload - of the whole log, or of what a cleaner
  * leaves of it - the offsets, the groups that have records, and all of a consumer group are what they were.
  *
- * OTTLA_SEED=n chooses the seed, OTTLA_STEPS=n the number of steps.
+ * OTTLA_SEED=n chooses the seed, OTTLA_STEPS=n the number of steps; OTTLA_VERBOSE tells the
+ * groups around each reload.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -534,6 +535,18 @@ digest(void)
     return d;
 }
 
+/* Who differs, for whoever looks for the fault. */
+static void
+print_groups(const char *when)
+{
+    for (const Group *g = shard->first; g != NULL; g = g->next)
+        print_message("# %s: %.*s %s %s, in log %d, %d offsets, %d members\n", when, g->id.len,
+                      g->id.ptr, g->classic != NULL ? "classic" : "consumer",
+                      g->classic != NULL ? classic_state_text(g) : consumer_state_text(g),
+                      g->classic != NULL && g->classic->in_log, g->offsets.count,
+                      g->classic != NULL ? classic_member_count(g) : consumer_member_count(g));
+}
+
 /* As a cleaner does: the last record of each key stays. */
 static void
 compact(void)
@@ -579,11 +592,15 @@ reload(void)
 
     if (compacted_first)
         compact();
+    if (getenv("OTTLA_VERBOSE") != NULL)
+        print_groups("before");
     unload(&kit, shard);
     for (int i = 0; i < CLIENTS; i++)
         assert_true(clients[i].token == 0); /* everybody has been answered */
     shard = load_again(&kit);
     shard_check(shard);
+    if (getenv("OTTLA_VERBOSE") != NULL)
+        print_groups("after");
     after = digest();
     assert_int_equal(before.offset_count, after.offset_count);
     assert_true(before.offsets == after.offsets);

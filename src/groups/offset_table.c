@@ -88,8 +88,8 @@ offset_topic_release(GroupShard *shard, OffsetTopic *topic)
     return true;
 }
 
-OffsetText *
-offset_text(GroupShard *shard, Group *group, StrView text)
+static OffsetText *
+new_text(GroupShard *shard, Group *group, StrView text)
 {
     size_t bytes = sizeof(OffsetText) + (size_t)text.len;
     OffsetText *copy;
@@ -131,7 +131,7 @@ offset_entry(GroupShard *shard, Group *group, int32_t partition, const OffsetVal
         .commit_ms = value->commit_ms,
         .expire_ms = value->expire_ms,
         .serial = ++shard->offset_serial,
-        .metadata = offset_text(shard, group, value->metadata),
+        .metadata = new_text(shard, group, value->metadata),
         .topic_id = value->topic_id,
         .partition = partition,
         .leader_epoch = value->leader_epoch,

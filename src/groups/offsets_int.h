@@ -116,7 +116,6 @@ void offset_note_id(ShardTopic *topic, Uuid id);
 /* The last entry takes its place, so walk backwards when removing. The topic stays, even without entries. */
 void offset_remove(GroupShard *shard, OffsetTopic *topic, OffsetEntry *entry);
 
-OffsetText *offset_text(GroupShard *shard, Group *group, StrView text);
 void offset_text_free(GroupShard *shard, Group *group, OffsetText *text);
 StrView offset_metadata(const OffsetEntry *entry);
 

@@ -5,6 +5,8 @@
  * Never: decides what a classic or a consumer group does; that is theirs (classic*.c, consumer*.c).
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "ottla/groups/shard.h"
+
 #include <string.h>
 
 #include "groups/offsets_int.h"

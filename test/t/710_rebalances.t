@@ -8,5 +8,6 @@ use Ottla::Test::Rebalances qw(go_through);
 go_through(
     (map { [ $_, 'dynamic' ] } qw(c-range c-cooperative c-consumer)),
     (map { [ $_, 'static' ] } qw(c-range c-consumer)),
+    [ 'c-new-range', 'moves' ],
     $ENV{OTTLA_LONG} ? ((map { [ $_, 'dynamic' ] } qw(c-new-range c-consumer-range)), [ 'c-cooperative', 'static' ]) : (),
 );

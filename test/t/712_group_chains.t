@@ -23,9 +23,10 @@ my $peer = $ENV{OTTLA_PEER};    # a Kafka to compare with; only members die then
 my $node = $peer ? Ottla::Test::Peer->new($peer) : Ottla::Test::Node->new(conf => \%settings)->start;
 my @chains;
 for my $commit (qw(after before)) {
-    push @chains, map {
-        Ottla::Test::Chain->new(server => $node, name => join('-', $commit, scalar @chains, $peer ? $$ : ()), commit => $commit, flavours => $_)
-    } @flavours;
+    for (@flavours) {
+        my $name = join '-', $commit, scalar @chains, $peer ? $$ : ();
+        push @chains, Ottla::Test::Chain->new(server => $node, name => $name, commit => $commit, flavours => $_);
+    }
 }
 storm(\@chains, $SECONDS, $peer ? undef : $node);
 $_->judge for drained(\@chains, 90) ? @chains : ();

@@ -32,7 +32,7 @@ sub new {
     my $api = Ottla::Test::Api->new($o{server});
     my $last = @{ $o{flavours} };
     my @topics = map { "$o{name}-$_" } 0 .. $last;
-    $api->make_topic($_, $PARTITIONS) for @topics;
+    Ottla::Test::Group::make_topic($api, $_, $PARTITIONS) for @topics;
     my @groups;
     for my $i (1 .. $last) {
         push @groups, Ottla::Test::Group->new(server => $o{server}, name => "$o{name}-group-$i", topic => $topics[ $i - 1 ],

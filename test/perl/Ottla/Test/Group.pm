@@ -17,6 +17,7 @@ use Ottla::Test::Api;
 use Ottla::Test::Batch qw(batch);
 use Ottla::Test::GroupCheck qw(group_faults);
 use Ottla::Test::Member;
+use Ottla::Test::Wait qw(comes_true);
 use Time::HiRes qw(time);
 
 my $PATIENCE_S = 60;     # of a step
@@ -27,6 +28,7 @@ my $WATCH_S    = 0.05;
 
 # Names of steps, and what they do: to whom, by whose name. until: ends the step in place of a settled group.
 sub joins { my ($name, $instance) = @_; return sub { $_[0]->start($name, $instance) } }
+sub joins_as { my ($name, $flavour) = @_; return sub { local $_[0]{flavour} = $flavour; $_[0]->start($name) } }
 sub leaves { my ($name) = @_; return sub { $_[0]{member}{$name}->leave } }
 sub kills { my ($name) = @_; return sub { $_[0]{member}{$name}->kill9 } }
 
@@ -45,6 +47,20 @@ my @members = (
 my %script = (
     members => \@members,
     dynamic => [ @members, [ 'two partitions more', sub { $_[0]->add_partitions(2) } ] ],
+    # From the older protocol to the newer and back, while the group goes on.
+    moves => [
+        [ 'a joins',         joins('a') ],
+        [ 'b joins',         joins('b') ],
+        [ 'a leaves',        leaves('a') ],
+        [ 'a joins by the newer protocol', joins_as('a', 'c-consumer') ],
+        [ 'b leaves',        leaves('b') ],
+        [ 'b joins by the newer protocol', joins_as('b', 'c-consumer') ],
+        [ 'a leaves again',  leaves('a') ],
+        [ 'a joins by the older protocol', joins('a') ],
+        [ 'b leaves again',  leaves('b') ],
+        [ 'b joins by the older protocol', joins('b') ],
+    ],
+    pair => [ @members[ 0, 1 ] ],
     brief => [
         [ 'a joins',         joins('a') ],
         [ 'b joins',         joins('b') ],
@@ -71,9 +87,18 @@ sub new {
         wrong => [], generation => 0, produced => 0, watched_at => 0 }, $class;
     $self->{consumer} = $Ottla::Test::Member::flavour{ $o{flavour} }{consumer};
     $self->{steps} = $script{ $o{script} } if $o{script};
-    $self->api->make_topic($self->{topic}, $o{partitions}) if !$o{topic};
+    make_topic($self->api, $self->{topic}, $o{partitions}) if !$o{topic};
     $self->long_session($o{flavour} =~ /^java/ ? 20000 : 4000) if ($o{script} // '') eq 'static';
     return $self;
+}
+
+# Returns when all partitions are there: several clients take badly to what Kafka says of new ones at first.
+sub make_topic {
+    my ($api, $name, $partitions) = @_;
+    $api->make_topic($name, $partitions);
+    comes_true(sub { !grep { $api->offset_at($name, -1, partition => $_)->{error_code} } 0 .. $partitions - 1 }, 30)
+        or die "$name has no leaders\n";
+    return;
 }
 
 sub api { my ($self) = @_; return $self->{api} //= Ottla::Test::Api->new($self->{server}) }
@@ -137,14 +162,21 @@ sub one_of {
 # { state, members => [ ids ], generation (consumer groups) }, or undef.
 sub look {
     my ($self) = @_;
-    if ($self->{consumer}) {
+    my $moves = ($self->{script} // '') eq 'moves';
+    if ($self->{consumer} || $moves) {
         my $answer = $self->ask(ConsumerGroupDescribe => 0, { group_ids => [ $self->{name} ] }) // return undef;
         my $g = $answer->{groups}[0];
+        return $self->look_classic if $moves && $g->{error_code} == 69;
         return undef if $g->{error_code};
         my $even = !grep { $_->{member_epoch} != $g->{group_epoch} } @{ $g->{members} };
         return { state => $even ? $g->{group_state} : 'uneven', members => [ map { $_->{member_id} } @{ $g->{members} } ],
             generation => $g->{group_epoch} };
     }
+    return $self->look_classic;
+}
+
+sub look_classic {
+    my ($self) = @_;
     my $answer = $self->ask(DescribeGroups => 5, { groups => [ $self->{name} ] }) // return undef;
     my $g = $answer->{groups}[0];
     return undef if $g->{error_code};
@@ -154,7 +186,7 @@ sub look {
 # No answer tells the generation of a classic group; a heartbeat of any other is refused.
 sub generation {
     my ($self, $look) = @_;
-    return $look->{generation} if $self->{consumer};
+    return $look->{generation} if defined $look->{generation};
     for my $n ($self->{generation} .. $self->{generation} + 50) {
         my $answer = $self->ask(Heartbeat => 4, { group_id => $self->{name}, generation_id => $n, member_id => $look->{members}[0] }) // return undef;
         return $n if $answer->{error_code} == 0;
@@ -255,6 +287,16 @@ sub turn {
 
 # Names of the steps of a script, in order.
 sub steps { my ($name) = @_; return map { $_->[0] } @{ $script{$name} } }
+
+# Between scripts and after them: reads, writes, watches. True: settled, and every living member had a commit accepted since (us).
+sub goes_on {
+    my ($self, $since) = @_;
+    $self->pump;
+    $self->produce;
+    $self->watch;
+    return 0 if grep { !@{ $_->{commits} } || $_->{commits}[-1]{start} < $since } $self->living;
+    return $self->settled;
+}
 
 # Everybody is told to leave, and waited for.
 sub finish {

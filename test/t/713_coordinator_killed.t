@@ -1,0 +1,53 @@
+# Coordinators are killed, one by one and all at once, and then the whole node, under groups of real clients: they are loaded
+# again before a session ends, every member goes on committing, and nobody's generation or group epoch moves.
+use strict;
+use warnings;
+use Ottla::Test::Group;
+use Ottla::Test::Member;
+use Ottla::Test::Node;
+use Ottla::Test::Rebalances qw(%settings);
+use Ottla::Test::Wait qw(comes_true);
+use Test::More;
+use Time::HiRes qw(time);
+
+my $ROUNDS   = $ENV{OTTLA_LONG} ? 40 : 3;
+my @flavours = grep { my $why = Ottla::Test::Member::missing($_); diag "$_: $why" if defined $why; !defined $why }
+    qw(c-range c-cooperative c-consumer), $ENV{OTTLA_LONG} ? qw(java-range java-consumer go-cooperative kafkajs kafka-python) : ();
+
+# Sessions that the death of a node does not end even where processes start slowly.
+my $node = Ottla::Test::Node->new(conf => { %settings, 'group.consumer.session.timeout.ms' => 20000 })->start;
+my @groups = map { Ottla::Test::Group->new(server => $node, name => $_, flavour => $_, script => 'pair', partitions => 4,
+    arguments => { session => 20000 }) } @flavours;
+comes_true(sub { my $left = grep { !$_->turn } @groups; !$left }, 120) or fail('all groups form');
+
+sub all_go_on {
+    my ($what) = @_;
+    my $since = int(time * 1e6);
+    comes_true(sub { my $left = grep { !$_->goes_on($since) } @groups; !$left }, 60)
+        or diag join "\n", "after $what:", map { ($_->{seen} // 'nothing seen') . "\n" . $_->describe } @groups;
+    for (@groups) {
+        my $moved = ($_->{now} // -1) - $_->{generation};
+        is($moved, 0, "$_->{name}, $what: no rebalance");
+    }
+    return;
+}
+
+for my $round (1 .. $ROUNDS) {
+    my @workers = map { $_->{pid} } $node->children_of_kind('coordinator');
+    ok(@workers > 1, 'several coordinators') if $round == 1;
+    kill 'KILL', $round % 3 ? $workers[ rand @workers ] : @workers;
+    all_go_on($round % 3 ? 'a coordinator was killed' : 'all coordinators were killed');
+}
+$node->kill9;
+$node->start;
+all_go_on('the node was killed');
+
+$_->finish for @groups;
+comes_true(sub { my $left = grep { !$_->gone } @groups; !$left }, 60) or fail('all members leave when asked');
+for my $g (@groups) {
+    my @faults = $g->faults;
+    is(scalar @faults, 0, "$g->{name}: each partition has one owner, and commits stay") or diag join "\n", splice(@faults, 0, 5), $g->describe;
+}
+unlike($node->log_text, qr/PANIC|assert/i, 'no process failed by itself');
+is($node->stop, 0, 'stop');
+done_testing;

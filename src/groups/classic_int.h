@@ -222,7 +222,7 @@ void classic_park_join(GroupShard *shard, GroupEnv *env, ClassicMember *member,
 /* What the member has parked is answered with the code; a join with member_id beside it. */
 void classic_fence_parked(GroupEnv *env, ClassicMember *member, int16_t code, StrView member_id);
 
-/* Everybody who waits in a sync or a join is answered, and no longer waits. */
+/* Everybody who waits in a sync or a join is answered, and no longer waits. status 0: with what it asked for. */
 void classic_answer_syncs(GroupShard *shard, GroupEnv *env, Group *group, int16_t status);
 void classic_answer_joins(GroupEnv *env, Group *group, int16_t status);
 

@@ -95,7 +95,7 @@ classic_answer_joins(GroupEnv *env, Group *group, int16_t status)
 {
     for (ClassicMember *m = group->classic->first; m != NULL; m = m->next) {
         if (m->join.parked)
-            group_reply_status(env->out, m->join.token, REPLY_NOW, status);
+            classic_refuse_join(env, m->join.token, m->join.version, status, m->id);
         unpark_join(m);
     }
 }

@@ -122,7 +122,7 @@ void classic_unload(GroupShard *shard, GroupEnv *env, Group *group, int16_t stat
 int16_t classic_check_commit(GroupShard *shard, GroupEnv *env, Group *group, StrView member_id,
                              StrView instance_id, int32_t generation, bool transactional);
 
-/* No members and nobody on the way. */
+/* No members; ids may have been handed out all the same. */
 bool classic_is_empty(const Group *group);
 /* Has no protocol type: lives for its offsets alone. */
 bool classic_is_simple(const Group *group);

@@ -468,6 +468,20 @@ leaving_rebalances(void **state)
     assert_int_equal(kit_joined(&k, token)->generation_id, 5);
 }
 
+/* As Kafka has it, even an id that nobody used yet starts a rebalance when it leaves. */
+static void
+a_pending_id_that_leaves_rebalances(void **state)
+{
+    const char *id = kit_alone(&k, (JoinArgs){0}), *pending;
+
+    (void)state;
+    pending = kit_member(&k, kit_join(&k, (JoinArgs){0}));
+    assert_int_equal(kit_beat(&k, id, NULL, 1), 0);
+    assert_int_equal(kit_leave(&k, pending, NULL), 0);
+    assert_int_equal(kit_beat(&k, id, NULL, 1), KERR_REBALANCE_IN_PROGRESS);
+    assert_int_equal(kit_leave(&k, pending, NULL), KERR_UNKNOWN_MEMBER_ID);
+}
+
 /* Who leaves while its join or sync is parked gets an answer to that, too. */
 static void
 parked_requests_end_with_the_member(void **state)
@@ -572,6 +586,7 @@ main(void)
         TEST(a_stable_group_is_loaded_as_it_was),
         TEST(parked_joins_are_answered_when_the_shard_ends),
         TEST(leaving_rebalances),
+        TEST(a_pending_id_that_leaves_rebalances),
         TEST(parked_requests_end_with_the_member),
         TEST(a_new_member_waits_longer_than_its_session),
         TEST(pending_ids_hold_a_rebalance_up),

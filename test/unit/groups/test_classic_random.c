@@ -7,7 +7,7 @@
  * timers run for whom they must (classic_check). When all fall silent, everybody who waits is answered, every
  * group is empty in the end, and no memory is left.
  *
- * OTTLA_GROUP_STEPS: how many steps (1,000,000); OTTLA_SEED: the first seed (1); an episode has one each.
+ * OTTLA_STEPS: how many steps (1,000,000); OTTLA_SEED: the first seed (1); an episode has one each.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -556,7 +556,7 @@ episode(uint64_t seed, int64_t steps)
 static void
 random_clients_break_nothing(void **state)
 {
-    const char *steps_text = getenv("OTTLA_GROUP_STEPS");
+    const char *steps_text = getenv("OTTLA_STEPS");
     const char *seed_text = getenv("OTTLA_SEED");
     int64_t steps = steps_text == NULL ? 1000000 : strtoll(steps_text, NULL, 10);
     uint64_t seed = seed_text == NULL ? 1 : strtoull(seed_text, NULL, 10);

@@ -255,6 +255,23 @@ odd_instance_ids(void **state)
     assert_int_equal(kit_code(&k.kit, token), KIT_NO_CODE); /* it was still good */
 }
 
+/* As Kafka has it: a restart names no member id, so it counts as somebody new where the group is full. */
+static void
+a_restart_needs_room(void **state)
+{
+    const char *id[2];
+    GroupToken token;
+
+    (void)state;
+    static_pair(id);
+    k.kit.settings.max_size = 2;
+    token = kit_join(&k, (JoinArgs){.instance = "ib"});
+    assert_int_equal(kit_code(&k.kit, token), KERR_GROUP_MAX_SIZE_REACHED);
+    assert_int_equal(kit_beat(&k, id[1], "ib", 2), 0);
+    token = kit_join(&k, (JoinArgs){.instance = "ib", .member = id[1]});
+    assert_int_equal(kit_joined(&k, token)->generation_id, 2);
+}
+
 /* What a restarted member brings must fit in the record, else nothing changes. */
 static void
 a_restart_that_fits_in_no_batch_is_refused(void **state)
@@ -288,6 +305,7 @@ main(void)
         TEST(a_restart_that_changes_the_vote_rebalances),
         TEST(wrong_names_are_told_apart),
         TEST(odd_instance_ids),
+        TEST(a_restart_needs_room),
         TEST(a_restart_that_fits_in_no_batch_is_refused),
     };
 

@@ -228,6 +228,169 @@ groups_are_listed(void **state)
     assert_true(counts.bytes > 0 && (size_t)counts.bytes < kit.memory.used);
 }
 
+/* ---- groups with members ---------------------------------------------------------------------------------- */
+
+/* A member of group "classic" that subscribes to topics, alone and Stable; its id until the next step. */
+static const char *
+enter_classic(const char *topics)
+{
+    static char member[96];
+    JoinGroupRequestProtocol protocol;
+    JoinGroupRequest join;
+    SyncGroupRequest sync;
+    GroupCaller caller = kit_caller(&kit, 3);
+    const JoinGroupResponse *joined;
+
+    join_group_request_init(&join);
+    join_group_request_protocol_init(&protocol);
+    join.group_id = STRVIEW("classic");
+    join.session_timeout_ms = join.rebalance_timeout_ms = 10000;
+    join.member_id = STRVIEW("");
+    join.protocol_type = STRVIEW("consumer");
+    join.protocols = &protocol;
+    join.protocols_count = 1;
+    protocol.name = STRVIEW("range");
+    protocol.metadata = kit_subscription(&kit, topics, NULL);
+    shard_join_group(shard, kit_env(&kit), &caller, &join);
+    (void)kit_take(&kit); /* an initial delay of 0 is a timer still */
+    (void)shard_tick(shard, kit_env(&kit));
+    (void)kit_take(&kit); /* the answer */
+    joined = kit_message(&kit, caller.token, &join_group_response_desc);
+    assert_int_equal(joined->error_code, 0);
+    (void)snprintf(member, sizeof member, "%.*s", joined->member_id.len, joined->member_id.ptr);
+    sync_group_request_init(&sync);
+    sync.group_id = STRVIEW("classic");
+    sync.generation_id = joined->generation_id;
+    sync.member_id = strview_from(member);
+    caller = kit_caller(&kit, 3);
+    shard_sync_group(shard, kit_env(&kit), &caller, &sync);
+    assert_int_equal(kit_take(&kit), 1);
+    assert_int_equal(kit_code(&kit, caller.token), 0);
+    return member;
+}
+
+static void
+heartbeat_consumer(const char *topic, int32_t epoch)
+{
+    ConsumerGroupHeartbeatRequest request;
+    GroupCaller caller = kit_caller(&kit, 1);
+    StrView name = strview_from(topic);
+
+    consumer_group_heartbeat_request_init(&request);
+    request.group_id = STRVIEW("consumer");
+    request.member_id = STRVIEW("m");
+    request.member_epoch = epoch;
+    request.topic_partitions_count = epoch == 0 ? 0 : -1;
+    request.subscribed_topic_names_count = epoch == 0 ? 1 : -1;
+    if (epoch == 0) {
+        request.rebalance_timeout_ms = 10000;
+        request.subscribed_topic_names = &name;
+        request.topic_partitions =
+            (ConsumerGroupHeartbeatRequestTopicPartitions[1]){{{{0}}, NULL, 0, NULL}};
+    }
+    shard_consumer_heartbeat(shard, kit_env(&kit), &caller, &request);
+    (void)kit_take(&kit); /* its records */
+    assert_int_equal(kit_code(&kit, caller.token), 0);
+}
+
+/* Scenario 25. */
+static void
+offsets_of_subscribed_topics_stay(void **state)
+{
+    const char *member;
+    OneCommit one = {.topic = "a", .metadata = "", .leader_epoch = -1, .generation = 1};
+
+    (void)state;
+    (void)kit_add_topic(&kit, "b", 10);
+    shard_loaded(shard, kit_env(&kit));
+    (void)kit_take(&kit); /* nothing */
+    member = enter_classic("a");
+    one.group = "classic";
+    one.member = member;
+    assert_int_equal(commit_one(&kit, shard, &one), 0);
+    one.generation = 2;
+    assert_int_equal(commit_one(&kit, shard, &one), KERR_ILLEGAL_GENERATION);
+    one.generation = 1;
+    one.topic = "b";
+    assert_int_equal(commit_one(&kit, shard, &one), 0);
+    heartbeat_consumer("a", 0);
+    one.group = "consumer";
+    one.member = "m";
+    one.generation = 2;
+    assert_int_equal(commit_one(&kit, shard, &one), 0);
+    one.version = 8;
+    assert_int_equal(commit_one(&kit, shard, &one), KERR_UNSUPPORTED_VERSION);
+    one.version = 9;
+    one.generation = 0;
+    assert_int_equal(commit_one(&kit, shard, &one), KERR_STALE_MEMBER_EPOCH);
+    for (int i = 0; i < 2; i++) {
+        const char *group = i == 0 ? "classic" : "consumer";
+
+        assert_int_equal(delete_one(&kit, shard, group, "a", 0), KERR_GROUP_SUBSCRIBED_TO_TOPIC);
+        assert_int_equal(delete_one(&kit, shard, group, "b", 0), 0);
+        assert_int_equal(offset_of(&kit, shard, group, "b", 0), -1);
+        assert_int_equal(shard_delete_group(shard, kit_env(&kit), strview_from(group)),
+                         KERR_NON_EMPTY_GROUP);
+    }
+    assert_int_equal(offset_of(&kit, shard, "classic", "a", 0), 0);
+}
+
+/* Scenario 23, of groups with members. */
+static void
+offsets_expire_when_nobody_subscribes(void **state)
+{
+    OneCommit one = {.topic = "a", .metadata = "", .leader_epoch = -1, .generation = 1};
+    ExpiryCursor cursor = {0};
+
+    (void)state;
+    (void)kit_add_topic(&kit, "b", 10);
+    shard_loaded(shard, kit_env(&kit));
+    (void)kit_take(&kit); /* nothing */
+    kit.settings.offsets_retention_ms = 5000;
+    one.group = "classic";
+    one.member = enter_classic("a");
+    assert_int_equal(commit_one(&kit, shard, &one), 0);
+    one.topic = "b";
+    assert_int_equal(commit_one(&kit, shard, &one), 0);
+    heartbeat_consumer("a", 0);
+    one.group = "consumer";
+    one.member = "m";
+    one.generation = 2;
+    assert_int_equal(commit_one(&kit, shard, &one), 0);
+    one.topic = "a";
+    assert_int_equal(commit_one(&kit, shard, &one), 0);
+    kit_advance_ms(&kit, 4999);
+    assert_false(shard_expire_offsets(shard, kit_env(&kit), &cursor));
+    assert_int_equal(kit_take(&kit), 0);
+    kit_advance_ms(&kit, 1);
+    cursor = (ExpiryCursor){0};
+    assert_false(shard_expire_offsets(shard, kit_env(&kit), &cursor));
+    assert_int_equal(kit_take(&kit), 2);
+    for (int i = 0; i < 2; i++) {
+        const char *group = i == 0 ? "classic" : "consumer";
+
+        assert_int_equal(offset_of(&kit, shard, group, "a", 0), 0);
+        assert_int_equal(offset_of(&kit, shard, group, "b", 0), -1);
+    }
+    kit_advance_ms(&kit, 60000); /* sessions end */
+    while (shard_tick(shard, kit_env(&kit)))
+        (void)kit_take(&kit); /* one timer's records */
+    (void)kit_take(&kit);     /* the last one's */
+    kit_advance_ms(&kit, 4999);
+    cursor = (ExpiryCursor){0};
+    assert_false(shard_expire_offsets(shard, kit_env(&kit), &cursor));
+    (void)kit_take(&kit); /* the consumer group's: its offsets age from their commit */
+    assert_int_equal(shard_counts(shard).groups, 1);
+    kit_advance_ms(&kit, 1); /* since the classic one is empty */
+    cursor = (ExpiryCursor){0};
+    assert_false(shard_expire_offsets(shard, kit_env(&kit), &cursor));
+    (void)kit_take(&kit); /* of the offset and of the group */
+    assert_int_equal(shard_counts(shard).groups, 0);
+    unload(&kit, shard);
+    shard = load_again(&kit);
+    assert_int_equal(shard_counts(shard).groups, 0);
+}
+
 #define WITH_SHARD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int
@@ -241,6 +404,8 @@ main(void)
         WITH_SHARD(unknown_groups_are_dead),
         WITH_SHARD(a_group_of_offsets_is_empty_and_can_go),
         WITH_SHARD(groups_are_listed),
+        WITH_SHARD(offsets_of_subscribed_topics_stay),
+        WITH_SHARD(offsets_expire_when_nobody_subscribes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

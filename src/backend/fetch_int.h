@@ -18,7 +18,7 @@
 
 #include "backend/fetch_session_int.h"
 #include "backend/fetch_set_int.h"
-#include "backend/interest_int.h"
+#include "ottla/replica/interest.h"
 #include "backend/request_int.h"
 #include "ottla/protocol/msg_fetch.h"
 

@@ -14,7 +14,7 @@
 
 #include "backend/conn_int.h"
 #include "backend/dispatch_int.h"
-#include "backend/interest_int.h"
+#include "ottla/replica/interest.h"
 #include "backend/meta_int.h"
 #include "backend/names_int.h"
 #include "backend/settings_int.h"

@@ -368,7 +368,7 @@ hosting_start(Hosting *h, ImageWriter *w, ErrInfo *err)
 static ImageTopic *
 topic_of(const Image *image, Uuid id)
 {
-    const MapNode *node = map_find(image->maps[MAP_TOPIC_ID], (BytesView){id.b, sizeof id.b});
+    const MapNode *node = image_map_find(image->maps[MAP_TOPIC_ID], (BytesView){id.b, sizeof id.b});
 
     return node == NULL ? NULL : node->value;
 }
@@ -380,7 +380,7 @@ object_of(const ImageTopic *topic, int32_t partition)
     const MapNode *node;
 
     image_put_be32(key, (uint32_t)partition);
-    node = map_find(topic->partitions, (BytesView){key, sizeof key});
+    node = image_map_find(topic->partitions, (BytesView){key, sizeof key});
     return node == NULL ? NULL : node->value;
 }
 

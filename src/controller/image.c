@@ -93,13 +93,13 @@ value_of(const MapNode *node)
 const ImageTopic *
 image_topic_by_name(const Image *image, StrView name)
 {
-    return value_of(map_find(image->maps[MAP_TOPIC_NAME], bytes_of(name)));
+    return value_of(image_map_find(image->maps[MAP_TOPIC_NAME], bytes_of(name)));
 }
 
 const ImageTopic *
 image_topic_by_id(const Image *image, Uuid id)
 {
-    return value_of(map_find(image->maps[MAP_TOPIC_ID], (BytesView){id.b, sizeof id.b}));
+    return value_of(image_map_find(image->maps[MAP_TOPIC_ID], (BytesView){id.b, sizeof id.b}));
 }
 
 const ImageTopic *
@@ -198,7 +198,7 @@ image_topic_partition(const ImageTopic *topic, int32_t partition, ImagePartition
     const PartitionObject *found;
 
     image_put_be32(key, (uint32_t)partition);
-    found = value_of(map_find(topic->partitions, (BytesView){key, sizeof key}));
+    found = value_of(image_map_find(topic->partitions, (BytesView){key, sizeof key}));
     if (found == NULL)
         return false;
     *ret = found->p;
@@ -227,7 +227,7 @@ image_broker(const Image *image, int32_t id)
     uint8_t key[4];
 
     image_broker_key(id, key);
-    return broker_of(map_find(image->maps[MAP_BROKER], (BytesView){key, sizeof key}));
+    return broker_of(image_map_find(image->maps[MAP_BROKER], (BytesView){key, sizeof key}));
 }
 
 const ImageBroker *
@@ -295,8 +295,8 @@ image_config(const Image *image, int8_t type, StrView resource, StrView key, Str
 
     if (resource.len + key.len + 3 > IMAGE_CONFIG_LOOKUP_MAX)
         return false;
-    found = value_of(map_find(image->maps[MAP_CONFIG],
-                              (BytesView){bytes, image_config_key(type, resource, key, bytes)}));
+    found = value_of(image_map_find(
+        image->maps[MAP_CONFIG], (BytesView){bytes, image_config_key(type, resource, key, bytes)}));
     if (found == NULL)
         return false;
     value = entry_value(found);
@@ -365,7 +365,7 @@ feature_level(const ImageEntry *entry)
 int16_t
 image_feature(const Image *image, StrView name)
 {
-    const ImageEntry *found = value_of(map_find(image->maps[MAP_FEATURE], bytes_of(name)));
+    const ImageEntry *found = value_of(image_map_find(image->maps[MAP_FEATURE], bytes_of(name)));
 
     return found == NULL ? 0 : feature_level(found);
 }

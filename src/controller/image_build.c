@@ -142,8 +142,8 @@ build_topic(ImageWriter *w, StrView name, Uuid id)
 
     if (name.len < 1 || name.len > LIMIT_TOPIC_NAME_LEN)
         return OT_E_RANGE;
-    if (map_find(w->now.maps[MAP_TOPIC_NAME], key) != NULL ||
-        map_find(w->now.maps[MAP_TOPIC_ID], (BytesView){id.b, sizeof id.b}) != NULL)
+    if (image_map_find(w->now.maps[MAP_TOPIC_NAME], key) != NULL ||
+        image_map_find(w->now.maps[MAP_TOPIC_ID], (BytesView){id.b, sizeof id.b}) != NULL)
         return OT_E_EXISTS;
     t = image_alloc(w, topic_bytes(name.len));
     if (t == NULL || !image_has_node_room(w))
@@ -161,7 +161,7 @@ build_topic(ImageWriter *w, StrView name, Uuid id)
 static ImageTopic *
 own_topic(ImageWriter *w, Uuid id, int *ret_rc)
 {
-    const MapNode *node = map_find(w->now.maps[MAP_TOPIC_ID], (BytesView){id.b, sizeof id.b});
+    const MapNode *node = image_map_find(w->now.maps[MAP_TOPIC_ID], (BytesView){id.b, sizeof id.b});
     ImageTopic *old, *t;
 
     *ret_rc = OT_E_NOT_FOUND;
@@ -217,7 +217,7 @@ build_partition(ImageWriter *w, Uuid topic_id, const ImagePartition *p)
     image_put_be32(object->key, (uint32_t)p->partition);
     pack_partition(&(Pack){(uint8_t *)object, sizeof *object}, &object->p);
     key = (BytesView){object->key, sizeof object->key};
-    node = map_find(t->partitions, key);
+    node = image_map_find(t->partitions, key);
     if (node != NULL)
         old = node->value;
     map_put(w, &t->partitions, key, object);
@@ -251,14 +251,14 @@ build_remove_topic(ImageWriter *w, Uuid id)
     BytesView key = {id.b, sizeof id.b};
     ImageTopic *t;
 
-    if (map_find(w->now.maps[MAP_TOPIC_ID], key) == NULL)
+    if (image_map_find(w->now.maps[MAP_TOPIC_ID], key) == NULL)
         return OT_E_NOT_FOUND;
     if (!image_has_node_room(w))
         return OT_E_FULL;
-    t = map_remove(w, &w->now.maps[MAP_TOPIC_ID], key);
+    t = image_map_remove(w, &w->now.maps[MAP_TOPIC_ID], key);
     if (!image_has_node_room(w))
         return OT_E_FULL;
-    (void)map_remove(w, &w->now.maps[MAP_TOPIC_NAME], topic_name_key(t)); /* t again */
+    (void)image_map_remove(w, &w->now.maps[MAP_TOPIC_NAME], topic_name_key(t)); /* t again */
     w->now.counts[MAP_TOPIC_NAME]--;
     w->now.counts[MAP_TOPIC_ID]--;
     w->now.partition_count -= t->partition_count;
@@ -286,7 +286,7 @@ build_broker(ImageWriter *w, const ImageBroker *broker)
     image_broker_key(broker->id, object->key);
     pack_broker(&(Pack){(uint8_t *)object, sizeof *object}, &object->b);
     key = (BytesView){object->key, sizeof object->key};
-    node = map_find(w->now.maps[MAP_BROKER], key);
+    node = image_map_find(w->now.maps[MAP_BROKER], key);
     if (node != NULL)
         old = node->value;
     map_put(w, &w->now.maps[MAP_BROKER], key, object);
@@ -306,7 +306,7 @@ build_remove_broker(ImageWriter *w, int32_t id)
     if (!image_has_node_room(w))
         return OT_E_FULL;
     image_broker_key(id, key);
-    old = map_remove(w, &w->now.maps[MAP_BROKER], (BytesView){key, sizeof key});
+    old = image_map_remove(w, &w->now.maps[MAP_BROKER], (BytesView){key, sizeof key});
     if (old == NULL)
         return OT_E_NOT_FOUND;
     image_drop(w, old, old->bytes, old->born);
@@ -335,7 +335,7 @@ build_entry(ImageWriter *w, ImageMap map, BytesView key, BytesView value)
         memcpy(e->data, key.ptr, (size_t)key.len);
     if (value.len > 0)
         memcpy(e->data + key.len, value.ptr, (size_t)value.len);
-    node = map_find(w->now.maps[map], key);
+    node = image_map_find(w->now.maps[map], key);
     if (node != NULL)
         old = node->value;
     map_put(w, &w->now.maps[map], entry_key(e), e);
@@ -353,7 +353,7 @@ build_remove_entry(ImageWriter *w, ImageMap map, BytesView key)
 
     if (!image_has_node_room(w))
         return OT_E_FULL;
-    old = map_remove(w, &w->now.maps[map], key);
+    old = image_map_remove(w, &w->now.maps[map], key);
     if (old == NULL)
         return OT_E_NOT_FOUND;
     image_drop(w, old, old->bytes, old->born);

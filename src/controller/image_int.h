@@ -118,7 +118,7 @@ entry_value(const ImageEntry *e)
 int image_key_compare(BytesView a, BytesView b);
 
 /* The node with this key, or NULL. */
-const MapNode *map_find(const MapNode *root, BytesView key);
+const MapNode *image_map_find(const MapNode *root, BytesView key);
 
 /* The first node with a key > key (or_equal: >= key), or NULL. */
 const MapNode *map_after(const MapNode *root, BytesView key, bool or_equal);
@@ -261,6 +261,6 @@ pid_t image_kill_old_pin(const ImageWriter *w, int64_t since_us, uint64_t *ret_g
 void map_put(ImageWriter *w, MapNode **root, BytesView key, void *value);
 
 /* Takes a key out; the value that was there, or NULL. */
-void *map_remove(ImageWriter *w, MapNode **root, BytesView key);
+void *image_map_remove(ImageWriter *w, MapNode **root, BytesView key);
 
 #endif

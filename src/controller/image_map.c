@@ -35,7 +35,7 @@ key_of(const MapNode *node)
 }
 
 const MapNode *
-map_find(const MapNode *root, BytesView key)
+image_map_find(const MapNode *root, BytesView key)
 {
     while (root != NULL) {
         int diff = image_key_compare(key, key_of(root));
@@ -217,9 +217,9 @@ remove_below(ImageWriter *w, MapNode *node, BytesView key)
 }
 
 void *
-map_remove(ImageWriter *w, MapNode **root, BytesView key)
+image_map_remove(ImageWriter *w, MapNode **root, BytesView key)
 {
-    const MapNode *found = map_find(*root, key);
+    const MapNode *found = image_map_find(*root, key);
     void *value;
 
     if (found == NULL)

@@ -172,7 +172,7 @@ image_quota(const Image *image, const QuotaEntity *entity, QuotaKey key, double 
             return false;
         parts[count++] = (ImageQuotaPart){strview_from(part_names[i]), entity->name[i]};
     }
-    node = map_find(
+    node = image_map_find(
         image->maps[MAP_QUOTA],
         (BytesView){bytes, image_quota_key(parts, count, strview_from(key_names[key]), bytes)});
     if (node == NULL)

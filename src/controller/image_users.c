@@ -59,7 +59,7 @@ image_scram(const Image *image, ScramMechanism mechanism, StrView user, ScramCre
 
     if (!make_key(mechanism, user, bytes, &key))
         return false;
-    node = map_find(image->maps[MAP_SCRAM], key);
+    node = image_map_find(image->maps[MAP_SCRAM], key);
     if (node != NULL)
         read_entry(node->value, ret);
     return node != NULL;

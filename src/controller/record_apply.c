@@ -553,7 +553,7 @@ apply_quota(const Apply *a, int16_t version, const void *msg)
     if (bytes == NULL)
         return OT_E_NO_MEMORY;
     key = (BytesView){bytes, image_quota_key(parts, r->entity_count, r->key, bytes)};
-    known = map_find(a->w->now.maps[MAP_QUOTA], key) != NULL;
+    known = image_map_find(a->w->now.maps[MAP_QUOTA], key) != NULL;
     if (r->remove) {
         if (!known) /* taking away what is not there is fine */
             return 0;
@@ -575,7 +575,7 @@ apply_acl(const Apply *a, int16_t version, const void *msg)
     BytesView key = {r->id.b, sizeof r->id.b};
 
     (void)version;
-    if (map_find(a->w->now.maps[MAP_ACL], key) != NULL)
+    if (image_map_find(a->w->now.maps[MAP_ACL], key) != NULL)
         return outcome(a, OT_E_EXISTS, "AccessControlEntryRecord");
     return outcome(a, build_entry(a->w, MAP_ACL, key, a->record), "AccessControlEntryRecord");
 }

@@ -373,6 +373,38 @@ schedule_restart(PmWorker *worker, int64_t now_ms)
         worker->backoff_ms = PM_WORKER_BACKOFF_MAX_MS;
 }
 
+/*
+ * A worker whose death nobody else is touched by: again at once, and slower when it dies again within the window.
+ * False: it has died too often, and something else must be wrong.
+ */
+static bool
+revive(PmWorker *worker, int64_t now_ms, PmActions *actions)
+{
+    int recent = 0;
+    int64_t pause_ms = 0;
+
+    worker->death_at_ms[worker->deaths++ % PM_REVIVE_DEATHS_MAX] = now_ms;
+    for (int i = 0; i < worker->deaths && i < PM_REVIVE_DEATHS_MAX; i++)
+        recent += now_ms - worker->death_at_ms[i] < PM_REVIVE_WINDOW_MS;
+    if (recent == PM_REVIVE_DEATHS_MAX) {
+        worker->deaths = 0;
+        return false;
+    }
+    act_plain(actions, PM_ACT_RESCAN);
+    for (int i = 1; i < recent; i++)
+        pause_ms = pause_ms == 0 ? PM_REVIVE_BACKOFF_MIN_MS : pause_ms * 2;
+    if (pause_ms > PM_REVIVE_BACKOFF_MAX_MS)
+        pause_ms = PM_REVIVE_BACKOFF_MAX_MS;
+    worker->restarts++;
+    if (pause_ms == 0) {
+        launch_worker(worker, now_ms, actions);
+    } else {
+        worker->state = PM_WORKER_RESTART;
+        worker->restart_at_ms = now_ms + pause_ms;
+    }
+    return true;
+}
+
 /* A worker ended while nobody asked it to. */
 static void
 worker_died_in_service(PmMachine *pm, PmWorker *worker, const PmEvent *event, PmActions *actions)
@@ -385,7 +417,10 @@ worker_died_in_service(PmMachine *pm, PmWorker *worker, const PmEvent *event, Pm
         return;
     }
     worker->state = PM_WORKER_ABSENT;
-    if (event->death == PM_DEATH_NODE && !fork_failed) {
+    if (row->policy == KIND_REVIVE && !fork_failed) {
+        if (!revive(worker, event->now_ms, actions))
+            enter_crash(pm, event->now_ms, actions);
+    } else if (event->death == PM_DEATH_NODE && !fork_failed) {
         pm->unclean = true;
         announce_stop(actions);
         cancel_restarts(pm);
@@ -416,8 +451,14 @@ worker_died_in_stop(PmMachine *pm, PmWorker *worker, const PmEvent *event, PmAct
         stop_immediately(pm, event->now_ms, actions);
         return;
     }
-    /* One that runs to its end may be cut short; another must answer its order with exit 0. */
-    if (!row->runs_to_end && !(told && event->death == PM_DEATH_ROUTINE))
+    if (row->policy == KIND_REVIVE && event->death == PM_DEATH_ALONE)
+        act_plain(actions, PM_ACT_RESCAN); /* clients that are still there learn of it */
+    /*
+     * One that runs to its end may be cut short, and the death of one that is revived leaves nothing to be repaired
+     * that the next lock holder does not repair; another must answer its order with exit 0.
+     */
+    if (!row->runs_to_end && row->policy != KIND_REVIVE &&
+        !(told && event->death == PM_DEATH_ROUTINE))
         pm->unclean = true;
     if (pm->backends == 0)
         advance_stop(pm, event->now_ms, actions);
@@ -616,6 +657,8 @@ pm_next_deadline(const PmMachine *pm)
 PmDeath
 pm_classify_exit(const PmExit *how)
 {
+    if (process_kinds[how->kind].policy == KIND_REVIVE)
+        return !how->panicked && how->exited && how->code == 0 ? PM_DEATH_ROUTINE : PM_DEATH_ALONE;
     if (how->panicked || (!how->exited && how->code == SIGABRT))
         return PM_DEATH_CRASH; /* a broken promise of our own code, or of the C library's heap */
     if (how->exited && how->code == 0)

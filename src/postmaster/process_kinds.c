@@ -42,4 +42,11 @@ const KindRow process_kinds[PROC_KIND_COUNT] = {
                       .stop_signal = SIGTERM,
                       .runs_to_end = true,
                       .exit1_hint = "partitions not opened yet are opened when they are asked for"},
+    [PROC_COORDINATOR] = {.name = "coordinator",
+                          .policy = KIND_REVIVE,
+                          .phase = KIND_PHASE_SERVICE,
+                          .stop = KIND_STOP_WORKERS,
+                          .stop_signal = SIGTERM,
+                          .exit1_hint =
+                              "groups of its partitions wait until it has read them again"},
 };

@@ -19,6 +19,7 @@
 #include "ottla/common/random.h"
 #include "ottla/common/version.h"
 #include "ottla/common/vfs.h"
+#include "ottla/coordinator/requests.h"
 #include "ottla/ipc/latch.h"
 #include "ottla/ipc/mainloop.h"
 #include "ottla/ipc/node.h"
@@ -224,6 +225,7 @@ make_table(Postmaster *pm, ErrInfo *err)
     config->worker_count[PROC_CONTROLLER] = 1;
     config->worker_count[PROC_CHECKPOINTER] = logdir_count();
     config->worker_count[PROC_RETENTION] = 1;
+    config->worker_count[PROC_COORDINATOR] = coordinator_worker_count();
     config->startup_max = STARTUP_MAX;
     postmaster_count_startup(pm->settings, logdir_count());
     for (int kind = 0; kind < PROC_KIND_COUNT; kind++)

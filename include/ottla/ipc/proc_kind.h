@@ -17,6 +17,7 @@ typedef enum ProcKind {
     PROC_CHECKPOINTER,
     PROC_RETENTION,
     PROC_STARTUP,
+    PROC_COORDINATOR,
     PROC_KIND_COUNT
 } ProcKind;
 

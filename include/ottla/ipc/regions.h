@@ -39,6 +39,8 @@
       "two-copy entries, end offset stored last; repair links anew and replays the gap")         \
     X(fetch_session, "who holds the session's lock", "same",                                     \
       "robust lock; a session in doubt is closed by the next owner")                             \
+    X(coordinators, "each worker its own", "all",                                                \
+      "single words; a line of history counts when its word names it")                           \
     X(listeners, "supervisor", "controller, two-copy", "two-copy; any death: whole")             \
     X(quota_usage, "backends by CAS", "backends",                                                \
       "single words; a death loses or leaves its own amount")                                    \

@@ -50,9 +50,9 @@ typedef enum PmEventType {
 typedef enum PmDeath {
     PM_DEATH_ROUTINE, /* exit 0: did its job */
     PM_DEATH_GAVE_UP, /* exit 1: ended itself after a reported failure */
-    PM_DEATH_ALONE,   /* a backend ended by a signal: nobody else is touched */
-    PM_DEATH_CRASH,   /* all children must go and the region is rebuilt */
-    PM_DEATH_NODE,    /* exit PROC_EXIT_NODE_ENDS: the node stops in order and ends with 1 */
+    PM_DEATH_ALONE, /* by a signal or the like, and nobody else is touched (backend, coordinator) */
+    PM_DEATH_CRASH, /* all children must go and the region is rebuilt */
+    PM_DEATH_NODE,  /* exit PROC_EXIT_NODE_ENDS: the node stops in order and ends with 1 */
     PM_DEATH_COUNT
 } PmDeath;
 
@@ -96,6 +96,19 @@ typedef struct PmActions {
     int count;
 } PmActions;
 
+#define PM_CRASH_CYCLES_MAX       5 /* default and upper bound of crash_cycles_max */
+#define PM_CRASH_WINDOW_MS        (10 * 60 * 1000)
+#define PM_QUIT_PATIENCE_MS       5000            /* SIGQUIT to SIGKILL */
+#define PM_WORKER_PATIENCE_MS     60000           /* orderly stop of the workers */
+#define PM_CHECKPOINT_PATIENCE_MS (9 * 60 * 1000) /* final checkpoint; below TimeoutStopSec */
+#define PM_WORKER_BACKOFF_MIN_MS  1000
+#define PM_WORKER_BACKOFF_MAX_MS  60000
+#define PM_WORKER_HEALTHY_MS      (10 * 60 * 1000)
+#define PM_REVIVE_BACKOFF_MIN_MS  100 /* KIND_REVIVE: at once, then this, doubling */
+#define PM_REVIVE_BACKOFF_MAX_MS  5000
+#define PM_REVIVE_WINDOW_MS       60000
+#define PM_REVIVE_DEATHS_MAX      10 /* so many of one worker within the window: a crash cycle */
+
 typedef enum PmWorkerState {
     PM_WORKER_ABSENT, /* not started in this phase, or ended on order */
     PM_WORKER_RUNNING,
@@ -111,6 +124,8 @@ typedef struct PmWorker {
     int64_t restart_at_ms;
     int64_t backoff_ms; /* the next pause */
     int restarts;
+    int64_t death_at_ms[PM_REVIVE_DEATHS_MAX]; /* KIND_REVIVE: a ring of the latest */
+    int deaths;
 } PmWorker;
 
 /* Fixed when the machine is made, but for what pm_reconfigure takes over. */
@@ -123,15 +138,6 @@ typedef struct PmConfig {
     bool send_abort;            /* send.abort.for.crash: SIGABRT instead of SIGQUIT */
     int crash_cycles_max;       /* so many cycles in PM_CRASH_WINDOW_MS end the node */
 } PmConfig;
-
-#define PM_CRASH_CYCLES_MAX       5 /* default and upper bound of crash_cycles_max */
-#define PM_CRASH_WINDOW_MS        (10 * 60 * 1000)
-#define PM_QUIT_PATIENCE_MS       5000            /* SIGQUIT to SIGKILL */
-#define PM_WORKER_PATIENCE_MS     60000           /* orderly stop of the workers */
-#define PM_CHECKPOINT_PATIENCE_MS (9 * 60 * 1000) /* final checkpoint; below TimeoutStopSec */
-#define PM_WORKER_BACKOFF_MIN_MS  1000
-#define PM_WORKER_BACKOFF_MAX_MS  60000
-#define PM_WORKER_HEALTHY_MS      (10 * 60 * 1000)
 
 typedef struct PmMachine {
     PmConfig config;
@@ -170,7 +176,7 @@ typedef struct PmExit {
     bool panicked;
 } PmExit;
 
-/* What that end means (design.md 4, shell-and-service.md 9.1). */
+/* What that end means (design.md 4 and 11, shell-and-service.md 9.1). */
 PmDeath pm_classify_exit(const PmExit *how);
 
 const char *pm_state_name(PmState state);

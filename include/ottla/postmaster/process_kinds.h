@@ -19,7 +19,9 @@
 typedef enum KindPolicy {
     KIND_ALONE,   /* the child ends alone and is not replaced (backend) */
     KIND_RESTART, /* the same instance again after a pause that doubles */
-    KIND_CYCLE,   /* owns state that only a new region can rebuild: crash cycle */
+    KIND_REVIVE, /* whatever ended it: the same instance again, soon; it touches shared memory only where
+                     a generation or a lock tells of its death (coordinator) */
+    KIND_CYCLE, /* owns state that only a new region can rebuild: crash cycle */
 } KindPolicy;
 
 /* When a kind is started and stopped; the machine walks the phases in order. */

@@ -75,7 +75,7 @@ check_against(const bool *model, const MapNode *root)
     int wanted = 0, found = 0, walked = 0;
 
     for (int i = 0; i < KEYS; i++) {
-        assert_int_equal(map_find(root, key_number(i, text)) != NULL, model[i]);
+        assert_int_equal(image_map_find(root, key_number(i, text)) != NULL, model[i]);
         wanted += model[i];
     }
     (void)check_tree(root, &found);

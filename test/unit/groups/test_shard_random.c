@@ -43,7 +43,6 @@ typedef struct Client {
     bool modern;
     bool syncs; /* has a generation and no assignment yet */
     bool leads;
-    bool as_nobody;   /* the request says nothing of its membership */
     GroupToken token; /* of the request that is not answered; 0: none */
     Led led[LED_MAX]; /* whom it leads */
     int led_count;
@@ -144,10 +143,9 @@ on_reply(void *ctx, const GroupReply *reply)
     answers++;
     if (reply->status != 0) {
         errors++;
-        if (reply->status != KERR_REBALANCE_IN_PROGRESS && !c->as_nobody)
+        if (reply->status != KERR_REBALANCE_IN_PROGRESS)
             forget_membership(c);
-        if (!c->as_nobody)
-            c->syncs = false;
+        c->syncs = false;
     } else if (reply->desc == &join_group_response_desc) {
         answered_join(c, reply->message);
     } else if (reply->desc == &sync_group_response_desc) {
@@ -176,7 +174,6 @@ caller_of(Client *c, int16_t version)
     assert_true(c->token == 0);
     caller.token = ++token_serial * TOKEN_CLIENTS + (GroupToken)(c - clients);
     c->token = caller.token;
-    c->as_nobody = false;
     return caller;
 }
 
@@ -336,7 +333,6 @@ commit(Client *c, bool outside)
     OffsetCommitRequestTopic topics[2];
     OffsetCommitRequestPartition partitions[2][PARTITIONS];
 
-    c->as_nobody = outside;
     offset_commit_request_init(&request);
     request.group_id = strview_from(c->group);
     if (!outside) {
@@ -373,7 +369,6 @@ delete_offsets(Client *c)
     OffsetDeleteRequestTopic topic = {STRVIEW("a"), partitions, 2};
     const OffsetDeleteRequest request = {strview_from(c->group), &topic, 1};
 
-    c->as_nobody = true;
     if (chance(2))
         topic.name = STRVIEW("d");
     shard_offset_delete(shard, kit_env(&kit), &caller, &request);
@@ -634,11 +629,8 @@ new_client(Client *c)
 {
     GroupToken token = c->token; /* whoever waits still waits */
 
-    int group = below(GROUPS);
-
-    /* Half of the groups are mostly of one kind, half of the other; some clients convert them. */
-    *c = (Client){.token = token, .modern = (group < GROUPS / 2) != chance(15)};
-    (void)snprintf(c->group, sizeof c->group, "g%d", group);
+    *c = (Client){.token = token, .modern = chance(2)};
+    (void)snprintf(c->group, sizeof c->group, "g%d", below(GROUPS));
     if (chance(4))
         (void)snprintf(c->instance, sizeof c->instance, "i%d", below(4));
     forget_membership(c);

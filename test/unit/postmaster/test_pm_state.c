@@ -21,8 +21,11 @@
 #include "ottla/postmaster/pm_state.h"
 
 static const PmConfig config = {
-    .worker_count =
-        {[PROC_CONTROLLER] = 1, [PROC_CHECKPOINTER] = 2, [PROC_RETENTION] = 1, [PROC_STARTUP] = 2},
+    .worker_count = {[PROC_CONTROLLER] = 1,
+                     [PROC_CHECKPOINTER] = 2,
+                     [PROC_RETENTION] = 1,
+                     [PROC_STARTUP] = 2,
+                     [PROC_COORDINATOR] = 2},
     .smart_timeout_ms = 30000,
     .backend_timeout_ms = 10000,
     .restart_after_crash = true,
@@ -199,7 +202,9 @@ typedef enum Column {
     C_STARTUP_OK,
     C_CHECKPOINTER_1,
     C_CHECKPOINTER_CRASH,
-    C_LAUNCH_FAILED, /* of the controller */
+    C_COORDINATOR_OK,
+    C_COORDINATOR_DIED, /* however: signal, exit, panic */
+    C_LAUNCH_FAILED,    /* of the controller */
     C_COUNT
 } Column;
 
@@ -225,6 +230,8 @@ static const PmEvent columns[C_COUNT] = {
     [C_STARTUP_OK] = {PM_EV_DEATH, PROC_STARTUP, 0, PM_DEATH_ROUTINE, 0},
     [C_CHECKPOINTER_1] = {PM_EV_DEATH, PROC_CHECKPOINTER, 0, PM_DEATH_GAVE_UP, 0},
     [C_CHECKPOINTER_CRASH] = {PM_EV_DEATH, PROC_CHECKPOINTER, 0, PM_DEATH_CRASH, 0},
+    [C_COORDINATOR_OK] = {PM_EV_DEATH, PROC_COORDINATOR, 1, PM_DEATH_ROUTINE, 0},
+    [C_COORDINATOR_DIED] = {PM_EV_DEATH, PROC_COORDINATOR, 1, PM_DEATH_ALONE, 0},
     [C_LAUNCH_FAILED] = {PM_EV_LAUNCH_FAILED, PROC_CONTROLLER, 0, PM_DEATH_GAVE_UP, 0},
 };
 
@@ -238,18 +245,18 @@ static const char letters[PM_STATE_COUNT + 1] = "isRmbwcIxoD";
 
 /* Rows: the state before; columns in the order of Column. */
 static const char *const table[PM_STATE_COUNT] = {
-    /*                        B A S F I L C T D   b b b  c c c n  r r  s  k k  l */
-    [PM_INIT] = "s i D D D i - i i   - - -  - - - -  - -  -  - -  -",
-    [PM_STARTING] = "s R w w I s - s s   - - -  D D s D  - -  -  - -  D",
-    [PM_RUN] = "R R m b I R R R R   R R x  x x x b  R x  R  R x  R",
-    [PM_STOP_SMART] = "m m b b I m - m b   w w I  m m I m  m I  m  m I  m",
-    [PM_STOP_BACKENDS] = "b b b b I b - b b   w w I  b b I b  b I  b  b I  b",
-    [PM_STOP_WORKERS] = "w w w w I w - w I   - - -  w w I w  w I  w  w I  w",
-    [PM_STOP_CHECKPOINTERS] = "c c c c I c - c I   - - -  - - - -  - -  -  c I  -",
-    [PM_STOP_IMMEDIATE] = "I I I I I I - I I   I I I  I I I I  I I  I  I I  I",
-    [PM_CRASH_WAIT] = "x x I I I x - x x   x x x  x x x x  - -  x  x x  x",
-    [PM_CRASH_BACKOFF] = "o o D D D o - o s   - - -  - - - -  - -  -  - -  -",
-    [PM_DONE] = "D D D D D D - D D   - - -  - - - -  - -  -  - -  -",
+    /*                        B A S F I L C T D   b b b  c c c n  r r  s  k k  g g  l */
+    [PM_INIT] = "s i D D D i - i i   - - -  - - - -  - -  -  - -  - -  -",
+    [PM_STARTING] = "s R w w I s - s s   - - -  D D s D  - -  -  - -  - -  D",
+    [PM_RUN] = "R R m b I R R R R   R R x  x x x b  R x  R  R x  R R  R",
+    [PM_STOP_SMART] = "m m b b I m - m b   w w I  m m I m  m I  m  m I  m m  m",
+    [PM_STOP_BACKENDS] = "b b b b I b - b b   w w I  b b I b  b I  b  b I  b b  b",
+    [PM_STOP_WORKERS] = "w w w w I w - w I   - - -  w w I w  w I  w  w I  w w  w",
+    [PM_STOP_CHECKPOINTERS] = "c c c c I c - c I   - - -  - - - -  - -  -  c I  - -  -",
+    [PM_STOP_IMMEDIATE] = "I I I I I I - I I   I I I  I I I I  I I  I  I I  I I  I",
+    [PM_CRASH_WAIT] = "x x I I I x - x x   x x x  x x x x  - -  x  x x  x x  x",
+    [PM_CRASH_BACKOFF] = "o o D D D o - o s   - - -  - - - -  - -  -  - -  - -  -",
+    [PM_DONE] = "D D D D D D - D D   - - -  - - - -  - -  -  - -  - -  -",
 };
 
 static char
@@ -306,7 +313,7 @@ start_launches_in_phases(void **unused)
 
     (void)unused; /* cmocka's signature */
     start_node(&rig, &config);
-    assert_int_equal(did_count(&rig, PM_ACT_LAUNCH), 5);
+    assert_int_equal(did_count(&rig, PM_ACT_LAUNCH), 7);
     assert_int_equal(did_count(&rig, PM_ACT_ACCEPT_ON), 1);
     assert_int_equal(did_count(&rig, PM_ACT_NOTIFY_READY), 1);
     assert_true(pm_next_deadline(&rig.pm) == INT64_MAX);
@@ -329,7 +336,7 @@ fast_stop_goes_through_all_groups(void **unused)
     assert_int_equal(rig.pm.state, PM_STOP_BACKENDS);
     feed_death(&rig, PROC_BACKEND, 0, PM_DEATH_GAVE_UP);
     assert_int_equal(rig.pm.state, PM_STOP_WORKERS);
-    assert_int_equal(did_count(&rig, PM_ACT_SIGNAL_KIND), 3);
+    assert_int_equal(did_count(&rig, PM_ACT_SIGNAL_KIND), 4);
     feed_death(&rig, PROC_STARTUP, 0, PM_DEATH_GAVE_UP); /* cut short: allowed */
     end_group(&rig, KIND_STOP_WORKERS);
     assert_int_equal(rig.pm.state, PM_STOP_CHECKPOINTERS);
@@ -406,6 +413,69 @@ workers_restart_with_backoff(void **unused)
     rig.now_ms += PM_WORKER_HEALTHY_MS; /* health resets the pause */
     feed_death(&rig, PROC_RETENTION, 0, PM_DEATH_GAVE_UP);
     assert_true(pm_next_deadline(&rig.pm) == rig.now_ms + 1000);
+}
+
+/* However a coordinator ends: again at once, slower when it goes on, and a crash cycle when it does not stop. */
+static void
+a_coordinator_is_revived(void **unused)
+{
+    static const int64_t pauses[] = {100, 200, 400, 800, 1600, 3200, 5000, 5000};
+    Rig rig;
+
+    (void)unused; /* cmocka's signature */
+    start_node(&rig, &config);
+    feed_death(&rig, PROC_COORDINATOR, 1, PM_DEATH_ALONE);
+    assert_int_equal(rig.did.count, 2);
+    assert_int_equal(rig.did.list[0].type,
+                     PM_ACT_RESCAN); /* before: who waits for the dead one hears it */
+    assert_int_equal(rig.did.list[1].type, PM_ACT_LAUNCH);
+    assert_int_equal(rig.did.list[1].instance, 1);
+    for (size_t i = 0; i < sizeof pauses / sizeof pauses[0]; i++) {
+        feed_death(&rig, PROC_COORDINATOR, 1, PM_DEATH_ALONE);
+        assert_int_equal(rig.pm.state, PM_RUN);
+        assert_int_equal(did_count(&rig, PM_ACT_RESCAN), 1);
+        assert_true(pm_next_deadline(&rig.pm) == rig.now_ms + pauses[i]);
+        rig.now_ms += pauses[i];
+        feed_plain(&rig, PM_EV_TICK);
+        assert_int_equal(did_count(&rig, PM_ACT_LAUNCH), 1);
+    }
+    feed_death(&rig, PROC_COORDINATOR, 0, PM_DEATH_ALONE); /* another one: at once */
+    assert_int_equal(did_count(&rig, PM_ACT_LAUNCH), 1);
+    feed_death(&rig, PROC_COORDINATOR, 1, PM_DEATH_ALONE); /* the tenth in a minute */
+    assert_int_equal(rig.pm.state, PM_CRASH_WAIT);
+}
+
+/* Deaths far apart cost nothing but themselves. */
+static void
+a_coordinator_that_dies_rarely_comes_at_once(void **unused)
+{
+    Rig rig;
+
+    (void)unused; /* cmocka's signature */
+    start_node(&rig, &config);
+    for (int i = 0; i < 30; i++) {
+        feed_death(&rig, PROC_COORDINATOR, 0, PM_DEATH_ALONE);
+        assert_int_equal(did_count(&rig, PM_ACT_LAUNCH), 1);
+        rig.now_ms += PM_REVIVE_WINDOW_MS;
+    }
+}
+
+/* One that dies while the node stops is not missed: its clients are told, and the stop stays clean. */
+static void
+a_coordinator_may_die_in_a_stop(void **unused)
+{
+    Rig rig;
+
+    (void)unused; /* cmocka's signature */
+    bring_to(&rig, PM_STOP_SMART);
+    feed_death(&rig, PROC_COORDINATOR, 0, PM_DEATH_ALONE);
+    assert_int_equal(did_count(&rig, PM_ACT_RESCAN), 1);
+    assert_int_equal(did_count(&rig, PM_ACT_LAUNCH), 0);
+    feed_death(&rig, PROC_BACKEND, 0, PM_DEATH_ROUTINE);
+    end_group(&rig, KIND_STOP_WORKERS);
+    end_group(&rig, KIND_STOP_LAST);
+    assert_int_equal(rig.pm.state, PM_DONE);
+    assert_int_equal(did_value(&rig, PM_ACT_EXIT), 0);
 }
 
 static void
@@ -508,6 +578,11 @@ exits_are_classified(void **unused)
         {{PROC_RETENTION, true, 2, false}, PM_DEATH_CRASH},
         {{PROC_CONTROLLER, false, SIGKILL, false}, PM_DEATH_CRASH},
         {{PROC_STARTUP, true, 0, true}, PM_DEATH_CRASH},
+        {{PROC_COORDINATOR, true, 0, false}, PM_DEATH_ROUTINE},
+        {{PROC_COORDINATOR, true, 1, false}, PM_DEATH_ALONE},
+        {{PROC_COORDINATOR, true, PROC_EXIT_NODE_ENDS, false}, PM_DEATH_ALONE},
+        {{PROC_COORDINATOR, false, SIGKILL, false}, PM_DEATH_ALONE},
+        {{PROC_COORDINATOR, false, SIGABRT, true}, PM_DEATH_ALONE},
     };
 
     (void)unused; /* cmocka's signature */
@@ -563,7 +638,7 @@ test_startup_workers_follow_the_setting(void **state)
     pm_reconfigure(&rig.pm, &with);
     feed_plain(&rig, PM_EV_BEGIN);
     feed_plain(&rig, PM_EV_CONTROLLER_ACTIVE);
-    assert_int_equal(did_count(&rig, PM_ACT_LAUNCH), 2 + 1 + 5);
+    assert_int_equal(did_count(&rig, PM_ACT_LAUNCH), 2 + 1 + 2 + 5);
     assert_true(lives(&rig, PROC_STARTUP, 4));
     assert_false(lives(&rig, PROC_STARTUP, 5));
 }
@@ -579,6 +654,9 @@ main(void)
         cmocka_unit_test(smart_stop_waits_then_escalates),
         cmocka_unit_test(a_failed_final_checkpoint_is_no_clean_stop),
         cmocka_unit_test(workers_restart_with_backoff),
+        cmocka_unit_test(a_coordinator_is_revived),
+        cmocka_unit_test(a_coordinator_that_dies_rarely_comes_at_once),
+        cmocka_unit_test(a_coordinator_may_die_in_a_stop),
         cmocka_unit_test(a_backend_dies_alone),
         cmocka_unit_test(five_cycles_end_the_node),
         cmocka_unit_test(old_cycles_are_forgotten),

@@ -1,11 +1,11 @@
 /*
- * interest.c - registering with the partitions whose progress a request waits for
+ * interest.c - registering with the partitions whose progress somebody waits for
  *
- * Runs in: backend. Never: waits, but for an append lock when nodes have run out.
+ * Runs in: backend, coordinator. Never: waits, but for an append lock when nodes have run out.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "backend/interest_int.h"
+#include "ottla/replica/interest.h"
 
 #include "ottla/storage/plog.h"
 

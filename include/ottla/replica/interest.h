@@ -1,10 +1,10 @@
 /*
- * interest_int.h - registering with the partitions whose progress a request waits for
+ * interest.h - registering with the partitions whose progress somebody waits for
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef OTTLA_BACKEND_INTEREST_INT_H
-#define OTTLA_BACKEND_INTEREST_INT_H
+#ifndef OTTLA_REPLICA_INTEREST_H
+#define OTTLA_REPLICA_INTEREST_H
 
 #include <stdint.h>
 

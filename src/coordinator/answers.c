@@ -1,0 +1,249 @@
+/*
+ * answers.c - requests that wait for an answer, answers on their way
+ *
+ * Runs in: coordinator. A token is the entry of a call and the serial of its use, so an old one names
+ * nobody. Memory that cannot be had ends the worker: it is started again and reads its logs.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/worker_int.h"
+#include "ottla/common/assert.h"
+#include "ottla/common/clock.h"
+#include "ottla/common/crashpoint.h"
+#include "ottla/common/random.h"
+#include "ottla/coordinator/shared.h"
+
+#define CALLS_PER_TURN 64 /* whose clients are looked after */
+
+void
+env_begin(Worker *w, GroupEnv *env)
+{
+    arena_reset(w->arena);
+    group_out_init(&w->out, w->arena);
+    metadata_view_begin(&w->view);
+    *env = (GroupEnv){.now_us = clock_mono_us(),
+                      .wall_ms = clock_wall_ms(),
+                      .settings = &w->settings,
+                      .metadata = &w->view.metadata,
+                      .random = random_bytes,
+                      .out = &w->out};
+}
+
+void
+env_end(Worker *w)
+{
+    metadata_view_end(&w->view);
+}
+
+int16_t
+coordinator_code_of(int rc)
+{
+    switch (rc) {
+    case 0:
+        return 0;
+    case OT_E_UNKNOWN_TOPIC_OR_PARTITION:
+    case OT_E_NOT_ENOUGH_REPLICAS:
+    case OT_E_NOT_ENOUGH_REPLICAS_AFTER_APPEND:
+    case OT_E_REQUEST_TIMED_OUT:
+        return KERR_COORDINATOR_NOT_AVAILABLE;
+    case OT_E_NOT_LEADER_OR_FOLLOWER:
+    case OT_E_KAFKA_STORAGE_ERROR:
+        return KERR_NOT_COORDINATOR;
+    case OT_E_MESSAGE_TOO_LARGE:
+    case OT_E_RECORD_LIST_TOO_LARGE:
+        return KERR_UNKNOWN_SERVER_ERROR;
+    default:
+        return err_to_kafka(rc);
+    }
+}
+
+/* ---- answers ------------------------------------------------------------------------------------- */
+
+Answer *
+answer_new(const MboxCookie *cookie, int16_t status, const MessageDesc *desc, int16_t version,
+           const void *message)
+{
+    WireSizer size = {0};
+    WireWriter writer;
+    Answer *answer;
+
+    if (message != NULL)
+        desc->size(&size, version, message);
+    if (size.err != 0 || size.bytes > MBOX_MESSAGE_MAX - COORDINATOR_REPLY_HEAD) {
+        size.bytes = 0;
+        message = NULL;
+        status = KERR_UNKNOWN_SERVER_ERROR;
+    }
+    answer = malloc(sizeof *answer + size.bytes);
+    ot_assert(answer != NULL);
+    *answer = (Answer){.cookie = *cookie,
+                       .status = status,
+                       .late_status = KERR_COORDINATOR_NOT_AVAILABLE,
+                       .waits = 1,
+                       .size = size.bytes};
+    if (message != NULL) {
+        wire_writer_init(&writer, answer->bytes, size.bytes);
+        desc->write(&writer, version, message);
+    }
+    return answer;
+}
+
+void
+answer_release(Answer *answer)
+{
+    struct iovec parts[2] = {{&answer->status, sizeof answer->status},
+                             {answer->bytes, answer->size}};
+
+    if (--answer->waits > 0)
+        return;
+    crashpoint("coordinator.before_reply");
+    mbox_reply(&answer->cookie, parts, answer->status == 0 ? 2 : 1);
+    crashpoint("coordinator.after_reply");
+    free(answer);
+}
+
+void
+answer_fail(Answer *answer, int16_t code)
+{
+    if (answer->status == 0)
+        answer->status = code;
+    answer_release(answer);
+}
+
+void
+answer_wait(Worker *w, Host *host, Answer *answer, GroupReplyWhen when)
+{
+    ReplyQueue *queue = when == REPLY_COMMITTED ? &host->durable : &host->replicated;
+    QueuedReply *item;
+
+    if (when == REPLY_NOW)
+        return;
+    item = calloc(1, sizeof *item);
+    ot_assert(item != NULL);
+    item->need = host->next_offset;
+    item->deadline_us = w->now_us + w->commit_timeout_us;
+    item->answer = answer;
+    answer->waits++;
+    reply_queue_push(queue, item);
+}
+
+/* ---- calls ---------------------------------------------------------------------------------------- */
+
+void
+calls_init(Calls *calls)
+{
+    *calls = (Calls){.first_free = -1};
+}
+
+static void
+grow(Calls *calls)
+{
+    int32_t room = calls->room == 0 ? 256 : calls->room * 2;
+    Call *list = reallocarray(calls->list, (size_t)room, sizeof *list);
+
+    ot_assert(list != NULL);
+    memset(list + calls->room, 0, (size_t)(room - calls->room) * sizeof *list);
+    for (int32_t i = room - 1; i >= calls->room; i--) {
+        list[i].next_free = calls->first_free;
+        calls->first_free = i;
+    }
+    calls->list = list;
+    calls->room = room;
+}
+
+GroupToken
+call_begin(Calls *calls, const MboxCookie *cookie, int16_t api_key, int32_t partition)
+{
+    int32_t at;
+    Call *call;
+
+    if (calls->first_free < 0)
+        grow(calls);
+    at = calls->first_free;
+    call = &calls->list[at];
+    calls->first_free = call->next_free;
+    calls->count++;
+    *call = (Call){.cookie = *cookie,
+                   .serial = call->serial + 1,
+                   .partition = partition,
+                   .api_key = api_key,
+                   .used = true,
+                   .next_free = -1};
+    return (GroupToken)call->serial << 32 | (uint32_t)(at + 1);
+}
+
+Call *
+call_find(Calls *calls, GroupToken token)
+{
+    int64_t at = (int64_t)(token & UINT32_MAX) - 1;
+
+    if (at < 0 || at >= calls->room || !calls->list[at].used ||
+        calls->list[at].serial != (uint32_t)(token >> 32))
+        return NULL;
+    return &calls->list[at];
+}
+
+static GroupToken
+token_of(const Calls *calls, const Call *call)
+{
+    return (GroupToken)call->serial << 32 | (uint32_t)(call - calls->list + 1);
+}
+
+void
+call_end(Calls *calls, Call *call)
+{
+    union {
+        const char *in;
+        void *out;
+    } text = {call->group_id.ptr};
+
+    if (call->parked)
+        free(text.out);
+    call->group_id = (StrView){NULL, 0};
+    call->used = false;
+    call->parked = false;
+    call->next_free = calls->first_free;
+    calls->first_free = (int32_t)(call - calls->list);
+    calls->count--;
+}
+
+void
+call_park(Calls *calls, GroupToken token, StrView group_id)
+{
+    Call *call = call_find(calls, token);
+    char *copy;
+
+    if (call == NULL || call->parked)
+        return;
+    copy = malloc((size_t)group_id.len + 1);
+    ot_assert(copy != NULL);
+    if (group_id.len > 0)
+        memcpy(copy, group_id.ptr, (size_t)group_id.len);
+    call->group_id = (StrView){copy, group_id.len};
+    call->parked = true;
+}
+
+void
+calls_abandon(Worker *w, bool all)
+{
+    Calls *calls = &w->calls;
+    int32_t looks = all || calls->room < CALLS_PER_TURN ? calls->room : CALLS_PER_TURN;
+
+    if (calls->count == 0)
+        return;
+    for (int32_t i = 0; i < looks; i++) {
+        Call *call = &calls->list[calls->look_at];
+        Host *host;
+
+        calls->look_at = (calls->look_at + 1) % calls->room;
+        if (!call->used || !call->parked || !mbox_is_abandoned(&call->cookie))
+            continue;
+        host = host_of(w, call->partition);
+        if (host != NULL && host->shard != NULL)
+            shard_abandon(host->shard, call->group_id, token_of(calls, call));
+        call_end(calls, call);
+    }
+}

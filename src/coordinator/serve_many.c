@@ -1,0 +1,417 @@
+/*
+ * serve_many.c - requests that name several groups: each is asked of its shard, the answers become one
+ *
+ * Runs in: coordinator. The answer leaves when every shard that took part is safe as far as it was then. Where
+ * one of them is not safe in time, or is dropped meanwhile, the whole message gets that code.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "coordinator/worker_int.h"
+#include "ottla/common/assert.h"
+#include "ottla/protocol/msg_delete_groups.h"
+#include "ottla/protocol/msg_list_groups.h"
+
+/* Shards that took part in one message. */
+typedef struct Joint {
+    Host **hosts;
+    int32_t count;
+} Joint;
+
+static bool
+joint_init(Worker *w, const Served *s, Joint *ret)
+{
+    *ret = (Joint){.hosts = arena_calloc(s->arena, (size_t)w->host_count + 1, sizeof *ret->hosts)};
+    return ret->hosts != NULL;
+}
+
+static void
+joint_add(Joint *joint, Host *host)
+{
+    for (int32_t i = 0; i < joint->count; i++)
+        if (joint->hosts[i] == host)
+            return;
+    joint->hosts[joint->count++] = host;
+}
+
+/* Answers; waits for each shard that took part and is still there. */
+static void
+joint_answer(Worker *w, const Served *s, const Joint *joint, Answer *answer, GroupReplyWhen when)
+{
+    for (int32_t i = 0; i < joint->count; i++) {
+        if (joint->hosts[i]->state == HOST_ACTIVE)
+            answer_wait(w, joint->hosts[i], answer, when);
+        else if (answer->status == 0)
+            answer->status = KERR_COORDINATOR_NOT_AVAILABLE; /* dropped over it */
+    }
+    (void)s;
+    answer_release(answer);
+}
+
+static void
+no_memory(const Served *s)
+{
+    serve_status(s, KERR_UNKNOWN_SERVER_ERROR);
+}
+
+/* ---- OffsetFetch --------------------------------------------------------------------------------- */
+
+/* The one group of versions 1 to 7. */
+static bool
+old_group(const Served *s, const OffsetFetchRequest *in, OffsetFetchRequestGroup *ret)
+{
+    offset_fetch_request_group_init(ret);
+    ret->group_id = in->group_id;
+    if (in->topics == NULL)
+        return true;
+    ret->topics = arena_calloc(s->arena, (size_t)in->topics_count + 1, sizeof *ret->topics);
+    if (ret->topics == NULL)
+        return false;
+    ret->topics_count = in->topics_count;
+    for (int32_t i = 0; i < in->topics_count; i++) {
+        offset_fetch_request_group_topic_init(&ret->topics[i]);
+        ret->topics[i].name = in->topics[i].name;
+        ret->topics[i].partition_indexes = in->topics[i].partition_indexes;
+        ret->topics[i].partition_indexes_count = in->topics[i].partition_indexes_count;
+    }
+    return true;
+}
+
+static bool
+old_topic(const Served *s, const OffsetFetchResponseGroupTopic *from, int16_t code,
+          OffsetFetchResponseTopic *ret)
+{
+    offset_fetch_response_topic_init(ret);
+    ret->name = from->name;
+    ret->partitions =
+        arena_calloc(s->arena, (size_t)from->partitions_count + 1, sizeof *ret->partitions);
+    if (ret->partitions == NULL)
+        return false;
+    ret->partitions_count = from->partitions_count;
+    for (int32_t p = 0; p < from->partitions_count; p++) {
+        const OffsetFetchResponseGroupPartition *in = &from->partitions[p];
+        OffsetFetchResponsePartition *out = &ret->partitions[p];
+
+        offset_fetch_response_partition_init(out);
+        out->partition_index = in->partition_index;
+        out->committed_offset = in->committed_offset;
+        out->committed_leader_epoch = in->committed_leader_epoch;
+        out->metadata = in->metadata;
+        out->error_code = in->error_code != 0 ? in->error_code : code;
+    }
+    return true;
+}
+
+/* The answer of versions 1 to 7 out of that of its one group; version 1 has no code at the top. */
+static bool
+old_response(const Served *s, OffsetFetchResponse *out)
+{
+    const OffsetFetchResponseGroup *group = out->groups;
+    int16_t code = s->head.api_version == 1 ? group->error_code : 0;
+
+    out->error_code = group->error_code;
+    out->topics = arena_calloc(s->arena, (size_t)group->topics_count + 1, sizeof *out->topics);
+    if (out->topics == NULL)
+        return false;
+    out->topics_count = group->topics_count;
+    for (int32_t t = 0; t < group->topics_count; t++)
+        if (!old_topic(s, &group->topics[t], code, &out->topics[t]))
+            return false;
+    out->groups = NULL;
+    out->groups_count = 0;
+    return true;
+}
+
+static void
+fetch_group(Worker *w, const Served *s, Joint *joint, const OffsetFetchRequestGroup *group,
+            OffsetFetchResponseGroup *ret)
+{
+    const OffsetFetchRequest *in = s->in;
+    Host *host = host_of_group(w, group->group_id);
+    GroupEnv env;
+
+    offset_fetch_response_group_init(ret);
+    ret->group_id = group->group_id;
+    ret->error_code = host_status(host);
+    if (ret->error_code != 0)
+        return;
+    env_begin(w, &env);
+    w->out.arena = s->arena; /* the answer is put together when all were asked */
+    shard_offset_fetch(host->shard, &env, s->head.api_version, in->require_stable, group, ret);
+    env_end(w);
+    joint_add(joint, host);
+}
+
+void
+serve_offset_fetch(Worker *w, Served *s)
+{
+    OffsetFetchRequest *in = s->in;
+    bool old = s->head.api_version <= 7;
+    OffsetFetchRequestGroup one;
+    OffsetFetchResponse out;
+    Answer *answer;
+    Joint joint;
+
+    offset_fetch_response_init(&out);
+    if (old && !old_group(s, in, &one)) {
+        no_memory(s);
+        return;
+    }
+    out.groups_count = old ? 1 : in->groups_count;
+    out.groups = arena_calloc(s->arena, (size_t)out.groups_count + 1, sizeof *out.groups);
+    if (out.groups == NULL || !joint_init(w, s, &joint)) {
+        no_memory(s);
+        return;
+    }
+    for (int32_t i = 0; i < out.groups_count; i++)
+        fetch_group(w, s, &joint, old ? &one : &in->groups[i], &out.groups[i]);
+    if (old && joint.count == 0) { /* nothing but a code, as the backend would say it */
+        serve_status(s, out.groups[0].error_code);
+        return;
+    }
+    if (old && !old_response(s, &out)) {
+        no_memory(s);
+        return;
+    }
+    answer = answer_new(s->cookie, 0, &offset_fetch_response_desc, s->head.api_version, &out);
+    answer->late_status = KERR_NOT_COORDINATOR;
+    joint_answer(w, s, &joint, answer, REPLY_REPLICATED);
+}
+
+/* ---- DescribeGroups, ConsumerGroupDescribe ---------------------------------------------------------- */
+
+void
+serve_describe_groups(Worker *w, Served *s)
+{
+    const DescribeGroupsRequest *in = s->in;
+    DescribeGroupsResponse out;
+    Joint joint;
+
+    describe_groups_response_init(&out);
+    out.groups = arena_calloc(s->arena, (size_t)in->groups_count + 1, sizeof *out.groups);
+    if (out.groups == NULL || !joint_init(w, s, &joint)) {
+        no_memory(s);
+        return;
+    }
+    out.groups_count = in->groups_count;
+    for (int32_t i = 0; i < in->groups_count; i++) {
+        Host *host = host_of_group(w, in->groups[i]);
+        GroupEnv env;
+
+        describe_groups_response_group_init(&out.groups[i]);
+        out.groups[i].group_id = in->groups[i];
+        out.groups[i].error_code = host_status(host);
+        if (out.groups[i].error_code != 0)
+            continue;
+        env_begin(w, &env);
+        w->out.arena = s->arena;
+        shard_describe_classic(host->shard, &env, s->head.api_version, in->groups[i],
+                               &out.groups[i]);
+        env_end(w);
+        joint_add(&joint, host);
+    }
+    joint_answer(
+        w, s, &joint,
+        answer_new(s->cookie, 0, &describe_groups_response_desc, s->head.api_version, &out),
+        REPLY_REPLICATED);
+}
+
+void
+serve_consumer_describe(Worker *w, Served *s)
+{
+    const ConsumerGroupDescribeRequest *in = s->in;
+    ConsumerGroupDescribeResponse out;
+    Joint joint;
+
+    consumer_group_describe_response_init(&out);
+    out.groups = arena_calloc(s->arena, (size_t)in->group_ids_count + 1, sizeof *out.groups);
+    if (out.groups == NULL || !joint_init(w, s, &joint)) {
+        no_memory(s);
+        return;
+    }
+    out.groups_count = in->group_ids_count;
+    for (int32_t i = 0; i < in->group_ids_count; i++) {
+        Host *host = host_of_group(w, in->group_ids[i]);
+        GroupEnv env;
+
+        consumer_group_describe_response_group_init(&out.groups[i]);
+        out.groups[i].group_id = in->group_ids[i];
+        out.groups[i].error_code = host_status(host);
+        if (out.groups[i].error_code != 0)
+            continue;
+        env_begin(w, &env);
+        w->out.arena = s->arena;
+        shard_describe_consumer(host->shard, &env, in->group_ids[i], &out.groups[i]);
+        env_end(w);
+        joint_add(&joint, host);
+    }
+    joint_answer(
+        w, s, &joint,
+        answer_new(s->cookie, 0, &consumer_group_describe_response_desc, s->head.api_version, &out),
+        REPLY_REPLICATED);
+}
+
+/* ---- DeleteGroups ------------------------------------------------------------------------------------ */
+
+static int16_t
+delete_group(Worker *w, Joint *joint, StrView group_id)
+{
+    Host *host = host_of_group(w, group_id);
+    int16_t code = host_status(host);
+    GroupEnv env;
+
+    if (code != 0)
+        return code;
+    env_begin(w, &env);
+    code = shard_delete_group(host->shard, &env, group_id);
+    env_end(w);
+    host_take_out(w, host);
+    joint_add(joint, host);
+    return code;
+}
+
+static bool
+named_before(const DeleteGroupsRequest *in, int32_t at)
+{
+    for (int32_t i = 0; i < at; i++)
+        if (strview_equal(in->groups_names[i], in->groups_names[at]))
+            return true;
+    return false;
+}
+
+void
+serve_delete_groups(Worker *w, Served *s)
+{
+    const DeleteGroupsRequest *in = s->in;
+    DeleteGroupsResponse out;
+    Joint joint;
+
+    delete_groups_response_init(&out);
+    out.results = arena_calloc(s->arena, (size_t)in->groups_names_count + 1, sizeof *out.results);
+    if (out.results == NULL || !joint_init(w, s, &joint)) {
+        no_memory(s);
+        return;
+    }
+    for (int32_t i = 0; i < in->groups_names_count; i++) {
+        DeleteGroupsResponseResult *result = &out.results[out.results_count];
+
+        if (named_before(in, i))
+            continue;
+        delete_groups_response_result_init(result);
+        result->group_id = in->groups_names[i];
+        result->error_code = delete_group(w, &joint, in->groups_names[i]);
+        out.results_count++;
+    }
+    joint_answer(w, s, &joint,
+                 answer_new(s->cookie, 0, &delete_groups_response_desc, s->head.api_version, &out),
+                 REPLY_COMMITTED);
+}
+
+/* ---- ListGroups --------------------------------------------------------------------------------------- */
+
+typedef struct Lister {
+    const Served *s;
+    ListGroupsResponse out;
+    int32_t room;
+    bool no_memory;
+} Lister;
+
+static StrView
+trimmed(StrView text)
+{
+    while (text.len > 0 && (unsigned char)text.ptr[0] <= ' ') {
+        text.ptr++;
+        text.len--;
+    }
+    while (text.len > 0 && (unsigned char)text.ptr[text.len - 1] <= ' ')
+        text.len--;
+    return text;
+}
+
+static bool
+same_word(StrView text, const char *word)
+{
+    return (size_t)text.len == strlen(word) &&
+           (text.len == 0 || strncasecmp(text.ptr, word, (size_t)text.len) == 0);
+}
+
+static bool
+is_wanted(const ListGroupsRequest *in, const GroupListing *one)
+{
+    bool state = in->states_filter_count <= 0;
+    bool type = in->types_filter_count <= 0;
+
+    for (int32_t i = 0; i < in->states_filter_count && !state; i++)
+        state = same_word(trimmed(in->states_filter[i]), one->state);
+    for (int32_t i = 0; i < in->types_filter_count && !type; i++)
+        type = same_word(in->types_filter[i], one->type);
+    return state && type;
+}
+
+static bool
+list_one(void *ctx, const GroupListing *one)
+{
+    Lister *l = ctx;
+    ListGroupsResponseGroup *group;
+
+    if (!is_wanted(l->s->in, one))
+        return true;
+    if (l->out.groups_count == l->room) {
+        int32_t room = l->room == 0 ? 64 : l->room * 2;
+        ListGroupsResponseGroup *list = arena_calloc(l->s->arena, (size_t)room, sizeof *list);
+
+        l->no_memory = list == NULL;
+        if (list == NULL)
+            return false;
+        if (l->room > 0)
+            memcpy(list, l->out.groups, (size_t)l->room * sizeof *list);
+        l->out.groups = list;
+        l->room = room;
+    }
+    group = &l->out.groups[l->out.groups_count++];
+    list_groups_response_group_init(group);
+    group->group_id = one->group_id;
+    group->protocol_type = one->protocol_type;
+    group->group_state = strview_from(one->state);
+    group->group_type = strview_from(one->type);
+    return true;
+}
+
+void
+serve_list_groups(Worker *w, Served *s)
+{
+    Lister l = {.s = s};
+    Joint joint;
+
+    list_groups_response_init(&l.out);
+    for (int32_t i = 0; i < w->host_count; i++)
+        if (w->hosts[i].state == HOST_LOADING) { /* a part of the list would be wrong */
+            serve_status(s, KERR_COORDINATOR_LOAD_IN_PROGRESS);
+            return;
+        }
+    if (!joint_init(w, s, &joint)) {
+        no_memory(s);
+        return;
+    }
+    for (int32_t i = 0; i < w->host_count && !l.no_memory; i++) {
+        Host *host = &w->hosts[i];
+        GroupEnv env;
+
+        if (host->state != HOST_ACTIVE)
+            continue;
+        env_begin(w, &env);
+        w->out.arena = s->arena;
+        shard_list(host->shard, &env, list_one, &l);
+        env_end(w);
+        joint_add(&joint, host);
+    }
+    if (l.no_memory)
+        no_memory(s);
+    else
+        joint_answer(
+            w, s, &joint,
+            answer_new(s->cookie, 0, &list_groups_response_desc, s->head.api_version, &l.out),
+            REPLY_REPLICATED);
+}

@@ -229,6 +229,36 @@ add_member(char *text, size_t room, const ConsumerMember *m)
     add_set(text, room, "target", &m->target, false);
 }
 
+static int
+compare_regexes(const void *left, const void *right)
+{
+    StrView a = (*(ConsumerRegex *const *)left)->pattern;
+    StrView b = (*(ConsumerRegex *const *)right)->pattern;
+    int order = memcmp(a.ptr, b.ptr, (size_t)(a.len < b.len ? a.len : b.len));
+
+    return order != 0 ? order : a.len - b.len;
+}
+
+static void
+add_regexes(char *text, size_t room, const ConsumerGroup *c)
+{
+    ConsumerRegex **list = calloc(c->regexes.count + 1, sizeof(ConsumerRegex *));
+    size_t n = 0;
+
+    assert_non_null(list);
+    for (ConsumerRegex *x = c->regex_first; x != NULL; x = x->next)
+        if (x->resolved)
+            list[n++] = x;
+    qsort(list, n, sizeof(ConsumerRegex *), compare_regexes);
+    for (size_t k = 0; k < n; k++) {
+        add(text, room, "\nregex %.*s v=%lld", list[k]->pattern.len, list[k]->pattern.ptr,
+            (long long)list[k]->version);
+        for (int32_t i = 0; i < list[k]->topic_count; i++)
+            add(text, room, " %.*s", list[k]->topics[i].len, list[k]->topics[i].ptr);
+    }
+    free(list);
+}
+
 static void
 add_group(char *text, size_t room, const Group *group)
 {
@@ -243,14 +273,7 @@ add_group(char *text, size_t room, const Group *group)
     }
     add(text, room, "%.*s e=%d te=%d at=%lld h=%llx", group->id.len, group->id.ptr, c->epoch,
         c->target_epoch, (long long)c->target_wall_ms, (unsigned long long)c->metadata_hash);
-    for (const ConsumerRegex *x = c->regex_first; x != NULL; x = x->next) {
-        if (!x->resolved)
-            continue;
-        add(text, room, "\nregex %.*s v=%lld", x->pattern.len, x->pattern.ptr,
-            (long long)x->version);
-        for (int32_t i = 0; i < x->topic_count; i++)
-            add(text, room, " %.*s", x->topics[i].len, x->topics[i].ptr);
-    }
+    add_regexes(text, room, c);
     list = calloc(c->members.count + 1, sizeof(ConsumerMember *));
     assert_non_null(list);
     for (ConsumerMember *m = c->first; m != NULL; m = m->next)
@@ -334,6 +357,46 @@ ck_reload(ConsumerKit *ck)
     compare_shards(ck->shard, shard);
     end_shard(ck);
     ck->shard = shard;
+}
+
+static int
+compare_keys(const void *left, const void *right)
+{
+    const KitRecord *a = *(KitRecord *const *)left, *b = *(KitRecord *const *)right;
+    int32_t common = a->key_len < b->key_len ? a->key_len : b->key_len;
+    int order = memcmp(a->key, b->key, (size_t)common);
+
+    if (order == 0)
+        order = a->key_len - b->key_len;
+    return order != 0 ? order : (a > b) - (a < b); /* by place in the log */
+}
+
+void
+ck_compact(ConsumerKit *ck)
+{
+    GroupKit *kit = &ck->kit;
+    KitRecord **order = calloc(kit->log_count + 1, sizeof(KitRecord *));
+    size_t kept = 0;
+
+    assert_non_null(order);
+    for (size_t i = 0; i < kit->log_count; i++)
+        order[i] = &kit->log[i];
+    qsort(order, kit->log_count, sizeof(KitRecord *), compare_keys);
+    for (size_t i = 0; i < kit->log_count; i++) {
+        bool last = i + 1 == kit->log_count || order[i]->key_len != order[i + 1]->key_len ||
+                    memcmp(order[i]->key, order[i + 1]->key, (size_t)order[i]->key_len) != 0;
+
+        if (last && order[i]->value_len >= 0)
+            continue;
+        free(order[i]->key);
+        free(order[i]->value);
+        order[i]->key = NULL;
+    }
+    for (size_t i = 0; i < kit->log_count; i++)
+        if (kit->log[i].key != NULL)
+            kit->log[kept++] = kit->log[i];
+    kit->log_count = kept;
+    free(order);
 }
 
 void

@@ -47,6 +47,9 @@ void ck_reload(ConsumerKit *ck);
 /* Only compares. */
 void ck_compare(ConsumerKit *ck);
 
+/* Of each key only the last record stays in the log, as after the cleaner; tombstones go, too. */
+void ck_compact(ConsumerKit *ck);
+
 /* Time goes on, and what is due is done, in order. */
 void ck_wait(ConsumerKit *ck, int64_t ms);
 

@@ -35,7 +35,12 @@ sub all_go_on {
 for my $round (1 .. $ROUNDS) {
     my @workers = map { $_->{pid} } $node->children_of_kind('coordinator');
     ok(@workers > 1, 'several coordinators') if $round == 1;
-    kill 'KILL', $round % 3 ? $workers[ rand @workers ] : @workers;
+    my %killed = map { $_ => 1 } $round % 3 ? $workers[ rand @workers ] : @workers;
+    kill 'KILL', keys %killed;
+    $node->wait_until('others in their place', sub {
+        my @now = $node->children_of_kind('coordinator');
+        return @now == @workers && !grep { $killed{ $_->{pid} } } @now;
+    });
     all_go_on($round % 3 ? 'a coordinator was killed' : 'all coordinators were killed');
 }
 $node->kill9;

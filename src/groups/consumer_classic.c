@@ -172,8 +172,8 @@ answer_join(Join *join, int16_t code, StrView member_id, int32_t generation)
     if (code == 0) {
         response->protocol_type = CONSUMER_PROTOCOL_TYPE;
         response->protocol_name = join->request->protocols[0].name;
-    } else if (join->caller->api_version < 7) {
-        response->protocol_name = STRVIEW("");
+    } else {
+        response->protocol_name = join->caller->api_version < 7 ? STRVIEW("") : (StrView){0};
     }
     group_reply(env->out, join->caller->token, wrote ? REPLY_COMMITTED : REPLY_REPLICATED,
                 &join_group_response_desc, join->caller->api_version, response);

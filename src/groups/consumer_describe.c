@@ -42,6 +42,28 @@ describe_set(GroupEnv *env, const PartitionSet *set, DescribedAssignment *ret)
     }
 }
 
+/* What the member has: also what it was told to give back, until it says that it did. */
+static void
+describe_held(GroupEnv *env, const ConsumerMember *member, DescribedAssignment *ret)
+{
+    PartitionSet held = {.count = member->assigned.count + member->pending.count};
+
+    if (member->pending.count == 0) {
+        describe_set(env, &member->assigned, ret);
+        return;
+    }
+    consumer_group_describe_response_assignment_init(ret);
+    held.list = group_out_alloc(env->out, (size_t)held.count, sizeof *held.list);
+    if (held.list == NULL)
+        return;
+    for (int32_t i = 0; i < held.count; i++)
+        held.list[i] = i < member->assigned.count
+                           ? member->assigned.list[i]
+                           : member->pending.list[i - member->assigned.count];
+    set_sort(held.list, held.count);
+    describe_set(env, &held, ret);
+}
+
 static void
 describe_member(GroupEnv *env, const ConsumerMember *member,
                 ConsumerGroupDescribeResponseMember *ret)
@@ -60,7 +82,7 @@ describe_member(GroupEnv *env, const ConsumerMember *member,
     for (int32_t i = 0; i < member->name_count; i++)
         ret->subscribed_topic_names[ret->subscribed_topic_names_count++] = member->names[i]->name;
     ret->subscribed_topic_regex = member->regex == NULL ? STRVIEW("") : member->regex->pattern;
-    describe_set(env, &member->assigned, &ret->assignment);
+    describe_held(env, member, &ret->assignment);
     describe_set(env, &member->target, &ret->target_assignment);
     ret->member_type = member->classic == NULL ? 1 : 0;
 }

@@ -64,8 +64,11 @@ old_group(const Served *s, const OffsetFetchRequest *in, OffsetFetchRequestGroup
 {
     offset_fetch_request_group_init(ret);
     ret->group_id = in->group_id;
-    if (in->topics == NULL)
+    if (in->topics_count < 0) { /* null: everything that the group has committed */
+        ret->topics = NULL;
+        ret->topics_count = -1;
         return true;
+    }
     ret->topics = arena_calloc(s->arena, (size_t)in->topics_count + 1, sizeof *ret->topics);
     if (ret->topics == NULL)
         return false;

@@ -21,7 +21,7 @@ plan skip_all => "no $ottlad" if !-x $ottlad;
 
 my @files = qw(frames apiversions metadata produce idempotence fetch fetch_sessions
     offsets_by_time epochs delete_records topics configs topic_configs cluster log_dirs
-    partitions coordinators);
+    partitions coordinators classic_groups static_members offsets group_admin consumer_groups);
 @files = split /,/, $ENV{CONFORM_CASES} if $ENV{CONFORM_CASES};
 
 sub lines_of {

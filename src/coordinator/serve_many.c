@@ -275,15 +275,7 @@ delete_group(Worker *w, Joint *joint, StrView group_id)
     return code;
 }
 
-static bool
-named_before(const DeleteGroupsRequest *in, int32_t at)
-{
-    for (int32_t i = 0; i < at; i++)
-        if (strview_equal(in->groups_names[i], in->groups_names[at]))
-            return true;
-    return false;
-}
-
+/* The backend names each group once. */
 void
 serve_delete_groups(Worker *w, Served *s)
 {
@@ -300,8 +292,6 @@ serve_delete_groups(Worker *w, Served *s)
     for (int32_t i = 0; i < in->groups_names_count; i++) {
         DeleteGroupsResponseResult *result = &out.results[out.results_count];
 
-        if (named_before(in, i))
-            continue;
         delete_groups_response_result_init(result);
         result->group_id = in->groups_names[i];
         result->error_code = delete_group(w, &joint, in->groups_names[i]);

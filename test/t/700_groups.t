@@ -123,6 +123,31 @@ subtest 'a member that waits for others hangs up' => sub {
     is($one->ask(JoinGroup => 3, { %join, member_id => $a->{member_id} })->{error_code}, 0, 'the group goes on');
 };
 
+subtest 'coordinators die' => sub {
+    my @names = map {"dying-$_"} 1 .. 8;
+    ok(serve($c, @names), 'served');
+    my %join = (session_timeout_ms => 10000, rebalance_timeout_ms => 60000, protocol_type => 'consumer',
+        protocols => [ { name => 'range', metadata => "\0\0\0\0\0\0\xff\xff\xff\xff" } ]);
+    my (@first, @parked);
+    for my $name (@names) {
+        my $one = Ottla::Test::Api->new($node);
+        my $a = $one->ask(JoinGroup => 3, { %join, group_id => $name });
+        $one->ask(SyncGroup => 3, { group_id => $name, generation_id => 1, member_id => $a->{member_id}, assignments => [] });
+        push @first, [ $name, $a->{member_id} ];
+        my $two = Ottla::Test::Api->new($node);
+        $two->tell(JoinGroup => 3, { %join, group_id => $name });
+        push @parked, $two;
+    }
+    my $beat = sub { my ($name, $member) = @{ $_[0] }; $c->ask(Heartbeat => 3, { group_id => $name, generation_id => 1, member_id => $member })->{error_code} };
+    ok(comes_true(sub { !grep { $beat->($_) != 27 } @first }, $PATIENCE), 'a member is parked in each of eight groups');
+    kill KILL => map { $_->{pid} } $node->children_of_kind('coordinator');
+    is_deeply([ map { my $a = $_->hear(10); $a && $a->{error_code} } @parked ], [ (15) x 8 ], 'all of them are told to look for the coordinator again');
+    my %seen;
+    ok(comes_true(sub { $seen{ $beat->($_) }++ for @first; return serve($c, @names) }, $PATIENCE), 'and it is back');
+    is_deeply([ grep { $_ != 0 } keys %seen ], [], 'meanwhile no heartbeat told a member to join again');
+    is_deeply([ map { $beat->($_) } @first ], [ (0) x 8 ], 'nor later: generation and members are those of the log');
+};
+
 subtest 'requests that name very much' => sub {
     my %bulk = (
         DescribeGroups => [ 5, { groups => [ map {"g$_"} 1 .. 20000 ] } ],

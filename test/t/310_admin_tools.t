@@ -116,7 +116,7 @@ subtest 'cluster' => sub {
     also(cluster => ['list-endpoints'], qr/unfenced\s+broker/);
     says(cluster => [qw(unregister --id 55)], \1, qr/BrokerIdNotRegistered/);
     says('broker-api-versions' => [], qr/DescribeLogDirs\(35\): 1 to 5 \[usable: 5\]/, qr/AlterClientQuotas\(49\): 0 to 1/,
-        qr/DescribeQuorum\(55\): 0 to 2/, qr/FindCoordinator\(10\): UNSUPPORTED/);
+        qr/DescribeQuorum\(55\): 0 to 2/, qr/FindCoordinator\(10\): 0 to 6/, qr/EndTxn\(26\): UNSUPPORTED/);
     also(acls => ['--list'], \1, qr/SecurityDisabledException/);
 };
 

@@ -24,6 +24,7 @@
 #include "ottla/common/crashpoint.h"
 #include "ottla/common/conf.h"
 #include "ottla/controller/live_conf.h"
+#include "ottla/ipc/mailbox.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/storage/reserve.h"
 
@@ -158,6 +159,7 @@ publish(Controller *c, const Turn *turn, ErrInfo *err)
                         NULL); /* early or not: looked at again */
     }
     crashpoint("controller.published");
+    mbox_wake_coordinators();
     if (shared_page != NULL)
         atomic_i64_store(&shared_page->metadata_offset, c->log.end_offset);
     if (changes_node_settings(&turn->changes))

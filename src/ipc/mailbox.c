@@ -28,6 +28,7 @@
 #include "bulk_int.h"
 #include "mailbox_int.h"
 #include "ottla/common/assert.h"
+#include "ottla/ipc/latch.h"
 
 /*
  * First the owners' words and the ready sets of all workers, then the cells of slot 0 towards worker 0,
@@ -111,6 +112,19 @@ bool
 mbox_worker_is_open(MboxWorker worker)
 {
     return slot_ref_alive(atomic_u64_load_seq(mailbox_owner(worker)));
+}
+
+void
+mbox_wake_coordinators(void)
+{
+    if (base_of_all == NULL)
+        return; /* a test of the controller alone */
+    for (int w = MBOX_COORDINATOR_FIRST; w < MBOX_WORKER_COUNT; w++) {
+        uint64_t owner = atomic_u64_load_seq(mailbox_owner((MboxWorker)w));
+
+        if (owner != 0)
+            latch_set(slot_ref_unpack(owner));
+    }
 }
 
 /* Takes chunks for bytes; what it got may be fewer, none too. */

@@ -88,6 +88,9 @@ void mbox_cancel(MboxCall *call);
 /* True when the worker has said mbox_worker_open and lives. */
 bool mbox_worker_is_open(MboxWorker worker);
 
+/* Wakes all coordinators that run: the metadata image has changed. */
+void mbox_wake_coordinators(void);
+
 /* ---- worker -------------------------------------------------------------------------------- */
 
 /* Where an answer belongs. A plain value; may be kept as long as the worker likes. */

@@ -10,7 +10,7 @@ my %seen;
 open my $list, '<', 'test/t/SCENARIOS' or die "SCENARIOS: $!";
 while (<$list>) {
     next if /^#/;
-    my ($name, $file) = /^((?:log|admin|shell) \d+) (\S+)$/ or die "SCENARIOS:$.: not 'NAME FILE'\n";
+    my ($name, $file) = /^((?:log|admin|groups|shell) \d+) (\S+)$/ or die "SCENARIOS:$.: not 'NAME FILE'\n";
     ok(!$seen{$name}++, "$name: once");
     open my $test, '<', $file or do { fail("$name: $file: $!"); next };
     local $/;

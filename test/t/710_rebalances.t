@@ -1,6 +1,7 @@
 # Groups of librdkafka, classic and consumer, static and dynamic members, which join, leave, are killed, are cut off and come
 # back: at every moment a partition has at most one owner whose commits are accepted, no committed offset goes back, and each
-# step costs as many rebalances as with Kafka (test/perl: Rebalances).
+# step costs as many rebalances as with Kafka (test/perl: Rebalances). In its scripts: a member that falls silent (groups 9), static
+# members that restart (groups 14, of the newer protocol groups 31) and are gone (groups 16), cooperative members (groups 17).
 use strict;
 use warnings;
 use Ottla::Test::Rebalances qw(go_through);

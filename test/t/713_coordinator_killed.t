@@ -1,5 +1,5 @@
 # Coordinators are killed, one by one and all at once, and then the whole node, under groups of real clients: they are loaded
-# again before a session ends, every member goes on committing, and nobody's generation or group epoch moves.
+# again before a session ends, every member goes on committing, and nobody's generation or group epoch moves (groups 18).
 use strict;
 use warnings;
 use Ottla::Test::Group;

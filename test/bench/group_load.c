@@ -38,7 +38,6 @@
 #include "many_conns.h"
 #include "wire_requests.h"
 
-#define TOPIC           "group-load"
 #define KEY_COMMIT      8
 #define KEY_METADATA    3
 #define KEY_FIND        10
@@ -78,6 +77,7 @@ static struct {
     bool consumer;
     int32_t groups, members, partitions;
     double delay_us, seconds;
+    char topic[32];
     Uuid topic_id;
     Group *group;
     Member *member;
@@ -154,7 +154,7 @@ prepare(void)
     if (!wire_client_connect(&client)) {
         die("nobody listens");
     }
-    int error = wire_create_topic(&client, TOPIC, me.partitions);
+    int error = wire_create_topic(&client, me.topic, me.partitions);
     if (error != 0 && error != KERR_TOPIC_ALREADY_EXISTS) {
         die("the topic cannot be made");
     }
@@ -185,7 +185,7 @@ prepare(void)
     MetadataResponse response;
     metadata_request_init(&request);
     metadata_request_topic_init(&topic);
-    topic.name = strview_from(TOPIC);
+    topic.name = strview_from(me.topic);
     request.topics = &topic;
     request.topics_count = 1;
     if (wire_client_call(&client, &(WireCall){KEY_METADATA, 12, &metadata_request_desc, &request,
@@ -341,7 +341,7 @@ classic_beaten(Member *m, WireReader *body, double now)
 static void
 consumer_beat(Member *m)
 {
-    StrView topic = strview_from(TOPIC);
+    StrView topic = strview_from(me.topic);
     ConsumerGroupHeartbeatRequestTopicPartitions owned;
     ConsumerGroupHeartbeatRequest request;
     bool joins = m->epoch == 0;
@@ -579,7 +579,7 @@ commit_due(double now)
         partition.partition_index = (int32_t)(n / (uint64_t)me.groups % (uint64_t)me.partitions);
         partition.committed_offset = (int64_t)n;
         partition.committed_metadata = STRVIEW("");
-        topic.name = strview_from(TOPIC);
+        topic.name = strview_from(me.topic);
         topic.partitions = &partition;
         topic.partitions_count = 1;
         request.group_id = strview_from(group);
@@ -734,6 +734,7 @@ main(int argc, char **argv)
     me.groups = (int32_t)strtol(argv[3], NULL, 10);
     me.members = (int32_t)strtol(argv[4], NULL, 10);
     me.partitions = (int32_t)strtol(argv[5], NULL, 10);
+    snprintf(me.topic, sizeof me.topic, "group-load-%d", (int)me.partitions);
     me.seconds = strtod(argv[7], NULL);
     me.consumer = strcmp(argv[1], "consumer") == 0;
     if (strcmp(argv[1], "commits") == 0) {

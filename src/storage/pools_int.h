@@ -37,8 +37,11 @@ void seglist_drop_first(PlogTuple *tuple, int32_t count);
 /* Gives back the chunks from old_head up to, not including, the tuple's head; raises list_generation. */
 void seglist_release_dropped(PartitionSlot *slot, uint32_t old_head, const PlogTuple *tuple);
 
-/* The entry at index [0, seg_count); false: the list changed meanwhile (readers start again). */
-bool seglist_get(const PlogTuple *tuple, int32_t index, SegEntry *ret);
+/*
+ * The entry at index [0, seg_count); false: the list changed meanwhile (readers start again). The process remembers
+ * where it was last, so a walk upwards costs O(1) for each entry; any other step O(chunks).
+ */
+bool seglist_get(const PartitionSlot *slot, const PlogTuple *tuple, int32_t index, SegEntry *ret);
 
 /*
  * The last entry with base <= offset; *ret_index -1: none (offset lies in the active segment or

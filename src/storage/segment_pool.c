@@ -39,6 +39,17 @@ static SegmentPoolHead *head;
 static Pool *pool;
 static char *chunks; /* chunk n (from 1) at (n - 1) * CHUNK_BYTES */
 
+/* Where this process was last in a list; slot NULL: nowhere. */
+typedef struct Cursor {
+    const PartitionSlot *slot;
+    uint32_t generation; /* list_generation before it was found */
+    uint32_t head;       /* of the list then */
+    int32_t ordinal;     /* chunks between head and chunk */
+    uint32_t chunk;
+} Cursor;
+
+static Cursor cursor;
+
 static uint32_t
 chunk_count(const ShmLimits *limits)
 {
@@ -64,6 +75,7 @@ segment_pool_shm_init(void *base, const ShmLimits *limits)
     pool = (Pool *)(void *)((char *)base + CACHE_LINE_BYTES);
     chunks = (char *)pool + region_round(pool_size(n));
     pool_init(pool, n);
+    cursor = (Cursor){NULL, 0, 0, 0, 0};
 }
 
 uint64_t
@@ -159,21 +171,41 @@ seglist_release_dropped(PartitionSlot *slot, uint32_t old_head, const PlogTuple 
     }
 }
 
-bool
-seglist_get(const PlogTuple *tuple, int32_t index, SegEntry *ret)
+/*
+ * The chunk that holds the at-th entry, counted from the head's first place; 0: the list changed. A chunk that was
+ * met stays where it is in the list while list_generation does: that is raised before any chunk is given back.
+ */
+static uint32_t
+chunk_of(const PartitionSlot *slot, const PlogTuple *tuple, int32_t at)
 {
-    int32_t at = tuple->seg_first + index;
+    uint32_t generation = atomic_u32_load(&slot->list_generation);
+    int32_t ordinal = at / CHUNK_ENTRIES, i = 0;
     uint32_t chunk = tuple->seg_head;
 
-    ot_assert(index >= 0 && index < tuple->seg_count);
-    for (; at >= CHUNK_ENTRIES; at -= CHUNK_ENTRIES) {
-        if (!chunk_valid(chunk))
-            return false;
-        chunk = chunk_at(chunk)->next;
+    if (cursor.slot == slot && cursor.generation == generation && cursor.head == chunk &&
+        cursor.ordinal <= ordinal) {
+        i = cursor.ordinal;
+        chunk = cursor.chunk;
     }
+    for (; chunk_valid(chunk) && i < ordinal; i++)
+        chunk = chunk_at(chunk)->next;
     if (!chunk_valid(chunk))
+        return 0;
+    cursor = (Cursor){slot, generation, tuple->seg_head, ordinal, chunk};
+    return chunk;
+}
+
+bool
+seglist_get(const PartitionSlot *slot, const PlogTuple *tuple, int32_t index, SegEntry *ret)
+{
+    int32_t at = tuple->seg_first + index;
+    uint32_t chunk;
+
+    ot_assert(index >= 0 && index < tuple->seg_count);
+    chunk = chunk_of(slot, tuple, at);
+    if (chunk == 0)
         return false;
-    shared_copy_out(ret, &chunk_at(chunk)->entries[at], sizeof *ret);
+    shared_copy_out(ret, &chunk_at(chunk)->entries[at % CHUNK_ENTRIES], sizeof *ret);
     return true;
 }
 

@@ -567,6 +567,49 @@ durable_offsets_belong_to_one_partition(void **state)
     assert_int_equal(durable(next), 0);
 }
 
+static void
+stop_there(const char *name)
+{
+    if (strcmp(name, "pslot.durable") == 0)
+        (void)raise(SIGSTOP);
+}
+
+static int
+stop_while_publishing(void *arg)
+{
+    (void)arg;
+    crashpoint_hook = stop_there;
+    pslot_publish_durable(shared_ref, 3);
+    return 0;
+}
+
+/* A checkpointer that is stopped while it says what is durable does not stop that of another directory. */
+static void
+a_stopped_checkpointer_stops_no_other(void **state)
+{
+    int64_t begin, cpu;
+    int status;
+    pid_t pid;
+
+    (void)state;
+    shared_ref = written("guarded", 0);
+    pid = kit_fork(stop_while_publishing, NULL);
+    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+    assert_true(WIFSTOPPED(status));
+    begin = clock_mono_us();
+    cpu = clock_cpu_us();
+    (void)alarm(20); /* not for ever */
+    pslot_publish_durable(shared_ref, 1);
+    (void)alarm(0);
+    assert_true(clock_mono_us() - begin < 5000000);
+    assert_true(clock_cpu_us() - cpu < 500000); /* it sleeps meanwhile */
+    assert_true(WIFSIGNALED(kit_wait(pid)));
+    assert_int_equal(durable(shared_ref), 1);
+    begin = clock_mono_us();
+    pslot_publish_durable(shared_ref, 1); /* the guard is free again */
+    assert_true(clock_mono_us() - begin < 500000);
+}
+
 /* ---- which acknowledgements wait ------------------------------------------------------------------- */
 
 static void
@@ -978,6 +1021,7 @@ main(void)
         TEST(a_killed_requester_stops_nobody),
         TEST(a_stopped_lock_holder_delays_nobody),
         TEST(durable_offsets_belong_to_one_partition),
+        TEST(a_stopped_checkpointer_stops_no_other),
         TEST(durability_says_who_waits),
         TEST(a_duplicate_waits_like_its_original),
         TEST(flush_messages_makes_all_wait),

@@ -26,6 +26,7 @@
 #include "ottla/common/crashpoint.h"
 #include "ottla/common/vfs.h"
 #include "ottla/common/vfs_faulty.h"
+#include "ottla/ipc/slot.h"
 #include "ottla/replica/replica.h"
 #include "ottla/storage/logdir_state.h"
 #include "ottla/storage/plog_commit.h"
@@ -567,18 +568,23 @@ durable_offsets_belong_to_one_partition(void **state)
     assert_int_equal(durable(next), 0);
 }
 
+#define OTHER_SLOT 2 /* nobody's here */
+
 static void
 stop_there(const char *name)
 {
-    if (strcmp(name, "pslot.durable") == 0)
-        (void)raise(SIGSTOP);
+    (void)name; /* the one that is armed */
+    (void)raise(SIGSTOP);
 }
 
 static int
 stop_while_publishing(void *arg)
 {
     (void)arg;
+    my_slot_index = OTHER_SLOT; /* as a checkpointer has one */
+    atomic_i32_store(&slot_at(OTHER_SLOT)->pid, getpid());
     crashpoint_hook = stop_there;
+    crashpoint_arm("pslot.durable", 1);
     pslot_publish_durable(shared_ref, 3);
     return 0;
 }

@@ -1,8 +1,10 @@
 /*
- * test_segment_pool.c - lists of segments: each entry is found, in whatever order is asked, and a walk is linear
+ * test_segment_pool.c - lists of segments: each entry is found, in whatever order is asked; what walks and looks cost
  *
  * Proves: an entry is what was appended at its index while the list grows and shrinks and chunks go to other lists, though
- * the process remembers where it was; a walk over ten times as many segments does not take a hundred times as long.
+ * the process remembers where it was; the segment of an offset is the one that holds it; a walk over ten times as many
+ * segments does not take a hundred times as long; to find an offset among a hundred times as many hardly takes longer;
+ * who reads chunks that are another list's by now comes to an end.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -15,14 +17,33 @@
 #include "storage/pools_int.h"
 #include "storage/storage_kit.h"
 
+#define SPAN 10 /* offsets of a segment */
+
 static void
 grow(const PartitionSlot *slot, PlogTuple *t, int64_t *next, int count)
 {
     ErrInfo err = {0};
 
-    for (int i = 0; i < count; i++)
-        if (seglist_append(slot, t, &(SegEntry){.base_offset = (*next)++}, &err) != 0)
+    for (int i = 0; i < count; i++, *next += SPAN)
+        if (seglist_append(slot, t, &(SegEntry){.base_offset = *next}, &err) != 0)
             fail_msg("%s", err.text);
+    t->active_base = *next;
+}
+
+/* First and last offset of the segment at an index, -1 for those before the first. */
+static void
+is_found(const PlogTuple *t, int64_t next, int32_t index)
+{
+    int64_t base = next - SPAN * (t->seg_count - index);
+
+    for (int64_t offset = base; offset < base + SPAN; offset += SPAN - 1) {
+        SegEntry e = {.base_offset = base};
+        int32_t ret;
+
+        assert_true(seglist_find(t, offset, &ret, &e));
+        assert_int_equal(ret, index);
+        assert_int_equal(e.base_offset, base);
+    }
 }
 
 static void
@@ -63,7 +84,10 @@ entries_are_found_in_any_order(void **state)
             if (count == 0)
                 continue;
             assert_true(seglist_get(slots[which], &t[which], index, &e));
-            assert_int_equal(e.base_offset, next[which] - count + index);
+            assert_int_equal(e.base_offset, next[which] - SPAN * (count - index));
+            index = count == 0 ? 0 : (int32_t)(random_seq_next(&random) % (uint64_t)count);
+            is_found(&t[which], next[which], index - 1);
+            is_found(&t[which], next[which], index);
         }
         if (t[k].seg_count > 3000)
             shrink(slots[k], &t[k], t[k].seg_count);
@@ -88,7 +112,7 @@ walk_ns(const PartitionSlot *slot, const PlogTuple *t)
             sum += seg.end_offset - seg.base;
         }
         (void)clock_gettime(CLOCK_MONOTONIC, &to);
-        assert_int_equal(sum, t->seg_count);
+        assert_int_equal(sum, SPAN * (int64_t)t->seg_count);
         ns = (to.tv_sec - from.tv_sec) * 1000000000 + (to.tv_nsec - from.tv_nsec);
         best = ns < best ? ns : best;
     }
@@ -104,14 +128,88 @@ a_walk_is_linear(void **state)
 
     (void)state;
     grow(slot, &t, &next, 1000);
-    t.active_base = next;
     few = walk_ns(slot, &t);
     grow(slot, &t, &next, 9000);
-    t.active_base = next;
     many = walk_ns(slot, &t);
     print_message("# a walk: 1000 segments %lld us, 10000 segments %lld us\n",
                   (long long)few / 1000, (long long)many / 1000);
     assert_true(many < few * 30);
+}
+
+/* Nanoseconds to find one offset, of many anywhere in the list, the best of some rounds. */
+static int64_t
+find_ns(const PlogTuple *t)
+{
+    const int64_t looks = 2000;
+    int64_t best = INT64_MAX;
+
+    for (int tries = 0; tries < 7; tries++) {
+        struct timespec from, to;
+        int64_t ns;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &from);
+        for (int64_t i = 0; i < looks; i++) {
+            int64_t offset = i * 7919 % (SPAN * (int64_t)t->seg_count);
+            SegEntry e = {.base_offset = -1};
+            int32_t index;
+
+            assert_true(seglist_find(t, offset, &index, &e));
+            assert_true(index == offset / SPAN && e.base_offset == offset / SPAN * SPAN);
+        }
+        (void)clock_gettime(CLOCK_MONOTONIC, &to);
+        ns = (to.tv_sec - from.tv_sec) * 1000000000 + (to.tv_nsec - from.tv_nsec);
+        best = ns < best ? ns : best;
+    }
+    return best / looks;
+}
+
+static void
+many_segments_do_not_hide_one(void **state)
+{
+    PartitionSlot *slot = pslot_at(kit_partition("t", 0).slot);
+    int64_t next = 0, few, many;
+    PlogTuple t = {0};
+
+    (void)state;
+    grow(slot, &t, &next, 100);
+    few = find_ns(&t);
+    grow(slot, &t, &next, 9900);
+    many = find_ns(&t);
+    print_message("# an offset: 100 segments %lld ns, 10000 segments %lld ns\n", (long long)few,
+                  (long long)many);
+    assert_true(many < few * 10);
+}
+
+/* Old tuples, whose chunks went to another list: any answer, but one, and no chunk outside the pool. */
+static void
+an_old_tuple_is_no_trap(void **state)
+{
+    PartitionSlot *slot = pslot_at(kit_partition("t", 0).slot);
+    PartitionSlot *other = pslot_at(kit_partition("t", 1).slot);
+    PlogTuple old = {0}, t = {0};
+    RandomSeq random = {.state = 12};
+    int64_t next = 0, others = 0;
+
+    (void)state;
+    for (int round = 0; round < 300; round++) {
+        PlogTuple now = {0};
+        int32_t index;
+        SegEntry e;
+
+        grow(slot, &t, &next, (int)(random_seq_next(&random) % 1000));
+        old = t;
+        shrink(slot, &t, (int32_t)(random_seq_next(&random) % (uint64_t)(t.seg_count + 1)));
+        grow(other, &now, &others, (int)(random_seq_next(&random) % 1000));
+        for (int i = 0; i < 20; i++) {
+            int64_t offset = (int64_t)(random_seq_next(&random) % (uint64_t)(next + 1));
+
+            if (seglist_find(&old, offset, &index, &e))
+                assert_true(index >= -1 && index < old.seg_count);
+            if (old.seg_count > 0)
+                (void)seglist_get(slot, &old, (int32_t)(offset % old.seg_count), &e);
+        }
+        shrink(other, &now, now.seg_count);
+    }
 }
 
 int
@@ -120,6 +218,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(entries_are_found_in_any_order, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(a_walk_is_linear, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(many_segments_do_not_hide_one, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(an_old_tuple_is_no_trap, kit_setup, kit_teardown),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -31,8 +31,9 @@ test_table(void **state)
         assert_non_null(handler->start);
         if (handler->drop != NULL)
             assert_non_null(handler->finish);
-        /* What goes to the controller has a row that can answer without it. */
-        assert_int_equal(handler->start == forward_start, forward_row(key) != NULL);
+        /* What goes to the controller as it came has a row that can answer without it. */
+        if (handler->start == forward_start)
+            assert_non_null(forward_row(key));
     }
     assert_non_null(dispatch_find(API_OttlaStat));
     assert_int_equal(api_find(API_OttlaStat)->state, API_STATE_PRIVATE);

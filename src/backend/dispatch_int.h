@@ -73,6 +73,9 @@ ReqResult h_tokens_start(Request *rq);
 ReqResult h_sasl_start(Request *rq);
 ReqResult h_describe_log_dirs_start(Request *rq);
 ReqResult h_alter_log_dirs_start(Request *rq);
+ReqResult h_alter_client_quotas_start(Request *rq);
+ReqResult h_alter_client_quotas_finish(Request *rq);
+void h_alter_client_quotas_drop(Request *rq);
 ReqResult forward_start(Request *rq); /* what forward_apis.c lists */
 ReqResult forward_finish(Request *rq);
 void forward_drop(Request *rq);

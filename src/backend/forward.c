@@ -36,6 +36,8 @@ typedef struct ForwardBody {
     int16_t api_key;
     int16_t api_version;
     bool auto_create; /* CreateTopics of the broker's own making */
+    const KnownHost *hosts;
+    int32_t host_count;
     BytesView body;
 } ForwardBody;
 
@@ -46,12 +48,15 @@ typedef struct ForwardBody {
 static bool
 send_body(Request *rq, MboxCall *call, const ForwardBody *body)
 {
+    size_t hosts = (size_t)body->host_count * sizeof *body->hosts;
     ControllerRequest request = {.api_key = body->api_key,
                                  .api_version = body->api_version,
                                  .auto_create = body->auto_create,
                                  .client_id = rq->head.client_id,
                                  .principal = strview_from(rq->conn->principal),
                                  .listener = strview_from(rq->conn->endpoint->name),
+                                 .hosts = body->hosts,
+                                 .host_count = body->host_count,
                                  .body = body->body};
     BytesView bytes;
     ErrInfo err;
@@ -59,7 +64,7 @@ send_body(Request *rq, MboxCall *call, const ForwardBody *body)
     *call = (MboxCall){0};
     if (body->body.len > CONTROLLER_BODY_MAX)
         return false;
-    request_grow(rq, (size_t)body->body.len + FORWARD_REPLY_BYTES);
+    request_grow(rq, (size_t)body->body.len + hosts + FORWARD_REPLY_BYTES);
     bytes = controller_request_encode(&request, rq->arena);
     return bytes.ptr != NULL && mbox_submit(call, MBOX_CONTROLLER, bytes, rq->arena, &err) == 0;
 }
@@ -140,30 +145,54 @@ fail(Request *rq, int16_t code)
     return fwd->row->fail(rq, fwd->in, code);
 }
 
-ReqResult
-forward_start(Request *rq)
+const void *
+forward_read(Request *rq, ReqResult *ret)
 {
     Forward *fwd = arena_calloc(rq->arena, 1, sizeof *fwd);
-    ForwardBody body = {
-        .api_key = rq->head.api->key, .api_version = rq->head.api_version, .body = rq->body};
 
-    if (fwd == NULL)
-        return request_close(rq, "no memory for a request to the controller");
+    *ret = REQ_CLOSE;
     rq->state = fwd;
-    fwd->row = forward_row(rq->head.api->key);
-    ot_assert(fwd->row != NULL);
-    fwd->in = arena_calloc(rq->arena, 1, fwd->row->request->body->bytes);
-    if (fwd->in == NULL)
-        return request_close(rq, "no memory for a request to the controller");
+    if (fwd != NULL) {
+        fwd->row = forward_row(rq->head.api->key);
+        ot_assert(fwd->row != NULL);
+        fwd->in = arena_calloc(rq->arena, 1, fwd->row->request->body->bytes);
+    }
+    if (fwd == NULL || fwd->in == NULL) {
+        *ret = request_close(rq, "no memory for a request to the controller");
+        return NULL;
+    }
     if (!request_read(rq, fwd->row->request, fwd->in))
-        return REQ_CLOSE;
-    if (body.body.len > CONTROLLER_BODY_MAX)
-        return fail(rq, KERR_POLICY_VIOLATION);
+        return NULL;
+    if (rq->body.len > CONTROLLER_BODY_MAX) {
+        *ret = fail(rq, KERR_POLICY_VIOLATION);
+        return NULL;
+    }
+    return fwd->in;
+}
+
+ReqResult
+forward_send(Request *rq, const KnownHost *hosts, int32_t host_count)
+{
+    Forward *fwd = rq->state;
+    ForwardBody body = {.api_key = rq->head.api->key,
+                        .api_version = rq->head.api_version,
+                        .hosts = hosts,
+                        .host_count = host_count,
+                        .body = rq->body};
+
     if (!send_body(rq, &fwd->call, &body))
         return fail(rq, KERR_REQUEST_TIMED_OUT);
     rq->deadline_us = rq->now_us + (int64_t)timeout_of(fwd->row->request, fwd->in) * 1000;
     rq->wait_event = WAIT_EV_CONTROLLER_REPLY;
     return REQ_PENDING;
+}
+
+ReqResult
+forward_start(Request *rq)
+{
+    ReqResult ret;
+
+    return forward_read(rq, &ret) == NULL ? ret : forward_send(rq, NULL, 0);
 }
 
 ReqResult

@@ -7,6 +7,7 @@
 #define OTTLA_BACKEND_FORWARD_INT_H
 
 #include "backend/request_int.h"
+#include "ottla/controller/quota_hosts.h"
 #include "ottla/ipc/mailbox.h"
 
 /*
@@ -24,5 +25,12 @@ typedef struct ForwardReply {
 
 /* Looks for the answer. At the deadline, or when the wait is cancelled, the call is given up: 7. */
 ForwardReply forward_poll(Request *rq, MboxCall *call);
+
+/*
+ * The two halves of forward_start, for a handler that has something to find out in between. forward_read gives the
+ * request's struct; NULL: *ret is what the handler returns. forward_send hands it over, with the hosts found.
+ */
+const void *forward_read(Request *rq, ReqResult *ret);
+ReqResult forward_send(Request *rq, const KnownHost *hosts, int32_t host_count);
 
 #endif

@@ -8,18 +8,14 @@
  */
 #include "ottla/common/compress.h"
 
-#include <lz4frame.h>
 #include <stdlib.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
-#include <zlib.h>
-#include <zstd.h>
-#include <zstd_errors.h>
 
+#include "codec_libs_int.h"
 #include "compress_int.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/limits.h"
-#include "snappy_lib_int.h"
 
 /* A zstd context that grew a larger window than this is not kept. */
 #define KEEP_CONTEXT_BYTES ((size_t)4 << 20)
@@ -54,9 +50,11 @@ free_contexts(DecodeContexts *contexts)
     if (contexts == NULL)
         return;
     if (contexts->gzip_ready)
-        (void)inflateEnd(&contexts->gzip);
-    (void)LZ4F_freeDecompressionContext(contexts->lz4);
-    (void)ZSTD_freeDCtx(contexts->zstd);
+        (void)gzip_lib()->inflateEnd(&contexts->gzip);
+    if (contexts->lz4 != NULL)
+        (void)lz4_lib()->freeDecompressionContext(contexts->lz4);
+    if (contexts->zstd != NULL)
+        (void)zstd_lib()->freeDCtx(contexts->zstd);
     free(contexts);
 }
 
@@ -79,13 +77,51 @@ give_contexts(DecodeContexts *contexts)
         return;
     }
     kept_in_use = false;
-    if (contexts->zstd != NULL && ZSTD_sizeof_DCtx(contexts->zstd) > KEEP_CONTEXT_BYTES) {
-        (void)ZSTD_freeDCtx(contexts->zstd);
+    if (contexts->zstd != NULL && zstd_lib()->sizeof_DCtx(contexts->zstd) > KEEP_CONTEXT_BYTES) {
+        (void)zstd_lib()->freeDCtx(contexts->zstd);
         contexts->zstd = NULL;
     }
 }
 
-/* Makes the context of one codec ready for a new stream. */
+static bool
+prepare_gzip(DecodeContexts *contexts)
+{
+    const GzipLib *lib = gzip_lib();
+
+    if (contexts->gzip_ready)
+        return lib->inflateReset2(&contexts->gzip, 15 + 16) == Z_OK;
+    memset(&contexts->gzip, 0, sizeof contexts->gzip);
+    contexts->gzip_ready = lib->inflateInit2_(&contexts->gzip, 15 + 16, ZLIB_VERSION,
+                                              (int)sizeof contexts->gzip) == Z_OK;
+    return contexts->gzip_ready;
+}
+
+static bool
+prepare_lz4(DecodeContexts *contexts)
+{
+    const Lz4Lib *lib = lz4_lib();
+
+    if (contexts->lz4 != NULL) {
+        lib->resetDecompressionContext(contexts->lz4);
+        return true;
+    }
+    return !lib->isError(lib->createDecompressionContext(&contexts->lz4, LZ4F_VERSION));
+}
+
+static bool
+prepare_zstd(DecodeContexts *contexts)
+{
+    const ZstdLib *lib = zstd_lib();
+
+    if (contexts->zstd == NULL)
+        contexts->zstd = lib->createDCtx();
+    return contexts->zstd != NULL &&
+           !lib->isError(lib->DCtx_reset(contexts->zstd, ZSTD_reset_session_and_parameters)) &&
+           !lib->isError(
+               lib->DCtx_setParameter(contexts->zstd, ZSTD_d_windowLogMax, LIMIT_ZSTD_WINDOW_LOG));
+}
+
+/* Makes the context of one codec, whose library is there, ready for a new stream. */
 static bool
 prepare(DecodeContexts *contexts, Codec codec)
 {
@@ -94,24 +130,11 @@ prepare(DecodeContexts *contexts, Codec codec)
     case CODEC_SNAPPY:
         return true;
     case CODEC_GZIP:
-        if (contexts->gzip_ready)
-            return inflateReset2(&contexts->gzip, 15 + 16) == Z_OK;
-        memset(&contexts->gzip, 0, sizeof contexts->gzip);
-        contexts->gzip_ready = inflateInit2(&contexts->gzip, 15 + 16) == Z_OK;
-        return contexts->gzip_ready;
+        return prepare_gzip(contexts);
     case CODEC_LZ4:
-        if (contexts->lz4 != NULL) {
-            LZ4F_resetDecompressionContext(contexts->lz4);
-            return true;
-        }
-        return !LZ4F_isError(LZ4F_createDecompressionContext(&contexts->lz4, LZ4F_VERSION));
+        return prepare_lz4(contexts);
     case CODEC_ZSTD:
-        if (contexts->zstd == NULL)
-            contexts->zstd = ZSTD_createDCtx();
-        return contexts->zstd != NULL &&
-               !ZSTD_isError(ZSTD_DCtx_reset(contexts->zstd, ZSTD_reset_session_and_parameters)) &&
-               !ZSTD_isError(ZSTD_DCtx_setParameter(contexts->zstd, ZSTD_d_windowLogMax,
-                                                    LIMIT_ZSTD_WINDOW_LOG));
+        return prepare_zstd(contexts);
     case CODEC_COUNT:
         break;
     }
@@ -131,6 +154,10 @@ decoder_open(Codec codec, BytesView in, Arena *arena)
     decoder->contexts = take_contexts();
     if (decoder->contexts == NULL)
         return NULL;
+    if (!codec_lib_there(codec)) {
+        decoder->ended = OT_E_UNSUPPORTED_COMPRESSION_TYPE;
+        return decoder;
+    }
     if (!prepare(decoder->contexts, codec)) {
         give_contexts(decoder->contexts);
         return NULL;
@@ -178,6 +205,7 @@ gzip_member_follows(BytesView in)
 static int
 next_gzip(Decoder *decoder, BytesView *ret)
 {
+    const GzipLib *lib = gzip_lib();
     z_stream *gzip = &decoder->contexts->gzip;
     uint8_t *out = decoder->contexts->out;
 
@@ -188,13 +216,13 @@ next_gzip(Decoder *decoder, BytesView *ret)
         gzip->avail_in = (uInt)decoder->in.len;
         gzip->next_out = out;
         gzip->avail_out = COMPRESS_PIECE_BYTES;
-        rc = inflate(gzip, Z_NO_FLUSH);
+        rc = lib->inflate(gzip, Z_NO_FLUSH);
         skip(decoder, (size_t)decoder->in.len - gzip->avail_in);
         made = COMPRESS_PIECE_BYTES - (int)gzip->avail_out;
         if (rc == Z_STREAM_END) {
             if (!gzip_member_follows(decoder->in))
                 decoder->ended = OT_E_EOF;
-            else if (inflateReset(gzip) != Z_OK)
+            else if (lib->inflateReset(gzip) != Z_OK)
                 decoder->ended = OT_E_BAD_COMPRESSION;
         } else if (rc == Z_MEM_ERROR) {
             return OT_E_NO_MEMORY;
@@ -227,8 +255,6 @@ snappy_block(Decoder *decoder, BytesView block, BytesView *ret)
     const SnappyLib *lib = snappy_lib();
     size_t len;
 
-    if (lib == NULL)
-        return OT_E_UNSUPPORTED_COMPRESSION_TYPE;
     if (lib->uncompressed_length(in, (size_t)block.len, &len) != SNAPPY_OK ||
         len > (size_t)block.len * 22 || len > COMPRESS_SNAPPY_BLOCK_MAX)
         return OT_E_BAD_COMPRESSION;
@@ -300,6 +326,7 @@ next_snappy(Decoder *decoder, BytesView *ret)
 static int
 start_lz4(Decoder *decoder)
 {
+    const Lz4Lib *lib = lz4_lib();
     const uint8_t *in = decoder->in.ptr;
     uint8_t header[7] = {0x04, 0x22, 0x4d, 0x18};
     size_t size_bytes, header_bytes, used = sizeof header, made = 0, rc;
@@ -318,8 +345,8 @@ start_lz4(Decoder *decoder)
     header[5] = in[5];
     header[6] = (uint8_t)(XXH32(header + 4, 2, 0) >> 8);
     rc =
-        LZ4F_decompress(decoder->contexts->lz4, decoder->contexts->out, &made, header, &used, NULL);
-    if (LZ4F_isError(rc) || used != sizeof header)
+        lib->decompress(decoder->contexts->lz4, decoder->contexts->out, &made, header, &used, NULL);
+    if (lib->isError(rc) || used != sizeof header)
         return OT_E_BAD_COMPRESSION;
     skip(decoder, header_bytes);
     decoder->started = true;
@@ -329,6 +356,8 @@ start_lz4(Decoder *decoder)
 static int
 next_lz4(Decoder *decoder, BytesView *ret)
 {
+    const Lz4Lib *lib = lz4_lib();
+
     if (!decoder->started) {
         int rc = start_lz4(decoder);
 
@@ -338,9 +367,9 @@ next_lz4(Decoder *decoder, BytesView *ret)
     for (;;) {
         size_t used = (size_t)decoder->in.len, made = COMPRESS_PIECE_BYTES, rc;
 
-        rc = LZ4F_decompress(decoder->contexts->lz4, decoder->contexts->out, &made, decoder->in.ptr,
+        rc = lib->decompress(decoder->contexts->lz4, decoder->contexts->out, &made, decoder->in.ptr,
                              &used, NULL);
-        if (LZ4F_isError(rc))
+        if (lib->isError(rc))
             return OT_E_BAD_COMPRESSION;
         skip(decoder, used);
         if (rc == 0)
@@ -359,6 +388,8 @@ next_lz4(Decoder *decoder, BytesView *ret)
 static int
 next_zstd(Decoder *decoder, BytesView *ret)
 {
+    const ZstdLib *lib = zstd_lib();
+
     if (!decoder->started && decoder->in.len == 0)
         return OT_E_EMPTY_COMPRESSION;
     decoder->started = true;
@@ -369,9 +400,9 @@ next_zstd(Decoder *decoder, BytesView *ret)
 
         if (decoder->frame_ended && decoder->in.len == 0)
             return OT_E_EOF;
-        rc = ZSTD_decompressStream(decoder->contexts->zstd, &out, &in);
-        if (ZSTD_isError(rc))
-            return ZSTD_getErrorCode(rc) == ZSTD_error_memory_allocation ? OT_E_NO_MEMORY
+        rc = lib->decompressStream(decoder->contexts->zstd, &out, &in);
+        if (lib->isError(rc))
+            return lib->getErrorCode(rc) == ZSTD_error_memory_allocation ? OT_E_NO_MEMORY
                                                                          : OT_E_BAD_COMPRESSION;
         skip(decoder, in.pos);
         decoder->frame_ended = rc == 0;

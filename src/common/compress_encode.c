@@ -8,14 +8,11 @@
 #include "ottla/common/compress.h"
 
 #include <assert.h>
-#include <lz4frame.h>
 #include <stdlib.h>
-#include <zlib.h>
-#include <zstd.h>
 
+#include "codec_libs_int.h"
 #include "compress_int.h"
 #include "ottla/common/assert.h"
-#include "snappy_lib_int.h"
 
 #define SNAPPY_BLOCK_BYTES (32 * 1024)
 #define LZ4_BLOCK_BYTES    (64 * 1024)
@@ -42,6 +39,7 @@ struct Encoder {
     EncodeContexts *contexts;
     size_t in_used; /* snappy */
     bool started;   /* the stream header is out */
+    bool no_lib;    /* nothing can be written in this codec */
 };
 
 static EncodeContexts *kept;
@@ -53,12 +51,51 @@ free_contexts(EncodeContexts *contexts)
     if (contexts == NULL)
         return;
     if (contexts->gzip_ready)
-        (void)deflateEnd(&contexts->gzip);
-    (void)LZ4F_freeCompressionContext(contexts->lz4);
-    (void)ZSTD_freeCCtx(contexts->zstd);
+        (void)gzip_lib()->deflateEnd(&contexts->gzip);
+    if (contexts->lz4 != NULL)
+        (void)lz4_lib()->freeCompressionContext(contexts->lz4);
+    if (contexts->zstd != NULL)
+        (void)zstd_lib()->freeCCtx(contexts->zstd);
     free(contexts);
 }
 
+static bool
+prepare_gzip(EncodeContexts *contexts, int32_t level)
+{
+    const GzipLib *lib = gzip_lib();
+
+    /* Another level needs another state. */
+    if (contexts->gzip_ready)
+        (void)lib->deflateEnd(&contexts->gzip);
+    memset(&contexts->gzip, 0, sizeof contexts->gzip);
+    contexts->gzip_ready =
+        lib->deflateInit2_(&contexts->gzip, level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY,
+                           ZLIB_VERSION, (int)sizeof contexts->gzip) == Z_OK;
+    return contexts->gzip_ready;
+}
+
+static bool
+prepare_lz4(EncodeContexts *contexts)
+{
+    const Lz4Lib *lib = lz4_lib();
+
+    return contexts->lz4 != NULL ||
+           !lib->isError(lib->createCompressionContext(&contexts->lz4, LZ4F_VERSION));
+}
+
+static bool
+prepare_zstd(EncodeContexts *contexts, int32_t level)
+{
+    const ZstdLib *lib = zstd_lib();
+
+    if (contexts->zstd == NULL)
+        contexts->zstd = lib->createCCtx();
+    return contexts->zstd != NULL &&
+           !lib->isError(lib->CCtx_reset(contexts->zstd, ZSTD_reset_session_and_parameters)) &&
+           !lib->isError(lib->CCtx_setParameter(contexts->zstd, ZSTD_c_compressionLevel, level));
+}
+
+/* Makes the context of one codec, whose library is there, ready for a new stream. */
 static bool
 prepare(EncodeContexts *contexts, Codec codec, int32_t level)
 {
@@ -67,23 +104,11 @@ prepare(EncodeContexts *contexts, Codec codec, int32_t level)
     case CODEC_SNAPPY:
         return true;
     case CODEC_GZIP:
-        /* Another level needs another state. */
-        if (contexts->gzip_ready)
-            (void)deflateEnd(&contexts->gzip);
-        memset(&contexts->gzip, 0, sizeof contexts->gzip);
-        contexts->gzip_ready = deflateInit2(&contexts->gzip, level, Z_DEFLATED, 15 + 16, 8,
-                                            Z_DEFAULT_STRATEGY) == Z_OK;
-        return contexts->gzip_ready;
+        return prepare_gzip(contexts, level);
     case CODEC_LZ4:
-        return contexts->lz4 != NULL ||
-               !LZ4F_isError(LZ4F_createCompressionContext(&contexts->lz4, LZ4F_VERSION));
+        return prepare_lz4(contexts);
     case CODEC_ZSTD:
-        if (contexts->zstd == NULL)
-            contexts->zstd = ZSTD_createCCtx();
-        return contexts->zstd != NULL &&
-               !ZSTD_isError(ZSTD_CCtx_reset(contexts->zstd, ZSTD_reset_session_and_parameters)) &&
-               !ZSTD_isError(
-                   ZSTD_CCtx_setParameter(contexts->zstd, ZSTD_c_compressionLevel, level));
+        return prepare_zstd(contexts, level);
     case CODEC_COUNT:
         break;
     }
@@ -99,13 +124,16 @@ encoder_open(Codec codec, int32_t level, Arena *arena)
     ot_assert(codec < CODEC_COUNT);
     if (encoder == NULL)
         return NULL;
+    encoder->codec = codec;
+    encoder->level = level;
+    encoder->no_lib = !codec_lib_there(codec);
+    if (encoder->no_lib)
+        return encoder;
     contexts = kept_in_use || kept == NULL ? calloc(1, sizeof *contexts) : kept;
     if (contexts == NULL)
         return NULL;
     if (!kept_in_use)
         kept = contexts;
-    encoder->codec = codec;
-    encoder->level = level;
     if (!prepare(contexts, codec, level)) {
         if (contexts != kept)
             free_contexts(contexts);
@@ -132,6 +160,7 @@ encoder_close(Encoder *encoder)
 static int
 put_gzip(Encoder *encoder, BytesView in, int flush, EncoderSink sink, void *arg)
 {
+    const GzipLib *lib = gzip_lib();
     z_stream *gzip = &encoder->contexts->gzip;
     int rc;
 
@@ -142,7 +171,7 @@ put_gzip(Encoder *encoder, BytesView in, int flush, EncoderSink sink, void *arg)
 
         gzip->next_out = encoder->contexts->out;
         gzip->avail_out = OUT_BYTES;
-        rc = deflate(gzip, flush);
+        rc = lib->deflate(gzip, flush);
         if (rc == Z_STREAM_ERROR)
             return OT_E_INTERNAL;
         made = OUT_BYTES - gzip->avail_out;
@@ -187,8 +216,6 @@ flush_snappy(Encoder *encoder, EncoderSink sink, void *arg)
 
     if (encoder->in_used == 0)
         return 0;
-    if (lib == NULL)
-        return OT_E_UNSUPPORTED_COMPRESSION_TYPE;
     if (lib->compress((const char *)contexts->in, encoder->in_used, (char *)contexts->out + 4,
                       &made) != SNAPPY_OK)
         return OT_E_INTERNAL;
@@ -233,7 +260,7 @@ lz4_preferences(int32_t level)
 static int
 emit_lz4(Encoder *encoder, size_t made, EncoderSink sink, void *arg)
 {
-    if (LZ4F_isError(made))
+    if (lz4_lib()->isError(made))
         return OT_E_INTERNAL;
     return made == 0 ? 0 : sink(arg, encoder->contexts->out, made);
 }
@@ -246,10 +273,10 @@ start_lz4(Encoder *encoder, EncoderSink sink, void *arg)
     if (encoder->started)
         return 0;
     encoder->started = true;
-    return emit_lz4(
-        encoder,
-        LZ4F_compressBegin(encoder->contexts->lz4, encoder->contexts->out, OUT_BYTES, &preferences),
-        sink, arg);
+    return emit_lz4(encoder,
+                    lz4_lib()->compressBegin(encoder->contexts->lz4, encoder->contexts->out,
+                                             OUT_BYTES, &preferences),
+                    sink, arg);
 }
 
 static int
@@ -262,8 +289,8 @@ put_lz4(Encoder *encoder, BytesView in, EncoderSink sink, void *arg)
         int32_t part = in.len < LZ4_BLOCK_BYTES / 2 ? in.len : LZ4_BLOCK_BYTES / 2;
 
         rc = emit_lz4(encoder,
-                      LZ4F_compressUpdate(encoder->contexts->lz4, encoder->contexts->out, OUT_BYTES,
-                                          in.ptr, (size_t)part, NULL),
+                      lz4_lib()->compressUpdate(encoder->contexts->lz4, encoder->contexts->out,
+                                                OUT_BYTES, in.ptr, (size_t)part, NULL),
                       sink, arg);
         in.ptr += part;
         in.len -= part;
@@ -274,6 +301,7 @@ put_lz4(Encoder *encoder, BytesView in, EncoderSink sink, void *arg)
 static int
 put_zstd(Encoder *encoder, BytesView in, ZSTD_EndDirective end, EncoderSink sink, void *arg)
 {
+    const ZstdLib *lib = zstd_lib();
     ZSTD_inBuffer from = {in.ptr, (size_t)in.len, 0};
     size_t left;
 
@@ -281,8 +309,8 @@ put_zstd(Encoder *encoder, BytesView in, ZSTD_EndDirective end, EncoderSink sink
         ZSTD_outBuffer to = {encoder->contexts->out, OUT_BYTES, 0};
         int stop;
 
-        left = ZSTD_compressStream2(encoder->contexts->zstd, &to, &from, end);
-        if (ZSTD_isError(left))
+        left = lib->compressStream2(encoder->contexts->zstd, &to, &from, end);
+        if (lib->isError(left))
             return OT_E_INTERNAL;
         stop = to.pos == 0 ? 0 : sink(arg, encoder->contexts->out, to.pos);
         if (stop != 0)
@@ -316,7 +344,7 @@ int
 encoder_put(Encoder *encoder, const void *bytes, size_t len, EncoderSink sink, void *arg)
 {
     const uint8_t *at = bytes;
-    int rc = 0;
+    int rc = encoder->no_lib ? OT_E_UNSUPPORTED_COMPRESSION_TYPE : 0;
 
     while (rc == 0 && len > 0) {
         int32_t part = len > INT32_MAX / 2 ? INT32_MAX / 2 : (int32_t)len;
@@ -332,9 +360,11 @@ int
 encoder_finish(Encoder *encoder, EncoderSink sink, void *arg)
 {
     EncodeContexts *contexts = encoder->contexts;
-    BytesView nothing = {contexts->out, 0};
+    BytesView nothing = {(const uint8_t *)"", 0};
     int rc;
 
+    if (encoder->no_lib)
+        return OT_E_UNSUPPORTED_COMPRESSION_TYPE;
     switch (encoder->codec) {
     case CODEC_NONE:
         return 0;
@@ -345,10 +375,11 @@ encoder_finish(Encoder *encoder, EncoderSink sink, void *arg)
         return rc != 0 ? rc : flush_snappy(encoder, sink, arg);
     case CODEC_LZ4:
         rc = start_lz4(encoder, sink, arg);
-        return rc != 0 ? rc
-                       : emit_lz4(encoder,
-                                  LZ4F_compressEnd(contexts->lz4, contexts->out, OUT_BYTES, NULL),
-                                  sink, arg);
+        return rc != 0
+                   ? rc
+                   : emit_lz4(encoder,
+                              lz4_lib()->compressEnd(contexts->lz4, contexts->out, OUT_BYTES, NULL),
+                              sink, arg);
     case CODEC_ZSTD:
         return put_zstd(encoder, nothing, ZSTD_e_end, sink, arg);
     case CODEC_COUNT:

@@ -65,3 +65,9 @@ crc32c(const void *bytes, size_t len)
 {
     return crc32c_extend(0, bytes, len);
 }
+
+uint32_t
+crc32_extend(uint32_t crc, const void *bytes, size_t len)
+{
+    return crc32_gzip_refl(crc, bytes, len);
+}

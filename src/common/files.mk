@@ -1,10 +1,11 @@
 # files.mk - what make needs to know about src/common; see the head of GNUmakefile
-SRCS_common := arena.c assert.c clock.c compress.c compress_encode.c conf.c conf_check.c conf_file.c \
-    conf_live.c conf_properties.c conf_providers.c conf_put.c conf_synonyms.c crashpoint.c crc32c.c dynlib.c err.c hash.c ip_text.c log.c log_sink.c net.c properties.c random.c rate.c regex_syntax.c snappy_lib.c strbuf.c systemd_lib.c \
+SRCS_common := arena.c assert.c clock.c codec_libs.c compress.c compress_encode.c conf.c conf_check.c conf_file.c \
+    conf_live.c conf_properties.c conf_providers.c conf_put.c conf_synonyms.c crashpoint.c crc32c.c dynlib.c err.c hash.c ip_text.c log.c log_sink.c net.c properties.c random.c rate.c regex_syntax.c strbuf.c systemd_lib.c \
     text.c topic_settings.c usage.c vfs.c vfs_faulty.c view.c
 GEN_HDRS_common := errlist.h conf_table.h
 GEN_SRCS_common := errlist_table.c conf_table.c
-LIBS_common := -lisal -llz4 -lzstd -lz -lm
+LIBS_common := -lisal
+LIBS_unit_common := -llz4 -lm
 
 $(eval $(call gen,errlist,$(GEN)/ottla/common/errlist.h $(GEN)/ottla/common/errlist_table.c,\
     src/common/errlist.txt src/tools/gen_errors.pl src/tools/lib/Ottla/Tools.pm,\

@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "ottla/common/limits.h"
 #include "ottla/common/text.h"
 
 #define IPV4_TEXT_MAX 15 /* longer ones Java takes for names */
@@ -82,6 +83,33 @@ ip_text_parse(StrView text, IpAddress *ret)
     if (text_equal_nocase(text, STRVIEW("localhost")))
         text = STRVIEW("127.0.0.1");
     return parse_v4(text, ret) || parse_v6(text, ret);
+}
+
+/* Numbers with points between them, of any base. */
+static bool
+is_numeric(StrView text)
+{
+    char copy[LIMIT_HOST_LEN + 1];
+    struct in_addr address;
+
+    memcpy(copy, text.ptr, (size_t)text.len);
+    copy[text.len] = '\0';
+    return inet_aton(copy, &address) != 0;
+}
+
+bool
+ip_text_is_host(StrView text)
+{
+    IpAddress address;
+
+    if (text.ptr == NULL || text.len == 0 || text.len > LIMIT_HOST_LEN ||
+        ip_text_parse(text, &address))
+        return false;
+    for (int32_t i = 0; i < text.len; i++)
+        if ((uint8_t)text.ptr[i] <= ' ' || text.ptr[i] == ':' || text.ptr[i] == '[' ||
+            text.ptr[i] == '%' || text.ptr[i] == 0x7f)
+            return false;
+    return !is_numeric(text);
 }
 
 void

@@ -6,8 +6,6 @@
  */
 #include "ottla/common/rate.h"
 
-#include <math.h>
-
 #include "ottla/common/assert.h"
 
 #define SECONDS_MAX \
@@ -89,13 +87,13 @@ rate_sum(const uint64_t samples[RATE_SAMPLES], const RateSpans *spans, int64_t n
     return ret;
 }
 
-/* A time in milliseconds as it stands in an answer. */
+/* A time in milliseconds as it stands in an answer: rounded, without what libm would cost (dynlib.h). */
 static int32_t
 whole_ms(double ms)
 {
     if (!(ms > 0))
         return 0;
-    return ms >= INT32_MAX ? INT32_MAX : (int32_t)llround(ms);
+    return ms >= INT32_MAX ? INT32_MAX : (int32_t)(ms + 0.5);
 }
 
 int32_t

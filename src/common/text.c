@@ -309,11 +309,13 @@ scale(StrView number, int64_t factor, int64_t base_factor, int64_t *ret)
     }
     if (!text_to_double(number, &real))
         return false;
-    real = round(real * (double)factor / (double)base_factor);
+    real = real * (double)factor / (double)base_factor;
     /* 2^63 itself is the first double that does not fit. */
     if (!(real >= -0x1p63 && real < 0x1p63))
         return false;
-    *ret = (int64_t)real;
+    whole = (int64_t)real;
+    real -= (double)whole;
+    *ret = whole + (real >= 0.5) - (real <= -0.5); /* round() would cost libm (dynlib.h) */
     return true;
 }
 

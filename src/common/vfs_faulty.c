@@ -12,6 +12,8 @@
 #include "ottla/common/vfs.h"
 
 static VfsFault plan = {.call = VFS_CALL_COUNT};
+static VfsFault also = {.call = VFS_CALL_COUNT};
+static bool plan_was_hit;
 static uint64_t counts[VFS_CALL_COUNT];
 
 /* Counts the call; true when the plan hits it. */
@@ -22,10 +24,16 @@ hit(VfsCall call)
 
     counts[call]++;
     counts[VFS_CALL_ANY]++;
+    if (plan_was_hit && also.call == call &&
+        (counts[call] == also.nth || (also.and_later && counts[call] > also.nth)))
+        return true;
     if (plan.call != call && plan.call != VFS_CALL_ANY)
         return false;
     n = counts[plan.call];
-    return n == plan.nth || (plan.and_later && n > plan.nth);
+    if (n != plan.nth && !(plan.and_later && n > plan.nth))
+        return false;
+    plan_was_hit = true;
+    return true;
 }
 
 /* True when the call must fail now, with errno set. */
@@ -179,8 +187,16 @@ void
 vfs_faulty_plan(VfsFault fault)
 {
     plan = fault;
+    also = (VfsFault){.call = VFS_CALL_COUNT};
+    plan_was_hit = false;
     for (int i = 0; i < VFS_CALL_COUNT; i++)
         counts[i] = 0;
+}
+
+void
+vfs_faulty_also(VfsFault fault)
+{
+    also = fault;
 }
 
 uint64_t

@@ -150,6 +150,7 @@ publish(Controller *c, const Turn *turn, ErrInfo *err)
     crashpoint("controller.committed");
     hosting_commit(&c->hosting, &c->image.before, &turn->changes);
     crashpoint("controller.hosted");
+    quota_hosts_follow(&c->image.before, turn->hosts);
     for (int tries = 0; image_publish(&c->image) != 0; tries++) {
         if (tries == PUBLISH_TRIES)
             return err_set(err, OT_E_BUSY,
@@ -283,6 +284,22 @@ open_meter(Controller *c, const ControllerRequest *request, MutationMeter *ret)
     return true;
 }
 
+/* Names that the request says an address of: known when what it decides is published. */
+static bool
+add_hosts(Turn *turn, const ControllerRequest *request)
+{
+    HostList *list;
+
+    if (request->host_count == 0)
+        return true;
+    list = arena_calloc(turn->arena, 1, sizeof *list);
+    if (list == NULL)
+        return false;
+    *list = (HostList){request->hosts, request->host_count, turn->hosts};
+    turn->hosts = list;
+    return true;
+}
+
 /*
  * 0: the item is answered, with or without effect. Else the turn is spoiled. Tokens are not given back: who
  * is decided again by itself, because a turn did not fit, pays twice.
@@ -316,6 +333,8 @@ decide(Controller *c, Turn *turn, TurnItem *item, ErrInfo *err)
     hosting_forget_picks(&c->hosting);
     controller_context(c, turn, &lookup, &context);
     context.api_version = item->request.api_version;
+    context.hosts = item->request.hosts;
+    context.host_count = item->request.host_count;
     if (open_meter(c, &item->request, &meter))
         context.meter = &meter;
     record_list_init(&records, turn->arena);
@@ -325,7 +344,9 @@ decide(Controller *c, Turn *turn, TurnItem *item, ErrInfo *err)
     }
     encode_body(item, row->response, &out, turn->arena);
     /* An answer that cannot be sent must not have happened. */
-    return item->status != 0 || records.count == 0 ? 0 : turn_add(c, turn, &records, err);
+    if (item->status != 0 || records.count == 0)
+        return 0;
+    return add_hosts(turn, &item->request) ? turn_add(c, turn, &records, err) : OT_E_NO_MEMORY;
 }
 
 static void

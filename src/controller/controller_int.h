@@ -9,6 +9,7 @@
 #include "controller/broker_life.h"
 #include "controller/controller.h"
 #include "controller/decide.h"
+#include "controller/quota_hosts.h"
 
 /* Records of one turn, cut into batches. */
 typedef struct Turn {
@@ -19,6 +20,7 @@ typedef struct Turn {
     int32_t batch_count, batch_room;
     bool sealed; /* the last batch takes no more */
     LevelChanges levels;
+    HostList *hosts; /* that its requests name, the last first */
     int64_t now_ms;
 } Turn;
 

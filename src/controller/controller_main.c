@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "controller/controller.h"
+#include "controller/quota_hosts.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/conf.h"
@@ -295,6 +296,10 @@ become_active(Controller *c)
 static int64_t
 sleep_until(const Controller *c, int64_t next_us, int64_t look_us)
 {
+    int64_t hosts_us = quota_hosts_tick(clock_mono_us());
+
+    if (hosts_us < next_us)
+        next_us = hosts_us;
     return c->image.retired.count > 0 && look_us < next_us ? look_us : next_us;
 }
 
@@ -341,6 +346,7 @@ controller_main(int instance, const void *start)
     }
     atomic_u32_store(&shared_page->controller_active, 0);
     mbox_worker_close(MBOX_CONTROLLER);
+    quota_hosts_stop();
     controller_stop(c);
     exit(interrupt_pending(INTERRUPT_ORPHANED) ? 1 : 0);
 }

@@ -16,6 +16,7 @@
 #include "ottla/common/conf.h"
 #include "ottla/common/log.h"
 #include "ottla/common/random.h"
+#include "ottla/controller/quota_hosts.h"
 #include "ottla/protocol/msg_allocate_producer_ids.h"
 #include "ottla/protocol/msg_alter_client_quotas.h"
 #include "ottla/protocol/msg_alter_configs.h"
@@ -76,6 +77,8 @@ typedef struct DecideContext {
     void *pick_arg;
     bool (*has_log_dir)(StrView path);     /* is it one of this node? NULL: not asked */
     const struct ListenerTable *listeners; /* of this node; NULL: not asked */
+    const KnownHost *hosts; /* names that have an address, as ControllerRequest has them */
+    int32_t host_count;
     LevelChanges *levels; /* filled; put into force when the turn's records are on disk */
 } DecideContext;
 

@@ -20,6 +20,7 @@
 /* What one entry of the request asks for. */
 typedef struct Alteration {
     const AlterClientQuotasRequestEntryData *in;
+    bool is_host;          /* an ip that is the name of a host */
     ImageQuotaPart *parts; /* sorted by type, each type once */
     int32_t part_count;
     int32_t serial; /* in the request */
@@ -102,8 +103,27 @@ compare_alterations(const void *a, const void *b)
     return order != 0 ? order : (x->serial > y->serial) - (x->serial < y->serial);
 }
 
+static int
+compare_hosts(const void *name, const void *host)
+{
+    return strcmp(name, ((const KnownHost *)host)->name);
+}
+
+/* Did who sent the request find an address of the name? */
+static bool
+is_known_host(const DecideContext *c, StrView name)
+{
+    char text[LIMIT_HOST_LEN + 1];
+
+    if (!ip_text_is_host(name) || c->host_count == 0)
+        return false;
+    memcpy(text, name.ptr, (size_t)name.len);
+    text[name.len] = '\0';
+    return bsearch(text, c->hosts, (size_t)c->host_count, sizeof *c->hosts, compare_hosts) != NULL;
+}
+
 static Verdict
-check_entity(const Alteration *alt, bool *ret_is_ip)
+check_entity(const DecideContext *c, Alteration *alt, bool *ret_is_ip)
 {
     IpAddress address;
 
@@ -125,8 +145,9 @@ check_entity(const Alteration *alt, bool *ret_is_ip)
         if (part != QUOTA_IP)
             continue;
         *ret_is_ip = true;
-        if (name.ptr != NULL && !ip_text_parse(name, &address))
-            return refuse("the ip of an entity is neither an address nor localhost");
+        alt->is_host = name.ptr != NULL && is_known_host(c, name);
+        if (name.ptr != NULL && !alt->is_host && !ip_text_parse(name, &address))
+            return refuse("the ip of an entity is neither an address nor a host that has one");
     }
     if (*ret_is_ip && alt->part_count > 1)
         return refuse("an ip goes with no other type");
@@ -199,29 +220,44 @@ add_record(const Alteration *alt, const AlterClientQuotasRequestOpData *op, Aren
     record_list_add(records, &client_quota_record_desc, 0, &record);
 }
 
-/* Does the operation change what the image says? */
+/* Its value in the image; false: none, as for keys that do not exist. */
 static bool
-has_effect(const DecideContext *c, const Alteration *alt, const AlterClientQuotasRequestOpData *op)
+value_now(const DecideContext *c, const Alteration *alt, StrView name, double *ret)
 {
     QuotaEntity entity = {.has = {false}};
     QuotaKey key;
     QuotaPart part;
-    double now;
-    bool is_set;
 
-    if (!quota_key_find(op->key, &key))
-        return false; /* removing a key that does not exist */
+    if (!quota_key_find(name, &key))
+        return false;
     for (int32_t i = 0; i < alt->part_count; i++)
         if (quota_part_find(alt->parts[i].type, &part)) {
             entity.has[part] = true;
             entity.name[part] = alt->parts[i].name;
         }
-    is_set = image_quota(c->image, &entity, key, &now);
-    return op->remove ? is_set : !is_set || now != op->value;
+    return image_quota(c->image, &entity, key, ret);
+}
+
+static bool
+is_set(const DecideContext *c, const Alteration *alt, const AlterClientQuotasRequestOpData *op)
+{
+    double now;
+
+    return value_now(c, alt, op->key, &now);
+}
+
+/* Does the operation change what the image says? */
+static bool
+has_effect(const DecideContext *c, const Alteration *alt, const AlterClientQuotasRequestOpData *op)
+{
+    double now;
+    bool set = value_now(c, alt, op->key, &now);
+
+    return op->remove ? set : !set || now != op->value;
 }
 
 static Verdict
-alter_one(const DecideContext *c, const Alteration *alt, RecordList *records)
+alter_one(const DecideContext *c, Alteration *alt, int32_t *more_hosts, RecordList *records)
 {
     int32_t count = alt->in->ops_count;
     const AlterClientQuotasRequestOpData **ops =
@@ -239,10 +275,14 @@ alter_one(const DecideContext *c, const Alteration *alt, RecordList *records)
     for (int32_t i = 1; i < count; i++)
         if (strview_equal(ops[i]->key, ops[i - 1]->key))
             return refuse("a quota comes more than once for the entity");
-    verdict = check_entity(alt, &is_ip);
+    verdict = check_entity(c, alt, &is_ip);
     for (int32_t i = 0; verdict.code == 0 && i < count; i++)
         if (!ops[i]->remove)
             verdict = check_value(ops[i]->key, ops[i]->value, is_ip);
+    for (int32_t i = 0; verdict.code == 0 && alt->is_host && i < count; i++)
+        if (!ops[i]->remove && !is_set(c, alt, ops[i]) &&
+            image_quota_host_count(c->image) + (*more_hosts)++ >= QUOTA_HOSTS_MAX)
+            verdict = (Verdict){KERR_POLICY_VIOLATION, "too many quotas of ips name hosts"};
     for (int32_t i = 0; verdict.code == 0 && i < count; i++)
         if (has_effect(c, alt, ops[i]))
             add_record(alt, ops[i], c->arena, records);
@@ -274,7 +314,7 @@ int
 decide_alter_client_quotas(const DecideContext *c, const AlterClientQuotasRequest *in,
                            RecordList *records, AlterClientQuotasResponse *ret)
 {
-    int32_t count = in->entries_count;
+    int32_t count = in->entries_count, more_hosts = 0;
     Alteration *alts = arena_calloc(c->arena, (size_t)count + 1, sizeof *alts);
 
     alter_client_quotas_response_init(ret);
@@ -293,7 +333,7 @@ decide_alter_client_quotas(const DecideContext *c, const AlterClientQuotasReques
         for (next = i + 1; next < count && compare_entities(&alts[i], &alts[next]) == 0;)
             next++;
         verdict = next > i + 1 ? refuse("the entity comes more than once in the request")
-                               : alter_one(c, &alts[i], records);
+                               : alter_one(c, &alts[i], &more_hosts, records);
         if (!answer(c->arena, &alts[i], verdict, ret))
             return OT_E_NO_MEMORY;
     }

@@ -66,6 +66,8 @@ struct Image {
     int32_t counts[MAP_COUNT];
     int32_t quota_counts[QUOTA_KEY_COUNT]; /* entities that have this key set */
     int32_t quota_odd_ips; /* keys set for an ip that is not written as connections are shown */
+    int32_t quota_hosts;   /* those of them that name a host */
+    uint64_t quota_host_serial; /* changes of these */
     bool has_producer_ids;
     MapNode *maps[MAP_COUNT];
 };

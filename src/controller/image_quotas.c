@@ -16,6 +16,7 @@
 #include "controller/image_int.h"
 #include "ottla/common/ip_text.h"
 #include "ottla/common/assert.h"
+#include "ottla/controller/quota_hosts.h"
 #include "ottla/protocol/wire.h"
 
 #define LENGTH_BYTES  4
@@ -230,34 +231,78 @@ image_quota_for_client(const Image *image, StrView user, StrView client_id, Quot
     return false;
 }
 
-/* The rate of an address that some entity writes in another notation. */
+/*
+ * The rate set for an ip by its name: the first behind *at, or of all when at is null. False: there is none. *ret_name:
+ * null is the default.
+ */
 static bool
-find_odd_ip(const Image *image, const IpAddress *address, double *ret_value)
+next_ip(const Image *image, BytesView *at, StrView *ret_name, double *ret_value)
 {
     const ImageQuotaPart any = {STRVIEW("ip"), {NULL, 0}};
     uint8_t from[64];
     ImageQuota q;
-    StrView type, name;
-    IpAddress other;
-    const MapNode *node =
-        map_after(image->maps[MAP_QUOTA],
-                  (BytesView){from, image_quota_key(&any, 1, STRVIEW(""), from)}, true);
+    StrView type;
+    const MapNode *node;
 
-    for (; node != NULL; node = map_after(image->maps[MAP_QUOTA], q.map_key, false)) {
+    for (;;) {
+        bool first = at->ptr == NULL;
+
+        if (first)
+            *at = (BytesView){from, image_quota_key(&any, 1, STRVIEW(""), from)};
+        node = map_after(image->maps[MAP_QUOTA], *at, first);
+        if (node == NULL)
+            return false;
         image_quota_read(node->value, &q);
+        *at = q.map_key;
         if (image_quota_part_count(q.entity) != 1)
             return false;
-        image_quota_part(q.entity, 0, &type, &name);
+        image_quota_part(q.entity, 0, &type, ret_name);
         if (!strview_equal(type, any.type))
             return false;
-        if (name.ptr == NULL || !ip_text_parse(name, &other) ||
-            memcmp(other.b, address->b, sizeof other.b) != 0 ||
-            !strview_equal(q.key, strview_from(key_names[QUOTA_CONNECTION_CREATION_RATE])))
+        if (!strview_equal(q.key, strview_from(key_names[QUOTA_CONNECTION_CREATION_RATE])))
             continue;
         *ret_value = q.value;
         return true;
     }
+}
+
+/* The rate of an address that some entity writes in another notation, or as the name of a host. */
+static bool
+find_odd_ip(const Image *image, const IpAddress *address, double *ret_value)
+{
+    BytesView at = {NULL, 0};
+    IpAddress other;
+    StrView name;
+
+    while (next_ip(image, &at, &name, ret_value))
+        if ((ip_text_parse(name, &other) || quota_host_find(name, &other)) &&
+            memcmp(other.b, address->b, sizeof other.b) == 0)
+            return true;
     return false;
+}
+
+int32_t
+image_quota_host_count(const Image *image)
+{
+    return image->quota_hosts;
+}
+
+uint64_t
+image_quota_host_serial(const Image *image)
+{
+    return image->quota_host_serial;
+}
+
+void
+image_quota_hosts(const Image *image, void (*visit)(void *arg, StrView name), void *arg)
+{
+    BytesView at = {NULL, 0};
+    double value;
+    StrView name;
+
+    while (next_ip(image, &at, &name, &value))
+        if (ip_text_is_host(name))
+            visit(arg, name);
 }
 
 bool

@@ -504,18 +504,17 @@ compare_parts(const void *a, const void *b)
     return image_key_compare(bytes_of(x->type), bytes_of(y->type));
 }
 
-/* Is it an ip in another notation than connections are shown in? */
+/* Is it an address in another notation than connections are shown in? */
 static bool
-is_odd_ip(const ImageQuotaPart *parts, int32_t count)
+is_odd_ip(StrView name)
 {
     char text[IP_TEXT_MAX];
     IpAddress address;
 
-    if (count != 1 || !strview_equal(parts[0].type, STRVIEW("ip")) || parts[0].name.ptr == NULL ||
-        !ip_text_parse(parts[0].name, &address))
+    if (!ip_text_parse(name, &address))
         return false;
     ip_text_format(&address, text);
-    return !strview_equal(parts[0].name, strview_from(text));
+    return !strview_equal(name, strview_from(text));
 }
 
 /* Keeps the number of entities that have the key. */
@@ -527,8 +526,15 @@ count_quota(const Apply *a, const ImageQuotaPart *parts, const ClientQuotaRecord
     if (!quota_key_find(r->key, &key))
         return;
     a->w->now.quota_counts[key] += by;
-    if (is_odd_ip(parts, r->entity_count))
+    if (r->entity_count != 1 || !strview_equal(parts[0].type, STRVIEW("ip")))
+        return;
+    if (is_odd_ip(parts[0].name))
         a->w->now.quota_odd_ips += by;
+    if (!ip_text_is_host(parts[0].name))
+        return;
+    a->w->now.quota_odd_ips += by;
+    a->w->now.quota_hosts += by;
+    a->w->now.quota_host_serial++;
 }
 
 static int

@@ -186,7 +186,13 @@ is_stopped(pid_t pid)
 pid_t
 plock_kill_stopped_holder(const PLock *lock)
 {
-    uint32_t holder = atomic_u32_load(&lock->holder);
+    return plock_kill_if_stopped(&lock->holder);
+}
+
+pid_t
+plock_kill_if_stopped(const AtomicU32 *word)
+{
+    uint32_t holder = atomic_u32_load(word);
     pid_t pid;
     int pidfd;
 
@@ -197,7 +203,7 @@ plock_kill_stopped_holder(const PLock *lock)
     if (pidfd < 0)
         return 0;
     /* A stopped process lets nothing go: what is still true now stays so until the kill. */
-    if (!is_stopped(pid) || atomic_u32_load(&lock->holder) != holder ||
+    if (!is_stopped(pid) || atomic_u32_load(word) != holder ||
         pidfd_send_signal(pidfd, SIGKILL, NULL, 0) != 0)
         pid = 0;
     (void)close(pidfd);

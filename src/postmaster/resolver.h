@@ -13,9 +13,8 @@
 
 #include "ottla/common/net.h"
 
-#define RESOLVER_NAMES_MAX     128 /* names that are known at a time */
-#define RESOLVER_ADDRESSES_MAX 16  /* of one of them */
-#define RESOLVER_ASKED         (-1)
+#define RESOLVER_NAMES_MAX 128 /* names that are known at a time */
+#define RESOLVER_ASKED     (-1)
 
 /*
  * The addresses of a host, without ports: how many; 0: it has none. RESOLVER_ASKED: not known yet. ""

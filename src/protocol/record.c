@@ -216,6 +216,9 @@ refill(RecordIter *iter)
     if (rc == OT_E_NO_MEMORY) {
         return finish(iter, RECORD_GARBLED, "no memory");
     }
+    if (rc == OT_E_UNSUPPORTED_COMPRESSION_TYPE) {
+        return finish(iter, RECORD_GARBLED, "the library of this codec is not installed here");
+    }
     if (rc != 0) {
         return finish(iter, RECORD_GARBLED, "compressed stream cannot be decoded");
     }

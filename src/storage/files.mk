@@ -5,4 +5,4 @@ SRCS_storage := checkpoint_files.c control_file.c dir_name.c epochs.c failure_re
     plog_maintain.c plog_move.c plog_move_switch.c plog_open.c plog_producers.c \
     plog_read.c plog_retention.c producer_pool.c producer_state.c renew.c reserve.c retention.c \
     roll.c segment_file.c segment_index.c segment_pool.c segment_recover.c segment_scan.c
-LIBS_unit_storage := -ljansson
+LIBS_unit_storage := -ljansson -lz

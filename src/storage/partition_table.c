@@ -9,13 +9,21 @@
  */
 #include <sched.h>
 #include <string.h>
+#include <time.h>
 
 #include "ottla/common/assert.h"
+#include "ottla/common/clock.h"
 #include "ottla/common/crashpoint.h"
+#include "ottla/common/log.h"
 #include "ottla/ipc/latch.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/storage/logdirs.h"
 #include "ottla/storage/partition_slot.h"
+
+/* Another checkpointer publishes: a moment; one that is stopped in it is killed. */
+#define GUARD_YIELDS     100
+#define GUARD_PAUSE_NS   1000000
+#define GUARD_STOPPED_US 1000000
 
 /* Head of the region; the slots follow at the next page. */
 typedef struct PartitionTable {
@@ -475,19 +483,49 @@ pslot_durable(const PartitionSlot *slot, const PlogTuple *tuple)
     return mark.offset;
 }
 
+/*
+ * Two checkpointers meet here only around a move, for an instant; the death of either ends both. One that was stopped
+ * in it is killed, or its directory would stop this one for as long as somebody likes. What it was writing is in the
+ * copy that nobody reads, and it writes nothing more: its guard is ours.
+ */
+static void
+take_durable_guard(PartitionSlot *slot)
+{
+    uint32_t self = (uint32_t)(my_slot_index + 1);
+    int64_t kill_us = clock_mono_us() + GUARD_STOPPED_US;
+    uint32_t holder = 0;
+
+    for (int tries = 0; !atomic_u32_cas(&slot->durable_guard, &holder, self); tries++) {
+        if (tries < GUARD_YIELDS)
+            (void)sched_yield(); /* cannot fail on Linux */
+        else
+            (void)nanosleep(&(struct timespec){.tv_nsec = GUARD_PAUSE_NS},
+                            NULL); /* looked at again */
+        if (clock_mono_us() >= kill_us) {
+            pid_t pid = plock_kill_if_stopped(&slot->durable_guard);
+
+            kill_us = clock_mono_us() + GUARD_STOPPED_US;
+            if (pid != 0) {
+                log_msg(LL_WARNING, "storage",
+                        "killed a stopped checkpointer that kept another from its work; pid=%d",
+                        (int)pid);
+                if (atomic_u32_cas(&slot->durable_guard, &holder, self))
+                    return;
+            }
+        }
+        holder = 0;
+    }
+}
+
 void
 pslot_publish_durable(PartitionRef ref, int64_t offset)
 {
     PartitionSlot *slot = pslot_at(ref.slot);
     DurableMark mark = {.generation = ref.generation, .offset = offset};
     const DurableMark *last;
-    uint32_t no = 0;
 
-    /* Two checkpointers meet here only around a move, for an instant; the death of either ends both. */
-    while (!atomic_u32_cas(&slot->durable_guard, &no, 1)) {
-        (void)sched_yield(); /* cannot fail on Linux */
-        no = 0;
-    }
+    take_durable_guard(slot);
+    crashpoint("pslot.durable");
     last = twocopy_current(&slot->durable_head, slot->durable, sizeof *last);
     if (last->generation != mark.generation || last->offset < offset)
         twocopy_write(&slot->durable_head, slot->durable, &mark, sizeof mark);

@@ -11,13 +11,13 @@
 #define CHECKPOINT_LOCK_US 1000 /* patience with an append lock: others wait for commits */
 
 static bool
-is_listed_base(const PlogTuple *t, int64_t offset)
+is_listed_base(const PartitionSlot *slot, const PlogTuple *t, int64_t offset)
 {
     SegmentView seg;
 
     if (offset == t->active_base)
         return true;
-    return offset >= 0 && offset < t->active_base && plog_segment_of(NULL, t, offset, &seg) &&
+    return offset >= 0 && offset < t->active_base && plog_segment_of(slot, t, offset, &seg) &&
            seg.base == offset;
 }
 
@@ -40,7 +40,7 @@ write_producers(PartitionSlot *slot, const PlogTuple *t, bool final, int64_t *re
     rc = plog_snapshot_store(slot, t->log_end, VFS_NOT_SYNCED, err);
     if (rc != 0)
         return rc;
-    if (slot->snapshot_offset >= 0 && !is_listed_base(t, slot->snapshot_offset))
+    if (slot->snapshot_offset >= 0 && !is_listed_base(slot, t, slot->snapshot_offset))
         *ret_old_snapshot = slot->snapshot_offset;
     slot->snapshot_offset = t->log_end;
     return 0;

@@ -123,12 +123,11 @@ plog_segment_at(const PartitionSlot *slot, const PlogTuple *t, int32_t index, Se
     SegEntry e;
     SegEntry next;
 
-    (void)slot; /* the list hangs on the tuple alone */
     if (index == t->seg_count) {
         active_view(t, ret);
         return true;
     }
-    if (!seglist_get(t, index, &e))
+    if (!seglist_get(slot, t, index, &e))
         return false;
     *ret = (SegmentView){.base = e.base_offset,
                          .end_offset = t->active_base,
@@ -137,7 +136,7 @@ plog_segment_at(const PartitionSlot *slot, const PlogTuple *t, int32_t index, Se
                          .size = e.size,
                          .list_index = index};
     if (index + 1 < t->seg_count) {
-        if (!seglist_get(t, index + 1, &next))
+        if (!seglist_get(slot, t, index + 1, &next))
             return false;
         ret->end_offset = next.base_offset;
     }

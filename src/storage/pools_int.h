@@ -37,12 +37,15 @@ void seglist_drop_first(PlogTuple *tuple, int32_t count);
 /* Gives back the chunks from old_head up to, not including, the tuple's head; raises list_generation. */
 void seglist_release_dropped(PartitionSlot *slot, uint32_t old_head, const PlogTuple *tuple);
 
-/* The entry at index [0, seg_count); false: the list changed meanwhile (readers start again). */
-bool seglist_get(const PlogTuple *tuple, int32_t index, SegEntry *ret);
+/*
+ * The entry at index [0, seg_count); false: the list changed meanwhile (readers start again). The process remembers
+ * where it was last, so a walk upwards costs O(1) for each entry; any other step a few looks at other chunks.
+ */
+bool seglist_get(const PartitionSlot *slot, const PlogTuple *tuple, int32_t index, SegEntry *ret);
 
 /*
- * The last entry with base <= offset; *ret_index -1: none (offset lies in the active segment or
- * before the first). False as seglist_get. Readers without the lock: afterwards list_generation of
+ * The last entry with base <= offset, found by O(log^2) of the chunks; *ret_index -1: none (offset lies in the active
+ * segment or before the first). False as seglist_get. Readers without the lock: afterwards list_generation of
  * the slot must be what it was before the tuple was read, else start again.
  */
 bool seglist_find(const PlogTuple *tuple, int64_t offset, int32_t *ret_index, SegEntry *ret);

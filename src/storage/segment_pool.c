@@ -5,6 +5,10 @@
  * published count are invisible, so growing needs no care; a chunk that left the list is given back
  * after the tuple without it was published, and list_generation tells readers who still walk it.
  *
+ * Who looks for something comes from the tail. Chunk k points at k - 1, and at k without its lowest bit, so every
+ * chunk is O(log^2) steps away at most: 20 of 500. Both are set before the chunk is published and never after. What
+ * the second one points at may have left the list; its number, compared with the head's, says so.
+ *
  * Crash rule: the owner word of a chunk names the partition (slot, generation). What the published
  * tuple does not reach is taken back by the repair (segment_pool_sweep).
  *
@@ -19,12 +23,15 @@
 #include "storage/pools_int.h"
 
 #define CHUNK_BYTES   512
-#define CHUNK_ENTRIES 21
+#define CHUNK_ENTRIES 20
 
 typedef struct SegChunk {
     uint32_t next; /* 0: last */
-    uint32_t pad;
+    uint32_t prev; /* chunk number - 1; 0: this was the first one of the list */
+    uint32_t jump; /* chunk number & (number - 1); 0: it had left the list */
+    uint32_t number;
     SegEntry entries[CHUNK_ENTRIES];
+    uint32_t pad[4];
 } SegChunk;
 
 static_assert(sizeof(SegChunk) == CHUNK_BYTES, "a chunk");
@@ -38,6 +45,17 @@ typedef struct SegmentPoolHead {
 static SegmentPoolHead *head;
 static Pool *pool;
 static char *chunks; /* chunk n (from 1) at (n - 1) * CHUNK_BYTES */
+
+/* Where this process was last in a list; slot NULL: nowhere. */
+typedef struct Cursor {
+    const PartitionSlot *slot;
+    uint32_t generation; /* list_generation before it was found */
+    uint32_t head;       /* of the list then */
+    int32_t ordinal;     /* chunks between head and chunk */
+    uint32_t chunk;
+} Cursor;
+
+static Cursor cursor;
 
 static uint32_t
 chunk_count(const ShmLimits *limits)
@@ -64,6 +82,7 @@ segment_pool_shm_init(void *base, const ShmLimits *limits)
     pool = (Pool *)(void *)((char *)base + CACHE_LINE_BYTES);
     chunks = (char *)pool + region_round(pool_size(n));
     pool_init(pool, n);
+    cursor = (Cursor){NULL, 0, 0, 0, 0};
 }
 
 uint64_t
@@ -100,6 +119,50 @@ chunk_valid(uint32_t chunk)
     return chunk > 0 && chunk <= pool->count;
 }
 
+/* The number of chunk number's jump. */
+static uint32_t
+jump_number(uint32_t number)
+{
+    return number & (number - 1);
+}
+
+/* No more steps than there are chunks, and a few for a list that grew: who reads what changes comes to an end. */
+static int32_t
+steps_max(const PlogTuple *tuple)
+{
+    return tuple->seg_count / CHUNK_ENTRIES + 2;
+}
+
+/* The chunk of a number in [the head's, the tail's]; 0: the list changed. */
+static uint32_t
+chunk_numbered(const PlogTuple *tuple, uint32_t number)
+{
+    int32_t steps = steps_max(tuple);
+    uint32_t chunk = tuple->seg_tail;
+
+    while (chunk_valid(chunk) && chunk_at(chunk)->number != number && steps-- > 0) {
+        const SegChunk *c = chunk_at(chunk);
+
+        chunk = c->number > number && jump_number(c->number) >= number ? c->jump : c->prev;
+    }
+    return chunk_valid(chunk) && chunk_at(chunk)->number == number ? chunk : 0;
+}
+
+/* The new last chunk of the list; the one before it does not know it yet. */
+static void
+chunk_link(SegChunk *fresh, const PlogTuple *tuple)
+{
+    fresh->next = 0;
+    fresh->prev = tuple->seg_tail;
+    fresh->jump = 0;
+    fresh->number = 0;
+    if (tuple->seg_tail == 0)
+        return;
+    fresh->number = chunk_at(tuple->seg_tail)->number + 1;
+    if (jump_number(fresh->number) >= chunk_at(tuple->seg_head)->number)
+        fresh->jump = chunk_numbered(tuple, jump_number(fresh->number));
+}
+
 int
 seglist_append(const PartitionSlot *slot, PlogTuple *tuple, const SegEntry *entry, ErrInfo *err)
 {
@@ -110,7 +173,7 @@ seglist_append(const PartitionSlot *slot, PlogTuple *tuple, const SegEntry *entr
 
         if (fresh == 0)
             return err_set(err, OT_E_LIMIT, "no room for another segment in shared memory");
-        chunk_at(fresh)->next = 0;
+        chunk_link(chunk_at(fresh), tuple);
         if (tuple->seg_tail == 0) {
             tuple->seg_head = fresh;
             tuple->seg_first = 0;
@@ -159,50 +222,108 @@ seglist_release_dropped(PartitionSlot *slot, uint32_t old_head, const PlogTuple 
     }
 }
 
+/*
+ * The chunk that holds the at-th entry, counted from the head's first place; 0: the list changed. A chunk that was
+ * met stays where it is in the list while list_generation does: that is raised before any chunk is given back.
+ */
+static uint32_t
+chunk_of(const PartitionSlot *slot, const PlogTuple *tuple, int32_t at)
+{
+    uint32_t generation = atomic_u32_load(&slot->list_generation);
+    int32_t ordinal = at / CHUNK_ENTRIES;
+    int32_t ahead = ordinal - cursor.ordinal;
+    uint32_t chunk;
+
+    if (!chunk_valid(tuple->seg_head))
+        return 0;
+    if (cursor.slot == slot && cursor.generation == generation && cursor.head == tuple->seg_head &&
+        (ahead == 0 || ahead == 1))
+        chunk = ahead == 0 ? cursor.chunk : chunk_at(cursor.chunk)->next;
+    else
+        chunk = chunk_numbered(tuple, chunk_at(tuple->seg_head)->number + (uint32_t)ordinal);
+    if (!chunk_valid(chunk))
+        return 0;
+    cursor = (Cursor){slot, generation, tuple->seg_head, ordinal, chunk};
+    return chunk;
+}
+
 bool
-seglist_get(const PlogTuple *tuple, int32_t index, SegEntry *ret)
+seglist_get(const PartitionSlot *slot, const PlogTuple *tuple, int32_t index, SegEntry *ret)
 {
     int32_t at = tuple->seg_first + index;
-    uint32_t chunk = tuple->seg_head;
+    uint32_t chunk;
 
     ot_assert(index >= 0 && index < tuple->seg_count);
-    for (; at >= CHUNK_ENTRIES; at -= CHUNK_ENTRIES) {
-        if (!chunk_valid(chunk))
-            return false;
-        chunk = chunk_at(chunk)->next;
-    }
-    if (!chunk_valid(chunk))
+    chunk = chunk_of(slot, tuple, at);
+    if (chunk == 0)
         return false;
-    shared_copy_out(ret, &chunk_at(chunk)->entries[at], sizeof *ret);
+    shared_copy_out(ret, &chunk_at(chunk)->entries[at % CHUNK_ENTRIES], sizeof *ret);
     return true;
+}
+
+/* Base offset of the first entry that the list has in a chunk. */
+static int64_t
+first_base(const PlogTuple *tuple, uint32_t chunk)
+{
+    SegEntry e;
+
+    shared_copy_out(&e, &chunk_at(chunk)->entries[chunk == tuple->seg_head ? tuple->seg_first : 0],
+                    sizeof e);
+    return e.base_offset;
+}
+
+/* The last chunk that begins at or before the offset, or the head; 0: the list changed. */
+static uint32_t
+chunk_holding(const PlogTuple *tuple, int64_t offset)
+{
+    int32_t steps = steps_max(tuple);
+    uint32_t chunk = tuple->seg_tail;
+    uint32_t first;
+
+    if (!chunk_valid(tuple->seg_head))
+        return 0;
+    first = chunk_at(tuple->seg_head)->number;
+    while (chunk_valid(chunk) && chunk != tuple->seg_head && first_base(tuple, chunk) > offset) {
+        const SegChunk *c = chunk_at(chunk);
+        uint32_t jump = c->jump;
+
+        if (steps-- == 0)
+            return 0;
+        if (jump_number(c->number) >= first && chunk_valid(jump) &&
+            first_base(tuple, jump) > offset)
+            chunk = jump;
+        else
+            chunk = c->prev;
+    }
+    return chunk_valid(chunk) ? chunk : 0;
 }
 
 bool
 seglist_find(const PlogTuple *tuple, int64_t offset, int32_t *ret_index, SegEntry *ret)
 {
-    int32_t at = tuple->seg_first;
-    uint32_t chunk = tuple->seg_head;
-    int32_t i;
+    uint32_t chunk;
+    int32_t index;
+    int32_t at;
 
     *ret_index = -1;
-    if (offset >= tuple->active_base)
+    if (offset >= tuple->active_base || tuple->seg_count == 0)
         return true;
-    for (i = 0; i < tuple->seg_count; i++, at++) {
+    chunk = chunk_holding(tuple, offset);
+    if (chunk == 0)
+        return false;
+    at = chunk == tuple->seg_head ? tuple->seg_first : 0;
+    index = (int32_t)(chunk_at(chunk)->number - chunk_at(tuple->seg_head)->number) * CHUNK_ENTRIES +
+            at - tuple->seg_first;
+    if (index < 0 || index >= tuple->seg_count)
+        return false;
+    for (; at < CHUNK_ENTRIES && index < tuple->seg_count; at++, index++) {
         SegEntry e;
 
-        if (at == CHUNK_ENTRIES) {
-            if (!chunk_valid(chunk))
-                return false;
-            chunk = chunk_at(chunk)->next;
-            at = 0;
-        }
-        if (!chunk_valid(chunk))
-            return false;
         shared_copy_out(&e, &chunk_at(chunk)->entries[at], sizeof e);
         if (e.base_offset > offset)
             return true;
         *ret = e;
-        *ret_index = i;
+        *ret_index = index;
     }
     return true;
 }

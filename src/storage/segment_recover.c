@@ -12,9 +12,9 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "ottla/common/assert.h"
+#include "ottla/common/crc32c.h"
 #include "storage/open_int.h"
 
 #define RECOVER_BUFFER_BYTES (256 * 1024)
@@ -279,7 +279,7 @@ is_old_format(Recovery *r, bool *ret, ErrInfo *err)
     uint8_t bytes[SCAN_BUFFER_MIN];
     int64_t pos = r->scan.pos;
     int64_t left;
-    uLong crc = crc32(0, NULL, 0);
+    uint32_t crc = 0;
     uint32_t stored;
     int rc = vfs_pread_full(r->fd, bytes, OLD_HEADER_BYTES, pos, err);
 
@@ -295,7 +295,7 @@ is_old_format(Recovery *r, bool *ret, ErrInfo *err)
         rc = vfs_pread_full(r->fd, bytes, n, pos, err);
         if (rc != 0)
             return rc == OT_E_EOF ? 0 : rc;
-        crc = crc32(crc, bytes, (uInt)n);
+        crc = crc32_extend(crc, bytes, n);
         pos += (int64_t)n;
         left -= (int64_t)n;
     }

@@ -6,8 +6,8 @@
  *     CALL PATTERN ERROR        pwritev /tmp/x*.log EIO
  *
  * CALL is the name of the system call (fsync stands for fdatasync and syncfs, too), PATTERN a shell
- * pattern for the path (of getaddrinfo: for a host name), ERROR a name below, or "wait": the call is made once the rule is gone. A rule
- * holds until it is taken out of the file. What is called without libc, or by its 64-bit name, is not
+ * pattern for the path (of getaddrinfo: for a host name), ERROR a name below, or "wait": the call is made once the rule is gone.
+ * "=ADDRESS" makes that the answer of getaddrinfo. A rule holds until it is taken out of the file. What is called without libc, or by its 64-bit name, is not
  * seen: the node does neither.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -37,6 +37,7 @@ typedef struct Rule {
     char call[16];
     char pattern[512];
     int error; /* WAIT: no error, but not before the rule is gone */
+    char answer[48];
 } Rule;
 
 static Rule rules[RULES_MAX];
@@ -63,7 +64,7 @@ static void
 read_rules(void)
 {
     const char *path = getenv("FAULT_RULES");
-    char line[600], error[16];
+    char line[600], error[48];
     struct stat st;
     FILE *file;
 
@@ -79,8 +80,9 @@ read_rules(void)
     while (rule_count < RULES_MAX && fgets(line, sizeof line, file) != NULL) {
         Rule *r = &rules[rule_count];
 
-        if (sscanf(line, "%15s %511s %15s", r->call, r->pattern, error) == 3) {
-            r->error = error_of(error);
+        if (sscanf(line, "%15s %511s %47s", r->call, r->pattern, error) == 3) {
+            r->error = error[0] == '=' ? 0 : error_of(error);
+            (void)snprintf(r->answer, sizeof r->answer, "%s", error[0] == '=' ? error + 1 : "");
             rule_count++;
         }
     }
@@ -201,5 +203,9 @@ getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
     if (host != NULL && (hints == NULL || (hints->ai_flags & AI_NUMERICHOST) == 0) &&
         fails("getaddrinfo", host))
         return EAI_FAIL;
+    for (int i = 0; host != NULL && i < rule_count; i++)
+        if (rules[i].answer[0] != '\0' && strcmp(rules[i].call, "getaddrinfo") == 0 &&
+            fnmatch(rules[i].pattern, host, 0) == 0)
+            return real.code(rules[i].answer, service, hints, ret);
     return real.code(host, service, hints, ret);
 }

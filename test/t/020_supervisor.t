@@ -55,6 +55,8 @@ subtest 'command line' => sub {
     ($code, $text) = run_ottlad('-c', 'num.partitons=7', '--check');
     is($code, 78, 'unknown setting');
     like($text, qr/num\.partitions/, 'the nearest name is offered');
+    is((run_ottlad('-c', 'producer.state.entries=4000001', '--check'))[0], 78, 'more producers than shared memory has room for');
+    is((run_ottlad('-c', 'producer.state.entries=4000000', '--check'))[0], 0, 'as many as there is room for');
     is((run_ottlad('-c', 'listeners=NONSENSE', '--check'))[0], 78, 'bad listeners');
     is((run_ottlad('-c', 'listeners=SSL://localhost:1', '--check'))[0], 78, 'TLS is not there yet');
     is((run_ottlad('-c', 'listeners=PLAINTEXT://0.0.0.0:9092', '--check'))[0], 78,

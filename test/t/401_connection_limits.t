@@ -196,15 +196,15 @@ subtest 'rates' => sub {
 };
 is($node->stop('fast'), 0, 'the node stops');
 
-# The bound on processes counts those of a user, and does not hold for root: the node changes to another.
+# The bound on processes counts those of a user, and does not hold for root: the node changes to one that no other test uses.
 subtest 'without a process' => sub {
-    plan skip_all => 'needs root and a user "nobody"' if $> != 0 || !getpwnam('nobody');
+    plan skip_all => 'needs root and a user "news"' if $> != 0 || !getpwnam('news');
     my $dir = File::Temp::tempdir(CLEANUP => 1);
     open my $script, '>', "$dir/bounded" or die $!;
     print $script "#!/bin/bash\nulimit -Su 20\nexec @{[ Ottla::Test::Node::binary() ]} \"\$@\"\n";
     close $script;
     chmod 0755, "$dir/bounded";
-    $node = Ottla::Test::Node->new(binary => "$dir/bounded", args => [ '--user', 'nobody' ], conf => { 'backend.spare' => 0 })->start;
+    $node = Ottla::Test::Node->new(binary => "$dir/bounded", args => [ '--user', 'news' ], conf => { 'backend.spare' => 0 })->start;
     $first = $node->port;
     my @held;
     while (@held < 20) {

@@ -48,7 +48,7 @@ Decoder *decoder_open(Codec codec, BytesView in, Arena *arena);
  * The next piece, at least one byte, valid until the next call.
  * OT_E_EOF: the stream ended well. OT_E_BAD_COMPRESSION: it did not, or is none of this codec.
  * OT_E_EMPTY_COMPRESSION: a zstd payload of no bytes, or a snappy header with nothing behind it.
- * OT_E_NO_MEMORY. After any of these the same again.
+ * OT_E_UNSUPPORTED_COMPRESSION_TYPE: the codec's library cannot be loaded. OT_E_NO_MEMORY. After any of these the same again.
  */
 int decoder_next(Decoder *decoder, BytesView *ret_piece) __attribute__((warn_unused_result));
 
@@ -66,7 +66,7 @@ typedef int (*EncoderSink)(void *arg, const uint8_t *bytes, size_t len);
  */
 Encoder *encoder_open(Codec codec, int32_t level, Arena *arena);
 
-/* 0, the sink's result, or OT_E_INTERNAL. */
+/* 0, the sink's result, OT_E_INTERNAL, or OT_E_UNSUPPORTED_COMPRESSION_TYPE: the library cannot be loaded. */
 int encoder_put(Encoder *encoder, const void *bytes, size_t len, EncoderSink sink, void *arg)
     __attribute__((warn_unused_result));
 

@@ -26,6 +26,12 @@ typedef struct IpAddress {
  */
 bool ip_text_parse(StrView text, IpAddress *ret);
 
+/*
+ * Might a text that is no address be the name of a host? Kafka asks for no name that begins like an address: with a
+ * colon or in brackets, or numbers in octal or hexadecimal, which the resolver would take for an address.
+ */
+bool ip_text_is_host(StrView text);
+
 /* As connections are shown: 127.0.0.1, ::1. */
 void ip_text_format(const IpAddress *address, char ret[IP_TEXT_MAX]);
 

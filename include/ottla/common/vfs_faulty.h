@@ -1,7 +1,7 @@
 /*
  * vfs_faulty.h - file calls that fail when a test says so
  *
- * Installed over vfs_real_ops. Counts calls by kind; the planned one fails with an errno, or transfers
+ * Installed over vfs_real_ops. Counts calls by kind; the planned one (of two plans, one after the other) fails with an errno, or transfers
  * only some of its bytes first. For tests only: nothing of the server refers to it.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -44,6 +44,12 @@ void vfs_faulty_remove(void);
 
 /* Sets the plan and all counters to 0. */
 void vfs_faulty_plan(VfsFault fault);
+
+/*
+ * Behind vfs_faulty_plan: a second call that fails, too, once the plan has hit: a repair that fails. nth counts from the
+ * same counters; errno is the plan's. Not for transfers.
+ */
+void vfs_faulty_also(VfsFault fault);
 
 /* Calls of a kind since vfs_faulty_plan or vfs_faulty_install. */
 uint64_t vfs_faulty_count(VfsCall call);

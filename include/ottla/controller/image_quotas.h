@@ -42,6 +42,15 @@ bool image_quota(const Image *image, const QuotaEntity *entity, QuotaKey key, do
 /* Entities that have the key set. With 0 nothing need be measured (5.2). */
 int32_t image_quota_count(const Image *image, QuotaKey key);
 
+/* Quotas of ips that are names of hosts. */
+int32_t image_quota_host_count(const Image *image);
+
+/* Changes with every change of one of them. */
+uint64_t image_quota_host_serial(const Image *image);
+
+/* Visits these names, in the order of the map. */
+void image_quota_hosts(const Image *image, void (*visit)(void *arg, StrView name), void *arg);
+
 /* What applies to a client, and to whom the use is charged. */
 typedef struct QuotaMatch {
     double value;
@@ -55,7 +64,8 @@ bool image_quota_for_client(const Image *image, StrView user, StrView client_id,
                             QuotaMatch *ret);
 
 /*
- * connection_creation_rate of an address (in any notation), or of the default ip. Of several entities that mean the
+ * connection_creation_rate of an address (in any notation, or by the name of a host that has it: quota_hosts.h), or of the
+ * default ip. Of several entities that mean the
  * same address it is the one written as connections are shown, else the first in the order of their texts. O(log
  * quotas); O(ips) while one is written otherwise. False: unlimited.
  */

@@ -21,6 +21,7 @@
 
 #include "ottla/common/arena.h"
 #include "ottla/common/view.h"
+#include "ottla/controller/quota_hosts.h"
 
 /*
  * Longest body that is handed over. The controller spends some thirty times a body's size on deciding it and
@@ -33,11 +34,13 @@
 typedef struct ControllerRequest {
     int16_t api_key;
     int16_t api_version;
-    bool auto_create;  /* CreateTopics of the broker itself: internal names are allowed */
-    StrView client_id; /* null: none */
-    StrView principal; /* "User:ANONYMOUS" */
-    StrView listener;  /* name of the listener it came in on */
-    BytesView body;    /* request body, without header */
+    bool auto_create;       /* CreateTopics of the broker itself: internal names are allowed */
+    StrView client_id;      /* null: none */
+    StrView principal;      /* "User:ANONYMOUS" */
+    StrView listener;       /* name of the listener it came in on */
+    const KnownHost *hosts; /* of AlterClientQuotas: names that have an address, sorted by strcmp */
+    int32_t host_count;     /* at most QUOTA_HOSTS_MAX */
+    BytesView body;         /* request body, without header */
 } ControllerRequest;
 
 typedef struct ControllerReply {

@@ -77,6 +77,9 @@ void plock_unlock(PLock *lock);
  */
 pid_t plock_kill_stopped_holder(const PLock *lock);
 
+/* The same for any word that says who holds something: the index of its slot + 1, 0: nobody. */
+pid_t plock_kill_if_stopped(const AtomicU32 *holder);
+
 /* Locks this process holds now: > 0 inside a critical section. */
 int plock_held_count(void);
 

@@ -44,6 +44,7 @@
     X(listeners, "supervisor", "controller, two-copy", "two-copy; any death: whole")             \
     X(quota_usage, "backends by CAS", "backends",                                                \
       "single words; a death loses or leaves its own amount")                                    \
+    X(quota_hosts, "controller", "backends, two-copy", "two-copy; any death: whole")             \
     X(bulk, "writer of the message", "its reader", "owner word; dead generations taken back")
 
 #endif

@@ -37,6 +37,7 @@
     X(WAIT_EV_WORKER_START, "IPC", "WorkerStart")                     \
     X(WAIT_EV_CHECKPOINT, "IPC", "Checkpoint")                        \
     X(WAIT_EV_ELECTION, "IPC", "Election")                            \
+    X(WAIT_EV_NAME_LOOKUP, "IPC", "NameLookup")                       \
     X(WAIT_EV_REQUEST_MEMORY, "IPC", "RequestMemory")                 \
     X(WAIT_EV_PARTITION_LOCK, "Lock", "PartitionLock")                \
     X(WAIT_EV_GROUP_LOCK, "Lock", "GroupLock")                        \

@@ -146,7 +146,8 @@ typedef struct PartitionSlot {
     AtomicU32 new_names;  /* NEW_NAMES_*: append lock sets, checkpointer takes */
     TwoCopy durable_head; /* of durable below; checkpointer */
     DurableMark durable[2];
-    AtomicU32 durable_guard; /* 1: a checkpointer writes the mark; two meet while a log is moved */
+    AtomicU32
+        durable_guard; /* index of the slot + 1 of the checkpointer that writes the mark; two meet while a log is moved */
 
     /* --- a move to another directory (plog_move.h) --- */
     AtomicU64 wanted_dir;  /* PslotWish; append lock, or the names lock of that directory */
@@ -358,7 +359,10 @@ uint64_t pslot_read_tuple(const PartitionSlot *slot, PlogTuple *ret);
  */
 int64_t pslot_durable(const PartitionSlot *slot, const PlogTuple *tuple);
 
-/* Checkpointer of the slot's directory: the partition that ref names is durable up to offset, or further. */
+/*
+ * Checkpointer of the slot's directory: the partition that ref names is durable up to offset, or further. Waits for
+ * another one that is at it; one that is stopped there for a second is killed.
+ */
 void pslot_publish_durable(PartitionRef ref, int64_t offset);
 
 /* Append lock holder: makes a tuple the published one. */

@@ -33,8 +33,9 @@ test_table(void **state)
         assert_non_null(handler->start);
         if (handler->drop != NULL)
             assert_non_null(handler->finish);
-        /* What goes to the controller has a row that can answer without it. */
-        assert_int_equal(handler->start == forward_start, forward_row(key) != NULL);
+        /* What goes to the controller as it came has a row that can answer without it. */
+        if (handler->start == forward_start)
+            assert_non_null(forward_row(key));
         /* So have those that go to a coordinator. */
         if (handler->start == h_groups_start || handler->start == h_offset_fetch_start)
             assert_int_equal(group_api(key)->request->number, key);

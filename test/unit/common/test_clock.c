@@ -79,6 +79,8 @@ checksums_are_castagnolis(void **state)
     memset(bytes, 0xff, 32);
     assert_int_equal(crc32c(bytes, 32), 0x62a8ab43);
     assert_int_equal(crc32c("", 0), 0);
+    assert_int_equal(crc32_extend(0, "123456789", 9), 0xcbf43926);
+    assert_int_equal(crc32_extend(crc32_extend(0, "1234", 4), "56789", 5), 0xcbf43926);
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (uint8_t)(i * 37 + 11);
     slow = 0xffffffff;

@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "ottla/common/limits.h"
+
 static void
 addresses_have_one_form(void **state)
 {
@@ -93,11 +95,52 @@ others_are_none(void **state)
     assert_false(ip_text_parse((StrView){"::1\0", 4}, &(IpAddress){{0}}));
 }
 
+/* Who could be asked for, and what only looks so. */
+static void
+names_of_hosts(void **state)
+{
+    static const char *const hosts[] = {"host.example", "a", "localhost.", "1.2.3.256",
+                                        "1.2.3.4/32",   "*", "_x",         "xn--bcher-kva.example",
+                                        "1.2.3.4.5"};
+    static const char *const others[] = {"",
+                                         " ",
+                                         "127.0.0.1",
+                                         "0x7f.0.0.1",
+                                         "0x7f000001",
+                                         "017.1",
+                                         "a b",
+                                         "::1%",
+                                         "a:b",
+                                         "[]",
+                                         "[a]",
+                                         "localhost",
+                                         "a%1",
+                                         "a\tb",
+                                         "a\x7f",
+                                         "%1",
+                                         "0000000000000001"};
+    char longest[LIMIT_HOST_LEN + 2];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++)
+        if (!ip_text_is_host(strview_from(hosts[i])))
+            fail_msg("\"%s\" may be a host", hosts[i]);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (ip_text_is_host(strview_from(others[i])))
+            fail_msg("\"%s\" is no host", others[i]);
+    memset(longest, 'x', sizeof longest - 1);
+    assert_false(ip_text_is_host((StrView){longest, LIMIT_HOST_LEN + 1}));
+    assert_true(ip_text_is_host((StrView){longest, LIMIT_HOST_LEN}));
+    assert_false(ip_text_is_host((StrView){"a\0b", 3}));
+    assert_false(ip_text_is_host((StrView){NULL, 0}));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(addresses_have_one_form),
-                                       cmocka_unit_test(others_are_none)};
+                                       cmocka_unit_test(others_are_none),
+                                       cmocka_unit_test(names_of_hosts)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

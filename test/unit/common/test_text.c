@@ -85,6 +85,9 @@ quantities_have_units(void **state)
         int64_t value;
     } good[] = {{"1GB", TEXT_UNIT_BYTES, 1 << 30},
                 {"1.5 kB", TEXT_UNIT_BYTES, 1536},
+                {"0.0025 kB", TEXT_UNIT_BYTES, 3},
+                {"0.0024 kB", TEXT_UNIT_BYTES, 2},
+                {"-0.0025 kB", TEXT_UNIT_BYTES, -3},
                 {"7d", TEXT_UNIT_HOURS, 168},
                 {"90s", TEXT_UNIT_MINUTES, 2},
                 {"1us", TEXT_UNIT_MS, 0},

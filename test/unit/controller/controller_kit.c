@@ -12,6 +12,7 @@
 
 #include "ottla/common/clock.h"
 #include "ottla/controller/live_conf.h"
+#include "ottla/controller/quota_hosts.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/slot.h"
 #include "ottla/ipc/waitlist.h"
@@ -56,6 +57,7 @@ kit_region(size_t image_bytes, int32_t partitions)
         {"flush_requests", flush_requests_shm_size, flush_requests_shm_init, "", "", ""},
         {"image", image_shm_size, image_shm_init, "", "", ""},
         {"live_conf", live_conf_shm_size, live_conf_shm_init, "", "", ""},
+        {"quota_hosts", quota_hosts_shm_size, quota_hosts_shm_init, "", "", ""},
     };
     ShmLimits limits;
     ErrInfo err = {0};

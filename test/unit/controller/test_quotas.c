@@ -9,7 +9,9 @@
 #include "controller/decide_kit.h"
 
 #include <math.h>
+#include <stdio.h>
 
+#include "controller/quota_hosts.h"
 #include "ottla/protocol/record_frame.h"
 
 typedef AlterClientQuotasRequestEntityData Part;
@@ -308,6 +310,120 @@ test_ip_notations(void **state)
     assert_int_equal((int)value, 7);
 }
 
+static KnownHost
+host(const char *name, uint8_t last)
+{
+    KnownHost ret = {.address = {{[10] = 0xff, [11] = 0xff, [12] = 10, [15] = last}}};
+
+    snprintf(ret.name, sizeof ret.name, "%s", name);
+    return ret;
+}
+
+/* What limits an address, -1: nothing. */
+static int
+rate_of(const char *address)
+{
+    double value;
+
+    return image_quota_for_ip(&decide_writer.now, strview_from(address), &value) ? (int)value : -1;
+}
+
+static void
+follow(const KnownHost *rows, int32_t count)
+{
+    const HostList list = {.rows = rows, .count = count};
+
+    quota_hosts_follow(&decide_writer.now, count == 0 ? NULL : &list);
+}
+
+/* Names of hosts: taken when who sent the request found an address, which counts until they go. */
+static void
+test_ip_hosts(void **state)
+{
+    const KnownHost rows[] = {host("a.example", 1), host("b.example", 2)};
+    const KnownHost moved = host("a.example", 3);
+    Op rate = set("connection_creation_rate", 5);
+
+    (void)state;
+    quota_hosts_stop();
+    assert_int_equal(one(part("ip", "a.example"), none, rate), 42);
+    decide_context.hosts = rows;
+    decide_context.host_count = 2;
+    assert_int_equal(one(part("ip", "c.example"), none, rate), 42);
+    assert_int_equal(one(part("ip", "A.example"), none, rate), 42);
+    assert_int_equal(one(part("ip", "a.example"), none, rate), 0);
+    assert_int_equal(image_quota_host_count(&decide_writer.now), 1);
+    assert_int_equal(rate_of("10.0.0.1"), -1); /* not known to readers yet */
+    follow(rows, 2);
+    assert_int_equal(rate_of("10.0.0.1"), 5);
+    assert_int_equal(rate_of("10.0.0.2"), -1); /* it has no quota */
+    assert_int_equal(one(part("ip", "b.example"), none, set("connection_creation_rate", 6)), 0);
+    follow(&rows[1], 1);
+    assert_int_equal(rate_of("10.0.0.1"), 5);
+    assert_int_equal(rate_of("10.0.0.2"), 6);
+    assert_int_equal(one(part("ip", "a.example"), none, set("connection_creation_rate", 7)), 0);
+    follow(&moved, 1);
+    assert_int_equal(rate_of("10.0.0.1"), -1);
+    assert_int_equal(rate_of("10.0.0.3"), 7);
+    assert_int_equal(one(part("ip", "a.example"), none, unset("connection_creation_rate")), 0);
+    assert_int_equal(one(part("ip", "a.example"), none, unset("connection_creation_rate")), 0);
+    follow(NULL, 0);
+    assert_int_equal(rate_of("10.0.0.3"), -1);
+    assert_int_equal(rate_of("10.0.0.2"), 6);
+    assert_int_equal(image_quota_host_count(&decide_writer.now), 1);
+    quota_hosts_stop();
+}
+
+/* The table of addresses has an end: one more name is refused, a change of those there are is not. */
+static void
+test_ip_hosts_full(void **state)
+{
+    KnownHost known;
+    char name[32];
+
+    (void)state;
+    quota_hosts_stop();
+    decide_context.hosts = &known;
+    decide_context.host_count = 1;
+    for (int i = 0; i <= QUOTA_HOSTS_MAX; i++) {
+        snprintf(name, sizeof name, "h%d.example", i);
+        known = host(name, 1);
+        assert_int_equal(one(part("ip", name), none, set("connection_creation_rate", 5)),
+                         i < QUOTA_HOSTS_MAX ? 0 : 44);
+        arena_reset(decide_arena);
+        record_list_init(&decide_records, decide_arena);
+    }
+    known = host("h0.example", 1);
+    assert_int_equal(one(part("ip", "h0.example"), none, set("connection_creation_rate", 6)), 0);
+    assert_int_equal(one(part("ip", "h0.example"), none, unset("connection_creation_rate")), 0);
+    known = host("new.example", 9);
+    assert_int_equal(one(part("ip", "new.example"), none, set("connection_creation_rate", 8)), 0);
+    follow(&known, 1);
+    assert_int_equal(rate_of("10.0.0.9"), 8);
+    quota_hosts_stop();
+}
+
+/* Of several addresses the first of IPv4 counts, else the first. */
+static void
+test_choice(void **state)
+{
+    NameFinding found = {.count = 0};
+    NetAddress one_of[NET_ADDRESSES_MAX];
+    static const char *const texts[] = {"::2", "::3", "10.0.0.7", "10.0.0.6"};
+    char text[IP_TEXT_MAX];
+    IpAddress address;
+
+    (void)state;
+    assert_false(quota_host_choose(&found, &address));
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(net_parse_address(texts[i], one_of), 1);
+        found.addresses[found.count++] = one_of[0];
+        assert_true(quota_host_choose(&found, &address));
+        ip_text_format(&address, text);
+        assert_string_equal(text, i < 2 ? "::2" : "10.0.0.7");
+    }
+}
+
 typedef struct Replay {
     ImageWriter *to;
     ApplyState state;
@@ -370,6 +486,9 @@ main(void)
         cmocka_unit_test_setup_teardown(test_precedence, decide_setup, decide_teardown),
         cmocka_unit_test_setup_teardown(test_no_number, decide_setup, decide_teardown),
         cmocka_unit_test_setup_teardown(test_ip_notations, decide_setup, decide_teardown),
+        cmocka_unit_test_setup_teardown(test_ip_hosts, decide_setup, decide_teardown),
+        cmocka_unit_test_setup_teardown(test_ip_hosts_full, decide_setup, decide_teardown),
+        cmocka_unit_test(test_choice),
         cmocka_unit_test_setup_teardown(test_ip, decide_setup, decide_teardown),
         cmocka_unit_test_setup_teardown(test_snapshot, decide_setup, decide_teardown),
     };

@@ -26,6 +26,7 @@
 #include "ottla/common/crashpoint.h"
 #include "ottla/common/vfs.h"
 #include "ottla/common/vfs_faulty.h"
+#include "ottla/ipc/slot.h"
 #include "ottla/replica/replica.h"
 #include "ottla/storage/logdir_state.h"
 #include "ottla/storage/plog_commit.h"
@@ -567,6 +568,54 @@ durable_offsets_belong_to_one_partition(void **state)
     assert_int_equal(durable(next), 0);
 }
 
+#define OTHER_SLOT 2 /* nobody's here */
+
+static void
+stop_there(const char *name)
+{
+    (void)name; /* the one that is armed */
+    (void)raise(SIGSTOP);
+}
+
+static int
+stop_while_publishing(void *arg)
+{
+    (void)arg;
+    my_slot_index = OTHER_SLOT; /* as a checkpointer has one */
+    atomic_i32_store(&slot_at(OTHER_SLOT)->pid, getpid());
+    crashpoint_hook = stop_there;
+    crashpoint_arm("pslot.durable", 1);
+    pslot_publish_durable(shared_ref, 3);
+    return 0;
+}
+
+/* A checkpointer that is stopped while it says what is durable does not stop that of another directory. */
+static void
+a_stopped_checkpointer_stops_no_other(void **state)
+{
+    int64_t begin, cpu;
+    int status;
+    pid_t pid;
+
+    (void)state;
+    shared_ref = written("guarded", 0);
+    pid = kit_fork(stop_while_publishing, NULL);
+    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+    assert_true(WIFSTOPPED(status));
+    begin = clock_mono_us();
+    cpu = clock_cpu_us();
+    (void)alarm(20); /* not for ever */
+    pslot_publish_durable(shared_ref, 1);
+    (void)alarm(0);
+    assert_true(clock_mono_us() - begin < 5000000);
+    assert_true(clock_cpu_us() - cpu < 500000); /* it sleeps meanwhile */
+    assert_true(WIFSIGNALED(kit_wait(pid)));
+    assert_int_equal(durable(shared_ref), 1);
+    begin = clock_mono_us();
+    pslot_publish_durable(shared_ref, 1); /* the guard is free again */
+    assert_true(clock_mono_us() - begin < 500000);
+}
+
 /* ---- which acknowledgements wait ------------------------------------------------------------------- */
 
 static void
@@ -978,6 +1027,7 @@ main(void)
         TEST(a_killed_requester_stops_nobody),
         TEST(a_stopped_lock_holder_delays_nobody),
         TEST(durable_offsets_belong_to_one_partition),
+        TEST(a_stopped_checkpointer_stops_no_other),
         TEST(durability_says_who_waits),
         TEST(a_duplicate_waits_like_its_original),
         TEST(flush_messages_makes_all_wait),

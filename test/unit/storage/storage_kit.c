@@ -54,7 +54,7 @@ map(bool clean)
     limits.backend_slots = 16;
     limits.fetch_sessions = 2;
     limits.producer_entries = 300;
-    limits.segment_entries = 2000;
+    limits.segment_entries = 12000;
     if (region_map(rows, sizeof rows / sizeof rows[0], &limits, &region, &err) != 0)
         fail_msg("%s", err.text);
     logdir_set_clean(0, clean);

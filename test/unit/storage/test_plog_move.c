@@ -317,6 +317,56 @@ nothing_is_lost_when_a_call_fails(void **state)
     assert_true(fail_everywhere(EIO, true, 2000) > 40);
 }
 
+/*
+ * The source fails when its name is gone from its directory, and the name cannot be given back either: nothing is
+ * appended there any more, and the start finds the copy, which has its name.
+ */
+static void
+the_source_fails_between_its_renames(void **state)
+{
+    uint64_t renames = 0;
+    int between = 0;
+
+    (void)state;
+    for (int32_t nth = 0;; nth++) {
+        PartitionRef ref = start_again(3000 + nth, 0);
+        ErrInfo err = {0};
+        int rc;
+
+        append(ref, 30);
+        ask(ref, OTHER);
+        vfs_faulty_install();
+        vfs_faulty_plan((VfsFault){.call = nth == 0 ? VFS_CALL_COUNT : VFS_CALL_FSYNC,
+                                   .nth = (uint64_t)nth,
+                                   .errno_value = EIO,
+                                   .short_bytes = -1});
+        if (nth > 0)
+            vfs_faulty_also((VfsFault){.call = VFS_CALL_RENAME,
+                                       .nth = renames + 1, /* back */
+                                       .and_later = true});
+        rc = move(ref, &err);
+        vfs_faulty_remove();
+        if (nth == 0) { /* the last rename of a move is that of the original */
+            assert_int_equal(rc, 0);
+            renames = vfs_faulty_count(VFS_CALL_RENAME);
+            continue;
+        }
+        if (vfs_faulty_count(VFS_CALL_FSYNC) < (uint64_t)nth)
+            break;
+        if (rc != 0 && logdir_state(0) == LOGDIR_FAILED &&
+            vfs_faulty_count(VFS_CALL_RENAME) > renames) {
+            between++;
+            assert_true(!has_folder(ref, 0) && has_folder(ref, OTHER));
+            assert_int_equal(pslot_dir(pslot_at(ref.slot)), 0);
+            assert_true(kit_append(ref, &(KitBatch){0}, NULL) != 0);
+        }
+        ref = start_again(3000 + nth, 0);
+        assert_int_equal(kit_verify(ref, 0), 30);
+        assert_true(nth < 100);
+    }
+    assert_int_equal(between, 1);
+}
+
 int
 main(void)
 {
@@ -327,6 +377,7 @@ main(void)
         cmocka_unit_test_setup_teardown(a_burial_takes_the_copy_along, setup, kit_teardown),
         cmocka_unit_test_setup_teardown(odd_places, setup, kit_teardown),
         cmocka_unit_test_setup_teardown(nothing_is_lost_when_a_call_fails, setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(the_source_fails_between_its_renames, setup, kit_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

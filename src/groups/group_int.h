@@ -49,6 +49,7 @@ typedef struct GroupOffsets {
 typedef struct Group {
     MapNode node;              /* in shard->groups */
     struct Group *next, *prev; /* in order of being made */
+    uint64_t serial;           /* which grows in that order */
     StrView id;
     ClassicGroup *classic;   /* one of these two is there, */
     ConsumerGroup *consumer; /* the other NULL */
@@ -63,6 +64,7 @@ struct GroupShard {
     Arena *scratch; /* arrays of the record that is replayed */
     Map groups;     /* of Group */
     Group *first, *last;
+    uint64_t group_serial; /* of the last group that was made */
     GroupTimers timers;
     int64_t member_count;
     int64_t offset_count;
@@ -84,6 +86,9 @@ Group *shard_add_group(GroupShard *shard, StrView id);
 
 /* The same for what the log says: never refused. */
 Group *shard_add_group_of_log(GroupShard *shard, StrView id);
+
+/* Memory that it takes, about. */
+int64_t group_bytes(const Group *group);
 
 /* Frees the group, with offsets, members and timers; no records. Nobody may be parked in it. */
 void shard_drop_group(GroupShard *shard, Group *group);

@@ -72,6 +72,7 @@ shard_add_group_of_log(GroupShard *shard, StrView id)
     Group *group = gmem_new(shard->memory, sizeof *group);
 
     group->id = gmem_text(shard->memory, id);
+    group->serial = ++shard->group_serial;
     group->prev = shard->last;
     if (shard->last != NULL)
         shard->last->next = group;
@@ -328,6 +329,15 @@ shard_delete_group(GroupShard *shard, GroupEnv *env, StrView group_id)
     return 0;
 }
 
+int64_t
+group_bytes(const Group *group)
+{
+    int32_t members = is_modern(group) ? consumer_member_count(group) : classic_member_count(group);
+
+    return (int64_t)(sizeof *group + (size_t)group->id.len + group->offsets.bytes) +
+           (int64_t)members * MEMBER_BYTES;
+}
+
 void
 shard_list(GroupShard *shard, GroupEnv *env, bool (*each)(void *ctx, const GroupListing *one),
            void *ctx)
@@ -345,8 +355,7 @@ shard_list(GroupShard *shard, GroupEnv *env, bool (*each)(void *ctx, const Group
             .members = modern ? consumer_member_count(group) : classic_member_count(group),
         };
 
-        one.bytes = (int64_t)(sizeof *group + (size_t)group->id.len + group->offsets.bytes) +
-                    (int64_t)one.members * MEMBER_BYTES;
+        one.bytes = group_bytes(group);
         more = each(ctx, &one);
     }
 }

@@ -141,6 +141,19 @@ typedef struct PlogFound {
 int plog_find_by_timestamp(PartitionRef ref, int64_t target_ms, Arena *arena, PlogFound *ret,
                            ErrInfo *err);
 
+/* What lies between an offset and the high watermark. */
+typedef struct PlogBehind {
+    int64_t bytes; /* from the batch that holds the offset on; exact to one index interval */
+    int64_t
+        timestamp; /* of the first record at or above it, as its batch says; -1: none, or not to be had */
+} PlogBehind;
+
+/*
+ * For readers that lag: an offset below the log start counts as that, one at or above the high watermark has nothing
+ * before it. Reads one batch, into the arena where it must be decoded; too large for it: no timestamp. O(segments).
+ */
+int plog_behind(PartitionRef ref, int64_t offset, Arena *arena, PlogBehind *ret, ErrInfo *err);
+
 /* The first record that holds the largest timestamp of the log (ListOffsets -3). */
 int plog_find_max_timestamp(PartitionRef ref, Arena *arena, PlogFound *ret, ErrInfo *err);
 

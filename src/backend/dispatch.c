@@ -68,7 +68,7 @@ static const Handler handlers[] = {
     {API_PushTelemetry, h_telemetry_start, NULL, NULL},
     {API_ListConfigResources, h_list_config_resources_start, NULL, NULL},
     {API_DescribeTopicPartitions, h_describe_topic_partitions_start, NULL, NULL},
-    {API_OttlaStat, h_ottla_stat_start, NULL, NULL},
+    {API_OttlaStat, h_ottla_stat_start, h_ottla_stat_finish, h_ottla_stat_drop},
 };
 
 const Handler *

@@ -66,6 +66,8 @@ ReqResult h_telemetry_start(Request *rq);
 ReqResult h_describe_configs_start(Request *rq);
 ReqResult h_list_config_resources_start(Request *rq);
 ReqResult h_ottla_stat_start(Request *rq);
+ReqResult h_ottla_stat_finish(Request *rq);
+void h_ottla_stat_drop(Request *rq);
 ReqResult h_describe_users_start(Request *rq);
 ReqResult h_list_reassignments_start(Request *rq);
 ReqResult h_acls_start(Request *rq);

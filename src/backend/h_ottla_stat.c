@@ -143,11 +143,39 @@ put_columns(const StatScan *scan, OttlaStatResponse *out)
     return true;
 }
 
+static ReqResult
+refuse(Request *rq, int16_t code, const char *why)
+{
+    OttlaStatResponse out;
+
+    ottla_stat_response_init(&out);
+    out.error_code = code;
+    out.error_message = strview_from(why);
+    rq->failed = true;
+    return request_respond(rq, &ottla_stat_response_desc, &out);
+}
+
+static ReqResult
+answer(StatScan *scan)
+{
+    Request *rq = scan->rq;
+    OttlaStatResponse out;
+
+    ottla_stat_response_init(&out);
+    if (!make_room(scan))
+        return request_close(rq, "no memory for a view");
+    out.next_cursor = scan->view->scan(scan, scan->cursor);
+    if (scan->failed || !put_columns(scan, &out))
+        return request_close(rq, "no memory for a view");
+    out.row_count = scan->row_count;
+    request_grow(rq, (size_t)scan->text_bytes + (size_t)scan->row_count * STAT_COLUMNS_MAX * 16);
+    return request_respond(rq, &ottla_stat_response_desc, &out);
+}
+
 ReqResult
 h_ottla_stat_start(Request *rq)
 {
     OttlaStatRequest in;
-    OttlaStatResponse out;
     StatScan *scan;
     Fault f;
 
@@ -157,19 +185,32 @@ h_ottla_stat_start(Request *rq)
     if (scan == NULL)
         return request_close(rq, "no memory for a view");
     scan->rq = rq;
-    ottla_stat_response_init(&out);
-    if (!begin(scan, &in, &f)) {
-        out.error_code = KERR_INVALID_REQUEST;
-        out.error_message = strview_from(f.text);
-        rq->failed = true;
-        return request_respond(rq, &ottla_stat_response_desc, &out);
-    }
-    if (!make_room(scan))
-        return request_close(rq, "no memory for a view");
-    out.next_cursor = scan->view->scan(scan, in.cursor);
-    if (scan->failed || !put_columns(scan, &out))
-        return request_close(rq, "no memory for a view");
-    out.row_count = scan->row_count;
-    request_grow(rq, (size_t)scan->text_bytes + (size_t)scan->row_count * STAT_COLUMNS_MAX * 16);
-    return request_respond(rq, &ottla_stat_response_desc, &out);
+    if (!begin(scan, &in, &f))
+        return refuse(rq, KERR_INVALID_REQUEST, f.text);
+    scan->cursor = in.cursor;
+    rq->state = scan;
+    rq->wait_event = WAIT_EV_COORDINATOR_REPLY;
+    return h_ottla_stat_finish(rq);
+}
+
+ReqResult
+h_ottla_stat_finish(Request *rq)
+{
+    StatScan *scan = rq->state;
+    StatReady ready = STAT_READY;
+
+    if (scan->view->prepare != NULL)
+        ready = scan->view->prepare(scan, &scan->cursor);
+    if (ready == STAT_WAIT)
+        return REQ_PENDING;
+    return ready == STAT_FAILED ? refuse(rq, scan->code, scan->why) : answer(scan);
+}
+
+void
+h_ottla_stat_drop(Request *rq)
+{
+    StatScan *scan = rq->state;
+
+    if (scan->view->drop != NULL)
+        scan->view->drop(scan);
 }

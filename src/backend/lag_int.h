@@ -13,7 +13,8 @@
 #define LAG_UNKNOWN (-1)
 
 typedef struct Lag {
-    int64_t from;      /* the first offset that is left to consume; may be the high watermark, or above it */
+    int64_t
+        from; /* the first offset that is left to consume; may be the high watermark, or above it */
     int64_t records;   /* LAG_UNKNOWN: nothing is committed */
     bool behind_start; /* what lies before the log start and was not consumed is lost */
 } Lag;

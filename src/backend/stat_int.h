@@ -33,12 +33,21 @@ typedef struct StatColumn {
 
 typedef struct StatScan StatScan;
 
+/* Can the walk begin? FAILED: scan->code and scan->why say what the request is answered. */
+typedef enum StatReady { STAT_READY, STAT_WAIT, STAT_FAILED } StatReady;
+
 typedef struct StatView {
     const char *name;
     const StatColumn *columns;
     int32_t column_count;
     /* Rows from cursor (0: the first) until stat_full; returns the cursor behind them or STAT_END. */
     int64_t (*scan)(StatScan *scan, int64_t cursor);
+    /*
+     * NULL, or called first, and again after each wake-up while it says WAIT (until rq->deadline_us): gets what the
+     * walk needs of other processes. May change the cursor.
+     */
+    StatReady (*prepare)(StatScan *scan, int64_t *cursor);
+    void (*drop)(StatScan *scan); /* the request ended while it said WAIT */
 } StatView;
 
 /* A page on its way. */
@@ -63,6 +72,11 @@ struct StatScan {
     int32_t looks;
     int64_t text_bytes;
     bool failed; /* no memory */
+    int64_t cursor;
+    void *work;      /* of a view that prepares: what it walks over, */
+    void *gathering; /* and what it waits for */
+    int16_t code;    /* STAT_FAILED */
+    const char *why;
 };
 
 /* The view with this name, or NULL. */
@@ -93,5 +107,10 @@ extern const StatView stat_segments_view;
 extern const StatView stat_partitions_view;
 extern const StatView stat_log_dirs_view;
 extern const StatView stat_processes_view;
+extern const StatView stat_group_lag_view;
+extern const StatView stat_groups_view;
+extern const StatView stat_coordinator_shards_view;
+extern const StatView stat_coordinators_view;
+extern const StatView stat_rebalances_view;
 
 #endif

@@ -106,8 +106,11 @@ scan_log_dirs(StatScan *scan, int64_t cursor)
     return STAT_END;
 }
 
-const StatView stat_log_dirs_view = {
-    "log_dirs", log_dir_columns, sizeof log_dir_columns / sizeof log_dir_columns[0], scan_log_dirs};
+const StatView stat_log_dirs_view = {.name = "log_dirs",
+                                     .columns = log_dir_columns,
+                                     .column_count =
+                                         sizeof log_dir_columns / sizeof log_dir_columns[0],
+                                     .scan = scan_log_dirs};
 
 /* ---- processes ---------------------------------------------------------------------------------- */
 
@@ -191,6 +194,8 @@ scan_processes(StatScan *scan, int64_t cursor)
     return STAT_END;
 }
 
-const StatView stat_processes_view = {"processes", process_columns,
-                                      sizeof process_columns / sizeof process_columns[0],
-                                      scan_processes};
+const StatView stat_processes_view = {.name = "processes",
+                                      .columns = process_columns,
+                                      .column_count =
+                                          sizeof process_columns / sizeof process_columns[0],
+                                      .scan = scan_processes};

@@ -193,9 +193,11 @@ scan_partitions(StatScan *scan, int64_t cursor)
     return STAT_END;
 }
 
-const StatView stat_partitions_view = {"partitions", partition_columns,
-                                       sizeof partition_columns / sizeof partition_columns[0],
-                                       scan_partitions};
+const StatView stat_partitions_view = {.name = "partitions",
+                                       .columns = partition_columns,
+                                       .column_count =
+                                           sizeof partition_columns / sizeof partition_columns[0],
+                                       .scan = scan_partitions};
 
 /* ---- segments ----------------------------------------------------------------------------------- */
 
@@ -359,5 +361,8 @@ scan_segments(StatScan *scan, int64_t cursor)
     return STAT_END;
 }
 
-const StatView stat_segments_view = {
-    "segments", segment_columns, sizeof segment_columns / sizeof segment_columns[0], scan_segments};
+const StatView stat_segments_view = {.name = "segments",
+                                     .columns = segment_columns,
+                                     .column_count =
+                                         sizeof segment_columns / sizeof segment_columns[0],
+                                     .scan = scan_segments};

@@ -18,12 +18,18 @@ static const StatColumn columns_columns[] = {
 
 static int64_t scan_columns(StatScan *scan, int64_t cursor);
 
-static const StatView columns_view = {
-    "columns", columns_columns, sizeof columns_columns / sizeof columns_columns[0], scan_columns};
+static const StatView columns_view = {.name = "columns",
+                                      .columns = columns_columns,
+                                      .column_count =
+                                          sizeof columns_columns / sizeof columns_columns[0],
+                                      .scan = scan_columns};
 
 static const StatView *const views[] = {
-    &columns_view,        &stat_log_dirs_view, &stat_partitions_view,
-    &stat_processes_view, &stat_segments_view,
+    &columns_view,           &stat_coordinator_shards_view,
+    &stat_coordinators_view, &stat_group_lag_view,
+    &stat_groups_view,       &stat_log_dirs_view,
+    &stat_partitions_view,   &stat_processes_view,
+    &stat_rebalances_view,   &stat_segments_view,
 };
 
 /* NULL: behind the last one. */

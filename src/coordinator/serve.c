@@ -12,6 +12,7 @@
 #include "ottla/common/log.h"
 #include "ottla/protocol/apis.h"
 #include "ottla/protocol/msg_delete_groups.h"
+#include "ottla/protocol/msg_group_walk.h"
 #include "ottla/protocol/msg_list_groups.h"
 
 /* Hands a request of one group to its shard. */
@@ -60,6 +61,7 @@ static const ServeRow rows[] = {
     {68, &consumer_group_heartbeat_request_desc, serve_consumer_heartbeat, NULL,
      group_of_consumer_heartbeat},
     {69, &consumer_group_describe_request_desc, NULL, serve_consumer_describe, NULL},
+    {COORDINATOR_WALK_KEY, &group_walk_request_desc, NULL, serve_walk, NULL},
 };
 
 static const ServeRow *

@@ -182,6 +182,7 @@ adopt_topic(Worker *w, const ImageTopic *topic)
     for (int32_t i = 0; i < w->host_count; i++) {
         w->hosts[i].partition = i * w->workers + w->index;
         w->hosts[i].wait_node = WAIT_NODE_NONE;
+        w->hosts[i].load_us = -1;
     }
 }
 

@@ -194,6 +194,8 @@ become_active(Worker *w, Host *host)
     host->expire_us = w->now_us + conf_int64(CONF_OFFSETS_RETENTION_CHECK_INTERVAL_MS) * 1000;
     host->expiring = false;
     host->metadata_due = false;
+    host->load_us = clock_mono_us() - host->load.begin_us;
+    host->load_records = host->load.records;
     coordinator_count_add(w->index, COORDINATOR_LOADS, 1);
     coordinator_count_add(w->index, COORDINATOR_LOADED_RECORDS, host->load.records);
     log_msg(host->load.records > 0 ? LL_LOG : LL_DEBUG1, COORDINATOR_LOG,

@@ -8,6 +8,7 @@
  *   answers.c           requests that wait for an answer; answers on their way
  *   serve.c             what each API does with which shard
  *   serve_many.c        requests that name several groups
+ *   serve_walk.c        what the statistics ask
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -97,11 +98,13 @@ typedef struct Host {
     int32_t leader_epoch;
     GroupShard *shard;
     HostLoad load;
-    int64_t retry_us;    /* HOST_FAILED; HOST_LOADING: not before */
-    int64_t backoff_us;  /* of the next failure */
-    int64_t next_offset; /* of the log, with what was not appended yet */
-    int64_t committed;   /* everything below is where acks=all would have it */
-    Batches batches;     /* of this turn */
+    int64_t retry_us;     /* HOST_FAILED; HOST_LOADING: not before */
+    int64_t backoff_us;   /* of the next failure */
+    int64_t load_us;      /* the last load took; -1: none has ended */
+    int64_t load_records; /* that it read */
+    int64_t next_offset;  /* of the log, with what was not appended yet */
+    int64_t committed;    /* everything below is where acks=all would have it */
+    Batches batches;      /* of this turn */
     HostWait waits[HOST_WAITS_MAX];
     int32_t wait_first, wait_count;
     int32_t wait_node;
@@ -241,6 +244,9 @@ void serve_describe_groups(Worker *w, Served *s);
 void serve_consumer_describe(Worker *w, Served *s);
 void serve_delete_groups(Worker *w, Served *s);
 void serve_list_groups(Worker *w, Served *s);
+
+/* serve_walk.c: what the statistics ask */
+void serve_walk(Worker *w, Served *s);
 
 /* Answers with a code alone. */
 void serve_status(const Served *s, int16_t status);

@@ -42,7 +42,7 @@ $tcp = Ottla::Test::Wire->new($node);
 
 my %columns;
 push @{ $columns{ $_->{view} } }, $_->{column} for @{ $own->stat('columns') };
-is_deeply([ sort keys %columns ], [qw(columns log_dirs partitions processes segments)], 'the views');
+is_deeply([ sort keys %columns ], [qw(columns coordinator_shards coordinators group_lag groups log_dirs partitions processes rebalances segments)], 'the views');
 my $page = $own->stat_page('columns', [qw(type position)], { view => 'columns', position => 1 });
 is_deeply($page->{rows}, [ { position => 1, type => 'integer' } ], 'columns selected, rows filtered');
 is_deeply($page->{types}, { position => 0, type => 1 }, 'types of the columns');

@@ -27,6 +27,12 @@
 /* Longest body that is handed over; above what any request of a group is sent with. */
 #define COORDINATOR_BODY_MAX (64 << 20)
 
+/*
+ * Not an API: the body is a GroupWalkRequest, the answer a GroupWalkResponse, of version 0. 14 while a shard that is to be
+ * walked loads.
+ */
+#define COORDINATOR_WALK_KEY 20100
+
 /* Views into the caller's memory when encoding, into the message when decoding. */
 typedef struct CoordinatorRequest {
     int16_t api_key;

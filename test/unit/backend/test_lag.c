@@ -19,17 +19,17 @@ test_places(void **state)
         int64_t committed, start, end, records, from;
         bool behind_start;
     } cases[] = {
-        {-1, 0, 10, LAG_UNKNOWN, 0, false},  /* nothing committed */
-        {-1, 5, 10, LAG_UNKNOWN, 5, false},  /* the same behind a log start */
-        {0, 0, 0, 0, 0, false},              /* an empty log */
-        {0, 0, 10, 10, 0, false},            /* all of it */
-        {4, 0, 10, 6, 4, false},             /* in the middle, gaps and all */
-        {10, 0, 10, 0, 10, false},           /* at the end */
-        {12, 0, 10, 0, 12, false},           /* above it: the log was cut back */
-        {3, 5, 10, 5, 5, true},              /* below the start: two are lost */
-        {5, 5, 10, 5, 5, false},             /* at the start */
-        {3, 10, 10, 0, 10, true},            /* all records were deleted */
-        {3, 12, 10, 0, 12, true},            /* a start above the high watermark (of a follower) */
+        {-1, 0, 10, LAG_UNKNOWN, 0, false}, /* nothing committed */
+        {-1, 5, 10, LAG_UNKNOWN, 5, false}, /* the same behind a log start */
+        {0, 0, 0, 0, 0, false},             /* an empty log */
+        {0, 0, 10, 10, 0, false},           /* all of it */
+        {4, 0, 10, 6, 4, false},            /* in the middle, gaps and all */
+        {10, 0, 10, 0, 10, false},          /* at the end */
+        {12, 0, 10, 0, 12, false},          /* above it: the log was cut back */
+        {3, 5, 10, 5, 5, true},             /* below the start: two are lost */
+        {5, 5, 10, 5, 5, false},            /* at the start */
+        {3, 10, 10, 0, 10, true},           /* all records were deleted */
+        {3, 12, 10, 0, 12, true},           /* a start above the high watermark (of a follower) */
         {0, 0, INT64_MAX, INT64_MAX, 0, false},
         {INT64_MAX, 0, INT64_MAX, 0, INT64_MAX, false},
     };

@@ -31,7 +31,9 @@ int16_t
 route_worker(StrView group_id, MboxWorker *ret)
 {
     ImagePin pin = image_pin();
-    const ImageTopic *topic = image_topic_by_name(pin.image, internal_topic_name(INTERNAL_OFFSETS));
+    const ImageTopic *topic =
+        pin.image == NULL ? NULL
+                          : image_topic_by_name(pin.image, internal_topic_name(INTERNAL_OFFSETS));
     int16_t code = KERR_NOT_COORDINATOR;
     ImagePartition part;
     int32_t partition;

@@ -121,8 +121,6 @@ fail_with(StatScan *scan, int16_t code)
     switch (code) {
     case KERR_COORDINATOR_LOAD_IN_PROGRESS:
         return fail(scan, code, "groups are being loaded");
-    case KERR_NOT_COORDINATOR:
-        return fail(scan, code, "the group is not coordinated by this node");
     case KERR_COORDINATOR_NOT_AVAILABLE:
         return fail(scan, code, "a coordinator did not answer");
     default:
@@ -130,21 +128,18 @@ fail_with(StatScan *scan, int16_t code)
     }
 }
 
-/* A group that is asked for alone has one worker; without __consumer_offsets there are no groups. */
-static int16_t
+/* A group that is asked for alone has one worker; one that is coordinated elsewhere, or nowhere, none: no rows. */
+static void
 begin_place(const StatWalkAsk *ask, GroupPlace *place)
 {
     MboxWorker worker;
-    int16_t code;
 
-    if (ask->kind == STAT_WALK_SHARDS || ask->only.ptr == NULL)
-        return 0;
-    code = route_worker(ask->only, &worker);
-    if (code != 0)
-        return code;
-    place->worker = (int32_t)(worker - MBOX_COORDINATOR_FIRST);
+    if (ask->only.ptr == NULL)
+        return;
+    place->worker = MBOX_COORDINATORS_MAX;
+    if (route_worker(ask->only, &worker) == 0)
+        place->worker = (int32_t)(worker - MBOX_COORDINATOR_FIRST);
     place->place.group_id = ask->only;
-    return 0;
 }
 
 static GroupWalkWhat
@@ -161,15 +156,11 @@ begin(StatScan *scan, const StatWalkAsk *ask, const GroupPlace *place)
 {
     Gathering *g = arena_calloc(scan->rq->arena, 1, sizeof *g);
     StatTable *t = g == NULL ? NULL : new_table(ask, place, scan->rq->now_us);
-    int16_t code;
 
     if (t == NULL)
         return fail(scan, KERR_UNKNOWN_SERVER_ERROR, "no memory for a table of groups");
-    code = place == NULL ? begin_place(&t->ask, &t->place) : 0;
-    if (code != 0) {
-        forget(t);
-        return fail_with(scan, code);
-    }
+    if (place == NULL)
+        begin_place(&t->ask, &t->place);
     g->table = t;
     if (!group_pages_init(&g->pages, what_of(ask), t->ask.only)) {
         forget(t);
@@ -242,6 +233,9 @@ go_on(StatScan *scan)
             scan->rq->deadline_us = g->pages.deadline_us;
             return STAT_WAIT;
         case GROUP_PAGES_OVER:
+            if (code ==
+                KERR_NOT_COORDINATOR) /* lost meanwhile: as groups of others, it is left out */
+                code = 0;
             end(scan, code == 0);
             if (code != 0)
                 return fail_with(scan, code);

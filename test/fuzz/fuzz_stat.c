@@ -1,7 +1,8 @@
 /*
  * fuzz_stat.c - any bytes as a request of OttlaStat, on a connection that may ask
  *
- * The input is the body of the request; the node has two logs of a few segments. Claims: what does not parse
+ * The input is the body of the request; the node has two logs of a few segments and a history of rebalances. In the place
+ * of its coordinators, and of group_pages.c, pages of groups are made up here. Claims: what does not parse
  * closes the connection, what is asked wrongly gets 42 and why; a page has at most STAT_PAGE_ROWS rows, as many
  * values in each of its columns, only rows that pass the filters, and a cursor that goes on; and a
  * request takes no more memory than its bounds allow.
@@ -17,10 +18,13 @@
 
 #include "backend/conn_int.h"
 #include "backend/dispatch_int.h"
+#include "backend/group_pages_int.h"
 #include "backend/stat_int.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/errlist.h"
 #include "ottla/common/text.h"
+#include "ottla/controller/image.h"
+#include "ottla/coordinator/shared.h"
 #include "ottla/protocol/apis.h"
 #include "storage/storage_kit.h"
 
@@ -28,6 +32,96 @@
 #define ANSWER_BYTES ((size_t)64 << 20)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* ---- groups, in the place of group_pages.c ------------------------------------------------------------ */
+
+#define PAGES        12 /* more than a table takes */
+#define PAGE_OFFSETS 1000
+
+bool
+group_pages_init(GroupPages *pages, GroupWalkWhat what, StrView only)
+{
+    *pages = (GroupPages){.what = what, .only = only, .arena = arena_new(65536, 0)};
+    return pages->arena != NULL;
+}
+
+void
+group_pages_end(GroupPages *pages)
+{
+    arena_free(pages->arena);
+}
+
+static void
+make_offsets(GroupPages *pages, GroupWalkResponseGroup *group)
+{
+    static GroupWalkResponseOwner owner;
+
+    group_walk_response_owner_init(&owner);
+    owner.member_id = STRVIEW("member");
+    group->owners = arena_calloc(pages->arena, 1, sizeof owner);
+    group->topics = arena_calloc(pages->arena, 1, sizeof *group->topics);
+    ot_assert(group->owners != NULL && group->topics != NULL);
+    group->owners[group->owners_count++] = owner;
+    group->topics[0].name = STRVIEW("orders");
+    group->topics[0].partitions =
+        arena_calloc(pages->arena, PAGE_OFFSETS, sizeof *group->topics[0].partitions);
+    ot_assert(group->topics[0].partitions != NULL);
+    group->topics_count = 1;
+    for (int32_t i = 0; i < PAGE_OFFSETS; i++)
+        group->topics[0].partitions[group->topics[0].partitions_count++] =
+            (GroupWalkResponsePartition){.partition = i, .committed = i - 1, .owner = i % 3 - 1};
+}
+
+/* Page by page: the number of the page stands where the worker's would. Every second one goes on with a group. */
+GroupPagesStatus
+group_pages_next(GroupPages *pages, Request *rq, GroupPlace *place, int16_t *ret_code)
+{
+    GroupWalkResponse *page = &pages->page;
+
+    (void)rq;
+    *ret_code = 0;
+    if (place->worker >= PAGES)
+        return GROUP_PAGES_OVER;
+    arena_reset(pages->arena);
+    group_walk_response_init(page);
+    if (pages->what == WALK_SHARDS) {
+        page->shards = arena_calloc(pages->arena, 1, sizeof *page->shards);
+        ot_assert(page->shards != NULL);
+        page->shards[page->shards_count++] =
+            (GroupWalkResponseShard){.state = STRVIEW("active"), .partition = place->worker};
+    } else {
+        page->groups = arena_calloc(pages->arena, 1, sizeof *page->groups);
+        ot_assert(page->groups != NULL);
+        group_walk_response_group_init(&page->groups[page->groups_count++]);
+        page->groups[0].group_id = STRVIEW("app");
+        page->groups[0].continued = place->worker % 2 != 0;
+        if (pages->what == WALK_OFFSETS)
+            make_offsets(pages, &page->groups[0]);
+    }
+    place->worker++;
+    place->place.topic = place->worker % 2 != 0 ? STRVIEW("orders") : STRVIEW("");
+    return GROUP_PAGES_PAGE;
+}
+
+/* ---- a node --------------------------------------------------------------------------------------------- */
+
+/* Regions that the kit of logs does not have: an image that was never published, empty entries of coordinators. */
+static void
+make_regions(void)
+{
+    ShmLimits limits;
+    void *image, *coordinators;
+
+    shm_limits_default(&limits);
+    image = calloc(1, image_shm_size(&limits));
+    coordinators = aligned_alloc(REGION_PAGE, coordinators_shm_size(&limits));
+    ot_assert(image != NULL && coordinators != NULL);
+    memset(coordinators, 0, coordinators_shm_size(&limits));
+    image_shm_init(image, &limits);
+    coordinators_shm_init(coordinators, &limits);
+    my_slot_index = 0;
+    my_slot = slot_at(0);
+}
 
 /* Once for all inputs: a request changes nothing. */
 static void
@@ -40,12 +134,19 @@ make_node(void)
         return;
     made = true;
     ot_assert(kit_setup(NULL) == 0);
+    make_regions();
     kit_settings.segment_bytes = 1000;
     orders = kit_partition("orders", 0);
     for (int i = 0; i < 40; i++)
         (void)kit_append_ok(orders, &(KitBatch){.count = 2, .value_bytes = 30});
     (void)kit_append_ok(kit_partition("other", 3), &(KitBatch){.count = 1});
     (void)kit_partition("idle", 1);
+    for (int i = 0; i < 1500; i++)
+        rebalance_history_add(i % 3, &(GroupRebalance){.group = STRVIEW("app"),
+                                                       .cause = REBALANCE_NEW_MEMBER,
+                                                       .cause_member = STRVIEW("member"),
+                                                       .generation = i,
+                                                       .begin_wall_ms = 1000 + i / 700});
 }
 
 static bool

@@ -12,8 +12,16 @@ use Ottla::Test::Wire;
 my $out = $ARGV[0] // 'test/fuzz/corpus/stat';
 system('mkdir', '-p', $out) == 0 or die "mkdir $out failed\n";
 
+my @views = qw(columns coordinator_shards coordinators group_lag groups log_dirs partitions processes rebalances segments);
 my @seeds = (
-    (map { [ $_, $_ ] } qw(columns log_dirs partitions processes segments nothing)),
+    (map { [ $_, $_ ] } @views, 'nothing'),
+    [ 'lag',       'group_lag',  [qw(group_id lag)], { partition => 3 } ],
+    [ 'lag-bytes', 'group_lag',  [qw(lag_bytes lag_ms)] ],
+    [ 'lag-next',  'group_lag',  undef,             {}, (1 << 32) + 1000 ],
+    [ 'lag-member', 'group_lag', undef,             { member_id => 'member' } ],
+    [ 'one-group', 'groups',     undef,             { group_id  => 'app' } ],
+    [ 'no-total',  'groups',     ['group_id'] ],
+    [ 'old-rebalances', 'rebalances', ['group_id'], {}, 9_223_372_036_854_775_807 - 1001 * 1024 ],
     [ 'selected',  'partitions', [qw(topic end_offset)] ],
     [ 'text',      'segments',   undef,             { topic     => 'orders' } ],
     [ 'number',    'segments',   ['base_offset'],   { partition => 0, base_offset => 0 } ],
@@ -29,8 +37,8 @@ my @seeds = (
     [ 'twice',     'partitions', [qw(topic topic)] ],
     [ 'negative',  'partitions', undef,             {}, -1 ],
     [ 'next',      'segments',   undef,             {}, 3 ],
-    (map { [ "far-$_", $_, undef, {}, 9_223_372_036_854_775_807 ] } qw(columns log_dirs partitions processes segments)),
-    (map { [ "wrap-$_", $_, undef, {}, 2**37 ] } qw(columns log_dirs partitions processes segments)),
+    (map { [ "far-$_", $_, undef, {}, 9_223_372_036_854_775_807 ] } @views),
+    (map { [ "wrap-$_", $_, undef, {}, 2**37 ] } @views),
 );
 for my $seed (@seeds) {
     my ($name, @ask) = @$seed;

@@ -96,7 +96,8 @@ put_rebalance(StatScan *scan, const RebalanceLine *line)
     stat_integer(scan, R_NODE_ID, node_info.node_id);
     stat_integer(scan, R_WORKER, line->worker);
     stat_text(scan, R_GROUP_ID, text_of(line->group));
-    stat_text(scan, R_CAUSE, strview_from(rebalance_cause_text((RebalanceCause)line->cause)));
+    if (line->cause >= 0 && line->cause < REBALANCE_CAUSE_COUNT)
+        stat_text(scan, R_CAUSE, strview_from(rebalance_cause_text((RebalanceCause)line->cause)));
     if (line->cause_member[0] != '\0')
         stat_text(scan, R_MEMBER_ID, text_of(line->cause_member));
     if (line->waited_for[0] != '\0')

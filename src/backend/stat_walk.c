@@ -6,6 +6,7 @@
  */
 #include "backend/stat_walk_int.h"
 
+#include <malloc.h>
 #include <string.h>
 
 #include "backend/conn_int.h"
@@ -44,6 +45,7 @@ forget_all(void)
 {
     for (int i = 0; i < TABLES_MAX; i++)
         forget(&tables[i]);
+    malloc_trim(0); /* an idle connection gave back what it had before this */
 }
 
 static bool

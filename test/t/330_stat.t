@@ -4,7 +4,7 @@
 # Proves: ApiVersions names the key on the Unix socket and to clients called "ottla" alone, for others it
 # does not exist; views have typed columns, selected and filtered ones, pages that a cursor links;
 # partitions, segments (with the reason why each is kept), log directories and processes say what is
-# true; what is asked wrongly is answered with 42 and why.
+# true; what is asked wrongly is answered with 42 and why; the manual page names every view and column.
 #
 # SPDX-License-Identifier: Apache-2.0
 use strict;
@@ -43,6 +43,10 @@ $tcp = Ottla::Test::Wire->new($node);
 my %columns;
 push @{ $columns{ $_->{view} } }, $_->{column} for @{ $own->stat('columns') };
 is_deeply([ sort keys %columns ], [qw(columns coordinator_shards coordinators group_lag groups log_dirs partitions processes rebalances segments)], 'the views');
+open my $man, '<', 'doc/man/ottla-statistics.7' or die "doc/man/ottla-statistics.7: $!";
+my (%told, $view);
+/^\.Ss (\w+)/ ? $view = $1 : /^\.It Cm (\w+)/ ? push @{ $told{$view} }, $1 : () for <$man>;
+is_deeply(\%told, \%columns, 'the manual has every column');
 my $page = $own->stat_page('columns', [qw(type position)], { view => 'columns', position => 1 });
 is_deeply($page->{rows}, [ { position => 1, type => 'integer' } ], 'columns selected, rows filtered');
 is_deeply($page->{types}, { position => 0, type => 1 }, 'types of the columns');

@@ -137,6 +137,7 @@ is_deeply([ map { $_->{worker} } @workers ], [ 0 .. 3 ], 'the workers');
 # ---- many ------------------------------------------------------------------------------------------
 
 $c->make_topic('wide', 1500);
+$c->produce('wide', $batch[0], partition => $_) for 0, 1499;
 commit("many-$_", 'wide', { map { $_ => 0 } 0 .. 1499 }) for 1 .. 8;
 my $wire = Ottla::Test::Wire->new($node->connect_unix);
 my %seen;
@@ -147,7 +148,9 @@ my $first = $wire->stat_page('group_lag', ['lag'], { topic => 'wide' });
 is(scalar @{ $first->{rows} }, 1000, 'a page has 1,000 rows');
 is($wire->stat_page('group_lag', ['lag_ms'], { topic => 'wide' }, $first->{next})->{error}, 42, 'a cursor belongs to what was asked');
 is($wire->stat_page('group_lag', ['lag'], {}, 7)->{error}, 42, 'another one is refused');
-is(scalar @{ $wire->stat('groups', undef) }, 10, 'all groups');
+my @groups = @{ $wire->stat('groups', undef) };
+is(scalar @groups, 10, 'all groups');
+is_deeply([ map { $_->{total_lag} } grep { $_->{group_id} =~ /^many/ } @groups ], [ (6) x 8 ], 'totals over pages');
 is_deeply([ sort { $a <=> $b } map { $_->{offsets} } @{ $wire->stat('groups', ['offsets']) } ], [ 2, 3, (1500) x 8 ], 'whole ones');
 
 # ---- a coordinator dies ----------------------------------------------------------------------------

@@ -105,7 +105,7 @@ test_gap(void **state)
     ref = kit_partition("orders", 0);
     size = fill(ref);
     t = kit_tuple(ref);
-    assert_true(seglist_get(&t, 1, &e));
+    assert_true(seglist_get(pslot_at(ref.slot), &t, 1, &e));
     path = kit_segment(ref, e.base_offset, ".log");
     file = fopen(path, "r+");
     assert_non_null(file);

@@ -16,8 +16,9 @@
  *   Coordinator killed: it is restarted alone, with a new generation. Calls of before see another owner and end with
  *     MBOX_NO_WORKER; the client then empties its own request cell by CAS (the successor may be copying it: its
  *     own CAS fails, and it discards the copy) and says that the call is abandoned. Ready bits that the dead
- *     one had taken belong to such calls. A reply cell that was being filled says EMPTY; a FULL one is
- *     whole, and its chunks carry the dead generation: what was taken away from under the copy is noticed.
+ *     one had taken belong to such calls, or to calls given up, which are taken out of the cell likewise. A reply
+ *     cell that was being filled says EMPTY; a FULL one is whole, and its chunks carry the dead generation: what was
+ *     taken away from under the copy is noticed.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -182,6 +182,20 @@ receive(MboxWorker worker)
     }
 }
 
+/*
+ * Serials run in a circle: what was given up long ago would one day stand ahead of the calls under way, and the
+ * worker would drop their answers. What is that old has been seen by now.
+ */
+static void
+forget_old_abandoned(MboxWorker worker)
+{
+    AtomicU64 *word = &cell_request(worker, my_slot_index)->abandoned;
+    uint32_t serial = (uint32_t)atomic_u64_load_relaxed(word) & MBOX_SERIAL_MASK;
+
+    if (serial != 0 && ((last_serial - serial) & MBOX_SERIAL_MASK) > MBOX_SERIAL_MASK / 4)
+        atomic_u64_store_seq(word, (uint64_t)my_generation << 32);
+}
+
 int
 mbox_submit(MboxCall *call, MboxWorker worker, BytesView bytes, Arena *arena, ErrInfo *err)
 {
@@ -201,6 +215,7 @@ mbox_submit(MboxCall *call, MboxWorker worker, BytesView bytes, Arena *arena, Er
     last_serial = (last_serial + 1) & MBOX_SERIAL_MASK;
     if (last_serial == 0)
         last_serial = 1;
+    forget_old_abandoned(worker);
     *call = (MboxCall){
         .worker = worker,
         .serial = last_serial,
@@ -242,8 +257,9 @@ publish_abandoned(MboxWorker worker, uint32_t serial)
 }
 
 /*
- * The worker that was asked is gone, and its successor shall not do what we have told our client is not
- * done. It looks for its bits only: a message it does not know of would keep the cell for ever.
+ * Nobody waits for this call any more: the worker that was asked is gone, and its successor shall not do what
+ * we have told our client is not done; or we have given up. What still stands in the cell is ours again: a worker
+ * that took our bit and died leaves a successor that looks for bits only, and the cell would stay full for ever.
  */
 static void
 take_back(MboxWorker worker, uint32_t serial)
@@ -291,6 +307,6 @@ mbox_cancel(MboxCall *call)
     o = find_call(call->worker, serial);
     ot_assert(o != NULL && o->call == call);
     forget(o);
-    publish_abandoned(call->worker, serial);
+    take_back(call->worker, serial);
     stat_add(STAT_MAILBOX_DROPPED, 1);
 }

@@ -11,6 +11,7 @@
 
 #include "mailbox_int.h"
 #include "ottla/common/assert.h"
+#include "ottla/common/crashpoint.h"
 #include "ottla/ipc/counters.h"
 #include "ottla/ipc/latch.h"
 
@@ -150,10 +151,12 @@ send_piece(WorkerSide *side, Client *client)
     }
     status = cell_fill(cell, &piece, &client->held);
     atomic_u32_store_seq(&cell->wake_on_empty, client->held.count > 0 || reply->next != NULL);
+    crashpoint("mailbox.reply.filled");
     if (!atomic_u64_cas(&cell->word, &word,
                         cell_word(reply->cookie.client.generation, reply->cookie.serial, status)))
         return true; /* a new owner of the slot: the next look drops the reply */
     reply->sent += piece.size;
+    crashpoint("mailbox.reply.published");
     latch_set(reply->cookie.client);
     if (status == CELL_FULL) {
         stat_add(STAT_MAILBOX_REPLIES, 1);
@@ -295,6 +298,7 @@ empty_cell(Cell *cell, uint64_t word, SlotRef client)
     if (!atomic_u64_cas(&cell->word, &expected,
                         cell_word(cell_generation(word), cell_serial(word), CELL_EMPTY)))
         return false;
+    crashpoint("mailbox.request.taken");
     if (cell_status(word) == CELL_MORE || atomic_u32_load_seq(&cell->wake_on_empty) != 0)
         latch_set(client);
     return true;
@@ -325,6 +329,7 @@ take_piece(MboxWorker worker, int32_t slot, Client *client, Arena *arena, MboxRe
         (void)empty_cell(cell, word, writer); /* rest of a request given up */
         return TAKEN_NOTHING;
     }
+    crashpoint("mailbox.request.copied");
     if (!empty_cell(cell, word, writer))
         return TAKEN_NOTHING; /* the slot has a new owner: its bit will come */
     if (head.offset == 0 && cell_status(word) == CELL_FULL) {
@@ -359,6 +364,7 @@ mbox_next(MboxWorker worker, Arena *arena, bool rescan, MboxRequest *ret)
         Client *client = client_at(side, slot);
         Taken taken;
 
+        crashpoint("mailbox.bit.taken");
         send_replies(side, client, worker, slot);
         taken = take_piece(worker, slot, client, arena, ret);
         if (taken == TAKEN_NO_ROOM) {

@@ -6,211 +6,16 @@
 #include "ottla/ipc/mailbox.h"
 
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "ipc/shm_kit.h"
-#include "ottla/common/assert.h"
+#include "ipc/mailbox_kit.h"
 #include "ottla/common/clock.h"
-#include "ottla/ipc/latch.h"
 #include "ottla/ipc/mainloop.h"
-#include "ottla/ipc/shared_page.h"
-
-#define WORKER_SLOT KIT_BACKENDS
-#define CLIENTS     8
-
-typedef struct Shared {
-    AtomicU32 worker_stop;
-    AtomicU32 worker_pause; /* the worker takes nothing while set */
-    AtomicU32 worker_turns;
-    AtomicU32 hold_replies; /* the worker answers when it is 0 again */
-    AtomicU64 served;
-    AtomicU64 abandoned;
-    AtomicU64 done[KIT_BACKENDS]; /* answers got, by slot */
-    AtomicU32 replies_waiting;
-} Shared;
-
-static Shared *s;
-
-static int
-setup(void **state)
-{
-    kit_setup(state);
-    s = kit_scratch;
-    return 0;
-}
-
-/* A message: its length and a pattern made of a seed; the reply's is another. */
-static void
-fill(uint8_t *bytes, size_t size, uint32_t seed)
-{
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = (uint8_t)(seed * 31 + i * 7 + (i >> 9));
-}
-
-static bool
-matches(const uint8_t *bytes, size_t size, uint32_t seed)
-{
-    for (size_t i = 0; i < size; i++)
-        if (bytes[i] != (uint8_t)(seed * 31 + i * 7 + (i >> 9)))
-            return false;
-    return true;
-}
-
-/* The head of a request; the rest is pattern. */
-typedef struct Ask {
-    uint32_t seed;
-    uint32_t size;       /* of the request, head included */
-    uint32_t reply_size; /* of the reply wanted */
-    uint32_t slot;
-} Ask;
-
-/* ---- the worker -------------------------------------------------------------------------------- */
-
-typedef struct Held {
-    MboxCookie cookie;
-    Ask ask;
-} Held;
-
-static Held held[4096];
-static int held_count;
-
-static void
-answer(const MboxCookie *cookie, const Ask *ask)
-{
-    static uint8_t *bytes;
-    struct iovec parts[2];
-
-    if (bytes == NULL)
-        bytes = malloc(8 << 20);
-    fill(bytes, ask->reply_size, ask->seed + 1);
-    parts[0] = (struct iovec){bytes, ask->reply_size / 3};
-    parts[1] = (struct iovec){bytes + ask->reply_size / 3, ask->reply_size - ask->reply_size / 3};
-    if (mbox_is_abandoned(cookie))
-        (void)atomic_u64_add(&s->abandoned, 1);
-    mbox_reply(cookie, parts, 2);
-    (void)atomic_u64_add(&s->served, 1);
-}
-
-static void
-take(const MboxRequest *rq)
-{
-    Ask ask;
-
-    ot_assert(rq->size >= sizeof ask);
-    memcpy(&ask, rq->bytes, sizeof ask);
-    ot_assert(ask.size == rq->size);
-    ot_assert(ask.slot == (uint32_t)rq->cookie.client.index);
-    ot_assert(matches(rq->bytes + sizeof ask, rq->size - sizeof ask, ask.seed));
-    if (atomic_u32_load(&s->hold_replies) != 0 && held_count < 4096)
-        held[held_count++] = (Held){rq->cookie, ask};
-    else
-        answer(&rq->cookie, &ask);
-}
-
-static void
-serve(void *arg)
-{
-    Arena *arena = arena_new(1 << 16, 0);
-
-    (void)arg;
-    mbox_worker_open(MBOX_CONTROLLER);
-    while (atomic_u32_load(&s->worker_stop) == 0) {
-        uint32_t why = mainloop_wait(clock_mono_us() + 20000, WAIT_EV_CONTROLLER_MAIN);
-        MboxRequest rq;
-
-        (void)atomic_u32_add(&s->worker_turns, 1);
-        if (atomic_u32_load(&s->worker_pause) != 0)
-            continue;
-        for (int i = 0;
-             i < 1000 && mbox_next(MBOX_CONTROLLER, arena, (why & WOKE_RESCAN) != 0, &rq); i++)
-            take(&rq);
-        arena_reset(arena);
-        if (atomic_u32_load(&s->hold_replies) == 0) {
-            for (int i = 0; i < held_count; i++)
-                answer(&held[i].cookie, &held[i].ask);
-            held_count = 0;
-        }
-        atomic_u32_store(&s->replies_waiting, (uint32_t)mbox_replies_waiting(MBOX_CONTROLLER));
-    }
-    mbox_worker_close(MBOX_CONTROLLER);
-    arena_free(arena);
-}
-
-/* The worker has begun and ended a whole turn since the call. */
-static void
-await_turn(void)
-{
-    uint32_t before = atomic_u32_load(&s->worker_turns);
-
-    KIT_WAIT_UNTIL(atomic_u32_load(&s->worker_turns) - before >= 3);
-}
-
-static pid_t
-start_worker(void)
-{
-    pid_t pid = kit_fork_slot(WORKER_SLOT, serve, NULL);
-
-    KIT_WAIT_UNTIL(mbox_worker_is_open(MBOX_CONTROLLER));
-    return pid;
-}
-
-/* ---- a client ---------------------------------------------------------------------------------- */
-
-typedef struct Talk {
-    MboxCall call;
-    Arena *arena;
-    uint8_t *bytes;
-    Ask ask;
-} Talk;
-
-static void
-begin_talk(Talk *t, uint32_t seed, size_t size, size_t reply_size)
-{
-    ErrInfo err = {0};
-
-    *t = (Talk){0};
-    t->arena = arena_new(4096, 0);
-    t->bytes = malloc(size);
-    t->ask = (Ask){seed, (uint32_t)size, (uint32_t)reply_size, (uint32_t)my_slot_index};
-    memcpy(t->bytes, &t->ask, sizeof t->ask);
-    fill(t->bytes + sizeof t->ask, size - sizeof t->ask, seed);
-    ot_assert(mbox_submit(&t->call, MBOX_CONTROLLER, (BytesView){t->bytes, (int32_t)size}, t->arena,
-                          &err) == 0);
-}
-
-static void
-end_talk(Talk *t)
-{
-    arena_free(t->arena);
-    free(t->bytes);
-    *t = (Talk){0};
-}
-
-/* Waits for the answer without a deadline: the latch alone must do. */
-static MboxStatus
-finish_talk(Talk *t)
-{
-    MboxStatus status;
-
-    while ((status = mbox_poll(&t->call)) == MBOX_WAITING) {
-        uint32_t why = mainloop_wait(clock_mono_us() + 5000000, WAIT_EV_CONTROLLER_REPLY);
-
-        ot_assert((why & WOKE_DEADLINE) == 0);
-    }
-    if (status == MBOX_DONE) {
-        ot_assert(t->call.reply_size == t->ask.reply_size);
-        ot_assert(matches(t->call.reply, t->call.reply_size, t->ask.seed + 1));
-    }
-    end_talk(t);
-    return status;
-}
 
 static void
 all_lengths_arrive(void **state)
@@ -413,31 +218,6 @@ chunks_of_the_dead_come_back(void **state)
 /* ---- clients under kill -9 ----------------------------------------------------------------------- */
 
 static void
-talk_for_ever(void *arg)
-{
-    RandomSeq seq = *(RandomSeq *)arg;
-    static const size_t sizes[] = {16, 100, 600, 70000, 1200000};
-
-    for (;;) {
-        Talk talks[3];
-        uint64_t count = 1 + random_seq_below(&seq, 3);
-
-        for (uint64_t i = 0; i < count; i++)
-            begin_talk(&talks[i], (uint32_t)random_seq_next(&seq), sizes[random_seq_below(&seq, 5)],
-                       sizes[random_seq_below(&seq, 5)]);
-        for (uint64_t i = 0; i < count; i++) {
-            if (random_seq_below(&seq, 6) == 0) {
-                mbox_cancel(&talks[i].call);
-                end_talk(&talks[i]);
-            } else {
-                ot_assert(finish_talk(&talks[i]) == MBOX_DONE);
-                (void)atomic_u64_add(&s->done[my_slot_index], 1);
-            }
-        }
-    }
-}
-
-static void
 killed_clients_disturb_nobody(void **state)
 {
     RandomSeq seq = kit_seed("mailbox under kill -9 of clients");
@@ -485,14 +265,16 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(all_lengths_arrive, setup, kit_teardown),
-        cmocka_unit_test_setup_teardown(several_calls_run_beside_each_other, setup, kit_teardown),
-        cmocka_unit_test_setup_teardown(too_many_calls_are_refused, setup, kit_teardown),
-        cmocka_unit_test_setup_teardown(cancelled_calls_are_forgotten, setup, kit_teardown),
-        cmocka_unit_test_setup_teardown(no_worker_is_told, setup, kit_teardown),
-        cmocka_unit_test_setup_teardown(a_reply_beyond_the_arena_is_refused, setup, kit_teardown),
-        cmocka_unit_test_setup_teardown(chunks_of_the_dead_come_back, setup, kit_teardown),
-        cmocka_unit_test_setup_teardown(killed_clients_disturb_nobody, setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(all_lengths_arrive, mailbox_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(several_calls_run_beside_each_other, mailbox_setup,
+                                        kit_teardown),
+        cmocka_unit_test_setup_teardown(too_many_calls_are_refused, mailbox_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(cancelled_calls_are_forgotten, mailbox_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(no_worker_is_told, mailbox_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(a_reply_beyond_the_arena_is_refused, mailbox_setup,
+                                        kit_teardown),
+        cmocka_unit_test_setup_teardown(chunks_of_the_dead_come_back, mailbox_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(killed_clients_disturb_nobody, mailbox_setup, kit_teardown),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

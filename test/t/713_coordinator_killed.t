@@ -52,7 +52,7 @@ $_->finish for @groups;
 comes_true(sub { my $left = grep { !$_->gone } @groups; !$left }, 60) or fail('all members leave when asked');
 for my $g (@groups) {
     my @faults = $g->faults;
-    is(scalar @faults, 0, "$g->{name}: each partition has one owner, and commits stay") or diag join "\n", splice(@faults, 0, 5), $g->describe;
+    is(scalar @faults, 0, "$g->{name}: each partition has one owner, and commits stay") or diag join "\n", $g->explain(@faults), $g->describe;
 }
 unlike($node->log_text, qr/PANIC|assert/i, 'no process failed by itself');
 is($node->stop, 0, 'stop');

@@ -246,7 +246,7 @@ client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, char **argv)
     conf_set(conf, "reconnect.backoff.ms", "20");
     conf_set(conf, "reconnect.backoff.max.ms", "300");
     conf_set(conf, "retry.backoff.ms", "50");
-    conf_set(conf, "log_level", "3");
+    conf_set(conf, "log_level", "6");
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_t *rk = rd_kafka_new(type, conf, text, sizeof text);
     if (rk == NULL) {

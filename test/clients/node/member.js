@@ -62,6 +62,18 @@ async function eachBatch ({ batch, resolveOffset, heartbeat, isRunning, isStale 
   }
 }
 
+// A node that is away at first is no reason to give up, as it is not later.
+async function patiently (step) {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await step()
+    } catch (e) {
+      if (tries === 100) throw e
+      await new Promise(resolve => setTimeout(resolve, 200))
+    }
+  }
+}
+
 async function main () {
   const none = () => say('owns', now())
   consumer.on(consumer.events.GROUP_JOIN, e => {
@@ -78,9 +90,9 @@ async function main () {
     say('end', now())
     process.exit(0)
   })
-  if (producer) await producer.connect()
-  await consumer.connect()
-  await consumer.subscribe({ topic: arg.topic, fromBeginning: true })
+  if (producer) await patiently(() => producer.connect())
+  await patiently(() => consumer.connect())
+  await patiently(() => consumer.subscribe({ topic: arg.topic, fromBeginning: true }))
   say('started', now(), require('kafkajs/package.json').version)
   await consumer.run({ autoCommit: false, partitionsConsumedConcurrently: 1, eachBatch })
 }

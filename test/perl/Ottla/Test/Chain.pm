@@ -38,9 +38,16 @@ sub new {
         push @groups, Ottla::Test::Group->new(server => $o{server}, name => "$o{name}-group-$i", topic => $topics[ $i - 1 ],
             flavour => $o{flavours}[ $i - 1 ], partitions => $PARTITIONS,
             arguments => { to => $topics[$i], commit => $o{commit} });
-        $groups[-1]->start("m$_") for 1 .. $MEMBERS;
+        start($groups[-1], "m$_") for 1 .. $MEMBERS;
     }
     return bless { %o, topics => \@topics, groups => \@groups, count => {} }, $class;
+}
+
+# The second of the members is static where it may come back at once: in classic groups.
+sub start {
+    my ($group, $name) = @_;
+    my $static = $Ottla::Test::Member::flavour{ $group->{flavour} }{static} && !$group->{consumer};
+    return $group->start($name, $static && $name eq 'm2' ? $name : undef);
 }
 
 # Reads what members said; one that ended by itself is a fault, and is replaced.
@@ -53,7 +60,7 @@ sub turn {
             my $m = $g->{member}{$name};
             next if !$m->ended || $m->{killed};
             push @{ $g->{wrong} }, "member $name ended: " . ($m->{fatal} // "status $m->{status}");
-            $g->start($name);
+            start($g, $name);
         }
     }
     $self->{groups}[0]->produce if $feed;
@@ -70,7 +77,7 @@ sub strike {
     if (rand() < 0.6) {
         $m->kill9;
         $m->{killed} = 1;
-        $g->start($name);
+        start($g, $name);
         return 'members killed';
     }
     $m->stop;
@@ -188,7 +195,7 @@ sub judge {
         for my $g (@{ $self->{groups} }) {
             my @faults = $g->faults;
             is(scalar @faults, 0, "$g->{name}: each partition has one owner, and commits stay")
-                or diag join "\n", splice(@faults, 0, 5), $g->describe;
+                or diag join "\n", $g->explain(@faults), $g->describe;
         }
     };
     return;

@@ -15,7 +15,7 @@ use strict;
 use warnings;
 use Ottla::Test::Api;
 use Ottla::Test::Batch qw(batch);
-use Ottla::Test::GroupCheck qw(group_faults);
+use Ottla::Test::GroupCheck qw(group_faults history);
 use Ottla::Test::Member;
 use Ottla::Test::Wait qw(comes_true);
 use Time::HiRes qw(time);
@@ -308,6 +308,14 @@ sub finish {
 sub gone { my ($self) = @_; $self->pump; return !grep { !$_->ended } @{ $self->{all} } }
 
 sub faults { my ($self) = @_; return @{ $self->{wrong} }, group_faults($self->{all}, $self->{watched}) }
+
+# The first faults, and what was accepted before the first of them.
+sub explain {
+    my ($self, @faults) = @_;
+    my ($first) = grep { /^partition/ } @faults;
+    splice @faults, 5 if @faults > 5;
+    return join "\n", @faults, defined $first ? history($self->{all}, $self->{watched}, $first) : ();
+}
 
 sub describe { my ($self) = @_; return join "\n", "group $self->{name}", map { $_->describe } @{ $self->{all} } }
 

@@ -1,6 +1,7 @@
 # GroupCheck.pm - what must hold of the commits that members of one group were told were accepted
 #
 #   my @wrong = group_faults($members, $watched);       # texts; none: all holds
+#   my @lines = history($members, $watched, $wrong[0]);  # what was accepted and seen of its partition about that time
 #
 # A commit of a member (Member): partition, offset, start and end of the call (us), tenure: the time for which its member
 # owned the partition without a break. watched: answers to OffsetFetch, each { start, end, offsets => { PARTITION => OFFSET } }.
@@ -17,7 +18,7 @@ use strict;
 use warnings;
 use Exporter 'import';
 use List::Util qw(max min);
-our @EXPORT_OK = qw(group_faults);
+our @EXPORT_OK = qw(group_faults history);
 
 sub text { my ($c) = @_; return "$c->{offset} by $c->{tenure} in [$c->{start}, $c->{end}]" }
 
@@ -47,6 +48,20 @@ sub steps_back {
         push @wrong, "partition $partition: " . text($s) . ' after ' . text($by) if $s->{offset} < $floor;
     }
     return @wrong;
+}
+
+sub history {
+    my ($members, $watched, $wrong) = @_;
+    my ($p, $at) = $wrong =~ /^partition (\d+): .*?(\d{16})/ or return;
+    my @all = grep { $_->{partition} == $p } map { @{ $_->{commits} } } @$members;
+    my $last = '';
+    for my $w (grep { exists $_->{offsets}{$p} } @$watched) {
+        push @all, { start => $w->{start}, end => $w->{end}, offset => $w->{offsets}{$p}, tenure => 'a fetch' } if $last ne $w->{offsets}{$p};
+        $last = $w->{offsets}{$p};
+    }
+    my @before = grep { $_->{start} <= $at } sort { $a->{start} <=> $b->{start} } @all;
+    splice @before, 0, -40 if @before > 40;
+    return map { text($_) } @before;
 }
 
 sub group_faults {

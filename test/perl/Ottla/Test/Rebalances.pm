@@ -87,7 +87,7 @@ sub judge {
     subtest "$g->{flavour}, $g->{script}" => sub {
         note $g->describe;
         my @faults = $g->faults;
-        is(scalar @faults, 0, 'each partition has one owner, and commits stay') or diag join "\n", splice(@faults, 0, 5);
+        is(scalar @faults, 0, 'each partition has one owner, and commits stay') or diag $g->explain(@faults);
         for (@{ $g->{figures} }) {
             my ($step, $figure) = @$_;
             my $range = $of->{$step} // [ -1, -1 ];

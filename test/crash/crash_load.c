@@ -6,16 +6,17 @@
  * Writers send one batch at a time, half of them idempotent, two to a partition, with acks=all to half of
  * the partitions and acks=1 to the others (no process's death may lose either), and
  * send it again until it is acknowledged. Readers follow the partitions by long polls, half of them in
- * fetch sessions, which go on when a connection breaks. The parent
- * kills with SIGKILL: a random client's backend, or a random worker. A whole node is killed by who
+ * fetch sessions, which go on when a connection breaks. Committers commit offsets for groups and read them back. The parent
+ * kills with SIGKILL: a random client's backend, or random workers and coordinators by turns. A whole node is killed by who
  * called: for each line "kill" on stdout it kills the node, starts it again on the same port, and
  * answers with a line; meanwhile one more client creates and deletes topics (topic_churn.h). It
  * proves (design.md 2, promises 2 and 4; TAP on stdout):
  *
- *   - a killed backend breaks its own connection and no other
+ *   - a killed backend breaks its own connection and no other, a killed coordinator none
  *   - every acknowledged record is there at the end
  *   - records of idempotent writers are there once and in order
  *   - readers saw every offset once, in order
+ *   - a group's committed offset is the last that was acknowledged, or that was sent after it
  *   - created topics are there with their ids, deleted ones are not, after each start and at the end
  *   - nobody ever waited WIRE_ANSWER_SECONDS for an answer
  *
@@ -31,6 +32,7 @@
 #include "ottla/protocol/batch_builder.h"
 #include "ottla/protocol/msg_init_producer_id.h"
 #include "ottla/protocol/msg_produce.h"
+#include "load_commits.h"
 #include "load_kills.h"
 #include "load_reading.h"
 #include "tap.h"
@@ -296,6 +298,21 @@ verify_churn(const Churn *churn)
 }
 
 static void
+verify_commits(void)
+{
+    const char *wrong = NULL;
+    int64_t done = 0;
+    for (int i = 0; i < COMMITTERS && wrong == NULL; i++) {
+        ClientState *c = &shared->clients[WRITERS + READERS + i];
+        done += atomic_i64_load(&c->done);
+        wrong = committer_check(i, c);
+    }
+    printf("# %lld commits acknowledged%s%s\n", (long long)done, wrong != NULL ? "; " : "",
+           wrong != NULL ? wrong : "");
+    check(done > 0 && wrong == NULL, "each group has its last commit");
+}
+
+static void
 verify(bool backends)
 {
     static Tally tally;
@@ -338,8 +355,10 @@ client_main(int i, Churn *churn)
 {
     if (i < WRITERS) {
         writer_main(i);
-    } else if (i < CLIENTS) {
+    } else if (i < WRITERS + READERS) {
         reader_main(i - WRITERS);
+    } else if (i < CLIENTS) {
+        committer_main(i - WRITERS - READERS, &shared->clients[i]);
     } else {
         churn_main(churn, &shared->clients[i]);
     }
@@ -396,6 +415,7 @@ main(int argc, char **argv)
     topic_create();
     check(run_load(supervisor, mode, kills, seed, churn), "work went on after each kill");
     verify(mode == MODE_BACKENDS);
+    verify_commits();
     if (mode == MODE_NODE) {
         verify_churn(churn);
     }

@@ -1,7 +1,7 @@
 # files.mk - programs that test/t/*.t run against a node that is killed or attacked
 CRASH_PROGRAMS := crash_load hostile
 CRASH_KIT := $(patsubst %,$(O)/crash/%.o,wire_client wire_requests tap)
-PARTS_crash_load := load_client load_kills load_reading topic_churn
+PARTS_crash_load := load_client load_commits load_kills load_reading topic_churn
 PARTS_hostile := hostile_net hostile_node hostile_frames hostile_bombs hostile_fetch
 $(O)/crash/%.o: test/crash/%.c $(O)/flags | $(ALL_GEN_HDRS)
 	$(call say,CC,$<)mkdir -p $(@D); $(call compile,-Itest/crash)

@@ -15,7 +15,8 @@
 #define PARTITIONS    4
 #define WRITERS       8 /* two to a partition: an idempotent one and a plain one */
 #define READERS       4
-#define CLIENTS       (WRITERS + READERS)
+#define COMMITTERS    3
+#define CLIENTS       (WRITERS + READERS + COMMITTERS)
 #define CHURN         CLIENTS /* one more client, of whole nodes only */
 #define BATCH_RECORDS 5
 #define SETTLE_MS     20000
@@ -27,7 +28,7 @@ typedef struct ClientState {
     AtomicU32 breaks;   /* connections that ended under it */
     AtomicU32 expected; /* kills of its backend */
     AtomicU32 failed;   /* it gave up: why is on stderr */
-    AtomicI64 done;     /* records acknowledged, or offsets read */
+    AtomicI64 done;     /* records acknowledged, offsets read, or commits acknowledged */
     AtomicU32 resent;   /* requests sent again */
 } ClientState;
 

@@ -119,6 +119,84 @@ kill_worker(pid_t supervisor, RandomSeq *seq)
     return pid != 0 && kill(pid, SIGKILL) == 0;
 }
 
+static bool
+kill_coordinator(pid_t supervisor, RandomSeq *seq)
+{
+    pid_t pid = find_child(supervisor, ": coordinator", seq);
+    return pid != 0 && kill(pid, SIGKILL) == 0;
+}
+
+static uint32_t
+total_breaks(void)
+{
+    uint32_t sum = 0;
+    for (int i = 0; i < CLIENTS; i++) {
+        sum += atomic_u32_load(&shared->clients[i].breaks);
+    }
+    return sum;
+}
+
+/* The same of each client: whether it has moved on from a state of before. */
+typedef bool (*Moved)(const ClientState *now, const ClientState *before);
+
+static bool
+has_worked(const ClientState *now, const ClientState *before)
+{
+    return atomic_i64_load(&now->done) > atomic_i64_load(&before->done) + BATCH_RECORDS;
+}
+
+static bool
+has_broken(const ClientState *now, const ClientState *before)
+{
+    return atomic_u32_load(&now->breaks) > atomic_u32_load(&before->breaks);
+}
+
+/* False: one of them has not, or gave up. */
+static bool
+wait_for_each(Moved moved, const ClientState before[CLIENTS])
+{
+    int64_t deadline = now_ms() + SETTLE_MS;
+    for (int i = 0; i < CLIENTS; i++) {
+        while (!moved(&shared->clients[i], &before[i])) {
+            if (any_failed() || now_ms() > deadline) {
+                printf("# client %d does not go on\n", i);
+                return false;
+            }
+            wait_ms(10);
+        }
+    }
+    return true;
+}
+
+static void
+remember(ClientState ret[CLIENTS])
+{
+    memcpy(ret, shared->clients, CLIENTS * sizeof *ret);
+}
+
+/* All start again after a worker's death; a coordinator's breaks nobody's connection. */
+static bool
+kill_and_look(pid_t supervisor, bool coordinator, RandomSeq *seq)
+{
+    ClientState before[CLIENTS];
+    uint32_t breaks;
+    remember(before);
+    breaks = total_breaks();
+    if (!(coordinator ? kill_coordinator(supervisor, seq) : kill_worker(supervisor, seq)) ||
+        (!coordinator && !wait_for_each(has_broken, before))) {
+        return false;
+    }
+    remember(before);
+    if (!wait_for_each(has_worked, before)) {
+        return false;
+    }
+    if (coordinator && total_breaks() != breaks) {
+        printf("# a coordinator's death broke %u connections\n", total_breaks() - breaks);
+        return false;
+    }
+    return true;
+}
+
 /* Progress of all writers together. */
 static int64_t
 total_done(void)
@@ -163,8 +241,10 @@ kill_many(pid_t supervisor, Mode mode, int kills, RandomSeq *seq)
             done += kill_backend(supervisor, seq);
             wait_ms((int)random_seq_below(seq, 10));
         } else if (mode == MODE_WORKERS) {
-            done += kill_worker(supervisor, seq);
-            (void)wait_for_work();
+            if (!kill_and_look(supervisor, done % 2 == 0, seq)) {
+                break;
+            }
+            done++;
             wait_ms((int)random_seq_below(seq, 10));
         } else {
             if (!kill_node() || !wait_for_work()) {

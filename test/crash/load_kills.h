@@ -15,7 +15,8 @@ typedef enum Mode { MODE_BACKENDS, MODE_WORKERS, MODE_NODE, MODE_COUNT } Mode;
 
 /*
  * Kills so many, with work going on in between; of a node by asking the caller (a line "kill" on
- * stdout, a line on stdin when it is back). Returns how many died.
+ * stdout, a line on stdin when it is back). Of workers, every other one is a coordinator, and no connection
+ * breaks. Returns how many died, and were got over.
  */
 int kill_many(pid_t supervisor, Mode mode, int kills, RandomSeq *seq);
 

@@ -1,6 +1,8 @@
 # kill -9 at every marked point of the code: each name that a crashpoint() in the sources has is armed in turn, and whatever
 # process of a loaded node comes by there first dies at that instant. Nothing acknowledged is lost or doubled (design.md 2, 4).
-# Clients: writers and readers of raw requests, idempotent and not, acks=all and 1, and topics made and deleted (crash_load.c);
+# A coordinator that dies is started again alone; whoever else keeps state for others takes all with it.
+# Clients: writers and readers of raw requests, idempotent and not, acks=all and 1, commits of offsets for groups, and topics
+# made and deleted (crash_load.c);
 # librdkafka, idempotent and not (rdkafka_load.c); kafka-python where it can be had (python_load.py); one in Perl
 # that fills and ages topics so that segments roll and go, and has a log move between two directories.
 # A new name is covered at once; one that nothing reaches fails the test.
@@ -18,12 +20,14 @@ use Ottla::Test::Node;
 use Ottla::Test::Wait qw(comes_true);
 use Ottla::Test::Wire;
 
-my $REACH_S     = 30;                               # until somebody must have come by
-my $PACE_S      = 0.02;                             # of the client in Perl, between rounds
-my $CYCLES_MAX  = 3;                                # five crash cycles within ten minutes end a node (design.md 4)
-my $rounds      = $ENV{OTTLA_LONG} ? 25 : 1;
-my $seed        = $ENV{OTTLA_SEED} // int(rand(1 << 31));
-my $crash       = "$ENV{OTTLA_BUILD}/release/crash";
+my $REACH_S      = 30;                              # until somebody must have come by
+my $PACE_S       = 0.02;                            # of the client in Perl, between rounds
+my $COORDINATORS = 4;
+my $ALONE_MAX    = 5;                               # so many of them within a minute, and as many at points of mailboxes: no rule
+my $CYCLES_MAX   = 3;                               # five crash cycles within ten minutes end a node (design.md 4)
+my $rounds       = $ENV{OTTLA_LONG} ? 25 : 1;
+my $seed         = $ENV{OTTLA_SEED} // int(rand(1 << 31));
+my $crash        = "$ENV{OTTLA_BUILD}/release/crash";
 srand $seed;
 
 # ---- the points ----
@@ -33,11 +37,14 @@ my @names   = $ENV{OTTLA_POINT} ? $ENV{OTTLA_POINT} : sort keys %file_of;
 ok(@names > 0, scalar(@names) . ' names in the sources');
 
 # What must be done besides the load: who dies in an append leaves something to repair; logs are opened by a start; a
-# start finds folders of deleted topics that nobody could rename any more; a log moves now and then.
+# start finds folders of deleted topics that nobody could rename any more; a log moves now and then; groups are loaded
+# by a coordinator that is started.
 sub is_repair  { $_[0] =~ /^plog\.repair\./ }
 sub is_open    { $_[0] =~ /^plog\.open\./ }
 sub is_removed { $_[0] =~ /^controller\.removed\./ }
 sub is_rare    { $_[0] =~ /^plog\.move\./ }
+sub is_load    { $_[0] =~ /^coordinator\.mid_load$/ }
+sub is_alone   { $_[0] =~ /^coordinator\./ }
 
 # ---- the node and its armed rows ----
 
@@ -58,6 +65,7 @@ my $node   = Ottla::Test::Node->new($points->node,
         'log.segment.delete.delay.ms'                     => 100,
         'checkpoint.interval.ms'                          => 100,
         'log.flush.interval.ms'                           => 100,    # who appends with acks=1 asks for it
+        'group.coordinator.threads'                       => $COORDINATORS,
         'metadata.log.max.record.bytes.between.snapshots' => 1 << 13,
         'internal.metadata.log.segment.bytes'             => 1 << 14,
     });
@@ -102,7 +110,7 @@ sub fill_topics {
 
 # ---- killing ----
 
-my ($kills, $restarts, %unreached) = (0, 0);
+my ($kills, $restarts, @alone, %unreached) = (0, 0);
 
 # between: done while nobody lives.
 sub restart_node {
@@ -117,6 +125,21 @@ sub restart_node {
 # What was logged since the last start.
 sub log_of_this_start { return (split /^.* ottlad \S+ starting;/m, $node->log_text)[-1] }
 
+sub crash_cycles { return scalar(() = $_[0] =~ /stopping all processes after a crash/g) }
+
+# Its successor is there, and all others stayed; but for one who dies again and again.
+sub settle_alone {
+    my ($pid, $cycles) = @_;
+    push @alone, time;
+    $node->wait_until('another coordinator', sub {
+        my @now = $node->children_of_kind('coordinator');
+        @now == $COORDINATORS && !grep { $_->{pid} == $pid } @now;
+    }, 20);
+    return if grep({ $_ > time - 60 } @alone) >= $ALONE_MAX;
+    is(crash_cycles(log_of_this_start()), $cycles, 'nobody else was stopped');
+    return;
+}
+
 # A worker's death stops all children; too many of these would end the node. Two may die at the same point at once.
 sub settle {
     my ($pid) = @_;
@@ -126,8 +149,7 @@ sub settle {
         $log = log_of_this_start();
         $log !~ /.*stopping all processes after a crash(?!.*(?:node recovered after a crash|supervisor: ready;))/s;
     }, 20);
-    my $cycles = () = $log =~ /stopping all processes after a crash/g;
-    return if $cycles < $CYCLES_MAX;
+    return if crash_cycles($log) < $CYCLES_MAX;
     restart_node();
     $node->wait_ready;
     return;
@@ -154,8 +176,10 @@ sub kill_at {
     } else {
         $points->arm(0, $point, is_rare($point) ? 1 : 1 + int rand 3);
         $points->arm(1, 'plog.append.written', 1) if is_repair($point);
+        $points->arm(1, 'coordinator.after_append', 1) if is_load($point);
     }
     my $begin = time;
+    my $cycles = crash_cycles(log_of_this_start());
     comes_true(sub {
         $points->arm(1, 'plog.append.written', 1) if is_repair($point) && $points->died(1);
         $points->died(0);
@@ -166,6 +190,7 @@ sub kill_at {
     $kills++ if $reached;
     $points->disarm;
     $node->wait_ready;
+    settle_alone($reached, $cycles) if $reached && is_alone($point);
     settle($reached) if $reached;
     return;
 }

@@ -13,12 +13,6 @@
 #include "backend/route_int.h"
 #include "ottla/common/assert.h"
 
-/*
- * Longest wait for the others of a group. Its timers end the wait long before: this is for a coordinator
- * that does not run on, and above every timeout that clients use.
- */
-#define PARKED_WAIT_US ((int64_t)3600 * 1000 * 1000)
-
 typedef struct GroupWork {
     RouteCall call;
     const GroupApi *api;
@@ -58,7 +52,10 @@ h_groups_start(Request *rq)
     if (code != 0)
         return fail(rq, code);
     route_begin(rq, &work->call, worker, rq->body);
-    rq->deadline_us = api->parks ? rq->now_us + PARKED_WAIT_US : route_deadline_us(rq);
+    if (api->parks)
+        route_park(rq, &work->call);
+    else
+        rq->deadline_us = route_deadline_us(rq);
     rq->wait_event = api->wait_event;
     return h_groups_finish(rq);
 }

@@ -20,12 +20,23 @@
 #include "ottla/common/errlist.h"
 #include "ottla/controller/image.h"
 #include "ottla/coordinator/requests.h"
+#include "ottla/coordinator/shared.h"
 #include "ottla/groups/group_hash.h"
 #include "ottla/ipc/node.h"
 
 #define REPLY_BYTES     (64 << 20) /* all offsets of a group, all members of its leader's answer */
 #define HEAD_BYTES      4096       /* in front of a body: names of the client */
-#define ANSWER_SLACK_US (5 * 1000 * 1000) /* for a worker that is busy */
+#define ANSWER_SLACK_US (10 * INT64_C(1000000)) /* for a worker that is busy */
+
+/*
+ * A worker with parked requests has a turn each second. One that has had none for so long is stopped, or hangs in its
+ * disk, and its timers end nobody's wait. A rebalance timeout is no bound for that: it may be days, and of
+ * another member. Clients ask again as after a death.
+ */
+#define STANDSTILL_US INT64_C(15000000)
+
+/* Longest wait for the others of a group: above every timeout that clients use. */
+#define PARKED_WAIT_US (INT64_C(3600) * 1000 * 1000)
 
 int16_t
 route_worker(StrView group_id, MboxWorker *ret)
@@ -146,6 +157,20 @@ route_begin_message(Request *rq, RouteCall *call, MboxWorker worker, const void 
     route_begin(rq, call, worker, (BytesView){bytes, (int32_t)size.bytes});
 }
 
+/* A parked call's deadline moves on as long as the worker does. */
+static bool
+may_wait_on(Request *rq, const RouteCall *call)
+{
+    int64_t turn_us;
+
+    if (rq->now_us < rq->deadline_us || call->park_end_us == 0)
+        return rq->now_us < rq->deadline_us;
+    turn_us = coordinator_last_turn_us((int)(call->call.worker - MBOX_COORDINATOR_FIRST));
+    rq->deadline_us =
+        turn_us + STANDSTILL_US < call->park_end_us ? turn_us + STANDSTILL_US : call->park_end_us;
+    return rq->now_us < rq->deadline_us;
+}
+
 bool
 route_poll(Request *rq, RouteCall *call)
 {
@@ -172,7 +197,7 @@ route_poll(Request *rq, RouteCall *call)
     case MBOX_WAITING:
         break;
     }
-    if (!rq->cancelled && rq->now_us < rq->deadline_us)
+    if (!rq->cancelled && may_wait_on(rq, call))
         return false;
     route_drop(call);
     end_with(call, lost_code(rq));
@@ -191,6 +216,13 @@ route_deadline_us(const Request *rq)
 {
     return rq->now_us + (int64_t)conf_int32(CONF_OFFSETS_COMMIT_TIMEOUT_MS) * 1000 +
            ANSWER_SLACK_US;
+}
+
+void
+route_park(Request *rq, RouteCall *call)
+{
+    rq->deadline_us = rq->now_us + STANDSTILL_US;
+    call->park_end_us = rq->now_us + PARKED_WAIT_US;
 }
 
 int16_t

@@ -17,6 +17,8 @@
  */
 typedef struct RouteCall {
     MboxCall call;
+    int64_t
+        park_end_us; /* of a parked call: nobody waits longer, whatever the worker does; 0: not parked */
     bool over;
     int16_t status;
     BytesView body;
@@ -44,6 +46,12 @@ void route_drop(RouteCall *call);
 
 /* When the request's deadline is: a worker answers before, unless it does not run. */
 int64_t route_deadline_us(const Request *rq);
+
+/*
+ * Instead of a deadline, behind route_begin: the answer waits for other members. How long is the coordinator's
+ * business, as long as it runs; when it has not for a while the call is over.
+ */
+void route_park(Request *rq, RouteCall *call);
 
 /* The error code of an encoded answer whose version begins with one, behind the throttle time. */
 int16_t route_body_code(const Request *rq, BytesView body);

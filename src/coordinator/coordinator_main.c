@@ -217,6 +217,7 @@ coordinator_main(int instance, const void *start)
         int64_t begin_us;
 
         w->now_us = begin_us = clock_mono_us();
+        coordinator_note_turn(w->index, begin_us);
         if (wake_us != 0 && wake_us != INT64_MAX)
             mind_stall(w, wake_us);
         fd_cache_sweep();

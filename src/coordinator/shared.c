@@ -34,6 +34,7 @@ typedef struct Death {
 
 typedef struct WorkerShared {
     alignas(CACHE_LINE_BYTES) AtomicI64 counts[COORDINATOR_COUNT_COUNT];
+    AtomicI64 turn_us; /* monotonic */
     AtomicI32 loading; /* partition + 1 */
     AtomicI64 loading_offset;
     AtomicU32 death_count;
@@ -95,6 +96,20 @@ void
 coordinator_count_add(int worker, CoordinatorCount which, int64_t amount)
 {
     coordinator_count_set(worker, which, coordinator_count(worker, which) + amount);
+}
+
+/* ---- whether a worker runs ---------------------------------------------------------------------- */
+
+void
+coordinator_note_turn(int worker, int64_t now_us)
+{
+    atomic_i64_store(&worker_at(worker)->turn_us, now_us);
+}
+
+int64_t
+coordinator_last_turn_us(int worker)
+{
+    return atomic_i64_load(&worker_at(worker)->turn_us);
 }
 
 /* ---- what a worker is loading ------------------------------------------------------------------ */

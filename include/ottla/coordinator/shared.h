@@ -57,6 +57,14 @@ int64_t coordinator_count(int worker, CoordinatorCount which);
 void coordinator_count_set(int worker, CoordinatorCount which, int64_t value);
 void coordinator_count_add(int worker, CoordinatorCount which, int64_t amount);
 
+/* ---- whether a worker runs ---------------------------------------------------------------------- */
+
+/* A turn of the worker begins or goes on. While requests are parked it has one every second at least. */
+void coordinator_note_turn(int worker, int64_t now_us);
+
+/* When it did so last; monotonic, 0: never. */
+int64_t coordinator_last_turn_us(int worker);
+
 /* ---- what a worker is loading ---------------------------------------------------------------- */
 
 #define COORDINATOR_LOAD_DEATHS    3 /* so many on one shard within the window: it is set aside */

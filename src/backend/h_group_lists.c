@@ -4,7 +4,8 @@
  * Runs in: backend. Spec: groups-and-transactions.md 8.1; design.md 11 "Mailboxes". DescribeGroups,
  * DeleteGroups, ConsumerGroupDescribe, OffsetFetch 8 and above. Each worker gets one message of the same API and
  * version with its groups; results come in the order of the request. Where one worker has all groups and nothing
- * is to be filled in, body and answer pass through as they are.
+ * is to be filled in, body and answer pass through as they are. A worker that does not answer, or a shard that fails behind
+ * it, is an error of its groups alone.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -25,7 +26,9 @@ typedef struct ListWork {
     GroupSplit split;
     RouteCall calls[SPLIT_PARTS_MAX]; /* by part; of parts without keys: not used */
     void *replies[SPLIT_PARTS_MAX];   /* decoded */
-    int32_t only;                     /* part whose answer is relayed as it is; -1: merged */
+    int16_t
+        *except[SPLIT_PARTS_MAX]; /* codes of results that do not hold, by place; NULL: all hold */
+    int32_t only;                 /* part whose answer is relayed as it is; -1: merged */
 } ListWork;
 
 _Static_assert(SPLIT_PARTS_MAX >= MBOX_COORDINATORS_MAX, "a part for each worker");
@@ -157,6 +160,27 @@ h_group_lists_start(Request *rq)
 
 /* ---- answering ------------------------------------------------------------------------------------ */
 
+static bool
+take_exceptions(Request *rq, ListWork *work, int32_t part)
+{
+    const CoordinatorReply *reply = &work->calls[part].reply;
+    int32_t count = work->split.counts[part];
+
+    if (reply->exception_count == 0)
+        return true;
+    work->except[part] = arena_calloc(rq->arena, (size_t)count, sizeof(int16_t));
+    if (work->except[part] == NULL)
+        return false;
+    for (int32_t i = 0; i < reply->exception_count; i++) {
+        ReplyException exception = coordinator_reply_exception(reply, i);
+
+        if (exception.index < 0 || exception.index >= count)
+            return false;
+        work->except[part][exception.index] = exception.code;
+    }
+    return true;
+}
+
 /* Reads the answers of the workers; a part whose answer cannot be read gets a code. */
 static void
 decode_replies(Request *rq, ListWork *work)
@@ -169,19 +193,33 @@ decode_replies(Request *rq, ListWork *work)
 
         if (work->split.counts[part] == 0 || call->status != 0)
             continue;
-        request_grow(rq, (size_t)call->body.len * DECODED_FACTOR + desc->body->bytes);
+        request_grow(rq, (size_t)call->reply.body.len * DECODED_FACTOR + desc->body->bytes +
+                             (size_t)work->split.counts[part] * sizeof(int16_t));
         work->replies[part] = arena_calloc(rq->arena, 1, desc->body->bytes);
         call->status = KERR_UNKNOWN_SERVER_ERROR;
-        if (work->replies[part] == NULL)
+        if (work->replies[part] == NULL || !take_exceptions(rq, work, part))
             continue;
-        wire_reader_init(&r, call->body.ptr, (size_t)call->body.len, rq->arena);
+        wire_reader_init(&r, call->reply.body.ptr, (size_t)call->reply.body.len, rq->arena);
         desc->read(&r, rq->head.api_version, work->replies[part]);
         if (r.err == 0)
             call->status = 0;
     }
 }
 
-/* What the worker says of the i-th key; NULL: nothing. */
+/* Why there is no result of the i-th key: a code, or 0. */
+static int16_t
+code_of(const ListWork *work, int32_t i)
+{
+    const SplitKey *key = &work->split.keys[i];
+
+    if (key->code != 0)
+        return key->code;
+    if (work->calls[key->part].status != 0)
+        return work->calls[key->part].status;
+    return work->except[key->part] == NULL ? 0 : work->except[key->part][key->place];
+}
+
+/* What the worker says of the i-th key; NULL: nothing that holds. */
 static const char *
 answered(const ListWork *work, int32_t i)
 {
@@ -190,7 +228,7 @@ answered(const ListWork *work, int32_t i)
     const char *results, *result;
     int32_t count;
 
-    if (key->part < 0 || work->calls[key->part].status != 0)
+    if (code_of(work, i) != 0)
         return NULL;
     results = array_of(work->replies[key->part], &api->results, &count);
     if (key->place >= count)
@@ -202,10 +240,9 @@ answered(const ListWork *work, int32_t i)
 static void
 put_result(Request *rq, const ListWork *work, int32_t i, char *to)
 {
-    const SplitKey *key = &work->split.keys[i];
     const GroupListApi *api = work->api;
     const char *from = answered(work, i);
-    int16_t code = key->code;
+    int16_t code = code_of(work, i);
     StrView name;
 
     if (from != NULL) {
@@ -214,8 +251,6 @@ put_result(Request *rq, const ListWork *work, int32_t i, char *to)
             api->edit(rq->head.api_version, to);
         return;
     }
-    if (code == 0)
-        code = work->calls[key->part].status;
     rq->failed = true;
     name = name_echo(rq->arena, group_of(work, i));
     api->init_result(to);
@@ -258,8 +293,9 @@ h_group_lists_finish(Request *rq)
             waiting |= !route_poll(rq, &work->calls[part]);
     if (waiting)
         return REQ_PENDING;
-    if (work->only >= 0 && work->calls[work->only].status == 0)
-        return request_respond_body(rq, work->calls[work->only].body);
+    if (work->only >= 0 && work->calls[work->only].status == 0 &&
+        work->calls[work->only].reply.exception_count == 0)
+        return request_respond_body(rq, work->calls[work->only].reply.body);
     return merge(rq, work);
 }
 

@@ -70,8 +70,8 @@ h_groups_finish(Request *rq)
     if (work->call.status != 0)
         return fail(rq, work->call.status);
     if (rq->head.api->key != API_OffsetFetch)
-        rq->failed = route_body_code(rq, work->call.body) != 0;
-    return request_respond_body(rq, work->call.body);
+        rq->failed = route_body_code(rq, work->call.reply.body) != 0;
+    return request_respond_body(rq, work->call.reply.body);
 }
 
 void

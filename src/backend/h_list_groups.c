@@ -48,8 +48,8 @@ read_part(Request *rq, Listing *work, int32_t i)
 
     if (call->status != 0)
         return call->status;
-    request_grow(rq, (size_t)call->body.len * DECODED_FACTOR);
-    wire_reader_init(&r, call->body.ptr, (size_t)call->body.len, rq->arena);
+    request_grow(rq, (size_t)call->reply.body.len * DECODED_FACTOR);
+    wire_reader_init(&r, call->reply.body.ptr, (size_t)call->reply.body.len, rq->arena);
     list_groups_response_read(&r, rq->head.api_version, &work->parts[i]);
     return r.err != 0 ? KERR_UNKNOWN_SERVER_ERROR : work->parts[i].error_code;
 }
@@ -63,6 +63,9 @@ answer(Request *rq, Listing *work)
     list_groups_response_init(&out);
     for (int32_t i = 0; i < work->count && out.error_code == 0; i++) {
         out.error_code = read_part(rq, work, i);
+        /* A shard has left, or failed, behind what it said: Kafka's clients ask again after this, not after that. */
+        if (out.error_code == KERR_NOT_COORDINATOR)
+            out.error_code = KERR_COORDINATOR_NOT_AVAILABLE;
         groups += out.error_code == 0 ? (size_t)work->parts[i].groups_count : 0;
     }
     rq->failed = out.error_code != 0;

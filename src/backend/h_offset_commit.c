@@ -135,8 +135,8 @@ h_offset_commit_finish(Request *rq)
     if (work->call.status != 0)
         return answer_commit(rq, NULL, work->call.status);
     if (work->whole)
-        return request_respond_body(rq, work->call.body);
-    wire_reader_init(&r, work->call.body.ptr, (size_t)work->call.body.len, rq->arena);
+        return request_respond_body(rq, work->call.reply.body);
+    wire_reader_init(&r, work->call.reply.body.ptr, (size_t)work->call.reply.body.len, rq->arena);
     offset_commit_response_read(&r, rq->head.api_version, &reply);
     return r.err != 0 ? answer_commit(rq, NULL, KERR_UNKNOWN_SERVER_ERROR)
                       : answer_commit(rq, &reply, 0);
@@ -223,7 +223,7 @@ h_offset_delete_finish(Request *rq)
         return REQ_PENDING;
     if (work->call.status != 0)
         return fail_delete(rq, work->call.status);
-    wire_reader_init(&r, work->call.body.ptr, (size_t)work->call.body.len, rq->arena);
+    wire_reader_init(&r, work->call.reply.body.ptr, (size_t)work->call.reply.body.len, rq->arena);
     offset_delete_response_read(&r, rq->head.api_version, &reply);
     if (r.err != 0)
         return fail_delete(rq, KERR_UNKNOWN_SERVER_ERROR);

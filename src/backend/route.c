@@ -174,19 +174,15 @@ may_wait_on(Request *rq, const RouteCall *call)
 bool
 route_poll(Request *rq, RouteCall *call)
 {
-    CoordinatorReply reply;
-
     if (call->over)
         return true;
     switch (mbox_poll(&call->call)) {
     case MBOX_DONE:
         if (coordinator_reply_decode((BytesView){call->call.reply, (int32_t)call->call.reply_size},
-                                     &reply)) {
-            end_with(call, reply.status);
-            call->body = reply.body;
-        } else {
+                                     &call->reply))
+            end_with(call, call->reply.status);
+        else
             end_with(call, KERR_UNKNOWN_SERVER_ERROR);
-        }
         return true;
     case MBOX_NO_WORKER:
         end_with(call, lost_code(rq));

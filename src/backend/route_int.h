@@ -9,11 +9,12 @@
 #define OTTLA_BACKEND_ROUTE_INT_H
 
 #include "backend/request_int.h"
+#include "ottla/coordinator/requests.h"
 #include "ottla/ipc/mailbox.h"
 
 /*
  * One message to one worker, in memory of the request, zeroed before. Over: status 0 and the encoded
- * response, or a Kafka code for the whole message.
+ * response with its exceptions, or a Kafka code for the whole message.
  */
 typedef struct RouteCall {
     MboxCall call;
@@ -21,7 +22,7 @@ typedef struct RouteCall {
         park_end_us; /* of a parked call: nobody waits longer, whatever the worker does; 0: not parked */
     bool over;
     int16_t status;
-    BytesView body;
+    CoordinatorReply reply; /* when status is 0 */
 } RouteCall;
 
 /*

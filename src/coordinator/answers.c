@@ -92,24 +92,80 @@ answer_new(const MboxCookie *cookie, int16_t status, const MessageDesc *desc, in
 }
 
 void
+answer_set_parts(Answer *answer, const int32_t *partitions, int32_t count)
+{
+    size_t room =
+        MBOX_MESSAGE_MAX - COORDINATOR_REPLY_HEAD - (size_t)count * COORDINATOR_REPLY_EXCEPTION;
+
+    if (count < 2 || answer->status != 0 || answer->size > room)
+        return;
+    answer->parts = calloc((size_t)count, sizeof *answer->parts);
+    ot_assert(answer->parts != NULL);
+    answer->part_count = count;
+    for (int32_t i = 0; i < count; i++)
+        answer->parts[i].partition = partitions[i];
+}
+
+void
+answer_except(Answer *answer, int32_t partition, int16_t code)
+{
+    if (answer->parts == NULL && answer->status == 0)
+        answer->status = code;
+    for (int32_t i = 0; i < answer->part_count; i++)
+        if (answer->parts[i].partition == partition && answer->parts[i].code == 0)
+            answer->parts[i].code = code;
+}
+
+/* Results that do not hold, as they travel; malloc'ed, NULL: none. */
+static uint8_t *
+exceptions_of(const Answer *answer, int32_t *ret_count)
+{
+    int32_t count = 0;
+    uint8_t *bytes, *at;
+
+    for (int32_t i = 0; i < answer->part_count; i++)
+        count += answer->parts[i].code != 0;
+    *ret_count = count;
+    if (count == 0)
+        return NULL;
+    at = bytes = malloc((size_t)count * COORDINATOR_REPLY_EXCEPTION);
+    ot_assert(bytes != NULL);
+    for (int32_t i = 0; i < answer->part_count; i++) {
+        if (answer->parts[i].code == 0)
+            continue;
+        coordinator_reply_put_exception((ReplyException){i, answer->parts[i].code}, at);
+        at += COORDINATOR_REPLY_EXCEPTION;
+    }
+    return bytes;
+}
+
+void
 answer_release(Answer *answer)
 {
-    struct iovec parts[2] = {{&answer->status, sizeof answer->status},
-                             {answer->bytes, answer->size}};
+    uint8_t head[COORDINATOR_REPLY_HEAD];
+    uint8_t *exceptions;
+    int32_t count;
 
     if (--answer->waits > 0)
         return;
+    exceptions = exceptions_of(answer, &count);
+    coordinator_reply_put_head(answer->status, count, head);
     crashpoint("coordinator.before_reply");
-    mbox_reply(&answer->cookie, parts, answer->status == 0 ? 2 : 1);
+    mbox_reply(&answer->cookie,
+               (struct iovec[]){{head, sizeof head},
+                                {exceptions, (size_t)count * COORDINATOR_REPLY_EXCEPTION},
+                                {answer->bytes, answer->status == 0 ? answer->size : 0}},
+               3);
     crashpoint("coordinator.after_reply");
+    free(exceptions);
+    free(answer->parts);
     free(answer);
 }
 
 void
-answer_fail(Answer *answer, int16_t code)
+answer_fail(Answer *answer, int32_t partition, int16_t code)
 {
-    if (answer->status == 0)
-        answer->status = code;
+    answer_except(answer, partition, code);
     answer_release(answer);
 }
 

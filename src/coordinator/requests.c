@@ -85,12 +85,45 @@ coordinator_request_decode(BytesView message, CoordinatorRequest *ret)
 bool
 coordinator_reply_decode(BytesView message, CoordinatorReply *ret)
 {
-    if (message.ptr == NULL || message.len < COORDINATOR_REPLY_HEAD)
+    int32_t at = COORDINATOR_REPLY_HEAD;
+
+    if (message.ptr == NULL || message.len < at)
         return false;
     memcpy(&ret->status, message.ptr, sizeof ret->status);
-    ret->body =
-        (BytesView){message.ptr + COORDINATOR_REPLY_HEAD, message.len - COORDINATOR_REPLY_HEAD};
+    memcpy(&ret->exception_count, message.ptr + sizeof ret->status, sizeof ret->exception_count);
+    if (ret->exception_count < 0 ||
+        ret->exception_count > (message.len - at) / COORDINATOR_REPLY_EXCEPTION)
+        return false;
+    ret->exceptions = message.ptr + at;
+    at += ret->exception_count * COORDINATOR_REPLY_EXCEPTION;
+    ret->body = (BytesView){message.ptr + at, message.len - at};
     return true;
+}
+
+ReplyException
+coordinator_reply_exception(const CoordinatorReply *reply, int32_t i)
+{
+    const uint8_t *at = reply->exceptions + (size_t)i * COORDINATOR_REPLY_EXCEPTION;
+    ReplyException exception;
+
+    ot_assert(i >= 0 && i < reply->exception_count);
+    memcpy(&exception.index, at, sizeof exception.index);
+    memcpy(&exception.code, at + sizeof exception.index, sizeof exception.code);
+    return exception;
+}
+
+void
+coordinator_reply_put_head(int16_t status, int32_t exceptions, uint8_t ret[COORDINATOR_REPLY_HEAD])
+{
+    memcpy(ret, &status, sizeof status);
+    memcpy(ret + sizeof status, &exceptions, sizeof exceptions);
+}
+
+void
+coordinator_reply_put_exception(ReplyException exception, uint8_t ret[COORDINATOR_REPLY_EXCEPTION])
+{
+    memcpy(ret, &exception.index, sizeof exception.index);
+    memcpy(ret + sizeof exception.index, &exception.code, sizeof exception.code);
 }
 
 int32_t

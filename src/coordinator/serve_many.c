@@ -2,7 +2,7 @@
  * serve_many.c - requests that name several groups: each is asked of its shard, the answers become one
  *
  * Runs in: coordinator. The answer leaves when every shard that took part is safe as far as it was then. Where
- * one of them is not safe in time, or is dropped meanwhile, the whole message gets that code.
+ * one of them is not safe in time, or is dropped meanwhile, its groups get that code; of a list of all groups, the whole.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -14,22 +14,34 @@
 #include "ottla/protocol/msg_delete_groups.h"
 #include "ottla/protocol/msg_list_groups.h"
 
-/* Shards that took part in one message. */
+/* Shards that took part in one message, and which of them each result is of. */
 typedef struct Joint {
     Host **hosts;
     int32_t count;
+    int32_t *partitions; /* by result; -1: none said it */
+    int32_t results;
+    int32_t at; /* the result under way */
 } Joint;
 
+/* results 0: what fails fails the whole. */
 static bool
-joint_init(Worker *w, const Served *s, Joint *ret)
+joint_init(Worker *w, const Served *s, int32_t results, Joint *ret)
 {
-    *ret = (Joint){.hosts = arena_calloc(s->arena, (size_t)w->host_count + 1, sizeof *ret->hosts)};
-    return ret->hosts != NULL;
+    *ret = (Joint){
+        .hosts = arena_calloc(s->arena, (size_t)w->host_count + 1, sizeof *ret->hosts),
+        .partitions = arena_calloc(s->arena, (size_t)results + 1, sizeof *ret->partitions),
+        .results = results,
+    };
+    for (int32_t i = 0; ret->partitions != NULL && i < results; i++)
+        ret->partitions[i] = -1;
+    return ret->hosts != NULL && ret->partitions != NULL;
 }
 
+/* The host has said the result under way. */
 static void
 joint_add(Joint *joint, Host *host)
 {
+    joint->partitions[joint->at] = host->partition;
     for (int32_t i = 0; i < joint->count; i++)
         if (joint->hosts[i] == host)
             return;
@@ -38,15 +50,17 @@ joint_add(Joint *joint, Host *host)
 
 /* Answers; waits for each shard that took part and is still there. */
 static void
-joint_answer(Worker *w, const Served *s, const Joint *joint, Answer *answer, GroupReplyWhen when)
+joint_answer(Worker *w, const Joint *joint, Answer *answer, GroupReplyWhen when)
 {
+    answer_set_parts(answer, joint->partitions, joint->results);
     for (int32_t i = 0; i < joint->count; i++) {
-        if (joint->hosts[i]->state == HOST_ACTIVE)
-            answer_wait(w, joint->hosts[i], answer, when);
-        else if (answer->status == 0)
-            answer->status = KERR_COORDINATOR_NOT_AVAILABLE; /* dropped over it */
+        Host *host = joint->hosts[i];
+
+        if (host->state == HOST_ACTIVE)
+            answer_wait(w, host, answer, when);
+        else /* dropped over it */
+            answer_except(answer, host->partition, KERR_COORDINATOR_NOT_AVAILABLE);
     }
-    (void)s;
     answer_release(answer);
 }
 
@@ -164,12 +178,12 @@ serve_offset_fetch(Worker *w, Served *s)
     }
     out.groups_count = old ? 1 : in->groups_count;
     out.groups = arena_calloc(s->arena, (size_t)out.groups_count + 1, sizeof *out.groups);
-    if (out.groups == NULL || !joint_init(w, s, &joint)) {
+    if (out.groups == NULL || !joint_init(w, s, out.groups_count, &joint)) {
         no_memory(s);
         return;
     }
-    for (int32_t i = 0; i < out.groups_count; i++)
-        fetch_group(w, s, &joint, old ? &one : &in->groups[i], &out.groups[i]);
+    for (joint.at = 0; joint.at < out.groups_count; joint.at++)
+        fetch_group(w, s, &joint, old ? &one : &in->groups[joint.at], &out.groups[joint.at]);
     if (old && joint.count == 0) { /* nothing but a code, as the backend would say it */
         serve_status(s, out.groups[0].error_code);
         return;
@@ -180,7 +194,7 @@ serve_offset_fetch(Worker *w, Served *s)
     }
     answer = answer_new(s->cookie, 0, &offset_fetch_response_desc, s->head.api_version, &out);
     answer->late_status = KERR_NOT_COORDINATOR;
-    joint_answer(w, s, &joint, answer, REPLY_REPLICATED);
+    joint_answer(w, &joint, answer, REPLY_REPLICATED);
 }
 
 /* ---- DescribeGroups, ConsumerGroupDescribe ---------------------------------------------------------- */
@@ -194,7 +208,7 @@ serve_describe_groups(Worker *w, Served *s)
 
     describe_groups_response_init(&out);
     out.groups = arena_calloc(s->arena, (size_t)in->groups_count + 1, sizeof *out.groups);
-    if (out.groups == NULL || !joint_init(w, s, &joint)) {
+    if (out.groups == NULL || !joint_init(w, s, in->groups_count, &joint)) {
         no_memory(s);
         return;
     }
@@ -213,10 +227,11 @@ serve_describe_groups(Worker *w, Served *s)
         shard_describe_classic(host->shard, &env, s->head.api_version, in->groups[i],
                                &out.groups[i]);
         env_end(w);
+        joint.at = i;
         joint_add(&joint, host);
     }
     joint_answer(
-        w, s, &joint,
+        w, &joint,
         answer_new(s->cookie, 0, &describe_groups_response_desc, s->head.api_version, &out),
         REPLY_REPLICATED);
 }
@@ -230,7 +245,7 @@ serve_consumer_describe(Worker *w, Served *s)
 
     consumer_group_describe_response_init(&out);
     out.groups = arena_calloc(s->arena, (size_t)in->group_ids_count + 1, sizeof *out.groups);
-    if (out.groups == NULL || !joint_init(w, s, &joint)) {
+    if (out.groups == NULL || !joint_init(w, s, in->group_ids_count, &joint)) {
         no_memory(s);
         return;
     }
@@ -248,10 +263,11 @@ serve_consumer_describe(Worker *w, Served *s)
         w->out.arena = s->arena;
         shard_describe_consumer(host->shard, &env, in->group_ids[i], &out.groups[i]);
         env_end(w);
+        joint.at = i;
         joint_add(&joint, host);
     }
     joint_answer(
-        w, s, &joint,
+        w, &joint,
         answer_new(s->cookie, 0, &consumer_group_describe_response_desc, s->head.api_version, &out),
         REPLY_REPLICATED);
 }
@@ -285,7 +301,7 @@ serve_delete_groups(Worker *w, Served *s)
 
     delete_groups_response_init(&out);
     out.results = arena_calloc(s->arena, (size_t)in->groups_names_count + 1, sizeof *out.results);
-    if (out.results == NULL || !joint_init(w, s, &joint)) {
+    if (out.results == NULL || !joint_init(w, s, in->groups_names_count, &joint)) {
         no_memory(s);
         return;
     }
@@ -294,10 +310,11 @@ serve_delete_groups(Worker *w, Served *s)
 
         delete_groups_response_result_init(result);
         result->group_id = in->groups_names[i];
+        joint.at = i;
         result->error_code = delete_group(w, &joint, in->groups_names[i]);
         out.results_count++;
     }
-    joint_answer(w, s, &joint,
+    joint_answer(w, &joint,
                  answer_new(s->cookie, 0, &delete_groups_response_desc, s->head.api_version, &out),
                  REPLY_COMMITTED);
 }
@@ -384,7 +401,7 @@ serve_list_groups(Worker *w, Served *s)
             serve_status(s, KERR_COORDINATOR_LOAD_IN_PROGRESS);
             return;
         }
-    if (!joint_init(w, s, &joint)) {
+    if (!joint_init(w, s, 0, &joint)) {
         no_memory(s);
         return;
     }
@@ -404,7 +421,7 @@ serve_list_groups(Worker *w, Served *s)
         no_memory(s);
     else
         joint_answer(
-            w, s, &joint,
+            w, &joint,
             answer_new(s->cookie, 0, &list_groups_response_desc, s->head.api_version, &l.out),
             REPLY_REPLICATED);
 }

@@ -212,7 +212,7 @@ wait_failed(Worker *w, Host *host, int rc, const ErrInfo *err)
         return;
     }
     while ((item = reply_queue_take_safe(&host->durable, end)) != NULL) {
-        answer_fail(item->answer, code);
+        answer_fail(item->answer, host->partition, code);
         free(item);
     }
     host->committed = end;
@@ -256,7 +256,7 @@ send_safe(ReplyQueue *queue, int64_t safe)
 }
 
 static void
-send_late(Worker *w, ReplyQueue *queue)
+send_late(Worker *w, const Host *host, ReplyQueue *queue)
 {
     QueuedReply *item;
 
@@ -264,7 +264,7 @@ send_late(Worker *w, ReplyQueue *queue)
         Answer *answer = item->answer;
 
         coordinator_count_add(w->index, COORDINATOR_REPLIES_LATE, 1);
-        answer_fail(answer, answer->late_status);
+        answer_fail(answer, host->partition, answer->late_status);
         free(item);
     }
 }
@@ -290,8 +290,8 @@ host_settle(Worker *w, Host *host)
         return;
     if (!send_what_may(w, host))
         return;
-    send_late(w, &host->durable);
-    send_late(w, &host->replicated);
+    send_late(w, host, &host->durable);
+    send_late(w, host, &host->replicated);
     if (host->wait_count == 0 && host->replicated.count == 0) {
         unwatch(host);
         return;
@@ -306,11 +306,11 @@ host_answer_all(Host *host, int16_t code)
     QueuedReply *item;
 
     while ((item = reply_queue_take(&host->durable)) != NULL) {
-        answer_fail(item->answer, code);
+        answer_fail(item->answer, host->partition, code);
         free(item);
     }
     while ((item = reply_queue_take(&host->replicated)) != NULL) {
-        answer_fail(item->answer, code);
+        answer_fail(item->answer, host->partition, code);
         free(item);
     }
     forget_batches(host);

@@ -35,12 +35,20 @@
 
 /* ---- answers ----------------------------------------------------------------------------------- */
 
+/* A result of an answer: whose it is, and what has become of it since. */
+typedef struct AnswerPart {
+    int32_t partition; /* -1: no shard's */
+    int16_t code;      /* 0: it holds */
+} AnswerPart;
+
 /* An answer, encoded; the queues of its shards name it. */
 typedef struct Answer {
     MboxCookie cookie;
     int16_t status;
     int16_t late_status; /* when its time is up: 15, or 16 of OffsetFetch */
     int32_t waits;       /* queues it is in, and one of who puts it there */
+    AnswerPart *parts;   /* its results; NULL: what fails fails the whole */
+    int32_t part_count;
     size_t size;
     uint8_t bytes[];
 } Answer;
@@ -207,8 +215,14 @@ Answer *answer_new(const MboxCookie *cookie, int16_t status, const MessageDesc *
 /* Nothing more is waited for by the caller, or by a queue; the last one sends it. */
 void answer_release(Answer *answer);
 
-/* As answer_release; it failed with this code. */
-void answer_fail(Answer *answer, int16_t code);
+/* Its results one by one are of these shards (-1: of none): one shard's failure leaves the others. */
+void answer_set_parts(Answer *answer, const int32_t *partitions, int32_t count);
+
+/* What this shard has said in it does not hold: the code instead. Not released. */
+void answer_except(Answer *answer, int32_t partition, int16_t code);
+
+/* As answer_except, then answer_release. */
+void answer_fail(Answer *answer, int32_t partition, int16_t code);
 
 /* It waits for the shard: REPLY_NOW does not. */
 void answer_wait(Worker *w, Host *host, Answer *answer, GroupReplyWhen when);

@@ -6,8 +6,9 @@
  * in the body. The groups of one message lie in partitions of this worker (coordinator_worker_of); a
  * request that names groups of several is split by the backend, with the same API and version.
  *
- * The answer is a status and, when that is 0, the encoded response body of the same version. A status
- * other than 0 concerns the whole request; the backend makes the API's own response of it (14: still
+ * The answer is a status and, when that is 0, the encoded response body of the same version, with
+ * exceptions: results of the body that do not hold, since their shard was given up or not safe in time, and the
+ * code that stands for each. A status other than 0 concerns the whole request; the backend makes the API's own response of it (14: still
  * loading, 15: not written in time, 16: not here, 42: body not readable, 35: API or version not served here,
  * -1). A worker that is not running (MBOX_NO_WORKER) counts as 14 until the request is handed over, as
  * 16 afterwards.
@@ -45,9 +46,17 @@ typedef struct CoordinatorRequest {
 } CoordinatorRequest;
 
 typedef struct CoordinatorReply {
-    int16_t status; /* 0: body is the response */
+    int16_t status;          /* 0: body is the response */
+    int32_t exception_count; /* only of requests that name several groups */
+    const uint8_t *exceptions;
     BytesView body;
 } CoordinatorReply;
+
+/* A result of the body that does not hold: the index-th of its groups. */
+typedef struct ReplyException {
+    int32_t index;
+    int16_t code;
+} ReplyException;
 
 /* The message for mbox_submit, in the arena; ptr NULL: no memory, or a body above the limit. */
 BytesView coordinator_request_encode(const CoordinatorRequest *request, Arena *arena);
@@ -58,8 +67,18 @@ bool coordinator_request_decode(BytesView message, CoordinatorRequest *ret);
 /* The reply that mbox_poll collected. False: too short. */
 bool coordinator_reply_decode(BytesView message, CoordinatorReply *ret);
 
-/* Bytes in front of a reply's body. */
-#define COORDINATOR_REPLY_HEAD 2
+/* The i-th exception. */
+ReplyException coordinator_reply_exception(const CoordinatorReply *reply, int32_t i);
+
+/* Bytes in front of a reply's body: these, then so many for each exception. */
+#define COORDINATOR_REPLY_HEAD      6
+#define COORDINATOR_REPLY_EXCEPTION 6
+
+/* Writes the head alone, and one exception. */
+void coordinator_reply_put_head(int16_t status, int32_t exceptions,
+                                uint8_t ret[COORDINATOR_REPLY_HEAD]);
+void coordinator_reply_put_exception(ReplyException exception,
+                                     uint8_t ret[COORDINATOR_REPLY_EXCEPTION]);
 
 /* Workers of this node: group.coordinator.threads, at most MBOX_COORDINATORS_MAX. */
 int32_t coordinator_worker_count(void);

@@ -86,16 +86,32 @@ test_wrong_lengths(void **state)
 static void
 test_reply(void **state)
 {
-    const uint8_t bytes[] = {16, 0, 7, 8};
+    enum { HEAD = COORDINATOR_REPLY_HEAD, EXCEPTION = COORDINATOR_REPLY_EXCEPTION };
+    uint8_t bytes[HEAD + 2 * EXCEPTION + 2] = {0};
     CoordinatorReply reply;
 
     (void)state;
-    assert_true(coordinator_reply_decode((BytesView){bytes, sizeof bytes}, &reply));
+    coordinator_reply_put_head(16, 0, bytes);
+    assert_true(coordinator_reply_decode((BytesView){bytes, HEAD + 1}, &reply));
     assert_int_equal(reply.status, 16);
+    assert_int_equal(reply.exception_count, 0);
+    assert_int_equal(reply.body.len, 1);
+    coordinator_reply_put_head(0, 2, bytes);
+    coordinator_reply_put_exception((ReplyException){3, 15}, bytes + HEAD);
+    coordinator_reply_put_exception((ReplyException){70000, 16}, bytes + HEAD + EXCEPTION);
+    bytes[HEAD + 2 * EXCEPTION + 1] = 8;
+    assert_true(coordinator_reply_decode((BytesView){bytes, sizeof bytes}, &reply));
+    assert_int_equal(reply.exception_count, 2);
+    assert_int_equal(coordinator_reply_exception(&reply, 0).index, 3);
+    assert_int_equal(coordinator_reply_exception(&reply, 1).index, 70000);
+    assert_int_equal(coordinator_reply_exception(&reply, 1).code, 16);
     assert_int_equal(reply.body.len, 2);
     assert_int_equal(reply.body.ptr[1], 8);
-    assert_false(coordinator_reply_decode((BytesView){bytes, 1}, &reply));
+    assert_false(coordinator_reply_decode((BytesView){bytes, HEAD + 2 * EXCEPTION - 1}, &reply));
+    assert_false(coordinator_reply_decode((BytesView){bytes, HEAD - 1}, &reply));
     assert_false(coordinator_reply_decode((BytesView){NULL, 0}, &reply));
+    coordinator_reply_put_head(0, -1, bytes);
+    assert_false(coordinator_reply_decode((BytesView){bytes, sizeof bytes}, &reply));
 }
 
 /* Partitions go round the workers, and a setting above the number of mailboxes counts as that. */

@@ -96,6 +96,7 @@ coordinator_settings(GroupSettings *ret)
         .offsets_retention_ms =
             (int64_t)conf_int32(CONF_OFFSETS_RETENTION_MINUTES) * 60 * INT64_C(1000),
         .max_member_metadata_bytes = conf_int32(CONF_GROUP_MAX_MEMBER_METADATA_BYTES),
+        .slice_steps = GROUP_SLICE_STEPS,
         .max_batch_bytes = INT32_MAX, /* the shard's, when it is asked */
     };
     read_assignors(ret);

@@ -5,6 +5,10 @@
  * members in the order of their ids, so that the same group gives the same answer after a reload. Every
  * partition of a topic with a subscriber is given to exactly one subscriber.
  *
+ * An assignment is computed in steps, so that a large one does not keep others waiting: assign_range or
+ * assign_uniform begins it, assign_step goes on. What is said in Assign must not change meanwhile. Where
+ * the steps end does not show in the answer.
+ *
  * Spec: groups-and-transactions.md 4.6. pure
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -29,19 +33,31 @@ typedef struct AssignMember {
     int32_t ret_count;
 } AssignMember;
 
-typedef struct Assign {
+typedef struct Assign Assign;
+
+struct Assign {
     Arena *arena;              /* of answers and of what is needed meanwhile */
     const int32_t *partitions; /* how many each topic has */
     int32_t topic_count;
     AssignMember *members;
     int32_t member_count;
     bool homogeneous; /* all members have the same topics */
-} Assign;
+    /* the assignor's own */
+    int (*step)(Assign *assign, int64_t *budget);
+    void *work;
+};
 
 /* Each topic is cut into ranges of its own. OT_E_NO_MEMORY. */
 int assign_range(Assign *assign) __attribute__((warn_unused_result));
 
 /* All partitions together are spread evenly; who has some keeps what it may. OT_E_NO_MEMORY. */
 int assign_uniform(Assign *assign) __attribute__((warn_unused_result));
+
+/*
+ * Goes on while *budget is above 0, and takes from it what that cost: about 1 for each partition, member
+ * or subscription that was touched, some nanoseconds. 0: every ret is there; 1: there is more to do;
+ * OT_E_NO_MEMORY.
+ */
+int assign_step(Assign *assign, int64_t *budget) __attribute__((warn_unused_result));
 
 #endif

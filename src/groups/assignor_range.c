@@ -14,10 +14,26 @@
 #include "groups/assignor_int.h"
 #include "ottla/common/errlist.h"
 
+#define SORT_COST 16 /* of a member */
+
 typedef struct Place {
     AssignMember *member;
     int32_t next; /* of its topics */
 } Place;
+
+/* Phases; `at` is the member, or the topic, that is next. */
+typedef enum RangePhase {
+    RANGE_COUNT, /* who has which topic, and the order of members */
+    RANGE_ROOM,  /* for the answers */
+    RANGE_GIVE
+} RangePhase;
+
+typedef struct Ranges {
+    Place *places;        /* of members, in the order in which they get ranges */
+    int32_t *subscribers; /* of each topic */
+    RangePhase phase;
+    int32_t at;
+} Ranges;
 
 static int
 compare_text(StrView a, StrView b)
@@ -67,7 +83,7 @@ room_of(const Assign *assign, const AssignMember *member, const int32_t *subscri
 }
 
 static void
-give_topic(const Assign *assign, int32_t topic, Place *places, int32_t subscribers)
+give_topic(const Assign *assign, Place *places, int32_t topic, int32_t subscribers)
 {
     int32_t quota = assign->partitions[topic] / subscribers;
     int32_t extra = assign->partitions[topic] % subscribers;
@@ -87,33 +103,89 @@ give_topic(const Assign *assign, int32_t topic, Place *places, int32_t subscribe
     }
 }
 
+static void
+count_topics(const Assign *assign, Ranges *ranges, int32_t member)
+{
+    ranges->places[member].member = &assign->members[member];
+    for (int32_t t = 0; t < assign->members[member].topic_count; t++)
+        ranges->subscribers[assign->members[member].topics[t]]++;
+}
+
+static int
+make_room(const Assign *assign, const Ranges *ranges, int32_t member)
+{
+    AssignMember *m = &assign->members[member];
+    int32_t room = room_of(assign, m, ranges->subscribers);
+
+    m->ret_count = 0;
+    m->ret = room < 0 ? NULL : arena_alloc(assign->arena, (size_t)room * sizeof *m->ret);
+    return m->ret == NULL ? OT_E_NO_MEMORY : 0;
+}
+
+static void
+next_phase(Ranges *ranges)
+{
+    ranges->phase++;
+    ranges->at = 0;
+}
+
+static int
+step(Assign *assign, int64_t *budget)
+{
+    Ranges *r = assign->work;
+
+    while (*budget > 0)
+        switch (r->phase) {
+        case RANGE_COUNT:
+            if (r->at == assign->member_count) {
+                if (r->at > 1)
+                    qsort(r->places, (size_t)r->at, sizeof *r->places, compare_places);
+                *budget -= (int64_t)r->at * SORT_COST;
+                next_phase(r);
+                break;
+            }
+            *budget -= assign->members[r->at].topic_count + 1;
+            count_topics(assign, r, r->at++);
+            break;
+        case RANGE_ROOM:
+            if (r->at == assign->member_count) {
+                next_phase(r);
+                break;
+            }
+            *budget -= assign->members[r->at].topic_count + 1;
+            if (make_room(assign, r, r->at++) != 0)
+                return OT_E_NO_MEMORY;
+            break;
+        case RANGE_GIVE:
+            if (r->at == assign->topic_count)
+                return 0;
+            *budget -= assign->member_count + assign->partitions[r->at];
+            if (r->subscribers[r->at] > 0)
+                give_topic(assign, r->places, r->at, r->subscribers[r->at]);
+            r->at++;
+            break;
+        }
+    return 1;
+}
+
 int
 assign_range(Assign *assign)
 {
-    Place *places = arena_calloc(assign->arena, (size_t)assign->member_count, sizeof *places);
-    int32_t *subscribers =
-        arena_calloc(assign->arena, (size_t)assign->topic_count, sizeof(int32_t));
+    Ranges *r = arena_calloc(assign->arena, 1, sizeof *r);
 
-    if (places == NULL || subscribers == NULL)
+    if (r == NULL)
         return OT_E_NO_MEMORY;
-    for (int32_t i = 0; i < assign->member_count; i++) {
-        places[i].member = &assign->members[i];
-        for (int32_t t = 0; t < assign->members[i].topic_count; t++)
-            subscribers[assign->members[i].topics[t]]++;
-    }
-    for (int32_t i = 0; i < assign->member_count; i++) {
-        AssignMember *m = &assign->members[i];
-        int32_t room = room_of(assign, m, subscribers);
-
-        m->ret_count = 0;
-        m->ret = room < 0 ? NULL : arena_calloc(assign->arena, (size_t)room, sizeof *m->ret);
-        if (m->ret == NULL)
-            return OT_E_NO_MEMORY;
-    }
-    if (assign->member_count > 1)
-        qsort(places, (size_t)assign->member_count, sizeof *places, compare_places);
-    for (int32_t t = 0; t < assign->topic_count; t++)
-        if (subscribers[t] > 0)
-            give_topic(assign, t, places, subscribers[t]);
+    r->places = arena_calloc(assign->arena, (size_t)assign->member_count, sizeof *r->places);
+    r->subscribers = arena_calloc(assign->arena, (size_t)assign->topic_count, sizeof(int32_t));
+    if (r->places == NULL || r->subscribers == NULL)
+        return OT_E_NO_MEMORY;
+    assign->step = step;
+    assign->work = r;
     return 0;
+}
+
+int
+assign_step(Assign *assign, int64_t *budget)
+{
+    return assign->step(assign, budget);
 }

@@ -31,6 +31,7 @@ consumer_detach(GroupShard *shard, Group *group)
     ConsumerGroup *consumer = group->consumer;
 
     consumer_stop_resolving(shard, consumer);
+    consumer_stop_computing(shard, consumer);
     while (consumer->last != NULL)
         consumer_drop_member(shard, consumer->last);
     consumer_drop_unused_regexes(shard, NULL, consumer);
@@ -130,6 +131,9 @@ consumer_timer(GroupShard *shard, GroupEnv *env, GroupTimer *timer)
     case TIMER_CONSUMER_REGEX:
         consumer_resolve(shard, env, MAP_OWNER(timer, ConsumerGroup, regex_timer));
         return;
+    case TIMER_CONSUMER_TARGET:
+        consumer_compute(shard, env, MAP_OWNER(timer, ConsumerGroup, job_timer));
+        return;
     case TIMER_CLASSIC_PENDING:
     case TIMER_CLASSIC_MEMBER:
     case TIMER_CLASSIC_JOIN:
@@ -172,6 +176,7 @@ consumer_unload(GroupShard *shard, GroupEnv *env, Group *group, int16_t status)
     (void)env;    /* nobody is ever parked in a consumer group: */
     (void)status; /* there is nobody to answer */
     consumer_stop_resolving(shard, consumer);
+    consumer_stop_computing(shard, consumer);
     for (ConsumerMember *m = consumer->first; m != NULL; m = m->next) {
         timers_cancel(&shard->timers, &m->session);
         timers_cancel(&shard->timers, &m->rebalance);

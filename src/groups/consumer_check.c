@@ -124,4 +124,5 @@ consumer_check(const GroupShard *shard, const Group *group)
     ot_assert(c->target_epoch <= c->epoch);
     check_topics(c, &counts);
     check_shared(c);
+    consumer_check_computing(shard, c);
 }

@@ -240,6 +240,7 @@ consumer_downgrade(GroupShard *shard, GroupEnv *env, Group *group, StrView joini
     ClassicGroup *classic;
 
     joining_member = group_out_text(env->out, joining_member);
+    consumer_stop_computing(shard, consumer); /* half a target would give a partition to two */
     consumer_write_tombstones(env, group);
     group->consumer = NULL;
     classic_attach(shard, group);

@@ -60,7 +60,7 @@ typedef struct ConsumerName {
     MapNode node; /* in consumer->names */
     StrView name;
     int32_t members;
-    int32_t number; /* of its topic while a target is computed; -1: it does not exist */
+    int32_t number; /* of its topic, as consumer_see_topics says; -1: it does not exist */
 } ConsumerName;
 
 typedef struct ConsumerRegex {
@@ -73,7 +73,7 @@ typedef struct ConsumerRegex {
     int32_t topic_count;
     int64_t version; /* of the metadata when it was resolved */
     int64_t wall_ms;
-    int32_t *numbers; /* of its topics while a target is computed; in an arena */
+    int32_t *numbers; /* of its topics, as consumer_see_topics says; rising, in an arena */
     int32_t number_count;
 } ConsumerRegex;
 
@@ -119,6 +119,7 @@ struct ConsumerMember {
     uint8_t state;     /* ConsumerState */
     bool has_metadata; /* record 5 was seen; others wait for it while loading */
     bool settled;      /* stable at the target's epoch: counted in the group */
+    int32_t in_job;    /* its place + 1 in the computation that runs; 0: none */
 };
 
 struct ConsumerGroup {
@@ -153,6 +154,8 @@ struct ConsumerGroup {
     int32_t found_count, found_room;
     int64_t regex_limit_count; /* names on which a bound of matching was hit */
     GroupTimer regex_timer;    /* TIMER_CONSUMER_REGEX */
+    struct TargetJob *job;     /* the target that is computed; NULL: none (consumer_compute.c) */
+    GroupTimer job_timer;      /* TIMER_CONSUMER_TARGET: its next slice */
     /* the rebalance that goes on, for the history */
     bool rebalancing;
     RebalanceCause cause;
@@ -239,14 +242,50 @@ void consumer_bump(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer, Re
 /* Looks at the topics when they are due; bumps when they differ. */
 void consumer_refresh_metadata(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer);
 
-/* Computes the target when the group's epoch is ahead of it and the interval is over. */
-void consumer_update_target(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer);
+/* At most so many topics are seen. */
+int32_t consumer_seen_room(const ConsumerGroup *consumer);
+
+/* A topic that somebody subscribes to and that exists. */
+typedef struct SeenTopic {
+    GroupTopic topic;
+    ConsumerName *name; /* NULL: by an expression, */
+    ConsumerRegex *regex;
+} SeenTopic;
+
+typedef struct SeenList {
+    SeenTopic *list; /* by id, each once */
+    int32_t count;
+} SeenList;
+
+/*
+ * Sets the numbers in names and expressions, too, which hold until the operation ends. False: no memory, and the out
+ * has failed.
+ */
+bool consumer_see_topics(GroupEnv *env, const ConsumerGroup *consumer, SeenList *ret);
 
 /* The assignor that most members wish for. */
 AssignorKind consumer_assignor(const ConsumerGroup *consumer, const GroupSettings *settings);
 /* -1: no such name. */
 int consumer_assignor_of_name(StrView name);
 StrView consumer_assignor_name(AssignorKind kind);
+
+/* ---- consumer_compute.c ------------------------------------------------------------------------------ */
+
+/*
+ * Begins to compute the target when the group's epoch is ahead of it and the interval is over. A small one is there
+ * at once; of a large one a timer brings slice after slice, and meanwhile the old one counts.
+ */
+void consumer_update_target(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer);
+/* One slice. */
+void consumer_compute(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer);
+/* The member goes. */
+void consumer_compute_without(ConsumerMember *member);
+/*
+ * No more slices. What was begun to be stored is stored to its end, without records: the caller
+ * writes the group anew, or drops it.
+ */
+void consumer_stop_computing(GroupShard *shard, ConsumerGroup *consumer);
+void consumer_check_computing(const GroupShard *shard, const ConsumerGroup *consumer);
 
 /* ---- consumer_reconcile.c ---------------------------------------------------------------------------- */
 
@@ -279,6 +318,8 @@ void consumer_resolve(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer)
 /* Expressions without members go, with a tombstone where one was resolved. env NULL: no records. */
 void consumer_drop_unused_regexes(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer);
 void consumer_stop_resolving(GroupShard *shard, ConsumerGroup *consumer);
+/* The expression is resolved, and the topic is one of those that it means. */
+bool consumer_regex_means(const ConsumerRegex *regex, StrView topic);
 ConsumerRegex *consumer_find_regex(const ConsumerGroup *consumer, StrView pattern);
 /* A new one, not resolved, without members. */
 ConsumerRegex *consumer_make_regex(GroupShard *shard, ConsumerGroup *consumer, StrView pattern);

@@ -66,6 +66,7 @@ consumer_drop_member(GroupShard *shard, ConsumerMember *member)
 {
     ConsumerGroup *consumer = member->consumer;
 
+    consumer_compute_without(member);
     consumer_store_sets(shard, member, NULL, 0, NULL, 0);
     consumer_store_target(shard, member, NULL, 0);
     (void)consumer_set_classic(shard, member, 0, NULL,

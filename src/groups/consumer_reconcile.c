@@ -50,24 +50,39 @@ owned_is_within(const ConsumerGroup *consumer, const ConsumerOwned *owned, const
     return true;
 }
 
-/* Marks the topics that the member subscribes to now; the mark is the group's. */
+/* Does the member subscribe to the topic now? An expression that is not resolved means no topics. */
+static bool
+is_subscribed(GroupEnv *env, const ConsumerMember *member, const ConsumerTopic *topic)
+{
+    GroupTopic found;
+
+    if (!env->metadata->by_id(env->metadata->ctx, topic->id, &found))
+        return false;
+    return consumer_has_name(member, found.name) ||
+           (member->regex != NULL && consumer_regex_means(member->regex, found.name));
+}
+
+static void
+mark_set(GroupEnv *env, const ConsumerMember *member, const PartitionSet *set)
+{
+    for (int32_t i = 0; i < set->count; i++) {
+        ConsumerTopic *topic = set->list[i].topic;
+
+        if ((i == 0 || set->list[i - 1].topic != topic) && is_subscribed(env, member, topic))
+            topic->mark = member->consumer->mark;
+    }
+}
+
+/*
+ * Marks topics of its sets that the member subscribes to; the mark is the group's. The sets are looked through, not
+ * the subscription: that may be of ten thousand topics, for each member of which the sets have a few.
+ */
 static void
 mark_subscribed(GroupEnv *env, const ConsumerMember *member)
 {
-    ConsumerGroup *consumer = member->consumer;
-    const ConsumerRegex *regex = member->regex;
-    GroupTopic found;
-    ConsumerTopic *topic;
-
-    consumer->mark++;
-    for (int32_t i = 0; i < member->name_count; i++)
-        if (env->metadata->by_name(env->metadata->ctx, member->names[i]->name, &found) &&
-            (topic = consumer_find_topic(consumer, found.id)) != NULL)
-            topic->mark = consumer->mark;
-    for (int32_t i = 0; regex != NULL && regex->resolved && i < regex->topic_count; i++)
-        if (env->metadata->by_name(env->metadata->ctx, regex->topics[i], &found) &&
-            (topic = consumer_find_topic(consumer, found.id)) != NULL)
-            topic->mark = consumer->mark;
+    member->consumer->mark++;
+    mark_set(env, member, &member->assigned);
+    mark_set(env, member, &member->target);
 }
 
 static bool

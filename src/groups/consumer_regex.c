@@ -60,6 +60,27 @@ consumer_set_regex_topics(GroupShard *shard, ConsumerRegex *regex, const StrView
     regex->topic_count = count;
 }
 
+bool
+consumer_regex_means(const ConsumerRegex *regex, StrView topic)
+{
+    int32_t low = 0, high = regex->resolved ? regex->topic_count : 0;
+
+    while (low < high) {
+        int32_t middle = low + (high - low) / 2;
+        StrView one = regex->topics[middle];
+        int32_t common = topic.len < one.len ? topic.len : one.len;
+        int order = memcmp(topic.ptr, one.ptr, (size_t)common);
+
+        if (order == 0 && topic.len == one.len)
+            return true;
+        if (order < 0 || (order == 0 && topic.len < one.len))
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return false;
+}
+
 /* What is known of the expression that is looked at goes. */
 static void
 forget_progress(GroupShard *shard, ConsumerGroup *consumer)

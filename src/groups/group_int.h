@@ -34,7 +34,8 @@ typedef enum TimerKind {
     TIMER_CONSUMER_REBALANCE, /* gives partitions back in time */
     TIMER_CONSUMER_JOIN,      /* a classic member of a consumer group */
     TIMER_CONSUMER_SYNC,
-    TIMER_CONSUMER_REGEX, /* the next slice of resolving expressions */
+    TIMER_CONSUMER_REGEX,  /* the next slice of resolving expressions */
+    TIMER_CONSUMER_TARGET, /* the next slice of computing a target */
     TIMER_KIND_COUNT
 } TimerKind;
 

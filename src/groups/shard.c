@@ -164,6 +164,7 @@ shard_tick(GroupShard *shard, GroupEnv *env)
     case TIMER_CONSUMER_JOIN:
     case TIMER_CONSUMER_SYNC:
     case TIMER_CONSUMER_REGEX:
+    case TIMER_CONSUMER_TARGET:
         consumer_timer(shard, env, timer);
         break;
     case TIMER_KIND_COUNT:

@@ -59,7 +59,10 @@ typedef struct GroupSettings {
     int64_t offsets_retention_ms;
     int32_t max_member_metadata_bytes;
     int32_t max_batch_bytes; /* of one append: max.message.bytes of the topic */
+    int32_t slice_steps;     /* of a computation at a time: GROUP_SLICE_STEPS, but in tests */
 } GroupSettings;
+
+#define GROUP_SLICE_STEPS 200000 /* one to three milliseconds */
 
 /* ---- metadata ------------------------------------------------------------------------------ */
 

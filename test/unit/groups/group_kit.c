@@ -165,6 +165,7 @@ kit_init(GroupKit *kit, uint64_t seed)
         .offset_metadata_max_bytes = 4096,
         .offsets_retention_ms = (int64_t)10080 * 60000,
         .max_member_metadata_bytes = 1 << 20,
+        .slice_steps = GROUP_SLICE_STEPS,
         .max_batch_bytes = 1048588,
     };
     kit->metadata = (GroupMetadata){

@@ -1,7 +1,8 @@
 /*
  * test_assignors.c - who gets which partition: everything is given once, evenly, and little moves
  *
- * Thousands of seeded cases: groups of chance grow and shrink, and each answer is the next question's present.
+ * Thousands of seeded cases: groups of chance grow and shrink, and each answer is the next question's present. Each is
+ * computed in steps of random length.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -55,10 +56,10 @@ typedef int (*Assignor)(Assign *assign);
 
 /* Asks, and puts the answer into the world; the number of partitions that moved although their owner stayed. */
 static int
-ask(World *w, Assignor assignor, Assign *ret, Arena *arena)
+ask(World *w, RandomSeq *seq, Assignor assignor, Assign *ret, Arena *arena)
 {
     AssignMember *members = arena_calloc(arena, MEMBERS, sizeof *members);
-    int old[TOPICS][PARTS], moved = 0;
+    int old[TOPICS][PARTS], moved = 0, more;
 
     memcpy(old, w->owner, sizeof old);
     for (int m = 0; m < w->members; m++) {
@@ -74,8 +75,15 @@ ask(World *w, Assignor assignor, Assign *ret, Arena *arena)
                                     .current = current,
                                     .current_count = count};
     }
-    *ret = (Assign){arena, w->partitions, w->topics, members, w->members, w->homogeneous};
+    *ret =
+        (Assign){arena, w->partitions, w->topics, members, w->members, w->homogeneous, NULL, NULL};
     assert_int_equal(assignor(ret), 0);
+    do {
+        int64_t budget = 1 + below(seq, 50);
+
+        more = assign_step(ret, &budget);
+        assert_true(more >= 0);
+    } while (more == 1);
     memset(w->owner, 0, sizeof w->owner);
     for (int m = 0; m < w->members; m++)
         for (int32_t i = 0; i < members[m].ret_count; i++) {
@@ -169,7 +177,7 @@ uniform_is_even_and_only_surplus_moves(void **state)
                 for (int t = 0; t < w.topics; t++)
                     for (int p = 0; p < PARTS; p++)
                         had[m] += w.owner[t][p] == w.names[m] + 1;
-            moved = ask(&w, assign_uniform, &answer, arena);
+            moved = ask(&w, &seq, assign_uniform, &answer, arena);
             for (int t = 0; t < w.topics; t++)
                 total += w.partitions[t];
             least = total / w.members;
@@ -205,14 +213,14 @@ uniform_with_different_topics_is_fair(void **state)
             Arena *arena = arena_new(1 << 16, 0);
             Assign answer;
 
-            (void)ask(&w, assign_uniform, &answer, arena); /* some must move */
+            (void)ask(&w, &seq, assign_uniform, &answer, arena); /* some must move */
             for (int m = 0; m < w.members; m++)
                 for (int32_t k = 0; k < answer.members[m].ret_count; k++)
                     for (int o = 0; o < w.members; o++)
                         for (int s = 0; s < w.subscribed_count[o]; s++)
                             unfair += w.subscribed[o][s] == answer.members[m].ret[k].topic &&
                                       answer.members[m].ret_count > answer.members[o].ret_count + 1;
-            assert_int_equal(ask(&w, assign_uniform, &answer, arena), 0);
+            assert_int_equal(ask(&w, &seq, assign_uniform, &answer, arena), 0);
             arena_free(arena);
             change(&w, &seq);
             subscribe(&w, &seq);
@@ -236,7 +244,7 @@ range_gives_each_topic_in_pieces(void **state)
         for (int k = 0; k < 8; k++)
             change(&w, &seq);
         subscribe(&w, &seq);
-        (void)ask(&w, assign_range, &answer, arena); /* it is not sticky */
+        (void)ask(&w, &seq, assign_range, &answer, arena); /* it is not sticky */
         for (int t = 0; t < w.topics; t++)
             for (int p = 1; p < w.partitions[t]; p++)
                 for (int q = p - 1; q >= 0 && w.owner[t][p] != w.owner[t][p - 1]; q--)
@@ -254,10 +262,12 @@ range_puts_instances_first(void **state)
                                {.instance_id = STRVIEW("z"), .topics = topics, .topic_count = 1},
                                {.instance_id = STRVIEW("y"), .topics = topics, .topic_count = 1}};
     Arena *arena = arena_new(1 << 12, 0);
-    Assign assign = {arena, partitions, 1, members, 3, true};
+    Assign assign = {arena, partitions, 1, members, 3, true, NULL, NULL};
+    int64_t budget = 1000;
 
     (void)state;
     assert_int_equal(assign_range(&assign), 0);
+    assert_int_equal(assign_step(&assign, &budget), 0);
     assert_int_equal(members[2].ret_count, 2);
     assert_int_equal(members[2].ret[0].partition, 0);
     assert_int_equal(members[1].ret[0].partition, 2);
@@ -278,14 +288,14 @@ s34_four_three_three(void **state)
 
     (void)state;
     subscribe(&w, &seq);
-    assert_int_equal(ask(&w, assign_uniform, &answer, arena), 0);
+    assert_int_equal(ask(&w, &seq, assign_uniform, &answer, arena), 0);
     assert_int_equal(answer.members[0].ret_count, 3);
     assert_int_equal(answer.members[1].ret_count, 3);
     assert_int_equal(answer.members[2].ret_count, 4); /* the extra one goes to who comes last */
     w.members = 2;
-    assert_int_equal(ask(&w, assign_uniform, &answer, arena), 0);
+    assert_int_equal(ask(&w, &seq, assign_uniform, &answer, arena), 0);
     w.members = 3;
-    assert_int_equal(ask(&w, assign_uniform, &answer, arena), 3);
+    assert_int_equal(ask(&w, &seq, assign_uniform, &answer, arena), 3);
     assert_int_equal(answer.members[2].ret_count, 3);
     arena_free(arena);
 }

@@ -45,8 +45,8 @@ typedef struct Run {
     int32_t epochs[GROUPS], target_epochs[GROUPS];
     uint64_t seed;
     uint64_t step;
-    uint64_t codes[130];                 /* of heartbeats that were answered */
-    uint64_t mixed, revoking, converted; /* steps after which a group is so */
+    uint64_t codes[130];                            /* of heartbeats that were answered */
+    uint64_t mixed, revoking, converted, computing; /* steps after which a group is so */
     bool was_consumer[GROUPS];
     int serial;
 } Run;
@@ -139,6 +139,7 @@ check(Run *run)
                       group->consumer->classic_count < (int32_t)group->consumer->members.count;
         for (ConsumerMember *m = group->consumer->first; m != NULL; m = m->next)
             run->revoking += m->state == CONSUMER_UNREVOKED;
+        run->computing += timer_is_set(&group->consumer->job_timer);
         assert_true(group->consumer->epoch >= run->epochs[g]);
         assert_true(group->consumer->target_epoch >= run->target_epochs[g]);
         run->epochs[g] = group->consumer->epoch;
@@ -421,6 +422,7 @@ step(Run *run)
     int what = below(run, 1000);
     Client *client = &run->clients[below(run, CLIENTS)];
 
+    run->ck.kit.settings.slice_steps = one_in(run, 3) ? 1 + below(run, 60) : GROUP_SLICE_STEPS;
     if (what < 6) {
         change_topics(run);
     } else if (what < 40) {
@@ -476,7 +478,8 @@ whatever_happens_the_group_is_whole(void **state)
         for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
             if (run->codes[wanted[i]] == 0)
                 fail_msg("no heartbeat was answered %d", wanted[i]);
-        assert_true(run->mixed > 100 && run->revoking > 100 && run->converted > 10);
+        assert_true(run->mixed > 100 && run->revoking > 100 && run->converted > 10 &&
+                    run->computing > 100);
     }
     consumer_kit_fini(&run->ck);
     free(run);

@@ -641,6 +641,7 @@ world_step(void)
 {
     int what = below(1000);
 
+    kit.settings.slice_steps = chance(3) ? 1 + below(60) : GROUP_SLICE_STEPS;
     if (what < 100)
         pass_time(below(chance(50) ? 30000 : 500));
     else if (what < 110)

@@ -245,7 +245,9 @@ client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, char **argv)
     conf_set(conf, "bootstrap.servers", arg(argv, "server", NULL));
     conf_set(conf, "reconnect.backoff.ms", "20");
     conf_set(conf, "reconnect.backoff.max.ms", "300");
-    conf_set(conf, "retry.backoff.ms", "50");
+    if (type == RD_KAFKA_PRODUCER) {
+        conf_set(conf, "retry.backoff.ms", "50");
+    }
     conf_set(conf, "log_level", "6");
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_t *rk = rd_kafka_new(type, conf, text, sizeof text);
@@ -268,6 +270,9 @@ member_start(Member *m, char **argv)
     conf_set(conf, "topic.metadata.refresh.interval.ms", "500");
     conf_set(conf, "coordinator.query.interval.ms", "1000");
     if (consumer) {
+        /* The answer to a heartbeat that it gave up may have asked for partitions back: it never
+         * learns that, so this long the group waits for it. */
+        conf_set(conf, "max.poll.interval.ms", "15000");
         conf_set(conf, "group.protocol", "consumer");
         conf_set(conf, "group.remote.assignor", arg(argv, "assignor", NULL));
     } else {

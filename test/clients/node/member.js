@@ -28,10 +28,11 @@ const consumer = kafka.consumer({
 })
 const producer = arg.to ? kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false }) : null
 
-async function commit (partition, offset) {
+// Not consumer.commitOffsets: what that throws does not tell the library that the group forgot the member.
+async function commit (commitOffsets, partition, offset) {
   const start = now()
   try {
-    await consumer.commitOffsets([{ topic: arg.topic, partition, offset }])
+    await commitOffsets({ topics: [{ topic: arg.topic, partitions: [{ partition, offset }] }] })
     say('commit', start, now(), `${partition}:${offset}`)
     return true
   } catch (e) {
@@ -43,18 +44,18 @@ async function commit (partition, offset) {
 const copy = messages => producer && producer.send({ topic: arg.to, acks: -1, messages })
 
 // A round of one partition: what the library hands out at once, in pieces.
-async function eachBatch ({ batch, resolveOffset, heartbeat, isRunning, isStale }) {
+async function eachBatch ({ batch, resolveOffset, heartbeat, commitOffsetsIfNecessary, isRunning, isStale }) {
   for (let i = 0; i < batch.messages.length && isRunning() && !isStale(); i += BATCH) {
     const end = performance.now() + pace
     const part = batch.messages.slice(i, i + BATCH)
     const messages = part.map(m => ({ key: m.key, value: m.value, partition: batch.partition }))
     const offset = String(BigInt(part[part.length - 1].offset) + 1n)
     if (arg.commit === 'before') {
-      await commit(batch.partition, offset)
+      await commit(commitOffsetsIfNecessary, batch.partition, offset)
       await copy(messages)
     } else {
       await copy(messages)
-      await commit(batch.partition, offset)
+      await commit(commitOffsetsIfNecessary, batch.partition, offset)
     }
     resolveOffset(part[part.length - 1].offset)
     await heartbeat()

@@ -142,6 +142,7 @@ class Confluent(Member):
                 "fetch.wait.max.ms": 50, "topic.metadata.refresh.interval.ms": 500, "coordinator.query.interval.ms": 1000}
         if ARG.get("protocol") == "consumer":
             conf["group.protocol"] = "consumer"
+            conf["max.poll.interval.ms"] = 15000  # see member.c
             names = {"assignor": "group.remote.assignor"}
         else:
             names = {"assignor": "partition.assignment.strategy", "session": "session.timeout.ms",

@@ -6,7 +6,8 @@
 #   $g->faults                                       # GroupCheck, and what went wrong on the way
 #
 # A step is over when the group is settled: stable for the server, every living member in it, and each partition owned by one.
-# server: a node, or whatever has address and connect_tcp. The topic gets records all the time.
+# server: a node, or whatever has address and connect_tcp; link: a way there that can be cut (Link), for members that are "far".
+# The topic gets records all the time.
 #
 # SPDX-License-Identifier: Apache-2.0
 package Ottla::Test::Group;
@@ -25,10 +26,12 @@ my $CALM_S     = 0.4;    # so long nothing may change before a step counts as ov
 my $RECORDS    = 10;     # to each partition, every $PRODUCE_S
 my $PRODUCE_S  = 0.1;
 my $WATCH_S    = 0.05;
+my $DEAF_S     = 1;      # less than a session
 
 # Names of steps, and what they do: to whom, by whose name. until: ends the step in place of a settled group.
 sub joins { my ($name, $instance) = @_; return sub { $_[0]->start($name, $instance) } }
 sub joins_as { my ($name, $flavour) = @_; return sub { local $_[0]{flavour} = $flavour; $_[0]->start($name) } }
+sub joins_far { my ($name, $instance) = @_; return sub { $_[0]->start($name, $instance, 1) } }
 sub leaves { my ($name) = @_; return sub { $_[0]{member}{$name}->leave } }
 sub kills { my ($name) = @_; return sub { $_[0]{member}{$name}->kill9 } }
 
@@ -61,12 +64,27 @@ my %script = (
         [ 'b joins by the older protocol', joins('b') ],
     ],
     pair => [ @members[ 0, 1 ] ],
+    # b goes on while nothing it says arrives, or nothing it is told.
     brief => [
         [ 'a joins',         joins('a') ],
-        [ 'b joins',         joins('b') ],
+        [ 'b joins',         joins_far('b') ],
+        [ 'b hears nothing for a moment', sub { $_[0]->deafen }, sub { $_[0]->hears_again && $_[0]->settled } ],
+        [ 'b is parted from the node', sub { $_[0]->part('b') } ],
+        [ 'b is heard again', sub { $_[0]->join_up('b') } ],
         [ 'b is killed',     kills('b') ],
-        [ 'c joins',         joins('c') ],
-        [ 'c leaves',        leaves('c') ],
+        [ 'b restarts',      joins_far('b') ],
+        [ 'a leaves',        leaves('a') ],
+    ],
+    # The same of static members; the newer protocol does not let a twin in while it waits for the first.
+    twins => [
+        [ 'a joins',         joins('a', 'ia') ],
+        [ 'b joins',         joins_far('b', 'ib') ],
+        [ 'b leaves for now', leaves('b'), sub { $_[0]{member}{b}->ended } ],
+        [ 'b is back',       joins_far('b', 'ib') ],
+        [ 'b is killed and restarts', sub { $_[0]->restart_killed('b', 'ib') } ],
+        [ 'b is parted from the node, a twin joins', sub { $_[0]->part('b'); $_[0]->start('twin', 'ib') },
+            sub { $_[0]{member}{twin}->ended || $_[0]->settled } ],
+        [ 'b is heard again', sub { $_[0]->join_up('b') }, sub { $_[0]->one_of('b', 'twin') } ],
     ],
     static => [
         [ 'a joins',         joins('a', 'ia') ],
@@ -88,7 +106,7 @@ sub new {
     $self->{consumer} = $Ottla::Test::Member::flavour{ $o{flavour} }{consumer};
     $self->{steps} = $script{ $o{script} } if $o{script};
     make_topic($self->api, $self->{topic}, $o{partitions}) if !$o{topic};
-    $self->long_session($o{flavour} =~ /^java/ ? 20000 : 4000) if ($o{script} // '') eq 'static';
+    $self->long_session($o{flavour} =~ /^java/ ? 20000 : 4000) if ($o{script} // '') =~ /^(static|twins)$/;
     return $self;
 }
 
@@ -126,10 +144,11 @@ sub ask {
 # ---- what steps do ----
 
 sub start {
-    my ($self, $name, $instance, %more) = @_;
-    my $m = Ottla::Test::Member->new(flavour => $self->{flavour}, name => "$self->{name} $name", address => $self->{server}->address,
+    my ($self, $name, $instance, $far) = @_;
+    my $m = Ottla::Test::Member->new(flavour => $self->{flavour}, name => "$self->{name} $name",
+        address => ($far ? $self->{link} : $self->{server})->address,
         arguments => { group => $self->{name}, topic => $self->{topic}, defined $instance ? (instance => $instance) : (),
-            %{ $self->{arguments} // {} }, %more });
+            %{ $self->{arguments} // {} } });
     $self->{member}{$name} = $m;
     push @{ $self->{all} }, $m;
     return $m;
@@ -138,6 +157,28 @@ sub start {
 # A member that was cut off says nothing that is heard, so that it owns nothing.
 sub cut_off { my ($self, $name) = @_; my $m = $self->{member}{$name}; $m->stop; $m->{away} = 1; return }
 sub back { my ($self, $name) = @_; my $m = $self->{member}{$name}; $m->{away} = 0; $m->continue; return }
+
+# It goes on, but the server does not know; and what it says in vain may arrive when it is no longer true.
+sub part { my ($self, $name) = @_; $self->{link}->cut; $self->{member}{$name}{away} = 1; return }
+sub join_up { my ($self, $name) = @_; $self->{link}->heal; $self->{member}{$name}{away} = 0; return }
+sub deafen { my ($self) = @_; $self->{link}->deafen; $self->{deaf_until} = time + $DEAF_S; return }
+
+sub hears_again {
+    my ($self) = @_;
+    return 1 if !$self->{deaf_until};
+    return 0 if time < $self->{deaf_until};
+    $self->{link}->heal;
+    delete $self->{deaf_until};
+    return 1;
+}
+
+# Only in a classic group may a static member come back before its session ended.
+sub restart_killed {
+    my ($self, $name, $instance) = @_;
+    return if $self->{consumer};
+    $self->{member}{$name}->kill9;
+    return $self->start($name, $instance, 1);
+}
 
 sub add_partitions {
     my ($self, $more) = @_;

@@ -15,6 +15,7 @@
  */
 #include <ftw.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,9 +41,10 @@
 #include "promises.h"
 #include "storage/move_int.h"
 
-#define LIVES_MAX    4
-#define STEPS_MAX    60
-#define FAILURES_MAX 3 /* seeds that fail before we stop looking for more */
+#define LIVES_MAX        4
+#define STEPS_MAX        60
+#define FAILURES_MAX     3 /* seeds that fail before we stop looking for more */
+#define SEED_SECONDS_MAX 120
 
 typedef struct Sim {
     RandomSeq random; /* of the work */
@@ -743,10 +745,20 @@ run_seed(void)
 
 /* ---- program ------------------------------------------------------------------------------------ */
 
+/* A seed takes a fraction of a second; one that takes as long as SEED_SECONDS_MAX does not end. */
+static void
+on_alarm(int signo)
+{
+    (void)signo;
+    ot_assert(!"the seed hangs");
+}
+
 static void
 prepare(void)
 {
     latch_block_signals();
+    ot_assert(signal(SIGALRM, on_alarm) != SIG_ERR);
+    (void)alarm(SEED_SECONDS_MAX);
     log_set_threshold(verbose ? LL_INFO : LL_PANIC);
     crashpoint_hook = interrupt;
 }

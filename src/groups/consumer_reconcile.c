@@ -125,7 +125,7 @@ drop_unsubscribed(GroupEnv *env, const ConsumerMember *member, const ConsumerOwn
     return true;
 }
 
-/* The step to the target from this epoch. */
+/* The step to the target; the epoch is that of a member that has something to give back first. */
 static bool
 next_towards_target(GroupEnv *env, const ConsumerMember *member, const ConsumerOwned *owned,
                     int32_t epoch, Next *n)
@@ -157,7 +157,6 @@ next_towards_target(GroupEnv *env, const ConsumerMember *member, const ConsumerO
     kept = n->assigned_count;
     for (int32_t i = 0; i < member->target.count; i++) {
         const SetEntry *e = &member->target.list[i];
-        const SetEntry *mine;
         const ConsumerMember *owner;
 
         /* Both lists are sorted alike. */
@@ -173,9 +172,7 @@ next_towards_target(GroupEnv *env, const ConsumerMember *member, const ConsumerO
             unreleased = true;
             continue;
         }
-        mine = set_find(&member->pending, e->topic, e->partition);
-        n->assigned[n->assigned_count++] =
-            (SetEntry){e->topic, e->partition, mine != NULL ? mine->epoch : target_epoch};
+        n->assigned[n->assigned_count++] = (SetEntry){e->topic, e->partition, target_epoch};
     }
     n->state = unreleased ? CONSUMER_UNRELEASED : CONSUMER_STABLE;
     return true;
@@ -187,7 +184,6 @@ decide(GroupEnv *env, const ConsumerMember *member, const ConsumerOwned *owned,
        bool subscription_changed, Next *ret)
 {
     int32_t target_epoch = member->consumer->target_epoch;
-    int32_t step = member->epoch + 1 < target_epoch ? member->epoch + 1 : target_epoch;
 
     switch ((ConsumerState)member->state) {
     case CONSUMER_STABLE:
@@ -197,7 +193,7 @@ decide(GroupEnv *env, const ConsumerMember *member, const ConsumerOwned *owned,
     case CONSUMER_UNREVOKED:
         if (!owned->given || owns_any(member->consumer, owned, &member->pending))
             return subscription_changed && drop_unsubscribed(env, member, owned, ret);
-        return next_towards_target(env, member, owned, step, ret);
+        return next_towards_target(env, member, owned, member->epoch, ret);
     case CONSUMER_UNRELEASED:
         return next_towards_target(env, member, owned, member->epoch, ret);
     case CONSUMER_UNKNOWN:
@@ -221,13 +217,12 @@ consumer_reconcile(GroupShard *shard, GroupEnv *env, ConsumerMember *member,
     pending = (PartitionSet){n.pending, n.pending_count};
     assigned_changed = !set_equal(&assigned, &member->assigned);
     if (!assigned_changed && set_equal(&pending, &member->pending) && n.epoch == member->epoch &&
-        n.state == (ConsumerState)member->state)
+        member->previous_epoch == member->epoch && n.state == (ConsumerState)member->state)
         return false;
     consumer_store_sets(shard, member, n.assigned, n.assigned_count, n.pending, n.pending_count);
-    if (n.epoch != member->epoch) {
-        member->previous_epoch = member->epoch;
-        member->epoch = n.epoch;
-    }
+    /* A step within an epoch counts, too: what it was before the epoch is no answer that got lost any more. */
+    member->previous_epoch = member->epoch;
+    member->epoch = n.epoch;
     member->state = (uint8_t)n.state;
     consumer_note_settled(member);
     consumer_write_current(env, member);

@@ -140,6 +140,7 @@ s26_partitions_move_when_they_were_given_back(void **state)
     JOIN("3 -", "b", .names = "a");
     assert_string_equal(state_of(ck), "Reconciling");
     BEAT("2 a:0,1", "a", 2, .owns = "a:0,1,2,3");
+    BEAT("3", "b", 3, .owns = ""); /* the epoch before does not count any more */
     records = ck->kit.log_count;
     BEAT("3", "b", 3, .owns = "");
     BEAT("2", "a", 2, .owns = "a:0,1,2,3");
@@ -190,6 +191,44 @@ s28_the_epoch_before_is_taken_when_the_answer_was_lost(void **state)
     BEAT("3", "a", 2, .owns = "");
     BEAT("E110", "a", 1, .owns = "a:0");
     BEAT("3", "a", 3, .owns = "a:0,2");
+    teardown(ck);
+}
+
+/* A member that waits for others takes a step with each heartbeat: the epoch before is this one then. */
+static void
+the_epoch_before_is_that_of_the_last_step(void **state)
+{
+    ConsumerKit *ck = setup("a4");
+
+    (void)state;
+    JOIN("2 a:0,1,2,3", "a", .names = "a");
+    JOIN("3 -", "b", .names = "a");
+    JOIN("4 -", "c", .names = "a");
+    BEAT("4", "b", 3, .owns = "");
+    BEAT("4", "b", 3, .owns = "");
+    BEAT("E110", "b", 3, .owns = "");
+    BEAT("4", "b", 4, .owns = "");
+    ck_reload(ck);
+    BEAT("E110", "b", 3, .owns = "");
+    teardown(ck);
+}
+
+/* While a newer target wants more back the epoch stays, however much was given back before. */
+static void
+the_epoch_stays_until_all_is_given_back(void **state)
+{
+    ConsumerKit *ck = setup("a4");
+
+    (void)state;
+    JOIN("2 a:0,1,2,3", "a", .names = "a");
+    JOIN("3 -", "b", .names = "a");
+    BEAT("2 a:0,1", "a", 2, .owns = NULL);
+    JOIN("4 -", "c", .names = "a");
+    JOIN("5 -", "d", .names = "a");
+    BEAT("2 a:0", "a", 2, .owns = "a:0,1");
+    BEAT("E110", "a", 3, .owns = "a:0");
+    BEAT("5", "a", 2, .owns = "a:0");
+    BEAT("5", "a", 2, .owns = "a:0");
     teardown(ck);
 }
 
@@ -508,6 +547,8 @@ main(void)
         cmocka_unit_test(s26_partitions_move_when_they_were_given_back),
         cmocka_unit_test(s27_who_gives_nothing_back_is_removed),
         cmocka_unit_test(s28_the_epoch_before_is_taken_when_the_answer_was_lost),
+        cmocka_unit_test(the_epoch_before_is_that_of_the_last_step),
+        cmocka_unit_test(the_epoch_stays_until_all_is_given_back),
         cmocka_unit_test(s29_epoch_0_of_a_member_keeps_what_it_has),
         cmocka_unit_test(members_leave),
         cmocka_unit_test(sessions_end_after_the_groups_own_time),

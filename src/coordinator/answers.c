@@ -2,7 +2,8 @@
  * answers.c - requests that wait for an answer, answers on their way
  *
  * Runs in: coordinator. A token is the entry of a call and the serial of its use, so an old one names
- * nobody. Memory that cannot be had ends the worker: it is started again and reads its logs.
+ * nobody: a core that keeps the token of a client that hung up answers into nothing. Memory that cannot be had
+ * ends the worker: it is started again and reads its logs.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -242,44 +243,13 @@ call_find(Calls *calls, GroupToken token)
     return &calls->list[at];
 }
 
-static GroupToken
-token_of(const Calls *calls, const Call *call)
-{
-    return (GroupToken)call->serial << 32 | (uint32_t)(call - calls->list + 1);
-}
-
 void
 call_end(Calls *calls, Call *call)
 {
-    union {
-        const char *in;
-        void *out;
-    } text = {call->group_id.ptr};
-
-    if (call->parked)
-        free(text.out);
-    call->group_id = (StrView){NULL, 0};
     call->used = false;
-    call->parked = false;
     call->next_free = calls->first_free;
     calls->first_free = (int32_t)(call - calls->list);
     calls->count--;
-}
-
-void
-call_park(Calls *calls, GroupToken token, StrView group_id)
-{
-    Call *call = call_find(calls, token);
-    char *copy;
-
-    if (call == NULL || call->parked)
-        return;
-    copy = malloc((size_t)group_id.len + 1);
-    ot_assert(copy != NULL);
-    if (group_id.len > 0)
-        memcpy(copy, group_id.ptr, (size_t)group_id.len);
-    call->group_id = (StrView){copy, group_id.len};
-    call->parked = true;
 }
 
 void
@@ -292,14 +262,9 @@ calls_abandon(Worker *w, bool all)
         return;
     for (int32_t i = 0; i < looks; i++) {
         Call *call = &calls->list[calls->look_at];
-        Host *host;
 
         calls->look_at = (calls->look_at + 1) % calls->room;
-        if (!call->used || !call->parked || !mbox_is_abandoned(&call->cookie))
-            continue;
-        host = host_of(w, call->partition);
-        if (host != NULL && host->shard != NULL)
-            shard_abandon(host->shard, call->group_id, token_of(calls, call));
-        call_end(calls, call);
+        if (call->used && mbox_is_abandoned(&call->cookie))
+            call_end(calls, call);
     }
 }

@@ -113,7 +113,6 @@ serve_one(Worker *w, const Served *s, const ServeRow *row)
     env_begin(w, &env);
     row->one(host->shard, &env, &caller, s->in);
     env_end(w);
-    call_park(&w->calls, caller.token, group_id);
     host_take_out(w, host);
 }
 

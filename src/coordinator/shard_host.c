@@ -32,7 +32,8 @@ uuid_same(Uuid a, Uuid b)
     return memcmp(a.b, b.b, sizeof a.b) == 0;
 }
 
-Host *
+/* NULL: not one of this worker's. */
+static Host *
 host_of(Worker *w, int32_t partition)
 {
     if (partition < 0 || partition >= w->partitions || partition % w->workers != w->index)

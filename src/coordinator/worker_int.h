@@ -60,8 +60,6 @@ typedef struct Call {
     int32_t partition;
     int16_t api_key;
     bool used;
-    bool parked;      /* still waiting when its operation was over */
-    StrView group_id; /* malloc'ed when parked */
     int32_t next_free;
 } Call;
 
@@ -152,9 +150,6 @@ typedef struct Worker {
 /* Takes over what the image says about the worker's partitions, if it has changed. */
 void hosts_follow(Worker *w);
 
-/* The host of a partition; NULL: not one of this worker's. */
-Host *host_of(Worker *w, int32_t partition);
-
 /* The host of a group; its partition where it is not this worker's is -1. NULL: not here. */
 Host *host_of_group(Worker *w, StrView group_id);
 
@@ -234,10 +229,7 @@ GroupToken call_begin(Calls *calls, const MboxCookie *cookie, int16_t api_key, i
 Call *call_find(Calls *calls, GroupToken token);
 void call_end(Calls *calls, Call *call);
 
-/* The operation is over: if nobody has answered it is parked. */
-void call_park(Calls *calls, GroupToken token, StrView group_id);
-
-/* Looks after some parked calls whose clients may be gone; all: after all of them. */
+/* Forgets calls whose clients are gone, of some that wait; all: of all. */
 void calls_abandon(Worker *w, bool all);
 
 /* ---- serve.c, serve_many.c ------------------------------------------------------------------------ */

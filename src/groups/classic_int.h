@@ -50,7 +50,7 @@ typedef struct ClassicTopic {
     StrView name;
 } ClassicTopic;
 
-/* Who waits for an answer. token 0 while `parked`: the client hung up, the member still waits. */
+/* Who waits for an answer. */
 typedef struct ClassicParked {
     GroupToken token;
     int16_t version;

@@ -142,16 +142,3 @@ classic_unload(GroupShard *shard, GroupEnv *env, Group *group, int16_t status)
     timers_cancel(&shard->timers, &c->join_timer);
     timers_cancel(&shard->timers, &c->sync_timer);
 }
-
-void
-classic_abandon(GroupShard *shard, Group *group, GroupToken token)
-{
-    (void)shard;
-    ot_assert(token != 0);
-    for (ClassicMember *m = group->classic->first; m != NULL; m = m->next) {
-        if (m->join.token == token)
-            m->join.token = 0;
-        if (m->sync.token == token)
-            m->sync.token = 0;
-    }
-}

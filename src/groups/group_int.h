@@ -114,7 +114,6 @@ void classic_heartbeat(GroupShard *shard, GroupEnv *env, const GroupCaller *call
 void classic_leave(GroupShard *shard, GroupEnv *env, const GroupCaller *caller,
                    const LeaveGroupRequest *request, Group *group);
 void classic_timer(GroupShard *shard, GroupEnv *env, GroupTimer *timer);
-void classic_abandon(GroupShard *shard, Group *group, GroupToken token);
 
 /* value NULL: a tombstone; the caller drops the group when nothing is left of it. */
 void classic_replay(GroupShard *shard, Group *group, const GroupMetadataValue *value);

@@ -187,15 +187,6 @@ shard_add_stall(GroupShard *shard, int64_t stall_us)
 
 /* ---- requests of members ------------------------------------------------------------------------------- */
 
-void
-shard_abandon(GroupShard *shard, StrView group_id, GroupToken token)
-{
-    Group *group = shard_find_group(shard, group_id);
-
-    if (group != NULL && group->classic != NULL)
-        classic_abandon(shard, group, token);
-}
-
 /* A consumer group that has members answers classic requests itself (4.11). */
 static bool
 is_modern(const Group *group)

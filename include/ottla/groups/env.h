@@ -86,7 +86,7 @@ typedef struct GroupMetadata {
 
 /* ---- who asks ------------------------------------------------------------------------------ */
 
-/* Names a request that wants one reply; 0: nobody waits (a timer, a client that hung up). */
+/* Names a request that wants one reply; 0: nobody waits (a timer). Whoever asked may be gone when it comes. */
 typedef uint64_t GroupToken;
 
 typedef struct GroupCaller {

@@ -105,9 +105,10 @@ bool shard_expire_offsets(GroupShard *shard, GroupEnv *env, ExpiryCursor *cursor
 
 /* ---- operations ---------------------------------------------------------------------------------- */
 
-/* The client hung up: its reply is forgotten, the member stays (timers decide). */
-void shard_abandon(GroupShard *shard, StrView group_id, GroupToken token);
-
+/*
+ * Where a client hangs up while it is parked nobody tells the shard: the member stays, its timers decide, and a
+ * reply to its token goes nowhere.
+ */
 void shard_join_group(GroupShard *shard, GroupEnv *env, const GroupCaller *caller,
                       const JoinGroupRequest *request);
 void shard_sync_group(GroupShard *shard, GroupEnv *env, const GroupCaller *caller,

@@ -543,24 +543,6 @@ pending_ids_hold_a_rebalance_up(void **state)
     assert_int_equal(kit_code(&k.kit, pending), KERR_UNKNOWN_MEMBER_ID);
 }
 
-/* The client hung up: its member still counts, and nobody is told. */
-static void
-an_abandoned_join_still_counts(void **state)
-{
-    const char *id[2];
-    GroupToken token, gone;
-
-    (void)state;
-    kit_pair(&k, (JoinArgs){0}, (JoinArgs){0}, id, NULL);
-    gone = kit_join(&k, (JoinArgs){.member = id[0]});
-    shard_abandon(k.shard, STRVIEW("g"), gone);
-    token = kit_join(&k, (JoinArgs){.member = id[1]});
-    assert_int_equal(kit_joined(&k, token)->generation_id, 3);
-    assert_int_equal(kit_code(&k.kit, gone), KIT_NO_CODE);
-    kit_pass_ms(&k, 10000);
-    assert_int_equal(kit_beat(&k, id[0], NULL, 3), KERR_UNKNOWN_MEMBER_ID);
-}
-
 int
 main(void)
 {
@@ -590,7 +572,6 @@ main(void)
         TEST(parked_requests_end_with_the_member),
         TEST(a_new_member_waits_longer_than_its_session),
         TEST(pending_ids_hold_a_rebalance_up),
-        TEST(an_abandoned_join_still_counts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static ClassicKit k;
 
@@ -418,6 +419,57 @@ odd_records_are_made_the_best_of(void **state)
     shard_check(k.shard);
 }
 
+static void
+count_reply(void *ctx, const GroupReply *reply)
+{
+    (void)reply;
+    (*(int32_t *)ctx)++;
+}
+
+/* Seconds that this process has used. */
+static double
+own_time(void)
+{
+    return (double)clock() / CLOCKS_PER_SEC;
+}
+
+/* A shard that is given up tells each of those who wait, in time that grows with their number and no faster. */
+static void
+a_crowd_is_told_at_once(void **state)
+{
+    enum { CROWD = 50000 };
+    int32_t told = 0;
+    double began;
+
+    (void)state;
+    k.kit.settings.initial_rebalance_delay_ms = 10000;
+    k.kit.quiet = true;
+    k.kit.on_reply = count_reply;
+    k.kit.ctx = &told;
+    for (int i = 0; i < CROWD; i++) {
+        GroupCaller caller = kit_caller(&k.kit, 3);
+        JoinGroupRequestProtocol protocol = {.name = STRVIEW("range")};
+        JoinGroupRequest request;
+
+        join_group_request_init(&request);
+        request.group_id = STRVIEW("g");
+        request.session_timeout_ms = request.rebalance_timeout_ms = 60000;
+        request.protocol_type = STRVIEW("consumer");
+        request.protocols = &protocol;
+        request.protocols_count = 1;
+        shard_join_group(k.shard, kit_env(&k.kit), &caller, &request);
+        (void)kit_take(&k.kit);
+    }
+    assert_int_equal(told, 0);
+    assert_int_equal(shard_counts(k.shard).members, CROWD);
+    began = own_time();
+    shard_unload(k.shard, kit_env(&k.kit), KERR_NOT_COORDINATOR);
+    (void)kit_take(&k.kit);
+    printf("# %d told in %.3f s\n", (int)told, own_time() - began);
+    assert_true(own_time() - began < 2);
+    assert_int_equal(told, CROWD);
+}
+
 int
 main(void)
 {
@@ -438,6 +490,7 @@ main(void)
         TEST(when_offsets_grow_old),
         TEST(descriptions),
         TEST(odd_records_are_made_the_best_of),
+        TEST(a_crowd_is_told_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -146,7 +146,11 @@ on_reply(const GroupReply *reply)
 {
     Waiting *w = &waiting[reply->token % TOKENS];
 
-    REQUIRE(w->open && !w->abandoned);
+    REQUIRE(w->open || w->abandoned);
+    if (w->abandoned) { /* its client is gone */
+        w->abandoned = false;
+        return;
+    }
     w->open = false;
     clients[w->group][w->client].wish = WISH_JOIN;
     if (reply->status != 0)
@@ -379,7 +383,6 @@ hang_up(void)
 
         if (token == 0 || token > kit.last_token || !w->open)
             continue;
-        shard_abandon(shard, group_name(w->group), token);
         w->abandoned = true;
         w->open = false;
         clients[w->group][w->client].wish = WISH_JOIN;

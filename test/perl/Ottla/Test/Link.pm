@@ -5,7 +5,10 @@
 #   Member->new(address => $links[0]->address, ...)
 #   $links[0]->cut;        # nothing gets through, and new connections get no answer
 #   $links[0]->deafen;     # what members say arrives, what they are told does not
-#   $links[0]->heal;       # whatever was held back arrives now, late, even of connections given up meanwhile
+#   $links[0]->heal;       # whatever was held back arrives now, late
+#
+# Of a connection that a member gave up meanwhile nothing arrives: it could overtake what the member says by the next one, and an
+# older commit of the same member come after a newer one, which no server can tell.
 #
 # Each link is a process between a listener of the node and a port of its own, which that listener advertises: so all
 # connections of a member use it. The process ends with the test.
@@ -16,6 +19,7 @@ package Ottla::Test::Link;
 use strict;
 use warnings;
 use IO::Socket::INET;
+use Socket qw(IPPROTO_TCP TCP_INFO);
 use Ottla::Test::Node;
 use POSIX ();
 
@@ -88,6 +92,9 @@ sub drop {
     return;
 }
 
+# Its other side has ended it, whatever of it is still to be read: states CLOSE and CLOSE_WAIT.
+sub given_up { my ($e) = @_; return unpack('C', getsockopt($e->{socket}, IPPROTO_TCP, TCP_INFO) // "\7") =~ /^[78]$/ }
+
 sub take_connection {
     my ($listener, $to) = @_;
     my $member = $listener->accept or return;
@@ -146,6 +153,7 @@ sub serve {
             my $word = '';
             sysread STDIN, $word, 100 or return;    # the test is gone
             chomp $word;
+            for (grep { !$_->{answers} && $word eq 'heal' && given_up($_) } my @all = values %end) { drop($_) }
             $state = $word;
             print "$word\n";
             next;

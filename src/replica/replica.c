@@ -167,6 +167,8 @@ replica_append(PartitionRef ref, const ReplicaAppendArgs *args, ReplicaAppendRes
     crashpoint("replica.unlocked");
     wake_batch_flush(&wake);
     plog_write_early(ref, &ret->log.filled);
+    plog_store_roll(ref, ret->log.snapshot);
+    ret->log.snapshot = NULL;
     return rc;
 }
 

@@ -36,6 +36,7 @@ typedef struct Append {
     ProducerEntry *producer; /* NULL: batch without producer id */
     bool producer_is_new;
     bool rolled;
+    PlogSnapshot *snapshot; /* of the roll */
     PlogFilled filled;
 } Append;
 
@@ -198,8 +199,6 @@ end_segment(PartitionSlot *slot, PlogTuple *t, ErrInfo *err)
         rc = plog_force_time_entry(slot, t, err);
     if (rc == 0)
         rc = index_flush(slot, t, err);
-    if (rc == 0)
-        rc = plog_snapshot_store(slot, t->log_end, VFS_NOT_SYNCED, err);
     crashpoint("plog.roll.flushed");
     if (rc == 0)
         rc = create_segment_files(slot, t->log_end, err);
@@ -229,8 +228,6 @@ plog_roll_locked(PartitionSlot *slot, PlogTuple *tuple, const TopicSettings *set
     }
     begin_segment(&t, t.log_end, settings, now_ms);
     pslot_publish_tuple(slot, &t);
-    fence_release();
-    slot->snapshot_offset = t.log_end;
     *tuple = t;
     crashpoint("plog.roll.published");
     return 0;
@@ -242,6 +239,8 @@ roll(Append *a, ErrInfo *err)
     int rc = plog_roll_locked(a->slot, &a->tuple, &a->settings, a->args->now_ms, err);
 
     a->rolled = rc == 0;
+    if (rc == 0) /* without memory there is none: the one before it serves as well */
+        a->snapshot = plog_snapshot_take(a->slot, a->tuple.log_end, PLOG_SNAPSHOT_ROLL, NULL);
     return rc;
 }
 
@@ -466,6 +465,7 @@ plog_append(PartitionSlot *slot, const PlogAppendArgs *args, PlogAppendResult *r
         if (a.producer_is_new)
             producer_remove(slot, a.producer);
         index_drop(slot, &a.tuple);
+        plog_snapshot_discard(a.snapshot);
         return rc;
     }
     plog_mark_dirty(slot);
@@ -475,6 +475,7 @@ plog_append(PartitionSlot *slot, const PlogAppendArgs *args, PlogAppendResult *r
     result.last_offset = a.last_offset;
     result.rolled = a.rolled;
     result.filled = a.filled;
+    result.snapshot = a.snapshot;
     if (args->batch->append_time)
         result.log_append_time_ms = args->now_ms;
     *ret = result;

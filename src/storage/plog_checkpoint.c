@@ -10,50 +10,33 @@
 
 #define CHECKPOINT_LOCK_US 1000 /* patience with an append lock: others wait for commits */
 
-static bool
-is_listed_base(const PartitionSlot *slot, const PlogTuple *t, int64_t offset)
-{
-    SegmentView seg;
-
-    if (offset == t->active_base)
-        return true;
-    return offset >= 0 && offset < t->active_base && plog_segment_of(slot, t, offset, &seg) &&
-           seg.base == offset;
-}
-
 /*
- * The producers at LEO, as a file or, where there are none, as a word that the checkpointer writes with
+ * The producers at LEO, for a file or, where there are none, as a word that the checkpointer writes with
  * those of all partitions. A node that stops in order leaves the files that Kafka's broker looks for.
  */
 static int
-write_producers(PartitionSlot *slot, const PlogTuple *t, bool final, int64_t *ret_old_snapshot,
-                ErrInfo *err)
+copy_producers(PartitionSlot *slot, const PlogTuple *t, bool final, PlogSnapshot **ret,
+               ErrInfo *err)
 {
-    int rc;
-
     if (slot->snapshot_offset == t->log_end)
         return 0;
     if (slot->producer_count == 0 && !final) {
         atomic_i64_store(&slot->producerless_end, t->log_end);
         return 0;
     }
-    rc = plog_snapshot_store(slot, t->log_end, VFS_NOT_SYNCED, err);
-    if (rc != 0)
-        return rc;
-    if (slot->snapshot_offset >= 0 && !is_listed_base(slot, t, slot->snapshot_offset))
-        *ret_old_snapshot = slot->snapshot_offset;
-    slot->snapshot_offset = t->log_end;
-    return 0;
+    *ret = plog_snapshot_take(slot, t->log_end, PLOG_SNAPSHOT_CHECKPOINT, err);
+    return *ret == NULL ? OT_E_NO_MEMORY : 0;
 }
 
 int
 plog_write_state_locked(PartitionSlot *slot, PlogTuple *t, PlogCheckpointKind kind,
-                        int64_t *ret_old_snapshot, ErrInfo *err)
+                        PlogSnapshot **ret_snapshot, ErrInfo *err)
 {
     bool final = kind == PLOG_CHECKPOINT_FINAL;
     uint32_t hot;
     int rc = 0;
 
+    *ret_snapshot = NULL;
     if (final && t->max_timestamp > t->last_time_entry) {
         rc = index_prepare(slot, t, err);
         if (rc == 0)
@@ -62,7 +45,7 @@ plog_write_state_locked(PartitionSlot *slot, PlogTuple *t, PlogCheckpointKind ki
     if (rc == 0)
         rc = index_flush(slot, t, err);
     if (rc == 0)
-        rc = write_producers(slot, t, final, ret_old_snapshot, err);
+        rc = copy_producers(slot, t, final, ret_snapshot, err);
     crashpoint("plog.checkpoint.written");
     if (rc != 0) {
         index_drop(slot, t);
@@ -89,6 +72,7 @@ has_little_new(const PartitionSlot *slot)
 int
 plog_checkpoint_begin(PartitionRef ref, PlogCheckpointKind kind, PlogCheckpoint *ret, ErrInfo *err)
 {
+    PlogSnapshot *snapshot = NULL;
     PartitionSlot *slot;
     PlogTuple t;
     int rc = 0;
@@ -110,10 +94,12 @@ plog_checkpoint_begin(PartitionRef ref, PlogCheckpointKind kind, PlogCheckpoint 
     ret->later = kind == PLOG_CHECKPOINT_EARLY && has_little_new(slot);
     if (slot->has_folder && !ret->later) {
         ret->skip = false;
-        slot->bytes_begun = atomic_u64_load(&slot->bytes_appended);
-        rc = plog_write_state_locked(slot, &t, kind, &ret->old_snapshot, err);
+        ret->bytes = atomic_u64_load(&slot->bytes_appended);
+        rc = plog_write_state_locked(slot, &t, kind, &snapshot, err);
     }
     plog_unlock(slot);
+    if (rc == 0)
+        rc = plog_snapshot_store(ref, snapshot, CHECKPOINT_LOCK_US, &ret->old_snapshot, err);
     return rc;
 }
 
@@ -176,6 +162,7 @@ plog_checkpoint_publish(const PlogCheckpoint *cp)
     if (pslot_is_current(cp->ref) && pslot_state(slot) == PSLOT_OPEN &&
         pslot_dir(slot) == cp->dir) {
         (void)pslot_read_tuple(slot, &t); /* the serial does not matter under the lock */
+        slot->bytes_begun = cp->bytes;
         if (t.recovery_point < cp->target) {
             t.recovery_point = cp->target;
             pslot_publish_tuple(slot, &t);

@@ -143,7 +143,7 @@ int plog_open_locked(PartitionSlot *slot, ErrInfo *err);
 
 /*
  * Finishes the active segment and begins the next one at LEO; published by itself, so that a death
- * later leaves an empty active segment. tuple is the lock holder's private copy; after a failure, which may have brought
+ * later leaves an empty active segment. The caller takes a snapshot, and writes it without the lock. tuple is the lock holder's private copy; after a failure, which may have brought
  * index entries into their files, it is that of the published one.
  */
 int plog_roll_locked(PartitionSlot *slot, PlogTuple *tuple, const TopicSettings *settings,
@@ -180,11 +180,11 @@ int plog_set_folder_aside(const PartitionSlot *slot, int dir, const char *folder
 int plog_check_place(const PartitionSlot *slot, ErrInfo *err);
 
 /*
- * Index entries and a producer snapshot at LEO into their files, then the tuple t is published; append lock held.
- * *ret_old_snapshot: a snapshot that the new one replaces, if there is one.
+ * Index entries into their files, then the tuple t is published; append lock held. *ret_snapshot: the producers at LEO,
+ * which plog_snapshot_store is to write; NULL: there is nothing to be written.
  */
 int plog_write_state_locked(PartitionSlot *slot, PlogTuple *t, PlogCheckpointKind kind,
-                            int64_t *ret_old_snapshot, ErrInfo *err);
+                            PlogSnapshot **ret_snapshot, ErrInfo *err);
 
 /* ---- flush (plog_flush.c) ------------------------------------------------------------------------ */
 
@@ -234,8 +234,30 @@ void plog_mark_dirty(PartitionSlot *slot);
 int plog_replay_producers(PartitionSlot *slot, PlogTuple *tuple, int64_t from, int64_t txn_from,
                           ErrInfo *err);
 
-int plog_snapshot_store(PartitionSlot *slot, int64_t offset, VfsDurability durability,
+/* ---- producer snapshots (plog_snapshot.c) -------------------------------------------------------- */
+
+typedef enum PlogSnapshotKind {
+    PLOG_SNAPSHOT_ROLL,       /* where a segment begins */
+    PLOG_SNAPSHOT_CHECKPOINT, /* at LEO, for a recovery point */
+} PlogSnapshotKind;
+
+/* A copy of all producers, to be written when the append lock, which is held, is let go. NULL: no memory. */
+PlogSnapshot *plog_snapshot_take(const PartitionSlot *slot, int64_t offset, PlogSnapshotKind kind,
+                                 ErrInfo *err) __attribute__((warn_unused_result));
+
+/*
+ * Makes its file (not flushed), unless a newer one is there, and takes the copy back; NULL: nothing. The append lock is
+ * held, or taken with some patience. *ret_old: a snapshot that it replaces, if there is one.
+ * OT_E_AGAIN: the append lock is held too long. OT_E_UNKNOWN_TOPIC_OR_PARTITION: deleted or not open.
+ * OT_E_KAFKA_STORAGE_ERROR: as plog_write_failed.
+ */
+int plog_snapshot_store_locked(PartitionSlot *slot, PlogSnapshot *s, int64_t *ret_old,
+                               ErrInfo *err);
+int plog_snapshot_store(PartitionRef ref, PlogSnapshot *s, int64_t wait_us, int64_t *ret_old,
                         ErrInfo *err);
+
+/* A copy that is not to be written. */
+void plog_snapshot_discard(PlogSnapshot *s);
 
 /* Loads a snapshot file into the (empty) producer state. */
 int plog_snapshot_load(PartitionSlot *slot, int64_t offset, ErrInfo *err);

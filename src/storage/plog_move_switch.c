@@ -71,9 +71,12 @@ static int
 complete_copy(PlogMove *m, PartitionSlot *slot, PlogTuple *t, ErrInfo *err)
 {
     int64_t old_snapshot = -1; /* goes with the old folder */
+    PlogSnapshot *snapshot;
     SegmentView first;
-    int rc = plog_write_state_locked(slot, t, PLOG_CHECKPOINT_FULL, &old_snapshot, err);
+    int rc = plog_write_state_locked(slot, t, PLOG_CHECKPOINT_FULL, &snapshot, err);
 
+    if (rc == 0)
+        rc = plog_snapshot_store_locked(slot, snapshot, &old_snapshot, err);
     if (rc == 0)
         rc = move_copy_rest(m, slot, t, err);
     if (rc == 0)

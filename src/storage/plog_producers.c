@@ -1,7 +1,5 @@
 /*
- * plog_producers.c - producer state of a log: snapshots, replay from the log, listing, expiry
- *
- * All but the listing of snapshot bytes needs the append lock.
+ * plog_producers.c - producer state of a log: replay from the log, listing, expiry; under the append lock
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,94 +11,6 @@
 #include "storage/plog_int.h"
 
 #define MARKER_BYTES_MAX 4096 /* a marker is 78 bytes; longer ones are read up to here */
-
-/* ---- snapshots ---------------------------------------------------------------------------------- */
-
-typedef struct Encoding {
-    uint8_t *file;
-    int32_t count;
-} Encoding;
-
-static void
-encode_entry(ProducerEntry *entry, void *arg)
-{
-    Encoding *e = arg;
-    ProducerState state;
-
-    producer_get(entry, &state);
-    producer_snapshot_put(e->file, e->count++, producer_entry_id(entry), &state);
-}
-
-/* Encodes all producers; *ret malloc'ed. */
-static int
-plog_snapshot_encode(const PartitionSlot *slot, uint8_t **ret, int32_t *ret_len, ErrInfo *err)
-{
-    size_t size = producer_snapshot_bytes((int32_t)slot->producer_count);
-    Encoding e = {.file = malloc(size)};
-
-    if (e.file == NULL)
-        return err_set(err, OT_E_NO_MEMORY, "no memory for a producer snapshot of %zu bytes", size);
-    producer_each(slot, encode_entry, &e);
-    ot_assert((uint32_t)e.count == slot->producer_count);
-    producer_snapshot_seal(e.file, e.count);
-    *ret = e.file;
-    *ret_len = (int32_t)size;
-    return 0;
-}
-
-int
-plog_snapshot_store(PartitionSlot *slot, int64_t offset, VfsDurability durability, ErrInfo *err)
-{
-    char path[LIMIT_PATH_BYTES];
-    uint8_t *bytes = NULL;
-    int32_t len = 0;
-    int rc = plog_snapshot_encode(slot, &bytes, &len, err);
-
-    if (rc != 0)
-        return rc;
-    plog_file_path(slot, offset, SEGMENT_SNAPSHOT, path);
-    rc = vfs_replace_file(path, (BytesView){bytes, len}, FILE_MODE, durability, err);
-    free(bytes);
-    return rc;
-}
-
-static int
-take_entry(PartitionSlot *slot, BytesView file, int32_t index, ErrInfo *err)
-{
-    ProducerEntry *entry;
-    ProducerState state;
-    int64_t id;
-
-    producer_snapshot_get(file, index, &id, &state);
-    entry = producer_obtain(slot, id);
-    if (entry == NULL)
-        return err_set(err, OT_E_LIMIT,
-                       "producer.state.entries is too small for open transactions");
-    producer_put(entry, &state);
-    return 0;
-}
-
-int
-plog_snapshot_load(PartitionSlot *slot, int64_t offset, ErrInfo *err)
-{
-    char path[LIMIT_PATH_BYTES];
-    Arena *arena = arena_new(65536, 0);
-    BytesView file;
-    int32_t count;
-    int32_t i;
-    int rc;
-
-    if (arena == NULL)
-        return err_set(err, OT_E_NO_MEMORY, "no memory for a producer snapshot");
-    plog_file_path(slot, offset, SEGMENT_SNAPSHOT, path);
-    rc = vfs_read_file(path, LIMIT_STATE_FILE_BYTES, arena, &file, err);
-    if (rc == 0)
-        rc = producer_snapshot_check(file, &count, err);
-    for (i = 0; rc == 0 && i < count; i++)
-        rc = take_entry(slot, file, i, err);
-    arena_free(arena);
-    return rc;
-}
 
 /* ---- replay ------------------------------------------------------------------------------------- */
 

@@ -5,7 +5,8 @@
  * Order of steps, each of which may be the last one of its process (which ends the node's cycle, so
  * that what follows it is made good by opening the log anew):
  *
- *   roll, when all would go -> log start and list, in one publication -> the new segment's files flushed
+ *   roll, when all would go -> log start and list, in one publication -> a snapshot of the producers -> the new
+ *   segment's files flushed
  *   -> old files renamed to .deleted, oldest first, each segment's names synced before the next one's
  *
  * The flush comes before the renames: a log whose last files vanish must find its end in an empty file
@@ -30,6 +31,7 @@ typedef struct Dropped {
     int32_t count;
     bool rolled; /* the log is empty now; its active segment is new */
     int64_t active_base;
+    PlogSnapshot *snapshot; /* of the producers at its start */
 } Dropped;
 
 /* ---- judging ------------------------------------------------------------------------------------ */
@@ -200,7 +202,9 @@ drop_locked(PartitionSlot *slot, int64_t now_ms, Dropped *d, PlogRetention *ret,
         rc = plog_roll_locked(slot, &t, &s, now_ms, err);
         crashpoint("plog.retention.rolled");
         d->rolled = rc == 0;
-        if (rc != 0)
+        if (rc == 0) /* without memory there is none, and after a kill no producers */
+            d->snapshot = plog_snapshot_take(slot, t.log_end, PLOG_SNAPSHOT_ROLL, NULL);
+        else
             count--; /* no room for another segment: what can go without one makes some */
         if (count == 0)
             return rc;
@@ -389,12 +393,15 @@ plog_apply_retention(PartitionRef ref, int64_t now_ms, PlogRetention *ret, ErrIn
     if (d != NULL) {
         d->count = 0;
         d->rolled = false;
+        d->snapshot = NULL;
     }
     if (d == NULL)
         rc = err_set(err, OT_E_NO_MEMORY, "no memory to drop segments");
     else if (pslot_state(slot) == PSLOT_OPEN)
         rc = drop_locked(slot, now_ms, d, ret, err);
     plog_unlock(slot);
+    if (d != NULL) /* before any file goes: what names the producers' batches is in these */
+        plog_store_roll(ref, d->snapshot);
     crashpoint("plog.retention.unlisted");
     if (rc == 0 && d->count > 0) {
         rc = put_files_aside(ref, d, err);

@@ -458,7 +458,7 @@ static void
 checkpoint_one(int dir, PlogCheckpointKind kind)
 {
     static const char *const points[] = {"checkpoint.flushed", "checkpoint.log_start",
-                                         "checkpoint.recovery_point"};
+                                         "checkpoint.recovery_point", "plog.snapshot.written"};
     CheckpointReport report;
     ErrInfo err = {0};
 

@@ -234,6 +234,9 @@ typedef struct PlogFilled {
     int32_t len;
 } PlogFilled;
 
+/* A copy of a log's producers on its way to a file. */
+typedef struct PlogSnapshot PlogSnapshot;
+
 typedef struct PlogAppendResult {
     int64_t base_offset;
     int64_t last_offset;
@@ -241,12 +244,13 @@ typedef struct PlogAppendResult {
     int64_t log_start_offset;
     bool duplicate; /* nothing was written */
     bool rolled;
-    PlogFilled filled; /* for plog_write_early */
+    PlogFilled filled;      /* for plog_write_early */
+    PlogSnapshot *snapshot; /* for plog_store_roll; NULL: none */
 } PlogAppendResult;
 
 /*
  * Appends one validated batch at the end and gives it its offsets. Needs the append lock. Blocks for
- * one write, seldom for a roll; no malloc, no fsync.
+ * one write, seldom for a roll, which takes memory for a snapshot; no fsync.
  * OT_E_RECORD_LIST_TOO_LARGE, OT_E_OUT_OF_ORDER_SEQUENCE_NUMBER, OT_E_INVALID_PRODUCER_EPOCH,
  * OT_E_INVALID_TXN_STATE, OT_E_NOT_ENOUGH_REPLICAS (no room for a producer): nothing written.
  * OT_E_KAFKA_STORAGE_ERROR: nothing published; the file is cut back, or the log dir is offline now.
@@ -260,6 +264,14 @@ int plog_append(PartitionSlot *slot, const PlogAppendArgs *args, PlogAppendResul
  */
 void plog_write_early(PartitionRef ref, const PlogFilled *filled);
 
+#define PLOG_ROLL_LOCK_US (200 * 1000)
+
+/*
+ * After plog_unlock: the snapshot of a roll gets its file; takes the copy back, NULL: nothing. Waits PLOG_ROLL_LOCK_US at
+ * most for the append lock, under which only a name is given. Without it, or when the write fails, there is none.
+ */
+void plog_store_roll(PartitionRef ref, PlogSnapshot *s);
+
 /*
  * Raises the log start offset (DeleteRecords); -1 means HW. At or below the current start: success
  * without a change. OT_E_OFFSET_OUT_OF_RANGE: above HW or below -1. Needs the append lock.
@@ -272,7 +284,7 @@ int plog_delete_records_locked(PartitionSlot *slot, int64_t offset, int64_t *ret
 /*
  * A checkpoint of one partition, in steps, so that many partitions share one flush of the disk:
  *
- *   begin    index entries and a producer snapshot at LEO into their files (append lock for a moment)
+ *   begin    index entries (append lock for a moment) and a producer snapshot at LEO into their files
  *   flush    fdatasync of what begin named and of the folder; or one syncfs for many
  *   publish  the durable offset, and the recovery point (append lock for a moment)
  *   (the caller wakes who waits and writes the checkpoint files)
@@ -285,6 +297,7 @@ typedef struct PlogCheckpoint {
     int64_t target;       /* LEO at begin: recovery point and durable afterwards */
     int64_t old_snapshot; /* to be removed in the end; -1: none */
     bool skip;            /* nothing to flush */
+    uint64_t bytes;       /* appended at begin */
     bool later;           /* so little is new that the next full one is early enough */
 } PlogCheckpoint;
 

@@ -204,8 +204,12 @@ kit_append_at(PartitionRef ref, const KitBatch *what, int64_t now_ms, PlogAppend
     rc = plog_lock(ref, &slot, &err);
     if (rc == 0) {
         args.leader_epoch = pslot_leadership(slot).leader_epoch;
-        rc = plog_append(slot, &args, ret == NULL ? &unused : ret, &err);
+        if (ret == NULL)
+            ret = &unused;
+        rc = plog_append(slot, &args, ret, &err);
         plog_unlock(slot);
+        if (rc == 0)
+            plog_store_roll(ref, ret->snapshot);
     }
     arena_release(kit_arena, mark);
     return rc;

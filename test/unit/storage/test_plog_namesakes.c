@@ -104,6 +104,10 @@ count_folders(const char *suffix)
     return count;
 }
 
+/* Of rolls, for when the lock is let go. */
+static PlogSnapshot *snapshots[8];
+static int snapshot_count;
+
 /* One batch more, by the holder of the lock. */
 static int
 append_locked(PartitionSlot *slot)
@@ -111,10 +115,15 @@ append_locked(PartitionSlot *slot)
     PlogAppendArgs args = {.now_ms = KIT_NOW_MS, .hw_follows = true};
     PlogAppendResult result;
     Batch batch;
+    int rc;
 
     kit_batch(&(KitBatch){.value_bytes = OLD_BYTES}, &batch);
     args.batch = &batch;
-    return plog_append(slot, &args, &result, NULL);
+    result.snapshot = NULL;
+    rc = plog_append(slot, &args, &result, NULL);
+    if (result.snapshot != NULL)
+        snapshots[snapshot_count++] = result.snapshot;
+    return rc;
 }
 
 static void
@@ -167,6 +176,13 @@ a_roll_is_on_its_way(void **state)
         assert_int_equal(append_locked(slot), 0);
     plog_unlock(slot);
     assert_int_equal(kit_wait(writer_pid), 0);
+    assert_true(snapshot_count > 1);
+    for (int i = 0; i < snapshot_count; i++) /* whose folder is another one's now */
+        plog_store_roll(old, snapshots[i]);
+    snapshot_count = 0;
+    for (int64_t offset = 0; offset < 13; offset++)
+        assert_int_equal(kit_file_size(kit_segment(fresh, offset, ".snapshot")), -1);
+    assert_int_equal(kit_file_size(kit_path(fresh, "roll--1.snapshot.tmp")), -1);
     check_new(fresh, NEW_BATCHES);
 }
 

@@ -137,8 +137,8 @@ typedef struct PartitionSlot {
     AtomicU32 opening;      /* a process is inside plog_open_locked (informational) */
     AtomicU32 has_aborted;  /* some segment has a .txnindex */
     AtomicU32 unreadable;   /* a file could not be read on its way to a client; anybody stores it */
-    int64_t
-        snapshot_offset; /* of the newest producer snapshot file that is not of a roll alone; -1: none */
+    /* Of the newest producer snapshot file that is not of a roll alone; -1: none. */
+    int64_t snapshot_offset;
     /* The state at this offset is that of no producer, no file needed; 0: not known. Anybody loads it. */
     AtomicI64 producerless_end;
 

@@ -70,7 +70,7 @@ crashpoint_arm(const char *name, int nth)
 }
 
 /*
- * Dies when a row of the file names the point and this is its passage. Plain words are enough: two that come by
+ * Dies, or stops, when a row of the file names the point and this is its passage. Plain words are enough: two that come by
  * at the same instant may both die, or count as one.
  */
 static void
@@ -86,7 +86,7 @@ pass_rows(const char *name)
         if (left > 1)
             continue;
         row->pid = (int32_t)getpid();
-        (void)kill(getpid(), SIGKILL);
+        (void)kill(getpid(), row->signal != 0 ? row->signal : SIGKILL);
     }
 }
 

@@ -5,7 +5,8 @@
  * survive the death of its process. Compiled only where OT_SLOW_ASSERTS is defined; elsewhere it is
  * nothing. A test arms one by name in the process that shall die (crashpoint_arm, or the
  * environment variable OTTLA_CRASHPOINT=name[:n], the n-th passage), or in whatever process of a running
- * node comes by next: in a file that OTTLA_CRASHPOINT_FILE names and all processes map.
+ * node comes by next: in a file that OTTLA_CRASHPOINT_FILE names and all processes map; a row of it may name
+ * another signal, so that the process stops there.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -14,11 +15,12 @@
 
 #include <stdint.h>
 
-/* A row of that file. Written by the test: left 0, name, left n. */
+/* A row of that file. Written by the test: left 0, all others, left n. */
 typedef struct CrashpointRow {
     int32_t left; /* passages until somebody dies; 0: not armed */
     int32_t pid;  /* of who died */
-    char name[120];
+    char name[116];
+    int32_t signal; /* 0: SIGKILL */
 } CrashpointRow;
 
 #define CRASHPOINT_ROWS 4

@@ -4,6 +4,7 @@
 #   my $node = Ottla::Test::Node->new($points->node, conf => { ... })->start;
 #   $points->arm(0, 'plog.roll.created');      # row 0: whoever comes by next
 #   $node->wait_until('a death', sub { $points->died(0) });
+#   $points->arm(1, 'pslot.durable', 1, SIGSTOP);    # who comes by there stops
 #
 # SPDX-License-Identifier: Apache-2.0
 package Ottla::Test::Crashpoints;
@@ -13,7 +14,7 @@ use warnings;
 use Carp qw(croak);
 
 my $ROWS      = 4;      # CRASHPOINT_ROWS
-my $ROW_BYTES = 128;    # CrashpointRow: passages left, pid of who died, name
+my $ROW_BYTES = 128;    # CrashpointRow: passages left, pid of who died, name, signal
 
 sub new {
     my ($class, $path) = @_;
@@ -38,15 +39,23 @@ sub put {
     return;
 }
 
-# Whoever is the nth (1) from now on to pass there dies. The count comes last: it is what processes look at.
+# Whoever is the nth (1) from now on to pass there dies, or gets that signal. The count comes last: it is what processes look at.
 sub arm {
-    my ($self, $row, $name, $nth) = @_;
-    $self->put($row * $ROW_BYTES + 4, pack 'l a120', 0, $name);
+    my ($self, $row, $name, $nth, $signal) = @_;
+    $self->put($row * $ROW_BYTES + 4, pack 'l a116 l', 0, $name, $signal // 0);
     $self->put($row * $ROW_BYTES, pack 'l', $nth // 1);
     return;
 }
 
 sub disarm { my ($self) = @_; $self->put($_ * $ROW_BYTES, pack 'l', 0) for 0 .. $ROWS - 1; return }
+
+# How many are left to pass there until somebody dies.
+sub passages {
+    my ($self, $row) = @_;
+    sysseek $self->{file}, $row * $ROW_BYTES, 0;
+    sysread $self->{file}, my $bytes, 4;
+    return unpack 'l', $bytes;
+}
 
 # The pid of who died by that row; 0: nobody.
 sub died {

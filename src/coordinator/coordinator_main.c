@@ -28,8 +28,10 @@
 #define TURN_REQUESTS    256
 #define TURN_BYTES       (8 << 20)
 #define TURN_ARENA_CHUNK (256 * 1024)
-#define OUT_ARENA_CHUNK  65536
-#define COUNT_EVERY_US   (1000 * INT64_C(1000))
+#define TURN_ARENA_CAP \
+    ((size_t)384 << 20) /* a request of the largest size, and what is told of it */
+#define OUT_ARENA_CHUNK 65536
+#define COUNT_EVERY_US  (1000 * INT64_C(1000))
 
 static void
 init(Worker *w, int instance)
@@ -60,7 +62,7 @@ init(Worker *w, int instance)
 static bool
 serve(Worker *w, bool rescan)
 {
-    Arena *arena = arena_new(TURN_ARENA_CHUNK, 0);
+    Arena *arena = arena_new(TURN_ARENA_CHUNK, TURN_ARENA_CAP);
     MboxRequest request;
     size_t bytes = 0;
     int count = 0;
@@ -68,9 +70,9 @@ serve(Worker *w, bool rescan)
     ot_assert(arena != NULL);
     while (count < TURN_REQUESTS && bytes < TURN_BYTES &&
            mbox_next(w->mailbox, arena, rescan && count == 0, &request)) {
-        bytes += request.size;
         count++;
         serve_request(w, &request, arena);
+        bytes = arena_bytes(arena); /* nobody is to find it full */
     }
     if (count > 0) {
         slot_count_add(SLOT_COUNT_REQUESTS, (uint64_t)count);
@@ -121,8 +123,7 @@ load_hosts(Worker *w)
 static void
 finish_turn(Worker *w)
 {
-    for (int32_t i = 0; i < w->host_count; i++)
-        host_run_timers(w, &w->hosts[i]);
+    hosts_run_timers(w);
     for (int32_t i = 0; i < w->host_count; i++)
         host_flush(w, &w->hosts[i]);
     for (int32_t i = 0; i < w->host_count; i++)

@@ -70,6 +70,44 @@ no_memory(const Served *s)
     serve_status(s, KERR_UNKNOWN_SERVER_ERROR);
 }
 
+/*
+ * A request that changes nothing and asks several shards. One view of the metadata for all, until the answer is
+ * encoded: names in it lie there.
+ */
+typedef struct Reading {
+    Worker *worker;
+    GroupEnv env; /* what it allocates is the request's */
+    Joint joint;
+} Reading;
+
+static bool
+reading_begin(Worker *w, const Served *s, int32_t results, Reading *ret)
+{
+    ret->worker = w;
+    env_begin(w, &ret->env);
+    w->out.arena = s->arena;
+    return joint_init(w, s, results, &ret->joint);
+}
+
+/* ok: nothing failed so far. */
+static void
+reading_answer(const Served *s, Reading *reading, bool ok, const MessageDesc *desc, const void *out)
+{
+    Worker *w = reading->worker;
+    Answer *answer;
+
+    if (!ok || w->out.failed) {
+        env_end(w);
+        no_memory(s);
+        return;
+    }
+    answer = answer_new(s->cookie, 0, desc, s->head.api_version, out);
+    env_end(w);
+    if (desc == &offset_fetch_response_desc)
+        answer->late_status = KERR_NOT_COORDINATOR;
+    joint_answer(w, &reading->joint, answer, REPLY_REPLICATED);
+}
+
 /* ---- OffsetFetch --------------------------------------------------------------------------------- */
 
 /* The one group of versions 1 to 7. */
@@ -142,59 +180,45 @@ old_response(const Served *s, OffsetFetchResponse *out)
 }
 
 static void
-fetch_group(Worker *w, const Served *s, Joint *joint, const OffsetFetchRequestGroup *group,
+fetch_group(const Served *s, Reading *reading, const OffsetFetchRequestGroup *group,
             OffsetFetchResponseGroup *ret)
 {
     const OffsetFetchRequest *in = s->in;
-    Host *host = host_of_group(w, group->group_id);
-    GroupEnv env;
+    Host *host = host_of_group(reading->worker, group->group_id);
 
     offset_fetch_response_group_init(ret);
     ret->group_id = group->group_id;
     ret->error_code = host_status(host);
     if (ret->error_code != 0)
         return;
-    env_begin(w, &env);
-    w->out.arena = s->arena; /* the answer is put together when all were asked */
-    shard_offset_fetch(host->shard, &env, s->head.api_version, in->require_stable, group, ret);
-    env_end(w);
-    joint_add(joint, host);
+    shard_offset_fetch(host->shard, &reading->env, s->head.api_version, in->require_stable, group,
+                       ret);
+    joint_add(&reading->joint, host);
 }
 
 void
 serve_offset_fetch(Worker *w, Served *s)
 {
     OffsetFetchRequest *in = s->in;
-    bool old = s->head.api_version <= 7;
+    bool old = s->head.api_version <= 7, ok;
     OffsetFetchRequestGroup one;
     OffsetFetchResponse out;
-    Answer *answer;
-    Joint joint;
+    Reading r;
 
     offset_fetch_response_init(&out);
-    if (old && !old_group(s, in, &one)) {
-        no_memory(s);
-        return;
-    }
     out.groups_count = old ? 1 : in->groups_count;
     out.groups = arena_calloc(s->arena, (size_t)out.groups_count + 1, sizeof *out.groups);
-    if (out.groups == NULL || !joint_init(w, s, out.groups_count, &joint)) {
-        no_memory(s);
-        return;
-    }
-    for (joint.at = 0; joint.at < out.groups_count; joint.at++)
-        fetch_group(w, s, &joint, old ? &one : &in->groups[joint.at], &out.groups[joint.at]);
-    if (old && joint.count == 0) { /* nothing but a code, as the backend would say it */
+    ok = reading_begin(w, s, out.groups_count, &r) && out.groups != NULL &&
+         (!old || old_group(s, in, &one));
+    for (r.joint.at = 0; ok && r.joint.at < out.groups_count; r.joint.at++)
+        fetch_group(s, &r, old ? &one : &in->groups[r.joint.at], &out.groups[r.joint.at]);
+    if (ok && old && r.joint.count == 0) { /* nothing but a code, as the backend would say it */
+        env_end(w);
         serve_status(s, out.groups[0].error_code);
         return;
     }
-    if (old && !old_response(s, &out)) {
-        no_memory(s);
-        return;
-    }
-    answer = answer_new(s->cookie, 0, &offset_fetch_response_desc, s->head.api_version, &out);
-    answer->late_status = KERR_NOT_COORDINATOR;
-    joint_answer(w, &joint, answer, REPLY_REPLICATED);
+    ok = ok && (!old || old_response(s, &out));
+    reading_answer(s, &r, ok, &offset_fetch_response_desc, &out);
 }
 
 /* ---- DescribeGroups, ConsumerGroupDescribe ---------------------------------------------------------- */
@@ -204,36 +228,27 @@ serve_describe_groups(Worker *w, Served *s)
 {
     const DescribeGroupsRequest *in = s->in;
     DescribeGroupsResponse out;
-    Joint joint;
+    Reading reading;
+    bool ok;
 
     describe_groups_response_init(&out);
     out.groups = arena_calloc(s->arena, (size_t)in->groups_count + 1, sizeof *out.groups);
-    if (out.groups == NULL || !joint_init(w, s, in->groups_count, &joint)) {
-        no_memory(s);
-        return;
-    }
+    ok = reading_begin(w, s, in->groups_count, &reading) && out.groups != NULL;
     out.groups_count = in->groups_count;
-    for (int32_t i = 0; i < in->groups_count; i++) {
+    for (int32_t i = 0; ok && i < in->groups_count; i++) {
         Host *host = host_of_group(w, in->groups[i]);
-        GroupEnv env;
 
         describe_groups_response_group_init(&out.groups[i]);
         out.groups[i].group_id = in->groups[i];
         out.groups[i].error_code = host_status(host);
         if (out.groups[i].error_code != 0)
             continue;
-        env_begin(w, &env);
-        w->out.arena = s->arena;
-        shard_describe_classic(host->shard, &env, s->head.api_version, in->groups[i],
+        shard_describe_classic(host->shard, &reading.env, s->head.api_version, in->groups[i],
                                &out.groups[i]);
-        env_end(w);
-        joint.at = i;
-        joint_add(&joint, host);
+        reading.joint.at = i;
+        joint_add(&reading.joint, host);
     }
-    joint_answer(
-        w, &joint,
-        answer_new(s->cookie, 0, &describe_groups_response_desc, s->head.api_version, &out),
-        REPLY_REPLICATED);
+    reading_answer(s, &reading, ok, &describe_groups_response_desc, &out);
 }
 
 void
@@ -241,35 +256,26 @@ serve_consumer_describe(Worker *w, Served *s)
 {
     const ConsumerGroupDescribeRequest *in = s->in;
     ConsumerGroupDescribeResponse out;
-    Joint joint;
+    Reading reading;
+    bool ok;
 
     consumer_group_describe_response_init(&out);
     out.groups = arena_calloc(s->arena, (size_t)in->group_ids_count + 1, sizeof *out.groups);
-    if (out.groups == NULL || !joint_init(w, s, in->group_ids_count, &joint)) {
-        no_memory(s);
-        return;
-    }
+    ok = reading_begin(w, s, in->group_ids_count, &reading) && out.groups != NULL;
     out.groups_count = in->group_ids_count;
-    for (int32_t i = 0; i < in->group_ids_count; i++) {
+    for (int32_t i = 0; ok && i < in->group_ids_count; i++) {
         Host *host = host_of_group(w, in->group_ids[i]);
-        GroupEnv env;
 
         consumer_group_describe_response_group_init(&out.groups[i]);
         out.groups[i].group_id = in->group_ids[i];
         out.groups[i].error_code = host_status(host);
         if (out.groups[i].error_code != 0)
             continue;
-        env_begin(w, &env);
-        w->out.arena = s->arena;
-        shard_describe_consumer(host->shard, &env, in->group_ids[i], &out.groups[i]);
-        env_end(w);
-        joint.at = i;
-        joint_add(&joint, host);
+        shard_describe_consumer(host->shard, &reading.env, in->group_ids[i], &out.groups[i]);
+        reading.joint.at = i;
+        joint_add(&reading.joint, host);
     }
-    joint_answer(
-        w, &joint,
-        answer_new(s->cookie, 0, &consumer_group_describe_response_desc, s->head.api_version, &out),
-        REPLY_REPLICATED);
+    reading_answer(s, &reading, ok, &consumer_group_describe_response_desc, &out);
 }
 
 /* ---- DeleteGroups ------------------------------------------------------------------------------------ */
@@ -326,7 +332,19 @@ typedef struct Lister {
     ListGroupsResponse out;
     int32_t room;
     bool no_memory;
+    uint32_t states; /* that are wanted: bits by place in the tables */
+    uint32_t types;
 } Lister;
+
+static const char *const states[] = {"Empty",
+                                     "PreparingRebalance",
+                                     "CompletingRebalance",
+                                     "Assigning",
+                                     "Reconciling",
+                                     "Stable",
+                                     "Dead",
+                                     NULL};
+static const char *const types[] = {"classic", "consumer", NULL};
 
 static StrView
 trimmed(StrView text)
@@ -347,17 +365,32 @@ same_word(StrView text, const char *word)
            (text.len == 0 || strncasecmp(text.ptr, word, (size_t)text.len) == 0);
 }
 
-static bool
-is_wanted(const ListGroupsRequest *in, const GroupListing *one)
+/*
+ * Which of the words a filter has, as bits; no filter has all. Filters may be very long, and groups very many: nobody
+ * compares each with each.
+ */
+static uint32_t
+words_in(const char *const *words, const StrView *filter, int32_t count, bool trim)
 {
-    bool state = in->states_filter_count <= 0;
-    bool type = in->types_filter_count <= 0;
+    uint32_t bits = count <= 0 ? UINT32_MAX : 0;
 
-    for (int32_t i = 0; i < in->states_filter_count && !state; i++)
-        state = same_word(trimmed(in->states_filter[i]), one->state);
-    for (int32_t i = 0; i < in->types_filter_count && !type; i++)
-        type = same_word(in->types_filter[i], one->type);
-    return state && type;
+    for (int32_t i = 0; i < count; i++) {
+        StrView text = trim ? trimmed(filter[i]) : filter[i];
+
+        for (int k = 0; words[k] != NULL; k++)
+            if (same_word(text, words[k]))
+                bits |= UINT32_C(1) << k;
+    }
+    return bits;
+}
+
+static bool
+has_word(const char *const *words, uint32_t bits, const char *word)
+{
+    for (int k = 0; words[k] != NULL; k++)
+        if (strcmp(words[k], word) == 0)
+            return (bits >> k & 1) != 0;
+    ot_unreachable(); /* the tables have all that a shard says */
 }
 
 static bool
@@ -366,7 +399,7 @@ list_one(void *ctx, const GroupListing *one)
     Lister *l = ctx;
     ListGroupsResponseGroup *group;
 
-    if (!is_wanted(l->s->in, one))
+    if (!has_word(states, l->states, one->state) || !has_word(types, l->types, one->type))
         return true;
     if (l->out.groups_count == l->room) {
         int32_t room = l->room == 0 ? 64 : l->room * 2;
@@ -392,10 +425,13 @@ list_one(void *ctx, const GroupListing *one)
 void
 serve_list_groups(Worker *w, Served *s)
 {
+    const ListGroupsRequest *in = s->in;
     Lister l = {.s = s};
     Joint joint;
 
     list_groups_response_init(&l.out);
+    l.states = words_in(states, in->states_filter, in->states_filter_count, true);
+    l.types = words_in(types, in->types_filter, in->types_filter_count, false);
     for (int32_t i = 0; i < w->host_count; i++)
         if (w->hosts[i].state == HOST_LOADING) { /* a part of the list would be wrong */
             serve_status(s, KERR_COORDINATOR_LOAD_IN_PROGRESS);

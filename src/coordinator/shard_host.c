@@ -25,6 +25,7 @@
 #define TOPIC           STRVIEW("__consumer_offsets")
 #define TIMERS_PER_TURN 256
 #define SLICES_PER_TURN 16
+#define STEPS_US        4000 /* of all shards in a turn; who asks waits for no more */
 
 static bool
 uuid_same(Uuid a, Uuid b)
@@ -269,7 +270,7 @@ step_expiry(Host *host, GroupEnv *env)
     return shard_expire_offsets(host->shard, env, &host->expiry);
 }
 
-/* At most `most` units. False: it has no more, or the shard was dropped. */
+/* At most `most` units, and timers only while the turn has time; of all others one. False: it has no more, or the shard was dropped. */
 static bool
 run_steps(Worker *w, Host *host, HostStep step, int most)
 {
@@ -279,6 +280,10 @@ run_steps(Worker *w, Host *host, HostStep step, int most)
         GroupEnv env;
 
         env_begin(w, &env);
+        if (env.now_us >= w->steps_until_us && (i > 0 || step == step_timer)) {
+            env_end(w);
+            return true;
+        }
         more = step(host, &env);
         env_end(w);
         host_take_out(w, host);
@@ -288,8 +293,8 @@ run_steps(Worker *w, Host *host, HostStep step, int most)
     return more;
 }
 
-void
-host_run_timers(Worker *w, Host *host)
+static void
+run_timers(Worker *w, Host *host)
 {
     if (host->state == HOST_FAILED && w->now_us >= host->retry_us) {
         host->state = HOST_LOADING;
@@ -299,7 +304,7 @@ host_run_timers(Worker *w, Host *host)
     if (host->state != HOST_ACTIVE)
         return;
     if (shard_next_timer_us(host->shard) <= w->now_us)
-        (void)run_steps(w, host, step_timer, TIMERS_PER_TURN);
+        (void)run_steps(w, host, step_timer, TIMERS_PER_TURN); /* the deadline tells of more */
     if (host->state == HOST_ACTIVE && host->metadata_due)
         host->metadata_due = run_steps(w, host, step_metadata, SLICES_PER_TURN);
     if (host->state == HOST_ACTIVE && !host->expiring && w->now_us >= host->expire_us) {
@@ -311,6 +316,16 @@ host_run_timers(Worker *w, Host *host)
     host->expiring = run_steps(w, host, step_expiry, SLICES_PER_TURN);
     if (!host->expiring)
         host->expire_us = w->now_us + conf_int64(CONF_OFFSETS_RETENTION_CHECK_INTERVAL_MS) * 1000;
+}
+
+void
+hosts_run_timers(Worker *w)
+{
+    w->steps_until_us = clock_mono_us() + STEPS_US;
+    for (int32_t i = 0; i < w->host_count; i++)
+        run_timers(w, &w->hosts[(w->first_host + i) % w->host_count]);
+    if (w->host_count > 0) /* whoever comes last this time */
+        w->first_host = (w->first_host + 1) % w->host_count;
 }
 
 static int64_t

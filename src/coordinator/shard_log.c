@@ -34,6 +34,9 @@ codec(void)
 static int
 gather(Worker *w, Host *host, ErrInfo *err)
 {
+    int32_t count = 0;
+    int rc = 0;
+
     if (host->batches.arena == NULL) {
         Arena *arena = arena_new(BATCH_ARENA_CHUNK, 0);
 
@@ -41,7 +44,17 @@ gather(Worker *w, Host *host, ErrInfo *err)
         batches_init(&host->batches, arena, codec(), w->settings.max_batch_bytes);
     }
     host->next_offset += w->out.record_count;
-    return batches_add(&host->batches, w->out.records, clock_wall_ms(), err);
+    if (!w->out.spread || group_out_fits(&w->out, &w->settings))
+        return batches_add(&host->batches, w->out.records, clock_wall_ms(), err);
+    for (GroupRecord *next, *r = w->out.records; r != NULL && rc == 0; r = next, count++) {
+        next = r->next;
+        if (count + 1 < w->out.whole)
+            continue;
+        r->next = NULL; /* the first ones together, the others each for itself */
+        rc = batches_add(&host->batches, count < w->out.whole ? w->out.records : r, clock_wall_ms(),
+                         err);
+    }
+    return rc;
 }
 
 /* The core answers a call. */

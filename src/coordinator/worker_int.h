@@ -137,6 +137,8 @@ typedef struct Worker {
     Calls calls;
     Host *hosts; /* by partition / workers */
     int32_t host_count;
+    int32_t first_host;     /* whose timers are looked at first */
+    int64_t steps_until_us; /* no more of them in this turn */
     Uuid topic_id;
     int32_t partitions; /* of __consumer_offsets; 0: it does not exist */
     bool count_changed; /* of its partitions: nothing is served any more */
@@ -168,8 +170,8 @@ int64_t host_next_backoff(Host *host);
 /* The partition is not this node's any more, or the worker ends. */
 void host_close(Worker *w, Host *host);
 
-/* Timers, offsets that expire, metadata that changed: each what one turn allows. */
-void host_run_timers(Worker *w, Host *host);
+/* Timers, offsets that expire, metadata that changed: of all shards what one turn allows. */
+void hosts_run_timers(Worker *w);
 
 /* When it wants to run next without being woken. */
 int64_t host_deadline_us(const Worker *w, const Host *host);

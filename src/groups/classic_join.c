@@ -21,7 +21,8 @@ typedef struct Join {
     Group *group;
     JoinGroupRequestProtocol *protocols; /* each name once */
     int32_t protocol_count;
-    bool bounded; /* as much metadata as a member may have */
+    int64_t bytes; /* of them */
+    bool bounded;  /* as much metadata as a member may have */
 } Join;
 
 static void
@@ -92,6 +93,7 @@ take_protocols(Join *j)
         j->protocols[j->protocol_count++] = *one;
         bytes += one->name.len + one->metadata.len;
     }
+    j->bytes = bytes;
     j->bounded = bytes <= j->env->settings->max_member_metadata_bytes;
 }
 
@@ -188,6 +190,17 @@ update_member(const Join *j, ClassicMember *member)
                                        : request->rebalance_timeout_ms;
 }
 
+/* What it offers takes more memory than what it offered, and there is none. */
+static bool
+outgrows(const Join *j, const ClassicMember *member)
+{
+    int64_t bytes = 0;
+
+    for (int32_t i = 0; i < member->protocol_count; i++)
+        bytes += member->protocols[i].name.len + member->protocols[i].metadata.len;
+    return j->bytes > bytes && gmem_is_tight(j->shard->memory);
+}
+
 static void
 tell_generation(const Join *j, const ClassicMember *member)
 {
@@ -209,6 +222,10 @@ rejoin(const Join *j, ClassicMember *member)
     ot_assert(c->state != CLASSIC_EMPTY);
     if (same && (c->state == CLASSIC_COMPLETING || (c->state == CLASSIC_STABLE && !leads))) {
         tell_generation(j, member);
+        return;
+    }
+    if (outgrows(j, member)) {
+        refuse(j, KERR_COORDINATOR_NOT_AVAILABLE, member->id);
         return;
     }
     update_member(j, member);
@@ -269,6 +286,10 @@ replace_static(const Join *j, ClassicMember *member, StrView id)
 
     if (c->state == CLASSIC_STABLE && !fits_replaced(j, member, id)) {
         refuse(j, KERR_UNKNOWN_SERVER_ERROR, STRVIEW(""));
+        return;
+    }
+    if (outgrows(j, member)) {
+        refuse(j, KERR_COORDINATOR_NOT_AVAILABLE, STRVIEW(""));
         return;
     }
     classic_fence_parked(j->env, member, KERR_FENCED_INSTANCE_ID, member->id);
@@ -380,7 +401,7 @@ void
 classic_join(GroupShard *shard, GroupEnv *env, const GroupCaller *caller,
              const JoinGroupRequest *request, Group *group)
 {
-    Join j = {shard, env, caller, request, group, NULL, 0, false};
+    Join j = {.shard = shard, .env = env, .caller = caller, .request = request, .group = group};
     int32_t timeout = request->session_timeout_ms;
 
     if (request->group_id.len == 0) {

@@ -21,6 +21,7 @@ consumer_attach(GroupShard *shard, Group *group)
     map_init(&consumer->instances, shard->memory, shard->seed);
     map_init(&consumer->topics, shard->memory, shard->seed);
     map_init(&consumer->names, shard->memory, shard->seed);
+    map_init(&consumer->meant, shard->memory, shard->seed);
     map_init(&consumer->regexes, shard->memory, shard->seed);
     group->consumer = consumer;
 }
@@ -36,11 +37,13 @@ consumer_detach(GroupShard *shard, Group *group)
         consumer_drop_member(shard, consumer->last);
     consumer_drop_unused_regexes(shard, NULL, consumer);
     consumer_sweep_topics(shard, consumer);
-    ot_assert(consumer->topics.count == 0 && consumer->names.count == 0);
+    ot_assert(consumer->topics.count == 0 && consumer->names.count == 0 &&
+              consumer->meant.count == 0);
     map_clear(&consumer->members);
     map_clear(&consumer->instances);
     map_clear(&consumer->topics);
     map_clear(&consumer->names);
+    map_clear(&consumer->meant);
     map_clear(&consumer->regexes);
     gmem_free_text(shard->memory, consumer->cause_member);
     gmem_free(shard->memory, consumer, sizeof *consumer);
@@ -115,6 +118,7 @@ consumer_timer(GroupShard *shard, GroupEnv *env, GroupTimer *timer)
 {
     ConsumerMember *member = NULL;
 
+    group_out_spread(env->out);
     switch ((TimerKind)timer->kind) {
     case TIMER_CONSUMER_SESSION:
         member = MAP_OWNER(timer, ConsumerMember, session);
@@ -289,11 +293,5 @@ consumer_subscribes(const Group *group, StrView topic)
 {
     const ConsumerGroup *consumer = group->consumer;
 
-    if (map_find(&consumer->names, topic) != NULL)
-        return true;
-    for (const ConsumerRegex *regex = consumer->regex_first; regex != NULL; regex = regex->next)
-        for (int32_t i = 0; regex->members > 0 && i < regex->topic_count; i++)
-            if (strview_equal(regex->topics[i], topic))
-                return true;
-    return false;
+    return map_find(&consumer->names, topic) != NULL || map_find(&consumer->meant, topic) != NULL;
 }

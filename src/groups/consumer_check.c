@@ -85,6 +85,7 @@ check_shared(const ConsumerGroup *c)
 {
     uint32_t bucket = 0;
     int32_t regexes = 0;
+    int64_t meant = 0, uses = 0;
 
     for (MapNode *node = map_next(&c->names, &bucket, NULL); node != NULL;
          node = map_next(&c->names, &bucket, node)) {
@@ -102,8 +103,19 @@ check_shared(const ConsumerGroup *c)
             members += m->regex == regex;
         ot_assert(regex->members == members);
         ot_assert(regex->resolved || regex->topic_count == 0);
+        for (int32_t i = 0; i < regex->topic_count; i++) {
+            const MapNode *node = map_find(&c->meant, regex->topics[i]->name);
+
+            ot_assert(node == &regex->topics[i]->node);
+        }
+        meant += regex->topic_count;
         regexes++;
     }
+    bucket = 0;
+    for (MapNode *node = map_next(&c->meant, &bucket, NULL); node != NULL;
+         node = map_next(&c->meant, &bucket, node))
+        uses += MAP_OWNER(node, ConsumerName, node)->members;
+    ot_assert(uses == meant);
     ot_assert(regexes == (int32_t)c->regexes.count);
     ot_assert(timer_is_set(&c->regex_timer) <= c->resolving);
 }

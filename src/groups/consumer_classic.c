@@ -145,6 +145,28 @@ merge(Join *join, bool is_new)
     return names || regex;
 }
 
+/* May the member become what the request says? */
+static int16_t
+check_wish(const Join *join)
+{
+    const JoinGroupRequest *r = join->request;
+    ConsumerWish wish = {.group_id = r->group_id,
+                         .member_id = r->member_id.len == 0 ? STRVIEW("a made one of 22 chars")
+                                                            : r->member_id,
+                         .instance_id = r->group_instance_id,
+                         .rack_id = join->subscription.rack_id,
+                         .client_id = join->caller->client_id,
+                         .client_host = join->caller->client_host,
+                         .regex = STRVIEW(""),
+                         .consumer = join->consumer,
+                         .names = join->subscription.topics,
+                         .names_count = join->subscription.topics_count,
+                         .protocols = r->protocols,
+                         .protocol_count = r->protocols_count};
+
+    return consumer_check_wish(join->shard, join->env, join->member, &wish);
+}
+
 static void
 arm_join_timers(Join *join)
 {
@@ -225,6 +247,7 @@ consumer_classic_join(GroupShard *shard, GroupEnv *env, const GroupCaller *calle
                  .records = env->out->record_count};
     int16_t code = check_join(&join);
 
+    group_out_spread(env->out);
     if (code == 0 && request->member_id.len == 0 && request->group_instance_id.ptr == NULL &&
         caller->api_version >= 4) {
         answer_join(&join, KERR_MEMBER_ID_REQUIRED, consumer_make_member_id(env), -1);
@@ -235,6 +258,8 @@ consumer_classic_join(GroupShard *shard, GroupEnv *env, const GroupCaller *calle
     if (code == 0 && protocol_read_subscription(request->protocols[0].metadata, env->out->arena,
                                                 &join.subscription) != 0)
         code = KERR_INCONSISTENT_GROUP_PROTOCOL;
+    if (code == 0)
+        code = check_wish(&join);
     if (code == 0 && !read_owned(&join))
         return;
     if (code != 0) {
@@ -414,6 +439,7 @@ consumer_classic_leave(GroupShard *shard, GroupEnv *env, const GroupCaller *call
         response->error_code = response->members[0].error_code;
     else
         response->members_count = count;
+    group_out_spread(env->out);
     if (leaving_count > 0)
         consumer_remove_members(shard, env, group->consumer, leaving, leaving_count,
                                 REBALANCE_MEMBER_LEFT);

@@ -103,7 +103,7 @@ static bool
 own_topics(Arena *arena, const ConsumerMember *member, uint64_t *bits, int32_t topic_count,
            AssignMember *ret)
 {
-    int32_t more = member->regex == NULL ? 0 : member->regex->number_count, count = 0;
+    int32_t more = member->regex == NULL ? 0 : member->regex->topic_count, count = 0;
     int32_t *list = arena_alloc(arena, (size_t)(member->name_count + more) * sizeof *list);
 
     if (list == NULL)
@@ -114,8 +114,12 @@ own_topics(Arena *arena, const ConsumerMember *member, uint64_t *bits, int32_t t
         if (number >= 0)
             bits[number / 64] |= UINT64_C(1) << (number % 64);
     }
-    for (int32_t i = 0; i < more; i++)
-        bits[member->regex->numbers[i] / 64] |= UINT64_C(1) << (member->regex->numbers[i] % 64);
+    for (int32_t i = 0; i < more; i++) {
+        int32_t number = member->regex->topics[i]->number;
+
+        if (number >= 0)
+            bits[number / 64] |= UINT64_C(1) << (number % 64);
+    }
     for (int32_t w = 0; w <= topic_count / 64; w++)
         for (; bits[w] != 0; bits[w] &= bits[w] - 1)
             list[count++] = w * 64 + __builtin_ctzll(bits[w]);
@@ -316,6 +320,17 @@ finish(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer)
     consumer_sweep_topics(shard, consumer);
 }
 
+/* Can the log hold what each member gets? */
+static bool
+fits(const GroupEnv *env, const TargetJob *job)
+{
+    for (int32_t i = 0; i < job->assign.member_count; i++)
+        if (job->members[i] != NULL &&
+            !consumer_target_fits(env, job->members[i], &job->assign.members[i]))
+            return false;
+    return true;
+}
+
 /* ---- slices --------------------------------------------------------------------------------------------- */
 
 static void
@@ -332,6 +347,11 @@ go_on(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer, int64_t budget)
             return;
         }
         job->assigned = more == 0;
+        if (job->assigned && !fits(env, job)) { /* the old one stays; not at once again */
+            consumer->target_refused_ms = env->wall_ms;
+            end_job(shard, consumer);
+            return;
+        }
     }
     if (job->assigned) {
         ArenaMark mark = arena_mark(job->arena);
@@ -371,13 +391,16 @@ void
 consumer_update_target(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer)
 {
     int64_t interval = consumer_assignment_interval_ms(env, consumer);
-    int64_t age = env->wall_ms - consumer->target_wall_ms;
+    int64_t last_ms = consumer->target_refused_ms > consumer->target_wall_ms
+                          ? consumer->target_refused_ms
+                          : consumer->target_wall_ms;
+    int64_t age = env->wall_ms - last_ms;
     int64_t budget = env->settings->slice_steps;
 
     if (timer_is_set(&consumer->job_timer) || consumer->epoch <= consumer->target_epoch)
         return;
     /* A clock that was set back must not hold the group up: age < 0 counts as over. */
-    if (consumer->target_wall_ms != 0 && age >= 0 && age < interval)
+    if (last_ms != 0 && age >= 0 && age < interval)
         return;
     if (consumer->epoch == 1) /* one member, and no topics */
         budget = INT64_MAX;

@@ -131,6 +131,7 @@ consumer_upgrade(GroupShard *shard, GroupEnv *env, Group *group)
 {
     ClassicGroup *classic = group->classic;
     int32_t count = classic_member_count(group), n = 0;
+    int64_t bytes = 0;
     Parsed *parsed;
 
     if (!may_upgrade(env->settings) || classic->first == NULL ||
@@ -140,9 +141,13 @@ consumer_upgrade(GroupShard *shard, GroupEnv *env, Group *group)
     parsed = group_out_alloc(env->out, (size_t)count, sizeof *parsed);
     if (parsed == NULL)
         return KERR_UNKNOWN_SERVER_ERROR;
-    for (const ClassicMember *m = classic->first; m != NULL; m = m->next)
-        if (!parse(env, classic, m, &parsed[n++]))
+    for (const ClassicMember *m = classic->first; m != NULL; m = m->next, n++) {
+        if (!parse(env, classic, m, &parsed[n]))
             return KERR_GROUP_ID_NOT_FOUND;
+        bytes += consumer_upgraded_bytes(group, m, &parsed[n].subscription, &parsed[n].assignment);
+    }
+    if (!consumer_upgrade_fits(env, bytes))
+        return KERR_UNKNOWN_SERVER_ERROR;
     classic_answer_joins(env, group, KERR_REBALANCE_IN_PROGRESS);
     classic_answer_syncs(shard, env, group, KERR_REBALANCE_IN_PROGRESS);
     classic_write_tombstone(env, group);
@@ -164,6 +169,7 @@ consumer_upgrade(GroupShard *shard, GroupEnv *env, Group *group)
         group->consumer = consumer;
     }
     consumer_sweep_topics(shard, group->consumer);
+    group_out_spread(env->out);
     return 0;
 }
 
@@ -177,7 +183,8 @@ consumer_may_downgrade(const ConsumerGroup *consumer, const GroupEnv *env, int32
     int32_t staying = (int32_t)consumer->members.count - going;
 
     return (policy == MIGRATION_DOWNGRADE || policy == MIGRATION_BIDIRECTIONAL) && staying > 0 &&
-           consumer->classic_count - going_classic == staying && staying <= env->settings->max_size;
+           consumer->classic_count - going_classic == staying &&
+           staying <= env->settings->max_size && consumer_downgrade_fits(env, consumer);
 }
 
 BytesView
@@ -239,6 +246,7 @@ consumer_downgrade(GroupShard *shard, GroupEnv *env, Group *group, StrView joini
     ConsumerGroup *consumer = group->consumer;
     ClassicGroup *classic;
 
+    group_out_keep_whole(env->out);
     joining_member = group_out_text(env->out, joining_member);
     consumer_stop_computing(shard, consumer); /* half a target would give a partition to two */
     consumer_write_tombstones(env, group);

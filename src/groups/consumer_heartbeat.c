@@ -53,6 +53,8 @@ error_text(int16_t code)
         return "the group has as many members as it may";
     case KERR_UNSUPPORTED_VERSION:
         return "the consumer protocol is switched off here";
+    case KERR_UNKNOWN_SERVER_ERROR:
+        return "what the group would have to write fits in no batch of its log";
     case KERR_COORDINATOR_NOT_AVAILABLE:
         return "the coordinator takes in nothing new at the moment";
     default:
@@ -217,6 +219,27 @@ look_up(Beat *beat)
     return consumer_look_up(beat->group->consumer, &ask, &beat->member, &beat->replaces);
 }
 
+/* May the member become what the heartbeat says? */
+static int16_t
+check_wish(const Beat *beat)
+{
+    const ConsumerGroupHeartbeatRequest *r = beat->request;
+    ConsumerWish wish = {.group_id = r->group_id,
+                         .member_id = r->member_id.len == 0 ? STRVIEW("a made one of 22 chars")
+                                                            : r->member_id,
+                         .instance_id = r->instance_id,
+                         .rack_id = r->rack_id,
+                         .client_id = beat->caller->client_id,
+                         .client_host = beat->caller->client_host,
+                         .regex = r->subscribed_topic_regex,
+                         .assignor = r->server_assignor,
+                         .consumer = beat->group == NULL ? NULL : beat->group->consumer,
+                         .names = r->subscribed_topic_names,
+                         .names_count = r->subscribed_topic_names_count};
+
+    return consumer_check_wish(beat->shard, beat->env, beat->member, &wish);
+}
+
 /* Everything that can be said against the heartbeat; nothing changes. */
 static int16_t
 judge(Beat *beat)
@@ -228,6 +251,8 @@ judge(Beat *beat)
         if (code == 0 && !is_join(beat))
             code = check_epoch(beat);
     }
+    if (code == 0)
+        code = check_wish(beat);
     return code != 0 ? code : check_regex(beat);
 }
 
@@ -527,6 +552,7 @@ consumer_heartbeat(GroupShard *shard, GroupEnv *env, const GroupCaller *caller,
         refuse(env, caller, REPLY_NOW, code);
         return;
     }
+    group_out_spread(env->out);
     if (request->topic_partitions_count >= 0)
         beat.owned =
             (ConsumerOwned){request->topic_partitions, request->topic_partitions_count, true};

@@ -19,6 +19,8 @@
 #ifndef OTTLA_GROUPS_CONSUMER_INT_H
 #define OTTLA_GROUPS_CONSUMER_INT_H
 
+#include "groups/assignor_int.h"
+#include "groups/classic_int.h"
 #include "groups/consumer_protocol_int.h"
 #include "groups/group_int.h"
 #include "groups/group_regex_int.h"
@@ -28,7 +30,11 @@
 #define CONSUMER_EPOCH_AWAY  (-2) /* a static member that will be back */
 
 #define CONSUMER_REGEX_PAUSE_MS 10000   /* between the beginnings of two resolutions */
+#define CONSUMER_NAMES_MAX      50000   /* of topics, that the members of a group name */
 #define CONSUMER_PARTITION_MAX  1000000 /* numbers of partitions in the log are below it */
+
+/* What a text takes in a record, with its length. */
+#define CONSUMER_TEXT_BYTES(text) ((int64_t)(text).len + 5)
 
 typedef struct ConsumerMember ConsumerMember;
 
@@ -55,12 +61,12 @@ typedef struct PartitionSet {
     int32_t count;
 } PartitionSet;
 
-/* A topic name to which members subscribe. */
+/* A topic name to which members subscribe, or that expressions mean. */
 typedef struct ConsumerName {
-    MapNode node; /* in consumer->names */
+    MapNode node; /* in consumer->names; in consumer->meant */
     StrView name;
-    int32_t members;
-    int32_t number; /* of its topic, as consumer_see_topics says; -1: it does not exist */
+    int32_t members; /* that name it; expressions that mean it */
+    int32_t number;  /* of its topic, as consumer_see_topics says; -1: it does not exist */
 } ConsumerName;
 
 typedef struct ConsumerRegex {
@@ -68,13 +74,11 @@ typedef struct ConsumerRegex {
     StrView pattern;
     struct ConsumerRegex *next, *prev; /* in the order in which they came */
     int32_t members;
-    bool resolved;   /* a record 16 stands in the log; topics counts */
-    StrView *topics; /* sorted, each once */
+    bool resolved;         /* a record 16 stands in the log; topics counts */
+    ConsumerName **topics; /* of consumer->meant; sorted, each once */
     int32_t topic_count;
     int64_t version; /* of the metadata when it was resolved */
     int64_t wall_ms;
-    int32_t *numbers; /* of its topics, as consumer_see_topics says; rising, in an arena */
-    int32_t number_count;
 } ConsumerRegex;
 
 typedef enum ConsumerState {
@@ -113,6 +117,7 @@ struct ConsumerMember {
     GroupTimer session;
     GroupTimer rebalance;
     int32_t name_count;
+    int64_t names_bytes; /* of names, in a record */
     int32_t epoch;
     int32_t previous_epoch;
     int32_t rebalance_timeout_ms;
@@ -126,12 +131,14 @@ struct ConsumerGroup {
     Group *group;
     int32_t epoch;
     int32_t target_epoch;
-    int64_t target_wall_ms; /* when the target was computed; 0: never */
+    int64_t target_wall_ms;    /* when the target was computed; 0: never */
+    int64_t target_refused_ms; /* when one fitted in no record; not in the log */
     uint64_t metadata_hash;
     Map members;   /* of ConsumerMember */
     Map instances; /* of ConsumerMember */
     Map topics;    /* of ConsumerTopic */
-    Map names;     /* of ConsumerName */
+    Map names;     /* of ConsumerName: what members name */
+    Map meant;     /* of ConsumerName: what expressions mean, however many mean it */
     Map regexes;   /* of ConsumerRegex */
     ConsumerMember *first, *last;
     int32_t classic_count; /* members that speak the classic protocol */
@@ -152,6 +159,7 @@ struct ConsumerGroup {
     StrView resolve_after;        /* the last name that was looked at; null: none yet */
     StrView *found;               /* names that match, so far */
     int32_t found_count, found_room;
+    int32_t found_hard;        /* names on which the full bound was hit, of this expression */
     int64_t regex_limit_count; /* names on which a bound of matching was hit */
     GroupTimer regex_timer;    /* TIMER_CONSUMER_REGEX */
     struct TargetJob *job;     /* the target that is computed; NULL: none (consumer_compute.c) */
@@ -199,6 +207,10 @@ void consumer_note_all_settled(ConsumerGroup *consumer);
 
 bool consumer_has_name(const ConsumerMember *member, StrView name);
 
+/* A use of a name in one of the two tables; the last one that goes takes the name with it. */
+ConsumerName *consumer_take_name(GroupShard *shard, Map *names, StrView text);
+void consumer_give_name(GroupShard *shard, Map *names, ConsumerName *name);
+
 /* ---- consumer_sets.c: sets of partitions ----------------------------------------------------------- */
 
 /* The topic of this id, made when it is not there. */
@@ -233,6 +245,38 @@ void consumer_write_regex_tombstone(GroupEnv *env, const ConsumerGroup *consumer
 /* Tombstones of records 8, 7, 5. */
 void consumer_write_member_tombstones(GroupEnv *env, const ConsumerGroup *consumer, StrView id);
 
+/* ---- consumer_bounds.c: what fits ------------------------------------------------------------------- */
+
+/* Does a record with so many bytes beside the group's id fit in a batch? */
+bool consumer_record_fits(const GroupEnv *env, const Group *group, int64_t bytes);
+
+/* What a request wants a member to be. Texts: null keeps what is there. */
+typedef struct ConsumerWish {
+    StrView group_id, member_id;
+    StrView instance_id, rack_id, client_id, client_host, regex, assignor;
+    const ConsumerGroup *consumer; /* NULL: a new group */
+    const StrView *names;
+    int32_t names_count; /* -1: as they are */
+    int32_t protocol_count;
+    const JoinGroupRequestProtocol *protocols; /* of one that speaks the classic protocol */
+} ConsumerWish;
+
+/* UNKNOWN_SERVER_ERROR: its record fits in no batch; COORDINATOR_NOT_AVAILABLE: no memory for more than it
+   has; INVALID_REQUEST: more topics than a group may name. member NULL: a new one. */
+int16_t consumer_check_wish(const GroupShard *shard, const GroupEnv *env,
+                            const ConsumerMember *member, const ConsumerWish *wish);
+
+/* Do records 7 and 8 fit in a batch each, whatever of it the member has and has to give back? */
+bool consumer_target_fits(const GroupEnv *env, const ConsumerMember *member,
+                          const AssignMember *one);
+
+/* A group that moves to the other protocol does so in one batch. */
+int64_t consumer_upgraded_bytes(const Group *group, const ClassicMember *from,
+                                const ConsumerProtocolSubscription *subscription,
+                                const ConsumerProtocolAssignment *assignment);
+bool consumer_upgrade_fits(const GroupEnv *env, int64_t bytes);
+bool consumer_downgrade_fits(const GroupEnv *env, const ConsumerGroup *consumer);
+
 /* ---- consumer_target.c ------------------------------------------------------------------------------ */
 
 /* Group epoch + 1, and the hash of the topics as they are now; a record 3. */
@@ -248,8 +292,8 @@ int32_t consumer_seen_room(const ConsumerGroup *consumer);
 /* A topic that somebody subscribes to and that exists. */
 typedef struct SeenTopic {
     GroupTopic topic;
-    ConsumerName *name; /* NULL: by an expression, */
-    ConsumerRegex *regex;
+    ConsumerName *name;  /* NULL: by expressions alone */
+    ConsumerName *meant; /* NULL: by names alone */
 } SeenTopic;
 
 typedef struct SeenList {
@@ -258,7 +302,7 @@ typedef struct SeenList {
 } SeenList;
 
 /*
- * Sets the numbers in names and expressions, too, which hold until the operation ends. False: no memory, and the out
+ * However many expressions mean a topic, it counts once. Sets the numbers in all names, too, which hold until the operation ends. False: no memory, and the out
  * has failed.
  */
 bool consumer_see_topics(GroupEnv *env, const ConsumerGroup *consumer, SeenList *ret);
@@ -325,8 +369,8 @@ ConsumerRegex *consumer_find_regex(const ConsumerGroup *consumer, StrView patter
 ConsumerRegex *consumer_make_regex(GroupShard *shard, ConsumerGroup *consumer, StrView pattern);
 /* Frees; the map's entry, too. */
 void consumer_free_regex(GroupShard *shard, ConsumerGroup *consumer, ConsumerRegex *regex);
-void consumer_set_regex_topics(GroupShard *shard, ConsumerRegex *regex, const StrView *topics,
-                               int32_t count);
+void consumer_set_regex_topics(GroupShard *shard, ConsumerGroup *consumer, ConsumerRegex *regex,
+                               const StrView *topics, int32_t count);
 
 /* ---- consumer.c, consumer_heartbeat.c ------------------------------------------------------------------- */
 

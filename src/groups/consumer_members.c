@@ -43,21 +43,42 @@ consumer_add_member(GroupShard *shard, ConsumerGroup *consumer, StrView id)
         consumer->first = member;
     consumer->last = member;
     shard->member_count++;
+    consumer_note_settled(member); /* at epoch 0, as the target of a group that has none yet */
     return member;
+}
+
+ConsumerName *
+consumer_take_name(GroupShard *shard, Map *names, StrView text)
+{
+    MapNode *node = map_find(names, text);
+    ConsumerName *name;
+
+    if (node != NULL) {
+        name = MAP_OWNER(node, ConsumerName, node);
+    } else {
+        name = gmem_new(shard->memory, sizeof *name);
+        name->name = gmem_text(shard->memory, text);
+        map_add(names, &name->node, name->name);
+    }
+    name->members++;
+    return name;
+}
+
+void
+consumer_give_name(GroupShard *shard, Map *names, ConsumerName *name)
+{
+    if (--name->members > 0)
+        return;
+    map_remove(names, &name->node);
+    gmem_free_text(shard->memory, name->name);
+    gmem_free(shard->memory, name, sizeof *name);
 }
 
 static void
 drop_names(GroupShard *shard, ConsumerGroup *consumer, ConsumerName **names, int32_t count)
 {
-    for (int32_t i = 0; i < count; i++) {
-        ConsumerName *name = names[i];
-
-        if (--name->members > 0)
-            continue;
-        map_remove(&consumer->names, &name->node);
-        gmem_free_text(shard->memory, name->name);
-        gmem_free(shard->memory, name, sizeof *name);
-    }
+    for (int32_t i = 0; i < count; i++)
+        consumer_give_name(shard, &consumer->names, names[i]);
     gmem_free(shard->memory, names, (size_t)count * sizeof *names);
 }
 
@@ -141,20 +162,6 @@ consumer_has_name(const ConsumerMember *member, StrView name)
     return found != NULL;
 }
 
-static ConsumerName *
-intern_name(GroupShard *shard, ConsumerGroup *consumer, StrView text)
-{
-    MapNode *node = map_find(&consumer->names, text);
-    ConsumerName *name;
-
-    if (node != NULL)
-        return MAP_OWNER(node, ConsumerName, node);
-    name = gmem_new(shard->memory, sizeof *name);
-    name->name = gmem_text(shard->memory, text);
-    map_add(&consumer->names, &name->node, name->name);
-    return name;
-}
-
 bool
 consumer_set_names(GroupShard *shard, ConsumerMember *member, const StrView *names, int32_t count)
 {
@@ -163,12 +170,11 @@ consumer_set_names(GroupShard *shard, ConsumerMember *member, const StrView *nam
     ConsumerName **list =
         count == 0 ? NULL : gmem_new(shard->memory, room * sizeof(ConsumerName *));
     int32_t kept = 0;
+    int64_t bytes = 0;
     bool changed;
 
-    for (int32_t i = 0; i < count; i++) {
-        list[i] = intern_name(shard, consumer, names[i]);
-        list[i]->members++;
-    }
+    for (int32_t i = 0; i < count; i++)
+        list[i] = consumer_take_name(shard, &consumer->names, names[i]);
     if (count > 1)
         qsort(list, room, sizeof(ConsumerName *), compare_names);
     for (int32_t i = 0; i < count; i++)
@@ -176,6 +182,8 @@ consumer_set_names(GroupShard *shard, ConsumerMember *member, const StrView *nam
             list[i]->members--; /* named twice */
         else
             list[kept++] = list[i];
+    for (int32_t i = 0; i < kept; i++)
+        bytes += CONSUMER_TEXT_BYTES(list[i]->name);
     if (kept < count)
         list = gmem_resize(shard->memory, list, room * sizeof(ConsumerName *),
                            (size_t)kept * sizeof(ConsumerName *));
@@ -184,6 +192,7 @@ consumer_set_names(GroupShard *shard, ConsumerMember *member, const StrView *nam
     drop_names(shard, consumer, member->names, member->name_count);
     member->names = list;
     member->name_count = kept;
+    member->names_bytes = bytes;
     return changed;
 }
 

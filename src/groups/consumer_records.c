@@ -177,8 +177,12 @@ consumer_write_regex(GroupEnv *env, const ConsumerGroup *consumer, const Consume
     ConsumerGroupRegularExpressionValue value;
 
     consumer_group_regular_expression_value_init(&value);
-    value.topics = regex->topics;
+    value.topics = group_out_alloc(env->out, (size_t)regex->topic_count, sizeof *value.topics);
+    if (value.topics == NULL)
+        return;
     value.topics_count = regex->topic_count;
+    for (int32_t i = 0; i < regex->topic_count; i++)
+        value.topics[i] = regex->topics[i]->name;
     value.version = regex->version;
     value.timestamp = regex->wall_ms;
     group_record(env->out, &consumer_group_regular_expression_key_desc, &key,

@@ -3,7 +3,8 @@
  *
  * A resolution goes through all expressions of the group, and for each through all names of topics, in slices: a
  * timer brings the next one, so that other groups are served in between. A name is tried with few steps first;
- * those that need more cost the slice more. Checked on heartbeats alone, and begun at most every ten seconds.
+ * those that need more cost the slice more, and an expression on which even the most of them were too few for
+ * HARD_NAMES names gets no more than the few. Checked on heartbeats alone, and begun at most every ten seconds.
  *
  * Runs in: coordinator; tests. Spec: groups-and-transactions.md 4.7, design.md 11. pure
  * SPDX-License-Identifier: Apache-2.0
@@ -12,9 +13,10 @@
 
 #include "groups/consumer_int.h"
 
-#define SLICE_COST     500  /* of names: some milliseconds at the worst */
+#define SLICE_COST     300  /* of names: some milliseconds at the worst */
 #define STEPS_CHEAP    1000 /* of matching a name for cost 1 */
 #define COST_FULL      (GROUP_REGEX_STEPS_MAX / STEPS_CHEAP)
+#define HARD_NAMES     50
 #define SLICE_PAUSE_US 1000
 
 ConsumerRegex *
@@ -39,24 +41,27 @@ consumer_make_regex(GroupShard *shard, ConsumerGroup *consumer, StrView pattern)
     return regex;
 }
 
+/* Uses of names, in a list with room for so many. */
 static void
-clear_topics(GroupShard *shard, StrView *topics, int32_t count, int32_t room)
+clear_topics(GroupShard *shard, ConsumerGroup *consumer, ConsumerName **topics, int32_t count,
+             int32_t room)
 {
     for (int32_t i = 0; i < count; i++)
-        gmem_free_text(shard->memory, topics[i]);
-    gmem_free(shard->memory, topics, (size_t)room * sizeof *topics);
+        consumer_give_name(shard, &consumer->meant, topics[i]);
+    gmem_free(shard->memory, topics, (size_t)room * sizeof(ConsumerName *));
 }
 
 void
-consumer_set_regex_topics(GroupShard *shard, ConsumerRegex *regex, const StrView *topics,
-                          int32_t count)
+consumer_set_regex_topics(GroupShard *shard, ConsumerGroup *consumer, ConsumerRegex *regex,
+                          const StrView *topics, int32_t count)
 {
-    StrView *copy = count == 0 ? NULL : gmem_new(shard->memory, (size_t)count * sizeof *copy);
+    size_t bytes = (size_t)count * sizeof(ConsumerName *);
+    ConsumerName **list = count == 0 ? NULL : gmem_new(shard->memory, bytes);
 
     for (int32_t i = 0; i < count; i++)
-        copy[i] = gmem_text(shard->memory, topics[i]);
-    clear_topics(shard, regex->topics, regex->topic_count, regex->topic_count);
-    regex->topics = copy;
+        list[i] = consumer_take_name(shard, &consumer->meant, topics[i]);
+    clear_topics(shard, consumer, regex->topics, regex->topic_count, regex->topic_count);
+    regex->topics = list;
     regex->topic_count = count;
 }
 
@@ -67,7 +72,7 @@ consumer_regex_means(const ConsumerRegex *regex, StrView topic)
 
     while (low < high) {
         int32_t middle = low + (high - low) / 2;
-        StrView one = regex->topics[middle];
+        StrView one = regex->topics[middle]->name;
         int32_t common = topic.len < one.len ? topic.len : one.len;
         int order = memcmp(topic.ptr, one.ptr, (size_t)common);
 
@@ -85,9 +90,11 @@ consumer_regex_means(const ConsumerRegex *regex, StrView topic)
 static void
 forget_progress(GroupShard *shard, ConsumerGroup *consumer)
 {
-    clear_topics(shard, consumer->found, consumer->found_count, consumer->found_room);
+    for (int32_t i = 0; i < consumer->found_count; i++)
+        gmem_free_text(shard->memory, consumer->found[i]);
+    gmem_free(shard->memory, consumer->found, (size_t)consumer->found_room * sizeof(StrView));
     consumer->found = NULL;
-    consumer->found_count = consumer->found_room = 0;
+    consumer->found_count = consumer->found_room = consumer->found_hard = 0;
     gmem_free_text(shard->memory, consumer->resolve_after);
     consumer->resolve_after = (StrView){0};
     group_regex_free(consumer->resolve_compiled);
@@ -103,7 +110,7 @@ consumer_free_regex(GroupShard *shard, ConsumerGroup *consumer, ConsumerRegex *r
     }
     *(regex->prev == NULL ? &consumer->regex_first : &regex->prev->next) = regex->next;
     *(regex->next == NULL ? &consumer->regex_last : &regex->next->prev) = regex->prev;
-    consumer_set_regex_topics(shard, regex, NULL, 0);
+    consumer_set_regex_topics(shard, consumer, regex, NULL, 0);
     map_remove(&consumer->regexes, &regex->node);
     gmem_free_text(shard->memory, regex->pattern);
     gmem_free(shard->memory, regex, sizeof *regex);
@@ -178,15 +185,29 @@ look_at(GroupShard *shard, ConsumerGroup *consumer, StrView name)
     RegexMatch match = group_regex_match(consumer->resolve_compiled, name, STEPS_CHEAP);
     int cost = 1;
 
-    if (match == REGEX_LIMIT) {
+    if (match == REGEX_LIMIT && consumer->found_hard < HARD_NAMES) {
         match = group_regex_match(consumer->resolve_compiled, name, GROUP_REGEX_STEPS_MAX);
         cost += COST_FULL;
+        consumer->found_hard += match == REGEX_LIMIT;
     }
     if (match == REGEX_LIMIT)
         consumer->regex_limit_count++;
     if (match == REGEX_YES)
         add_found(shard, consumer, name);
     return cost;
+}
+
+/* May it be known what the expression means? What fits in no record or in no memory may not. */
+static bool
+may_end(const GroupShard *shard, GroupEnv *env, const ConsumerGroup *consumer)
+{
+    int64_t bytes = CONSUMER_TEXT_BYTES(consumer->resolve_regex->pattern);
+
+    for (int32_t i = 0; i < consumer->found_count; i++)
+        bytes += CONSUMER_TEXT_BYTES(consumer->found[i]);
+    return consumer_record_fits(env, consumer->group, bytes) &&
+           (consumer->found_count <= consumer->resolve_regex->topic_count ||
+            !gmem_is_tight(shard->memory));
 }
 
 /* All names were looked at. */
@@ -196,10 +217,15 @@ end_regex(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer)
     ConsumerRegex *regex = consumer->resolve_regex;
     bool changed = !regex->resolved || regex->topic_count != consumer->found_count;
 
+    if (!may_end(shard, env, consumer)) { /* it stays what it was */
+        forget_progress(shard, consumer);
+        consumer->resolve_regex = regex->next;
+        return;
+    }
     for (int32_t i = 0; !changed && i < regex->topic_count; i++)
-        changed = !strview_equal(regex->topics[i], consumer->found[i]);
+        changed = !strview_equal(regex->topics[i]->name, consumer->found[i]);
     if (changed) {
-        consumer_set_regex_topics(shard, regex, consumer->found, consumer->found_count);
+        consumer_set_regex_topics(shard, consumer, regex, consumer->found, consumer->found_count);
         /* Even when it means no topics: what its members had from another one before must move. */
         consumer->resolve_changed = true;
     }

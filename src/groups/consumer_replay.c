@@ -341,7 +341,7 @@ replay_regex(Replay *replay)
     if (is_tombstone(replay)) {
         if (regex == NULL)
             return 0;
-        consumer_set_regex_topics(replay->shard, regex, NULL, 0);
+        consumer_set_regex_topics(replay->shard, consumer, regex, NULL, 0);
         regex->resolved = false;
         if (regex->members == 0)
             consumer_free_regex(replay->shard, consumer, regex);
@@ -349,7 +349,7 @@ replay_regex(Replay *replay)
     }
     if (regex == NULL)
         regex = consumer_make_regex(replay->shard, consumer, key.regular_expression);
-    consumer_set_regex_topics(replay->shard, regex, value.topics, value.topics_count);
+    consumer_set_regex_topics(replay->shard, consumer, regex, value.topics, value.topics_count);
     regex->resolved = true;
     regex->version = value.version;
     regex->wall_ms = value.timestamp;

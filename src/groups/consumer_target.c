@@ -59,74 +59,40 @@ compare_seen(const void *left, const void *right)
 int32_t
 consumer_seen_room(const ConsumerGroup *consumer)
 {
-    int64_t room = consumer->names.count;
-    uint32_t bucket = 0;
-
-    for (MapNode *node = map_next(&consumer->regexes, &bucket, NULL); node != NULL;
-         node = map_next(&consumer->regexes, &bucket, node))
-        room += MAP_OWNER(node, ConsumerRegex, node)->topic_count;
-    return room > INT32_MAX ? INT32_MAX : (int32_t)room;
+    return (int32_t)(consumer->names.count + consumer->meant.count);
 }
 
+/* named: by members; else by expressions. */
 static void
-see_names(GroupEnv *env, const ConsumerGroup *consumer, SeenList *seen)
+see_names(GroupEnv *env, const Map *names, bool named, SeenList *seen)
 {
     uint32_t bucket = 0;
 
-    for (MapNode *node = map_next(&consumer->names, &bucket, NULL); node != NULL;
-         node = map_next(&consumer->names, &bucket, node)) {
+    for (MapNode *node = map_next(names, &bucket, NULL); node != NULL;
+         node = map_next(names, &bucket, node)) {
         ConsumerName *name = MAP_OWNER(node, ConsumerName, node);
         SeenTopic *one = &seen->list[seen->count];
 
         name->number = -1;
-        one->name = name;
+        one->name = named ? name : NULL;
+        one->meant = named ? NULL : name;
         if (env->metadata->by_name(env->metadata->ctx, name->name, &one->topic))
             seen->count++;
     }
 }
 
-/* False: no memory. */
-static bool
-see_regexes(GroupEnv *env, const ConsumerGroup *consumer, SeenList *seen, int32_t room)
-{
-    uint32_t bucket = 0;
-
-    for (MapNode *node = map_next(&consumer->regexes, &bucket, NULL); node != NULL;
-         node = map_next(&consumer->regexes, &bucket, node)) {
-        ConsumerRegex *regex = MAP_OWNER(node, ConsumerRegex, node);
-
-        regex->numbers = NULL;
-        regex->number_count = 0;
-        if (regex->members == 0 || !regex->resolved)
-            continue;
-        regex->numbers =
-            group_out_alloc(env->out, (size_t)regex->topic_count, sizeof *regex->numbers);
-        if (regex->numbers == NULL)
-            return false;
-        for (int32_t i = 0; i < regex->topic_count && seen->count < room; i++) {
-            SeenTopic *one = &seen->list[seen->count];
-
-            one->name = NULL;
-            one->regex = regex;
-            if (env->metadata->by_name(env->metadata->ctx, regex->topics[i], &one->topic))
-                seen->count++;
-        }
-    }
-    return true;
-}
-
 bool
 consumer_see_topics(GroupEnv *env, const ConsumerGroup *consumer, SeenList *ret)
 {
-    int32_t room = consumer_seen_room(consumer), all;
+    size_t room = (size_t)consumer_seen_room(consumer);
+    int32_t all;
 
     ret->count = 0;
-    ret->list = group_out_alloc(env->out, (size_t)room + 1, sizeof *ret->list);
+    ret->list = group_out_alloc(env->out, room + 1, sizeof *ret->list);
     if (ret->list == NULL)
         return false;
-    see_names(env, consumer, ret);
-    if (!see_regexes(env, consumer, ret, room))
-        return false;
+    see_names(env, &consumer->names, true, ret);
+    see_names(env, &consumer->meant, false, ret);
     all = ret->count;
     if (all > 1)
         qsort(ret->list, (size_t)all, sizeof *ret->list, compare_seen);
@@ -139,7 +105,7 @@ consumer_see_topics(GroupEnv *env, const ConsumerGroup *consumer, SeenList *ret)
         if (one->name != NULL)
             one->name->number = ret->count - 1;
         else
-            one->regex->numbers[one->regex->number_count++] = ret->count - 1;
+            one->meant->number = ret->count - 1;
         ret->list[ret->count - 1] = *one;
     }
     return true;

@@ -131,6 +131,19 @@ group_out_fits(const GroupOut *out, const GroupSettings *settings)
 }
 
 void
+group_out_spread(GroupOut *out)
+{
+    out->spread = true;
+    out->whole = out->record_count;
+}
+
+void
+group_out_keep_whole(GroupOut *out)
+{
+    out->spread = false;
+}
+
+void
 group_out_forget_records(GroupOut *out)
 {
     out->records = NULL;

@@ -167,6 +167,8 @@ typedef struct GroupOut {
     GroupRebalance *rebalances, **rebalances_end;
     int32_t record_count;
     size_t record_bytes; /* keys and values */
+    bool spread;         /* group_out_spread: */
+    int32_t whole;       /* records before it */
     bool failed;
 } GroupOut;
 
@@ -208,6 +210,14 @@ void group_record(GroupOut *out, const MessageDesc *key_desc, const void *key,
  */
 bool group_out_fits(const GroupOut *out, const GroupSettings *settings);
 void group_out_forget_records(GroupOut *out);
+
+/*
+ * When no single batch holds the unit, its records from here on may be spread over several; those before stay together.
+ * Only where the log up to any of them is a state that members and timers bring to order again. A record that fits in
+ * no batch fails all the same. group_out_keep_whole takes it back.
+ */
+void group_out_spread(GroupOut *out);
+void group_out_keep_whole(GroupOut *out);
 
 void group_rebalance_ended(GroupOut *out, const GroupRebalance *rebalance);
 

@@ -45,13 +45,16 @@ view(const char *text)
 static int32_t
 split(GroupKit *kit, const char *text, StrView **ret)
 {
-    int32_t count = 0;
+    int32_t count = 0, room = 1;
 
-    *ret = arena_calloc(kit->replies_arena, 16, sizeof **ret);
+    for (const char *c = text; *c != '\0'; c++)
+        room += *c == ',';
+    *ret = arena_calloc(kit->replies_arena, (size_t)room, sizeof **ret);
+    assert_non_null(*ret);
     while (*text != '\0') {
         size_t len = strcspn(text, ",");
 
-        assert_true(count < 16);
+        assert_true(count < room);
         (*ret)[count++] = (StrView){text, (int32_t)len};
         text += len + (text[len] == ',');
     }
@@ -254,7 +257,7 @@ add_regexes(char *text, size_t room, const ConsumerGroup *c)
         add(text, room, "\nregex %.*s v=%lld", list[k]->pattern.len, list[k]->pattern.ptr,
             (long long)list[k]->version);
         for (int32_t i = 0; i < list[k]->topic_count; i++)
-            add(text, room, " %.*s", list[k]->topics[i].len, list[k]->topics[i].ptr);
+            add(text, room, " %.*s", list[k]->topics[i]->name.len, list[k]->topics[i]->name.ptr);
     }
     free(list);
 }

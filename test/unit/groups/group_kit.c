@@ -300,12 +300,33 @@ keep_text(GroupKit *kit, StrView text)
     return text.ptr == NULL ? text : strview_from(arena_strdup(kit->replies_arena, text));
 }
 
+/* What no batch holds costs the shard: the whole unit, or each record of one that may be spread. */
+static void
+check_fits(const GroupKit *kit)
+{
+    GroupOut part = {.record_count = 0};
+    int32_t count = 0;
+
+    if (group_out_fits(&kit->out, &kit->settings))
+        return;
+    assert_true(kit->out.spread);
+    for (const GroupRecord *r = kit->out.records; r != NULL; r = r->next, count++) {
+        bool whole = count < kit->out.whole;
+
+        part.record_count = whole ? count + 1 : 1;
+        part.record_bytes =
+            (whole ? part.record_bytes : 0) + (size_t)r->key.len + (size_t)r->value.len;
+        assert_true(group_out_fits(&part, &kit->settings));
+    }
+}
+
 int32_t
 kit_take(GroupKit *kit)
 {
     GroupOut *out = &kit->out;
 
     assert_false(out->failed);
+    check_fits(kit);
     if (out->record_count > 0)
         kit->units++;
     for (const GroupReply *reply = out->replies; reply != NULL; reply = reply->next)

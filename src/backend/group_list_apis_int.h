@@ -27,7 +27,8 @@ typedef struct GroupListApi {
     ArrayPlace keys;        /* each begins with the group id, a StrView */
     ArrayPlace results;     /* in the response */
     size_t result_group_at; /* of the group id in a result */
-    bool unique;            /* an id that comes twice is answered once */
+    bool plain;             /* keys are ids and nothing else: the same id gets the same answer, */
+    bool unique;            /* and only once */
     bool no_empty_id;       /* "" is refused with 24 */
     void (*init_result)(void *ret);
     void (*set_code)(void *result, int16_t code);

@@ -19,7 +19,7 @@ group_split_init(GroupSplit *split, int32_t count, Arena *arena)
     if (split->keys == NULL)
         return false;
     for (int32_t i = 0; i < count; i++)
-        split->keys[i].part = -1;
+        split->keys[i].part = split->keys[i].like = -1;
     return true;
 }
 
@@ -42,7 +42,7 @@ compare_placed(const void *a, const void *b)
 }
 
 bool
-group_split_unique(GroupSplit *split, const StrView *ids, Arena *arena)
+group_split_unique(GroupSplit *split, const StrView *ids, bool leave_out, Arena *arena)
 {
     Placed *list = arena_calloc(arena, (size_t)split->count + 1, sizeof *list);
 
@@ -51,10 +51,14 @@ group_split_unique(GroupSplit *split, const StrView *ids, Arena *arena)
     for (int32_t i = 0; i < split->count; i++)
         list[i] = (Placed){ids[i], i};
     qsort(list, (size_t)split->count, sizeof *list, compare_placed);
-    for (int32_t i = 1; i < split->count; i++)
-        if (strview_equal(list[i].id, list[i - 1].id)) {
+    for (int32_t i = 1, first = 0; i < split->count; i++)
+        if (!strview_equal(list[i].id, list[first].id)) {
+            first = i;
+        } else if (leave_out) {
             split->keys[list[i].at].left_out = true;
             split->left--;
+        } else {
+            split->keys[list[i].at].like = list[first].at;
         }
     return true;
 }
@@ -65,7 +69,7 @@ group_split_put(GroupSplit *split, int32_t i, int32_t part, int16_t code)
     SplitKey *key = &split->keys[i];
 
     ot_assert(i >= 0 && i < split->count && part < SPLIT_PARTS_MAX && key->part == -1);
-    if (key->left_out)
+    if (key->left_out || key->like >= 0)
         return;
     key->code = code;
     if (code != 0)

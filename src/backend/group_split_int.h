@@ -18,10 +18,11 @@
 #define SPLIT_PARTS_MAX 16
 
 typedef struct SplitKey {
-    int32_t part;  /* -1: answered with the code, or left out */
+    int32_t part;  /* -1: answered with the code, or like another one, or left out */
     int32_t place; /* within its part */
     int16_t code;
-    bool left_out; /* stands earlier in the request */
+    int32_t like;  /* stands earlier in the request, there, and gets that answer; -1: no */
+    bool left_out; /* stands earlier in the request, and gets no answer of its own */
 } SplitKey;
 
 typedef struct GroupSplit {
@@ -34,8 +35,8 @@ typedef struct GroupSplit {
 /* Nothing is routed so far. False: no memory. */
 bool group_split_init(GroupSplit *split, int32_t count, Arena *arena);
 
-/* Leaves out each id that stands earlier in the list. False: no memory. */
-bool group_split_unique(GroupSplit *split, const StrView *ids, Arena *arena);
+/* Each id that stands earlier in the list is left out, or answered like that one. False: no memory. */
+bool group_split_unique(GroupSplit *split, const StrView *ids, bool leave_out, Arena *arena);
 
 /* Gives the i-th key to a part, or (code not 0) to none. In order, each once; those left out are passed over. */
 void group_split_put(GroupSplit *split, int32_t i, int32_t part, int16_t code);

@@ -18,6 +18,7 @@
 
 /* Arena bytes that an encoded answer may take decoded: members of a few hundred bytes take less. */
 #define DECODED_FACTOR 16
+#define ANSWER_HEAD    1024
 
 typedef struct ListWork {
     const GroupListApi *api;
@@ -76,8 +77,8 @@ choose_parts(Request *rq, ListWork *work, int32_t count)
 
     if (!group_split_init(&work->split, count, rq->arena))
         return false;
-    if (api->unique &&
-        !group_split_unique(&work->split, (const StrView *)(const void *)work->keys, rq->arena))
+    if (api->plain && !group_split_unique(&work->split, (const StrView *)(const void *)work->keys,
+                                          api->unique, rq->arena))
         return false;
     for (int32_t i = 0; i < count; i++) {
         MboxWorker worker = MBOX_COORDINATOR_FIRST;
@@ -206,11 +207,20 @@ decode_replies(Request *rq, ListWork *work)
     }
 }
 
+/* The key whose answer the i-th one gets. */
+static const SplitKey *
+key_of(const ListWork *work, int32_t i)
+{
+    const SplitKey *key = &work->split.keys[i];
+
+    return key->like >= 0 ? &work->split.keys[key->like] : key;
+}
+
 /* Why there is no result of the i-th key: a code, or 0. */
 static int16_t
 code_of(const ListWork *work, int32_t i)
 {
-    const SplitKey *key = &work->split.keys[i];
+    const SplitKey *key = key_of(work, i);
 
     if (key->code != 0)
         return key->code;
@@ -223,7 +233,7 @@ code_of(const ListWork *work, int32_t i)
 static const char *
 answered(const ListWork *work, int32_t i)
 {
-    const SplitKey *key = &work->split.keys[i];
+    const SplitKey *key = key_of(work, i);
     const GroupListApi *api = work->api;
     const char *results, *result;
     int32_t count;
@@ -263,6 +273,7 @@ merge(Request *rq, ListWork *work)
 {
     const GroupListApi *api = work->api;
     size_t element = api->results.element_bytes;
+    WireSizer size = {0};
     char *results;
     void *out;
     int32_t n = 0;
@@ -278,7 +289,11 @@ merge(Request *rq, ListWork *work)
             put_result(rq, work, i, results + (size_t)n++ * element);
     api->response->init(out);
     array_set(out, &api->results, results, n);
-    request_grow(rq, arena_bytes(rq->arena)); /* the encoded form is smaller than the structs */
+    /* A group that is named again and again is in there as often. */
+    api->response->size(&size, rq->head.api_version, out);
+    if (size.err != 0 || size.bytes > MBOX_MESSAGE_MAX)
+        return request_close(rq, "an answer about groups of more than %d bytes", MBOX_MESSAGE_MAX);
+    request_grow(rq, size.bytes + ANSWER_HEAD);
     return request_respond(rq, api->response, out);
 }
 

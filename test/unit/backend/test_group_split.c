@@ -88,7 +88,7 @@ test_unique(void **state)
     ids[13] = STRVIEW("");
     ids[KEYS_MAX - 1] = STRVIEW("");
     assert_true(group_split_init(&split, KEYS_MAX, arena));
-    assert_true(group_split_unique(&split, ids, arena));
+    assert_true(group_split_unique(&split, ids, true, arena));
     assert_int_equal(split.left, 51);
     for (int32_t i = 0; i < KEYS_MAX; i++) {
         bool before = false;
@@ -102,6 +102,27 @@ test_unique(void **state)
     assert_int_equal(split.counts[0] + split.counts[1] + split.counts[2] + split.counts[3], 51);
 }
 
+static void
+test_like(void **state)
+{
+    StrView ids[] = {STRVIEW("a"), STRVIEW("b"), STRVIEW("a"), STRVIEW("a"), STRVIEW("c")};
+    static const int32_t like[] = {-1, -1, 0, 0, -1};
+    GroupSplit split;
+
+    (void)state;
+    assert_true(group_split_init(&split, 5, arena));
+    assert_true(group_split_unique(&split, ids, false, arena));
+    assert_int_equal(split.left, 5);
+    for (int32_t i = 0; i < 5; i++) {
+        assert_int_equal(split.keys[i].like, like[i]);
+        assert_false(split.keys[i].left_out);
+        group_split_put(&split, i, 1, 0);
+    }
+    assert_int_equal(split.counts[1], 3);
+    assert_int_equal(split.keys[4].place, 2);
+    assert_int_equal(group_split_only(&split), -1); /* the answer has fewer than the request */
+}
+
 int
 main(void)
 {
@@ -109,6 +130,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_places, begin, end),
         cmocka_unit_test_setup_teardown(test_only, begin, end),
         cmocka_unit_test_setup_teardown(test_unique, begin, end),
+        cmocka_unit_test_setup_teardown(test_like, begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,15 +32,16 @@
 #include "ottla/ipc/latch.h"
 
 /*
- * First the owners' words and the ready sets of all workers, then the cells of slot 0 towards worker 0,
- * 1 ..., those of slot 1, and so on: a process that asks several workers touches few pages, and the
- * cells of workers that do not exist are touched by nobody.
+ * One region has the owners' words and the ready sets of all workers: whoever asks touches it, so it lies among what
+ * everybody touches. The other has the cells of slot 0 towards worker 0, 1 ..., those of slot 1, and so on: a process
+ * that asks several workers touches few pages, and the cells of workers that do not exist are touched by nobody.
  */
 typedef struct MailboxHead {
     alignas(CACHE_LINE_BYTES) AtomicU64 owner;
 } MailboxHead;
 
-static char *base_of_all;
+static char *heads;
+static char *cells;
 static int32_t slot_limit; /* backends and workers: workers may ask each other, too */
 
 static size_t
@@ -50,44 +51,56 @@ heads_bytes(int32_t slots)
 }
 
 size_t
+mailbox_heads_shm_size(const ShmLimits *limits)
+{
+    ot_assert(limits->mailbox_workers >= MBOX_WORKER_COUNT);
+    return heads_bytes(limits->backend_slots + limits->worker_slots);
+}
+
+void
+mailbox_heads_shm_init(void *base, const ShmLimits *limits)
+{
+    heads = base;
+    slot_limit = limits->backend_slots + limits->worker_slots;
+    ot_assert(slot_limit <= READY_BITS_MAX);
+}
+
+size_t
 mailbox_shm_size(const ShmLimits *limits)
 {
     int32_t slots = limits->backend_slots + limits->worker_slots;
 
-    ot_assert(limits->mailbox_workers >= MBOX_WORKER_COUNT);
-    return heads_bytes(slots) + 2 * sizeof(Cell) * MBOX_WORKER_COUNT * (size_t)slots;
+    return 2 * sizeof(Cell) * MBOX_WORKER_COUNT * (size_t)slots;
 }
 
 void
 mailbox_shm_init(void *base, const ShmLimits *limits)
 {
-    base_of_all = base;
-    slot_limit = limits->backend_slots + limits->worker_slots;
-    ot_assert(slot_limit <= READY_BITS_MAX);
+    (void)limits; /* the heads have them */
+    cells = base;
 }
 
 AtomicU64 *
 mailbox_owner(MboxWorker worker)
 {
-    ot_assert(worker < MBOX_WORKER_COUNT && base_of_all != NULL);
-    return &((MailboxHead *)(void *)base_of_all)[worker].owner;
+    ot_assert(worker < MBOX_WORKER_COUNT && heads != NULL);
+    return &((MailboxHead *)(void *)heads)[worker].owner;
 }
 
 ReadySet *
 mailbox_ready(MboxWorker worker)
 {
-    ot_assert(worker < MBOX_WORKER_COUNT && base_of_all != NULL);
-    return (ReadySet *)(void *)(base_of_all + MBOX_WORKER_COUNT * sizeof(MailboxHead) +
+    ot_assert(worker < MBOX_WORKER_COUNT && heads != NULL);
+    return (ReadySet *)(void *)(heads + MBOX_WORKER_COUNT * sizeof(MailboxHead) +
                                 (size_t)worker * ready_size(slot_limit));
 }
 
 Cell *
 cell_request(MboxWorker worker, int32_t slot)
 {
-    ot_assert(worker < MBOX_WORKER_COUNT && base_of_all != NULL);
+    ot_assert(worker < MBOX_WORKER_COUNT && cells != NULL);
     ot_assert(slot >= 0 && slot < slot_limit);
-    return (Cell *)(void *)(base_of_all + heads_bytes(slot_limit)) +
-           2 * ((size_t)slot * MBOX_WORKER_COUNT + worker);
+    return (Cell *)(void *)cells + 2 * ((size_t)slot * MBOX_WORKER_COUNT + worker);
 }
 
 Cell *
@@ -118,7 +131,7 @@ mbox_worker_is_open(MboxWorker worker)
 void
 mbox_wake_coordinators(void)
 {
-    if (base_of_all == NULL)
+    if (heads == NULL)
         return; /* a test of the controller alone */
     for (int w = MBOX_COORDINATOR_FIRST; w < MBOX_WORKER_COUNT; w++) {
         uint64_t owner = atomic_u64_load_seq(mailbox_owner((MboxWorker)w));

@@ -10,6 +10,7 @@
 
 #include "mailbox_int.h"
 #include "ottla/common/assert.h"
+#include "ottla/common/own_page.h"
 #include "ottla/ipc/counters.h"
 #include "ottla/ipc/latch.h"
 
@@ -28,11 +29,13 @@ typedef struct Direction {
     uint32_t sending; /* serial whose pieces are being sent; 0: none */
 } Direction;
 
-static Outstanding table[MBOX_CALLS_MAX];
-static Direction directions[MBOX_WORKER_COUNT];
-static uint32_t last_serial; /* 0: nobody was asked so far */
-static uint32_t
-    claimed[MBOX_WORKER_COUNT]; /* generation whose cells towards that worker are ours */
+/* 2 KiB, in room that each process has to itself anyway. */
+static OWN_PAGE Outstanding table[MBOX_CALLS_MAX];
+static OWN_PAGE Direction directions[MBOX_WORKER_COUNT];
+static OWN_PAGE uint32_t last_serial; /* 0: nobody was asked so far */
+
+/* Generation whose cells towards that worker are ours. */
+static OWN_PAGE uint32_t claimed[MBOX_WORKER_COUNT];
 
 void
 mbox_begin(void)

@@ -4,7 +4,7 @@
  * A child shares the pages of its parent until one of the two writes to them. What each process of a node
  * writes, one or two words per module, therefore lies side by side: a connection gets one or two pages of
  * its own for them instead of one for each module (doc/internals/idle-connection.md). For small variables
- * of modules that every backend runs through while it is idle; never for tables.
+ * of modules that every backend runs through; a table only where all of them still fit into two pages.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

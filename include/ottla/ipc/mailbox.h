@@ -39,6 +39,8 @@ typedef enum MboxWorker {
     MBOX_WORKER_COUNT = MBOX_COORDINATOR_FIRST + MBOX_COORDINATORS_MAX
 } MboxWorker;
 
+size_t mailbox_heads_shm_size(const ShmLimits *limits);
+void mailbox_heads_shm_init(void *base, const ShmLimits *limits);
 size_t mailbox_shm_size(const ShmLimits *limits);
 void mailbox_shm_init(void *base, const ShmLimits *limits);
 size_t bulk_shm_size(const ShmLimits *limits);

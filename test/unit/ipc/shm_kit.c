@@ -59,6 +59,7 @@ static const RegionRow kit_rows[] = {
     {"shared_page", shared_page_shm_size, shared_page_shm_init, "", "", ""},
     {"proc_slot", proc_slot_shm_size, proc_slot_shm_init, "", "", ""},
     {"waiter", waiter_shm_size, waiter_shm_init, "", "", ""},
+    {"mailbox_heads", mailbox_heads_shm_size, mailbox_heads_shm_init, "", "", ""},
     {"mailbox", mailbox_shm_size, mailbox_shm_init, "", "", ""},
     {"bulk", bulk_shm_size, bulk_shm_init, "", "", ""},
     {"stats", stats_shm_size, stats_shm_init, "", "", ""},

@@ -148,6 +148,17 @@ consumer_timer(GroupShard *shard, GroupEnv *env, GroupTimer *timer)
     consumer_remove_members(shard, env, member->consumer, &member, 1, REBALANCE_MEMBER_EXPIRED);
 }
 
+/* Members have to move still, as far as they are there: what they were told before, and why, is not in the log. */
+static bool
+is_on_its_way(const ConsumerGroup *consumer)
+{
+    for (const ConsumerMember *m = consumer->first; m != NULL; m = m->next)
+        if (m->epoch != CONSUMER_EPOCH_AWAY &&
+            (!m->settled || consumer->epoch != consumer->target_epoch))
+            return true;
+    return false;
+}
+
 void
 consumer_loaded(GroupShard *shard, GroupEnv *env, Group *group)
 {
@@ -168,6 +179,8 @@ consumer_loaded(GroupShard *shard, GroupEnv *env, Group *group)
                        env->now_us + (int64_t)m->rebalance_timeout_ms * 1000);
     }
     consumer_note_all_settled(consumer);
+    if (is_on_its_way(consumer))
+        consumer_note_begin(shard, env, consumer, REBALANCE_RELOADED, (StrView){0});
     consumer_drop_unused_regexes(shard, NULL, consumer);
     consumer_sweep_topics(shard, consumer);
 }

@@ -349,25 +349,31 @@ consumer_follow_subscription(GroupShard *shard, GroupEnv *env, ConsumerMember *m
     consumer_update_target(shard, env, consumer);
 }
 
-void
-consumer_note_end(GroupEnv *env, ConsumerGroup *consumer, StrView member)
+/* Into the history. */
+static void
+end_rebalance(GroupEnv *env, ConsumerGroup *consumer, StrView waited_for)
 {
     int64_t duration_ms = (env->now_us - consumer->rebalance_begin_us) / 1000;
 
-    if (!consumer->rebalancing || consumer->epoch != consumer->target_epoch ||
-        consumer->settled_count != (int32_t)consumer->members.count)
-        return;
     consumer->rebalancing = false;
     group_rebalance_ended(
         env->out, &(GroupRebalance){.group = consumer->group->id,
                                     .cause = consumer->cause,
                                     .cause_member = consumer->cause_member,
-                                    .waited_for = member,
+                                    .waited_for = waited_for,
                                     .generation = consumer->epoch,
                                     .members = (int32_t)consumer->members.count,
                                     .begin_wall_ms = consumer->rebalance_begin_wall_ms,
                                     .duration_ms = duration_ms > INT32_MAX ? INT32_MAX
                                                                            : (int32_t)duration_ms});
+}
+
+void
+consumer_note_end(GroupEnv *env, ConsumerGroup *consumer, StrView member)
+{
+    if (consumer->rebalancing && consumer->epoch == consumer->target_epoch &&
+        consumer->settled_count == (int32_t)consumer->members.count)
+        end_rebalance(env, consumer, member);
 }
 
 static ConsumerGroupHeartbeatResponseAssignment *
@@ -531,8 +537,8 @@ consumer_remove_members(GroupShard *shard, GroupEnv *env, ConsumerGroup *consume
     consumer_drop_unused_regexes(shard, env, consumer);
     consumer_sweep_topics(shard, consumer);
     consumer_bump(shard, env, consumer, cause, who);
-    if (consumer->members.count == 0)
-        consumer->rebalancing = false; /* nobody is left to see its end */
+    if (consumer->members.count == 0 && consumer->rebalancing)
+        end_rebalance(env, consumer, (StrView){0}); /* nobody is left to be waited for */
 }
 
 void

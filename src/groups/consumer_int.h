@@ -279,6 +279,10 @@ bool consumer_downgrade_fits(const GroupEnv *env, const ConsumerGroup *consumer)
 
 /* ---- consumer_target.c ------------------------------------------------------------------------------ */
 
+/* A rebalance begins, or one that goes on keeps its cause; member: whose doing, or null. */
+void consumer_note_begin(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer,
+                         RebalanceCause cause, StrView member);
+
 /* Group epoch + 1, and the hash of the topics as they are now; a record 3. */
 void consumer_bump(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer, RebalanceCause cause,
                    StrView member);

@@ -130,9 +130,9 @@ hash_seen(const SeenList *seen)
     return hash;
 }
 
-static void
-note_begin(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer, RebalanceCause cause,
-           StrView member)
+void
+consumer_note_begin(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer, RebalanceCause cause,
+                    StrView member)
 {
     if (consumer->rebalancing)
         return;
@@ -155,7 +155,7 @@ consumer_bump(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer, Rebalan
     consumer->metadata_hash = hash_seen(&seen);
     consumer->metadata_due = false;
     consumer_write_epoch(env, consumer);
-    note_begin(shard, env, consumer, cause, member);
+    consumer_note_begin(shard, env, consumer, cause, member);
 }
 
 void

@@ -184,6 +184,7 @@ rebalance_cause_text(RebalanceCause cause)
         [REBALANCE_SYNC_TIMEOUT] = "assignment missing",
         [REBALANCE_MIGRATION] = "protocol changed",
         [REBALANCE_GROUP_TOO_LARGE] = "group too large",
+        [REBALANCE_RELOADED] = "coordinator changed",
     };
 
     ot_assert(cause < REBALANCE_CAUSE_COUNT);

@@ -158,19 +158,37 @@ is(beat($y, member_epoch => -1), 0, 'z leaves');
 $line = line_of('newer', 6, sub { beat($x) });
 is_deeply([ @$line{qw(cause member_id waited_for members)} ], [ 'member left', $y->{id}, $x->{id}, 1 ], 'as the history says');
 
+is(beat($x, member_epoch => -1), 0, 'x leaves');
+is_deeply([ @{ line_of('newer', 7) }{qw(cause member_id waited_for members)} ], [ 'member left', $x->{id}, undef, 0 ], 'the last one is waited for by nobody');
+
 # ---- coordinators die ------------------------------------------------------------------------------------------
 
+sub kill_coordinators {
+    my %old = map { $_->{pid} => 1 } $node->children_of_kind('coordinator');
+    kill 'KILL', keys %old;
+    $node->wait_until('others in their place', sub { my @now = $node->children_of_kind('coordinator'); @now == keys %old && !grep { $old{ $_->{pid} } } @now });
+    return;
+}
+
 my @before = history();
-is(scalar @before, 12, 'all lines');
-my %old = map { $_->{pid} => 1 } $node->children_of_kind('coordinator');
-kill 'KILL', keys %old;
-$node->wait_until('others in their place', sub { my @now = $node->children_of_kind('coordinator'); @now == keys %old && !grep { $old{ $_->{pid} } } @now });
+is(scalar @before, 13, 'all lines');
+kill_coordinators();
 is_deeply([ history() ], \@before, 'are there as they were');
 my $code;
 $node->wait_until('the group to be loaded', sub { $code = $c->ask(LeaveGroup => 3, { group_id => 'classic', members => [ { member_id => $a->{id} } ] })->{error_code}; $code !~ $busy });
 is($code, 0, 'a leaves');
 $line = line_of('classic', 7);
 is_deeply([ @$line{qw(cause member_id members)} ], [ 'member left', $a->{id}, 0 ], 'the history goes on');
+
+# What is under way when they die ends all the same; who began it, nobody knows any more.
+@$_{qw(epoch owned)} = (0, []) for $x, $y;
+$node->wait_until('the group to be loaded', sub { beat($x) !~ $busy });
+line_of('newer', 8, sub { beat($x) });
+$node->wait_until('x to have all', sub { beat($x) == 0 && partitions($x) == 6 });
+is(beat($y), 0, 'y joins');
+kill_coordinators();
+$line = line_of('newer', 9, sub { beat($_) =~ /^(0|1[456])$/ or die "heartbeat of $_->{id} is refused\n" for $x, $y });
+is_deeply([ @$line{qw(cause member_id members generation)} ], [ 'coordinator changed', undef, 2, $y->{epoch} ], 'a rebalance that coordinators did not live to end');
 
 is($node->stop, 0, 'stop');
 done_testing;

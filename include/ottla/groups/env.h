@@ -136,6 +136,7 @@ typedef enum RebalanceCause {
     REBALANCE_SYNC_TIMEOUT,
     REBALANCE_MIGRATION,
     REBALANCE_GROUP_TOO_LARGE,
+    REBALANCE_RELOADED, /* it went on when the coordinator came or changed */
     REBALANCE_CAUSE_COUNT
 } RebalanceCause;
 

@@ -258,6 +258,9 @@ members_leave(void **state)
     BEAT("E25", "b", -1, .owns = NULL);
     BEAT("4 a:0,1,2,3", "a", 3, .owns = NULL);
     BEAT("-1", "a", -1, .owns = NULL);
+    assert_int_equal(ck->kit.last_rebalance.cause, REBALANCE_MEMBER_LEFT);
+    assert_int_equal(ck->kit.last_rebalance.members, 0); /* ends at once: nobody is waited for */
+    assert_null(ck->kit.last_rebalance.waited_for.ptr);
     assert_string_equal(state_of(ck), "Empty");
     ck_reload(ck);
     JOIN("6 a:0,1,2,3", "c", .names = "a");
@@ -421,7 +424,15 @@ s33_a_reload_in_the_middle_changes_nothing(void **state)
     BEAT("3", "b", 3, .owns = "");
     BEAT("3", "a", 2, .owns = "a:0,1,2");
     ck_reload(ck);
+    assert_int_equal(ck->kit.rebalance_count, 1);
     BEAT("3 a:3,4,5", "b", 3, .owns = "");
+    assert_int_equal(ck->kit.rebalance_count, 2); /* nobody knows any more what began it */
+    assert_int_equal(ck->kit.last_rebalance.cause, REBALANCE_RELOADED);
+    assert_null(ck->kit.last_rebalance.cause_member.ptr);
+    assert_int_equal(ck->kit.last_rebalance.members, 2);
+    ck_reload(ck);
+    BEAT("3", "a", 3, .owns = "a:0,1,2");
+    assert_int_equal(ck->kit.rebalance_count, 2); /* nothing was under way */
     teardown(ck);
 }
 

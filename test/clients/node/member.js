@@ -82,7 +82,13 @@ async function main () {
     say('owns', now(), ...(e.payload.memberAssignment[arg.topic] || []).sort((a, b) => a - b))
   })
   consumer.on(consumer.events.REBALANCING, none)
-  consumer.on(consumer.events.CRASH, e => e.payload.restart ? none() : fatal(e.payload.error))
+  consumer.on(consumer.events.CRASH, e => {
+    none()
+    if (e.payload.restart) return
+    if (!/group coordinator/.test(e.payload.error)) fatal(e.payload.error)
+    say('error', now(), e.payload.error) // the library gives up a coordinator that is not found at once
+    take().catch(fatal)
+  })
   process.stdin.resume()
   process.stdin.on('end', () => process.exit(1)) // the driver is gone
   process.stdin.once('data', async () => {
@@ -92,6 +98,10 @@ async function main () {
     process.exit(0)
   })
   if (producer) await patiently(() => producer.connect())
+  await take()
+}
+
+async function take () {
   await patiently(() => consumer.connect())
   await patiently(() => consumer.subscribe({ topic: arg.topic, fromBeginning: true }))
   say('started', now(), require('kafkajs/package.json').version)

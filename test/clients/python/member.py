@@ -91,11 +91,11 @@ class KafkaPython(Member):
         self.k, self.version = kafka, kafka.__version__
         common = dict(bootstrap_servers=ARG["server"], reconnect_backoff_ms=20, reconnect_backoff_max_ms=300,
                       retry_backoff_ms=50)
-        self.consumer = kafka.KafkaConsumer(
-            group_id=ARG["group"], enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=50,
+        self.consumer = self.patiently(
+            kafka.KafkaConsumer, group_id=ARG["group"], enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=50,
             max_poll_records=BATCH, metadata_max_age_ms=500, session_timeout_ms=int(ARG["session"]),
             heartbeat_interval_ms=int(ARG["heartbeat"]), group_instance_id=ARG.get("instance"), **common)
-        self.producer = kafka.KafkaProducer(acks="all", enable_idempotence=True, **common) if "to" in ARG else None
+        self.producer = self.patiently(kafka.KafkaProducer, acks="all", enable_idempotence=True, **common) if "to" in ARG else None
         member = self
 
         class Listener(kafka.ConsumerRebalanceListener):
@@ -106,6 +106,15 @@ class KafkaPython(Member):
                 member.revoked([tp.partition for tp in revoked])
 
         self.consumer.subscribe([ARG["topic"]], listener=Listener())
+
+    def patiently(self, kind, **conf):
+        """A node that is away at first is no reason to give up, as it is not later."""
+        for _ in range(100):
+            try:
+                return kind(**conf)
+            except self.k.errors.NoBrokersAvailable:
+                time.sleep(0.2)
+        return kind(**conf)
 
     def poll(self):
         polled = self.consumer.poll(timeout_ms=int(PACE_S * 1000))

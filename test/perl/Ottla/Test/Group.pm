@@ -35,6 +35,9 @@ sub joins_far { my ($name, $instance) = @_; return sub { $_[0]->start($name, $in
 sub leaves { my ($name) = @_; return sub { $_[0]{member}{$name}->leave } }
 sub kills { my ($name) = @_; return sub { $_[0]{member}{$name}->kill9 } }
 
+# Settled, and of this kind for the server.
+sub kind { my ($kind) = @_; return sub { $_[0]->settled && $_[0]{kind} eq $kind } }
+
 my @members = (
     [ 'a joins',         joins('a') ],
     [ 'b joins',         joins('b') ],
@@ -50,18 +53,15 @@ my @members = (
 my %script = (
     members => \@members,
     dynamic => [ @members, [ 'two partitions more', sub { $_[0]->add_partitions(2) } ] ],
-    # From the older protocol to the newer and back, while the group goes on.
+    # From the older protocol to the newer and back, one after the other, while the group goes on.
     moves => [
         [ 'a joins',         joins('a') ],
         [ 'b joins',         joins('b') ],
-        [ 'a leaves',        leaves('a') ],
-        [ 'a joins by the newer protocol', joins_as('a', 'c-consumer') ],
-        [ 'b leaves',        leaves('b') ],
-        [ 'b joins by the newer protocol', joins_as('b', 'c-consumer') ],
-        [ 'a leaves again',  leaves('a') ],
-        [ 'a joins by the older protocol', joins('a') ],
-        [ 'b leaves again',  leaves('b') ],
-        [ 'b joins by the older protocol', joins('b') ],
+        [ 'c joins',         joins('c') ],
+        (map { [ "$_ leaves", leaves($_), kind($_ eq 'a' ? 'classic' : 'consumer') ],
+            [ "$_ joins by the newer protocol", joins_as($_, 'c-consumer'), kind('consumer') ] } qw(a b c)),
+        (map { [ "$_ leaves again", leaves($_), kind($_ eq 'c' ? 'classic' : 'consumer') ],
+            [ "$_ joins by the older protocol", joins($_), kind($_ eq 'c' ? 'classic' : 'consumer') ] } qw(a b c)),
     ],
     pair => [ @members[ 0, 1 ] ],
     # b goes on while nothing it says arrives, or nothing it is told.
@@ -209,6 +209,7 @@ sub look {
         my $g = $answer->{groups}[0];
         return $self->look_classic if $moves && $g->{error_code} == 69;
         return undef if $g->{error_code};
+        $self->{kind} = 'consumer';
         my $even = !grep { $_->{member_epoch} != $g->{group_epoch} } @{ $g->{members} };
         return { state => $even ? $g->{group_state} : 'uneven', members => [ map { $_->{member_id} } @{ $g->{members} } ],
             generation => $g->{group_epoch} };
@@ -221,6 +222,7 @@ sub look_classic {
     my $answer = $self->ask(DescribeGroups => 5, { groups => [ $self->{name} ] }) // return undef;
     my $g = $answer->{groups}[0];
     return undef if $g->{error_code};
+    $self->{kind} = 'classic';
     return { state => $g->{group_state}, members => [ map { $_->{member_id} } @{ $g->{members} } ] };
 }
 

@@ -188,10 +188,10 @@ kit_batch(const KitBatch *what, Batch *ret)
     batch_from_bytes(bytes, ret);
 }
 
-int
-kit_append_at(PartitionRef ref, const KitBatch *what, int64_t now_ms, PlogAppendResult *ret)
+/* A roll's snapshot is left to the caller. */
+static int
+append(PartitionRef ref, const KitBatch *what, int64_t now_ms, PlogAppendResult *ret)
 {
-    PlogAppendResult unused;
     PlogAppendArgs args = {.now_ms = now_ms, .hw_follows = true};
     ArenaMark mark = arena_mark(kit_arena);
     PartitionSlot *slot;
@@ -204,15 +204,38 @@ kit_append_at(PartitionRef ref, const KitBatch *what, int64_t now_ms, PlogAppend
     rc = plog_lock(ref, &slot, &err);
     if (rc == 0) {
         args.leader_epoch = pslot_leadership(slot).leader_epoch;
-        if (ret == NULL)
-            ret = &unused;
         rc = plog_append(slot, &args, ret, &err);
         plog_unlock(slot);
-        if (rc == 0)
-            plog_store_roll(ref, ret->snapshot);
     }
     arena_release(kit_arena, mark);
     return rc;
+}
+
+int
+kit_append_at(PartitionRef ref, const KitBatch *what, int64_t now_ms, PlogAppendResult *ret)
+{
+    PlogAppendResult unused;
+    int rc;
+
+    if (ret == NULL)
+        ret = &unused;
+    rc = append(ref, what, now_ms, ret);
+    if (rc == 0)
+        plog_store_roll(ref, ret->snapshot);
+    return rc;
+}
+
+PlogSnapshot *
+kit_roll(PartitionRef ref, KitBatch *what)
+{
+    PlogAppendResult result;
+
+    do {
+        assert_int_equal(append(ref, what, KIT_NOW_MS, &result), 0);
+        what->sequence++;
+    } while (!result.rolled);
+    assert_non_null(result.snapshot);
+    return result.snapshot;
 }
 
 int

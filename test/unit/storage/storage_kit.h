@@ -63,6 +63,9 @@ int kit_append(PartitionRef ref, const KitBatch *what, PlogAppendResult *ret);
 /* Appends or fails the test; returns the base offset. */
 int64_t kit_append_ok(PartitionRef ref, const KitBatch *what);
 
+/* Appends, with a sequence that goes up, until the log has rolled; the snapshot, which nobody has written yet. */
+PlogSnapshot *kit_roll(PartitionRef ref, KitBatch *what);
+
 /* Where plog_bury says which folder it left. */
 extern char kit_buried[LIMIT_PATH_BYTES];
 

@@ -135,6 +135,40 @@ follows_the_log(void **state)
     assert_int_equal(kit_verify(ref, 0), 115);
 }
 
+/* Of two rolls before it: one was not written when the log went, the other meets it on its way back. */
+static void
+snapshots_of_rolls_come_late(void **state)
+{
+    PartitionRef ref = kit_partition("t", 0);
+    KitBatch mine = {.producer_id = 9, .value_bytes = 500};
+    PlogSnapshot *late[2];
+    PlogAppendResult result;
+    int64_t base[2];
+    ErrInfo err = {0};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        late[i] = kit_roll(ref, &mine);
+        base[i] = kit_tuple(ref).active_base;
+    }
+    for (int dir = OTHER; dir >= 0; dir--) {
+        ask(ref, dir);
+        assert_int_equal(move(ref, &err), 0);
+        plog_store_roll(ref, late[dir]);
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(kit_file_size(kit_segment(ref, base[i], ".snapshot")), -1);
+        assert_int_equal(kit_file_size(kit_path(ref, "roll--1.snapshot.tmp")), -1);
+        pslot_at(ref.slot)->named_dir = dir;
+    }
+    mine.sequence--;
+    assert_int_equal(kit_append(ref, &mine, &result), 0);
+    assert_true(result.duplicate);
+    kit_restart(false);
+    ref = kit_partition("t", 0);
+    assert_int_equal(kit_append(ref, &mine, &result), 0);
+    assert_true(result.duplicate);
+}
+
 static void
 wishes_change(void **state)
 {
@@ -372,6 +406,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(follows_the_log, setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(snapshots_of_rolls_come_late, setup, kit_teardown),
         cmocka_unit_test_setup_teardown(wishes_change, setup, kit_teardown),
         cmocka_unit_test_setup_teardown(a_start_takes_wishes_up, setup, kit_teardown),
         cmocka_unit_test_setup_teardown(a_burial_takes_the_copy_along, setup, kit_teardown),

@@ -167,6 +167,57 @@ others_do_not_wait_for_a_snapshot(void **state)
     }
 }
 
+static bool
+has_snapshot(PartitionRef ref, int64_t offset)
+{
+    return kit_file_size(kit_segment(ref, offset, ".snapshot")) > 0;
+}
+
+/* The next roll overtakes one, a checkpoint another, and retention takes the segment of a third. */
+static void
+late_ones_get_a_name_that_is_of_use(void **state)
+{
+    PartitionRef ref;
+    KitBatch mine = {.value_bytes = 200, .producer_id = 3};
+    PlogSnapshot *late[3];
+    PlogAppendResult result;
+    PlogCheckpoint cp;
+    int64_t base[3];
+
+    (void)state;
+    kit_settings.segment_bytes = 1000;
+    kit_settings.retention_bytes = 1000; /* one whole segment, and what the next begins with */
+    ref = kit_partition("late", 0);
+    for (int i = 0; i < 2; i++) {
+        late[i] = kit_roll(ref, &mine);
+        base[i] = kit_tuple(ref).active_base;
+    }
+    plog_store_roll(ref, late[1]);
+    assert_true(has_snapshot(ref, base[1]) && !has_snapshot(ref, base[0]));
+    plog_store_roll(ref, late[0]);
+    assert_true(has_snapshot(ref, base[1]) && has_snapshot(ref, base[0]));
+    assert_int_equal(pslot_at(ref.slot)->snapshot_offset, -1);
+
+    for (int i = 0; i < 3; i++) {
+        late[i] = kit_roll(ref, &mine);
+        base[i] = kit_tuple(ref).active_base;
+    }
+    plog_store_roll(ref, late[1]);
+    assert_true(kit_retain(ref, KIT_NOW_MS) > 0);
+    plog_store_roll(ref, late[0]); /* its segment is gone */
+    assert_true(!has_snapshot(ref, base[0]) && has_snapshot(ref, base[1]));
+    assert_int_equal(plog_checkpoint_begin(ref, PLOG_CHECKPOINT_FULL, &cp, NULL), 0);
+    assert_true(has_snapshot(ref, cp.target));
+    plog_store_roll(ref, late[2]); /* older than that of the checkpoint, which is flushed perhaps */
+    assert_true(!has_snapshot(ref, base[2]));
+    assert_int_equal(kit_file_size(kit_path(ref, "roll--1.snapshot.tmp")), -1);
+    kit_restart(false);
+    ref = kit_partition("late", 0);
+    mine.sequence--;
+    assert_int_equal(kit_append(ref, &mine, &result), 0);
+    assert_true(result.duplicate);
+}
+
 /* The checkpointer's: killed beside its lock it leaves none, and no other offset than that of a file. */
 static int
 die_checkpointing(void *arg)
@@ -211,6 +262,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_snapshot_of_a_roll, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(others_do_not_wait_for_a_snapshot, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(late_ones_get_a_name_that_is_of_use, kit_setup,
+                                        kit_teardown),
         cmocka_unit_test_setup_teardown(a_snapshot_of_a_checkpoint, kit_setup, kit_teardown),
     };
 

@@ -9,6 +9,7 @@
  */
 #include "groups/classic_int.h"
 #include "groups/consumer_int.h"
+#include "ottla/common/hash.h"
 
 /* One JoinGroup under way. */
 typedef struct Join {
@@ -24,30 +25,55 @@ typedef struct Join {
     int32_t records;
 } Join;
 
-/* ---- JoinGroup --------------------------------------------------------------------------------------------- */
+#define NAME_SLOTS (2 * CLASSIC_PROTOCOLS_MAX)
 
-static bool
-offers(const ConsumerClassic *classic, StrView name)
+/* Names of protocols that a request offers, to be found by hash; the first of a name counts. */
+typedef struct Names {
+    const JoinGroupRequestProtocol *list;
+    int8_t slots[NAME_SLOTS]; /* place in the list + 1; 0: free */
+} Names;
+
+/* Where the name is, or the free slot where it would be. */
+static int8_t *
+slot_of(Names *names, StrView name)
 {
-    for (int32_t i = 0; i < classic->protocol_count; i++)
-        if (strview_equal(classic->protocols[i].name, name))
-            return true;
-    return false;
+    size_t at = (size_t)hash_str(name, 0) % NAME_SLOTS;
+
+    while (names->slots[at] != 0 && !strview_equal(names->list[names->slots[at] - 1].name, name))
+        at = (at + 1) % NAME_SLOTS;
+    return &names->slots[at];
 }
 
-/* Some offered name is known to all classic members but the one who asks. */
+/*
+ * Does each member that speaks the classic protocol offer one of the request's, the same one? Members may be many, and
+ * each may offer as many as the request.
+ */
 static bool
 shares_protocol(const Join *join)
 {
-    for (int32_t i = 0; i < join->request->protocols_count; i++) {
-        bool all = true;
+    Names names = {.list = join->request->protocols};
+    uint64_t shared = UINT64_MAX;
 
-        for (const ConsumerMember *m = join->consumer->first; m != NULL && all; m = m->next)
-            all = m->classic == NULL || offers(m->classic, join->request->protocols[i].name);
-        if (all)
-            return true;
+    for (int32_t i = 0; i < join->request->protocols_count; i++) {
+        int8_t *slot = slot_of(&names, names.list[i].name);
+
+        if (*slot == 0)
+            *slot = (int8_t)(i + 1);
     }
-    return false;
+    for (const ConsumerMember *m = join->consumer->first; m != NULL && shared != 0; m = m->next) {
+        uint64_t offered = 0;
+
+        if (m->classic == NULL)
+            continue;
+        for (int32_t i = 0; i < m->classic->protocol_count; i++) {
+            int8_t place = *slot_of(&names, m->classic->protocols[i].name);
+
+            if (place != 0)
+                offered |= UINT64_C(1) << (place - 1);
+        }
+        shared &= offered;
+    }
+    return shared != 0;
 }
 
 static int16_t
@@ -390,15 +416,6 @@ find_leaving(const ConsumerGroup *consumer, const LeaveGroupRequestMember *who,
     return find_asking(consumer, who->member_id, who->group_instance_id, ret);
 }
 
-static bool
-is_named(ConsumerMember *const *list, int32_t count, const ConsumerMember *member)
-{
-    for (int32_t i = 0; i < count; i++)
-        if (list[i] == member)
-            return true;
-    return false;
-}
-
 void
 consumer_classic_leave(GroupShard *shard, GroupEnv *env, const GroupCaller *caller,
                        const LeaveGroupRequest *request, Group *group)
@@ -432,8 +449,10 @@ consumer_classic_leave(GroupShard *shard, GroupEnv *env, const GroupCaller *call
         to->member_id = list[i].member_id;
         to->group_instance_id = list[i].group_instance_id;
         to->error_code = find_leaving(group->consumer, &list[i], &m);
-        if (to->error_code == 0 && !is_named(leaving, leaving_count, m))
-            leaving[leaving_count++] = m;
+        if (to->error_code != 0 || m->leaving)
+            continue;
+        m->leaving = true; /* they all go below */
+        leaving[leaving_count++] = m;
     }
     if (single)
         response->error_code = response->members[0].error_code;

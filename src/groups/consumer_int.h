@@ -123,6 +123,7 @@ struct ConsumerMember {
     int32_t rebalance_timeout_ms;
     uint8_t state;     /* ConsumerState */
     bool has_metadata; /* record 5 was seen; others wait for it while loading */
+    bool leaving;      /* named by the request under way, and gone at its end */
     bool settled;      /* stable at the target's epoch: counted in the group */
     int32_t in_job;    /* its place + 1 in the computation that runs; 0: none */
 };

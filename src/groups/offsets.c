@@ -127,8 +127,12 @@ typedef struct Commit {
 static int64_t
 expire_ms(const Commit *c)
 {
-    return c->request->retention_time_ms == -1 ? -1
-                                               : c->env->wall_ms + c->request->retention_time_ms;
+    int64_t keep_ms = c->request->retention_time_ms;
+    int64_t now_ms = c->env->wall_ms;
+
+    if (keep_ms == -1)
+        return -1;
+    return keep_ms > INT64_MAX - now_ms ? INT64_MAX : keep_ms < -now_ms ? 0 : now_ms + keep_ms;
 }
 
 static OffsetValue

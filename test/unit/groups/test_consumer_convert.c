@@ -181,6 +181,60 @@ a_classic_member_takes_its_share(void **state)
     teardown(ck);
 }
 
+/* Members offer many names; one that all of them know is enough, wherever it stands. Who leaves twice leaves once. */
+static void
+many_protocols_and_leaving_twice(void **state)
+{
+    ConsumerKit *ck = setup();
+    JoinGroupRequestProtocol protocols[CLASSIC_PROTOCOLS_MAX];
+    LeaveGroupRequestMember leaving[3];
+    GroupCaller caller = kit_caller(&ck->kit, 5);
+    const LeaveGroupResponse *response;
+    LeaveGroupRequest l;
+    JoinGroupRequest r;
+
+    (void)state;
+    JOIN("2 a:0,1", "a", .names = "a");
+    (void)joined(ck, "c");
+    join_group_request_init(&r);
+    r.group_id = STRVIEW("g");
+    r.session_timeout_ms = r.rebalance_timeout_ms = 10000;
+    r.member_id = STRVIEW("d");
+    r.protocol_type = STRVIEW("consumer");
+    r.protocols = protocols;
+    r.protocols_count = CLASSIC_PROTOCOLS_MAX;
+    for (int i = 0; i < CLASSIC_PROTOCOLS_MAX; i++) {
+        join_group_request_protocol_init(&protocols[i]);
+        protocols[i].name = strview_from(arena_printf(ck->kit.replies_arena, "p%d", i / 2));
+        protocols[i].metadata = (BytesView){(const uint8_t *)"\0\0\0\0\0\0\xff\xff\xff\xff", 10};
+    }
+    shard_join_group(ck->shard, kit_env(&ck->kit), &caller, &r);
+    assert_int_equal(kit_take(&ck->kit), 0);
+    assert_int_equal(kit_code(&ck->kit, caller.token), KERR_INCONSISTENT_GROUP_PROTOCOL);
+    protocols[CLASSIC_PROTOCOLS_MAX - 1].name = STRVIEW("range");
+    caller = kit_caller(&ck->kit, 5);
+    shard_join_group(ck->shard, kit_env(&ck->kit), &caller, &r);
+    (void)kit_take(&ck->kit); /* whether it wrote is not asked */
+    assert_int_equal(kit_code(&ck->kit, caller.token), 0);
+    leave_group_request_init(&l);
+    l.group_id = STRVIEW("g");
+    l.members = leaving;
+    l.members_count = 3;
+    for (int i = 0; i < 3; i++) {
+        leave_group_request_member_init(&leaving[i]);
+        leaving[i].member_id = i == 1 ? STRVIEW("c") : STRVIEW("d");
+    }
+    caller = kit_caller(&ck->kit, 5);
+    shard_leave_group(ck->shard, kit_env(&ck->kit), &caller, &l);
+    (void)kit_take(&ck->kit); /* nor here */
+    response = kit_message(&ck->kit, caller.token, &leave_group_response_desc);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(response->members[i].error_code, 0);
+    shard_check(ck->shard);
+    assert_int_equal(consumer_member_count(group_of(ck)), 1);
+    teardown(ck);
+}
+
 static void
 classic_requests_of_a_consumer_are_unknown(void **state)
 {
@@ -360,6 +414,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_classic_member_takes_its_share),
+        cmocka_unit_test(many_protocols_and_leaving_twice),
         cmocka_unit_test(classic_requests_of_a_consumer_are_unknown),
         cmocka_unit_test(classic_members_must_follow_in_time),
         cmocka_unit_test(s32_up_and_down),

@@ -201,6 +201,27 @@ retention_of_old_versions(void **state)
     assert_int_equal(offset("a", 1), 8);
 }
 
+/* However long or short a client says. */
+static void
+retention_of_any_length(void **state)
+{
+    OneCommit one = {
+        .group = "g", .topic = "a", .offset = 7, .metadata = "", .leader_epoch = -1, .version = 4};
+    ExpiryCursor cursor = {0};
+
+    (void)state;
+    one.retention_ms = INT64_MAX;
+    assert_int_equal(commit_one(&kit, shard, &one), 0);
+    one.partition = 1;
+    one.retention_ms = INT64_MIN;
+    assert_int_equal(commit_one(&kit, shard, &one), 0);
+    reload();
+    assert_false(shard_expire_offsets(shard, kit_env(&kit), &cursor));
+    assert_int_equal(kit_take(&kit), 1);
+    assert_int_equal(offset("a", 0), 7);
+    assert_int_equal(offset("a", 1), -1);
+}
+
 static void
 nothing_new_when_memory_is_tight(void **state)
 {
@@ -598,6 +619,7 @@ main(void)
         WITH_SHARD(a_generation_without_a_group),
         WITH_SHARD(what_does_not_exist_is_not_kept),
         WITH_SHARD(retention_of_old_versions),
+        WITH_SHARD(retention_of_any_length),
         WITH_SHARD(nothing_new_when_memory_is_tight),
         WITH_SHARD(a_unit_too_large_changes_nothing),
         WITH_SHARD(everything_comes_in_order),

@@ -205,6 +205,9 @@ classic_check(const GroupShard *shard, const Group *group)
     ot_assert(c->state == CLASSIC_PREPARING || c->state == CLASSIC_EMPTY || c->first != NULL);
     ot_assert(c->state == CLASSIC_PREPARING || !c->initial);
     ot_assert(timer_is_set(&c->join_timer) == (c->state == CLASSIC_PREPARING));
+    /* When the last one has come it is over. */
+    ot_assert(c->state != CLASSIC_PREPARING || c->initial || c->pending.count > 0 ||
+              c->joining_count < (int32_t)c->members.count);
     ot_assert(timer_is_set(&c->sync_timer) == (c->pending_sync_count > 0));
     ot_assert(c->pending_sync_count == 0 || c->state == CLASSIC_COMPLETING ||
               c->state == CLASSIC_STABLE);

@@ -3,7 +3,8 @@
  *
  * Clients of both protocols, honest ones and others, do what a seed says; topics come, grow and go; time passes; the
  * shard is loaded again from its (compacted) log. After each step all invariants of the group hold and no epoch goes
- * back; what an honest client believes to own is its own: no other honest client believes the same.
+ * back; what an honest client believes to own is its own: no other honest client believes the same. Now and then
+ * there is peace: then each partition that is subscribed to comes to a subscriber in the end.
  * OTTLA_GROUP_STEPS steps instead of a few, OTTLA_SEED from that seed.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -14,13 +15,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEPS   150000
+#define STEPS   600000
 #define CLIENTS 10
 #define GROUPS  2
 #define TOPICS  4
 #define PARTS   6
 #define RELOADS 400 /* a step in so many */
 #define NAMES   5
+
+#define PEACE_EVERY  5000
+#define PEACE_ROUNDS 40 /* seconds: sessions of who is silent end, expressions are resolved anew */
 
 /* Owned partitions as a bit each. */
 typedef struct Owned {
@@ -35,7 +39,8 @@ typedef struct Client {
     int group;
     int32_t epoch; /* 0: outside */
     bool classic;
-    bool liar; /* has said what was not true: what it believes does not count */
+    bool liar;            /* has said what was not true: what it believes does not count */
+    int32_t member_epoch; /* highest that the group gave this id since it joined */
     Owned owned;
 } Client;
 
@@ -47,6 +52,7 @@ typedef struct Run {
     uint64_t step;
     uint64_t codes[130];                            /* of heartbeats that were answered */
     uint64_t mixed, revoking, converted, computing; /* steps after which a group is so */
+    uint64_t peaces;
     bool was_consumer[GROUPS];
     int serial;
 } Run;
@@ -91,6 +97,24 @@ believes(const Client *client, Uuid id, int partition)
         if (uuid_equal(client->owned.ids[i], id))
             return (client->owned.bits[i] >> partition & 1) != 0;
     return false;
+}
+
+/* A member's epoch only grows, but for a fresh start and for one who is away. */
+static void
+check_epochs(Run *run)
+{
+    for (int i = 0; i < CLIENTS; i++) {
+        Client *client = &run->clients[i];
+        ConsumerGroup *consumer = group_of(run, client->group);
+        const ConsumerMember *m =
+            consumer == NULL ? NULL : consumer_find_member(consumer, strview_from(client->id));
+
+        if (m != NULL && m->epoch > 0 && m->epoch < client->member_epoch)
+            fail_msg("seed %llu, step %llu: %s goes back from %d to %d",
+                     (unsigned long long)run->seed, (unsigned long long)run->step, client->id,
+                     client->member_epoch, m->epoch);
+        client->member_epoch = m == NULL || m->epoch <= 0 ? 0 : m->epoch;
+    }
 }
 
 static void
@@ -146,6 +170,7 @@ check(Run *run)
         run->target_epochs[g] = group->consumer->target_epoch;
     }
     check_beliefs(run);
+    check_epochs(run);
 }
 
 /* ---- consumers ---------------------------------------------------------------------------------------------------- */
@@ -446,6 +471,79 @@ step(Run *run)
     kit_forget(&run->ck.kit);
 }
 
+/* ---- peace ---------------------------------------------------------------------------------------------------------- */
+
+/* Everything that is subscribed to is somebody's who subscribes to it, and everybody has what it shall have. */
+static void
+check_peace(Run *run, const ConsumerGroup *consumer)
+{
+    GroupKit *kit = &run->ck.kit;
+
+    assert_string_equal(consumer_state_text(consumer->group), "Stable");
+    for (const ConsumerMember *m = consumer->first; m != NULL; m = m->next) {
+        int32_t there = 0;
+        GroupTopic found;
+
+        assert_true(m->epoch == consumer->epoch);
+        for (int32_t i = 0; i < m->target.count; i++)
+            there += kit->metadata.by_id(kit, m->target.list[i].topic->id, &found);
+        assert_int_equal(m->assigned.count, there);
+    }
+    for (int32_t t = 0; t < kit->topic_count; t++) {
+        const ConsumerTopic *topic = consumer_find_topic(consumer, kit->topics[t].id);
+        StrView name = strview_from(kit->topics[t].name);
+        bool wanted = consumer_subscribes(consumer->group, name);
+
+        for (int32_t p = 0; p < kit->topics[t].partitions; p++) {
+            const ConsumerMember *m = topic == NULL || p >= topic->room ? NULL : topic->owners[p];
+
+            if ((m != NULL) != wanted)
+                fail_msg("seed %llu, step %llu: %s:%d is %s", (unsigned long long)run->seed,
+                         (unsigned long long)run->step, kit->topics[t].name, p,
+                         wanted ? "nobody's" : "still somebody's");
+            assert_true(m == NULL || consumer_has_name(m, name) ||
+                        (m->regex != NULL && consumer_regex_means(m->regex, name)));
+        }
+    }
+}
+
+/* For a while nothing changes, consumers speak the truth and hear all; the others are silent. Then all is settled. */
+static void
+peace(Run *run)
+{
+    for (int i = 0; i < CLIENTS; i++)
+        if (run->clients[i].liar)
+            run->clients[i].epoch = 0;
+    for (int round = 0; round < PEACE_ROUNDS; round++) {
+        for (int i = 0; i < CLIENTS; i++) {
+            Client *client = &run->clients[i];
+            ConsumerGroupHeartbeatRequest r;
+
+            if (client->classic)
+                continue;
+            if (client->epoch <= 0) {
+                join(run, client);
+                continue;
+            }
+            consumer_group_heartbeat_request_init(&r);
+            r.member_epoch = client->epoch;
+            fill_owned(run, client, &r);
+            send_beat(run, client, &r, false);
+        }
+        ck_wait(&run->ck, 1000);
+        check(run);
+        kit_forget(&run->ck.kit);
+    }
+    for (int g = 0; g < GROUPS; g++) {
+        const Group *group = shard_find_group(run->ck.shard, strview_from(group_names[g]));
+
+        if (group == NULL || group->consumer == NULL || group->consumer->first == NULL)
+            continue;
+        check_peace(run, group->consumer);
+        run->peaces++;
+    }
+}
+
 static void
 whatever_happens_the_group_is_whole(void **state)
 {
@@ -471,6 +569,8 @@ whatever_happens_the_group_is_whole(void **state)
     for (run->step = 0; run->step < steps; run->step++) {
         step(run);
         check(run);
+        if (run->step % PEACE_EVERY == PEACE_EVERY - 1)
+            peace(run);
     }
     ck_reload(&run->ck);
     /* The steps led through everything they are meant for. */
@@ -481,7 +581,7 @@ whatever_happens_the_group_is_whole(void **state)
             if (run->codes[1 + wanted[i]] == 0)
                 fail_msg("no heartbeat was answered %d", wanted[i]);
         assert_true(run->mixed > 100 && run->revoking > 100 && run->converted > 10 &&
-                    run->computing > 100);
+                    run->computing > 100 && run->peaces > 10);
     }
     consumer_kit_fini(&run->ck);
     free(run);

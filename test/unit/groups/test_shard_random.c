@@ -26,7 +26,7 @@
 #define TOPICS        6
 #define PARTITIONS    6
 #define LED_MAX       CLIENTS
-#define CHECK_EVERY   50
+#define CHECK_EVERY   1
 #define RELOAD_EVERY  3000
 #define SESSION_MS    10000
 #define TOKEN_CLIENTS 64

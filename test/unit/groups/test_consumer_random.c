@@ -99,6 +99,28 @@ believes(const Client *client, Uuid id, int partition)
     return false;
 }
 
+/* A target that is for the group's epoch gives all partitions of what is subscribed to, as far as the group has looked. */
+static void
+check_target(Run *run, const ConsumerGroup *consumer)
+{
+    GroupKit *kit = &run->ck.kit;
+    int32_t given = 0, wanted = 0;
+    GroupTopic found;
+
+    if (consumer->epoch != consumer->target_epoch || consumer->metadata_due ||
+        consumer->resolving || (consumer->regexes_due && consumer->regex_members > 0))
+        return; /* an expression that is not resolved yet: what was before it counts */
+    for (const ConsumerMember *m = consumer->first; m != NULL; m = m->next)
+        for (int32_t i = 0; i < m->target.count; i++) /* a topic may have come and gone meanwhile */
+            given += kit->metadata.by_id(kit, m->target.list[i].topic->id, &found);
+    for (int32_t t = 0; t < kit->topic_count; t++)
+        if (consumer_subscribes(consumer->group, strview_from(kit->topics[t].name)))
+            wanted += kit->topics[t].partitions;
+    if (given != wanted)
+        fail_msg("seed %llu, step %llu: the target has %d partitions of %d",
+                 (unsigned long long)run->seed, (unsigned long long)run->step, given, wanted);
+}
+
 /* A member's epoch only grows, but for a fresh start and for one who is away. */
 static void
 check_epochs(Run *run)
@@ -159,6 +181,7 @@ check(Run *run)
             continue;
         }
         consumer_check(run->ck.shard, group);
+        check_target(run, group->consumer);
         run->mixed += group->consumer->classic_count > 0 &&
                       group->consumer->classic_count < (int32_t)group->consumer->members.count;
         for (ConsumerMember *m = group->consumer->first; m != NULL; m = m->next)

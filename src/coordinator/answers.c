@@ -63,6 +63,8 @@ coordinator_code_of(int rc)
 
 /* ---- answers ------------------------------------------------------------------------------------- */
 
+static size_t bytes_held; /* of answers that wait for their shards */
+
 Answer *
 answer_new(const MboxCookie *cookie, int16_t status, const MessageDesc *desc, int16_t version,
            const void *message)
@@ -73,13 +75,14 @@ answer_new(const MboxCookie *cookie, int16_t status, const MessageDesc *desc, in
 
     if (message != NULL)
         desc->size(&size, version, message);
-    if (size.err != 0 || size.bytes > MBOX_MESSAGE_MAX - COORDINATOR_REPLY_HEAD) {
+    if (size.err != 0 || size.bytes > COORDINATOR_REPLY_MAX) {
         size.bytes = 0;
         message = NULL;
         status = KERR_UNKNOWN_SERVER_ERROR;
     }
     answer = malloc(sizeof *answer + size.bytes);
     ot_assert(answer != NULL);
+    bytes_held += size.bytes;
     *answer = (Answer){.cookie = *cookie,
                        .status = status,
                        .late_status = KERR_COORDINATOR_NOT_AVAILABLE,
@@ -160,7 +163,14 @@ answer_release(Answer *answer)
     crashpoint("coordinator.after_reply");
     free(exceptions);
     free(answer->parts);
+    bytes_held -= answer->size;
     free(answer);
+}
+
+size_t
+answers_bytes(void)
+{
+    return bytes_held;
 }
 
 void

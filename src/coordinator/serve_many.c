@@ -4,6 +4,9 @@
  * Runs in: coordinator. The answer leaves when every shard that took part is safe as far as it was then. Where
  * one of them is not safe in time, or is dropped meanwhile, its groups get that code; of a list of all groups, the whole.
  *
+ * A short request may be answered with very much: it can name one large group ten thousand times. So what is gathered for
+ * one answer is bounded, and what all answers hold that have not left yet; groups for which there is no room get a code.
+ *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <string.h>
@@ -70,13 +73,60 @@ no_memory(const Served *s)
     serve_status(s, KERR_UNKNOWN_SERVER_ERROR);
 }
 
+/* ---- what is gathered ------------------------------------------------------------------------------ */
+
+#define ARENA_CHUNK   65536
+#define ARENA_MAX     (2 * (size_t)COORDINATOR_REPLY_MAX) /* structs of one answer */
+#define HELD_MAX      ((size_t)256 << 20)                 /* answers that have not left yet */
+#define ALWAYS_A_ROOM ((size_t)64 << 10)                  /* of one answer, however much is held */
+
+typedef struct Gathering {
+    Arena *arena; /* of the structs; the turn's would hold them till it ends */
+    size_t room;  /* bytes that the answer may still take; 0: it is full */
+    int16_t code; /* of groups for which there is no room */
+} Gathering;
+
+static bool
+gather_begin(const Worker *w, Gathering *ret)
+{
+    size_t held = answers_bytes() + mbox_reply_bytes(w->mailbox);
+    size_t left = held < HELD_MAX ? HELD_MAX - held : 0;
+
+    *ret = (Gathering){.arena = arena_new(ARENA_CHUNK, ARENA_MAX),
+                       .room = COORDINATOR_REPLY_MAX,
+                       .code = KERR_UNKNOWN_SERVER_ERROR};
+    if (left < ret->room) { /* another time there is more */
+        ret->room = left > ALWAYS_A_ROOM ? left : ALWAYS_A_ROOM;
+        ret->code = KERR_COORDINATOR_NOT_AVAILABLE;
+    }
+    return ret->arena != NULL;
+}
+
+/* The answer grows by what a message takes that has the result alone. False: there is no room, nor for others after it. */
+static bool
+gather(Worker *w, Gathering *g, const MessageDesc *desc, int16_t version, const void *alone)
+{
+    WireSizer size = {0};
+
+    if (!w->out.failed)
+        desc->size(&size, version, alone);
+    if (w->out.failed || size.err != 0 || size.bytes > g->room) {
+        w->out.failed = false; /* it is this result's alone */
+        g->room = 0;
+        return false;
+    }
+    g->room -= size.bytes;
+    return true;
+}
+
 /*
  * A request that changes nothing and asks several shards. One view of the metadata for all, until the answer is
  * encoded: names in it lie there.
  */
 typedef struct Reading {
     Worker *worker;
-    GroupEnv env; /* what it allocates is the request's */
+    GroupEnv env; /* what it allocates is gathered */
+    Gathering g;
     Joint joint;
 } Reading;
 
@@ -85,8 +135,26 @@ reading_begin(Worker *w, const Served *s, int32_t results, Reading *ret)
 {
     ret->worker = w;
     env_begin(w, &ret->env);
-    w->out.arena = s->arena;
+    if (!gather_begin(w, &ret->g))
+        return false;
+    w->out.arena = ret->g.arena;
     return joint_init(w, s, results, &ret->joint);
+}
+
+static void
+reading_end(Reading *reading)
+{
+    env_end(reading->worker);
+    arena_free(reading->g.arena);
+}
+
+/* 0: the group's shard is there, and so is room; else the code of its result. */
+static int16_t
+reading_status(const Reading *reading, const Host *host)
+{
+    int16_t code = host_status(host);
+
+    return code == 0 && reading->g.room == 0 ? reading->g.code : code;
 }
 
 /* ok: nothing failed so far. */
@@ -94,21 +162,23 @@ static void
 reading_answer(const Served *s, Reading *reading, bool ok, const MessageDesc *desc, const void *out)
 {
     Worker *w = reading->worker;
-    Answer *answer;
+    Answer *answer = NULL;
 
-    if (!ok || w->out.failed) {
-        env_end(w);
+    if (ok && !w->out.failed)
+        answer = answer_new(s->cookie, 0, desc, s->head.api_version, out);
+    reading_end(reading);
+    if (answer == NULL) {
         no_memory(s);
         return;
     }
-    answer = answer_new(s->cookie, 0, desc, s->head.api_version, out);
-    env_end(w);
     if (desc == &offset_fetch_response_desc)
         answer->late_status = KERR_NOT_COORDINATOR;
     joint_answer(w, &reading->joint, answer, REPLY_REPLICATED);
 }
 
 /* ---- OffsetFetch --------------------------------------------------------------------------------- */
+
+#define GROUPS_VERSION 8 /* from it on requests name several groups */
 
 /* The one group of versions 1 to 7. */
 static bool
@@ -184,23 +254,34 @@ fetch_group(const Served *s, Reading *reading, const OffsetFetchRequestGroup *gr
             OffsetFetchResponseGroup *ret)
 {
     const OffsetFetchRequest *in = s->in;
+    int16_t version = s->head.api_version < GROUPS_VERSION ? GROUPS_VERSION : s->head.api_version;
     Host *host = host_of_group(reading->worker, group->group_id);
+    OffsetFetchResponse alone;
 
     offset_fetch_response_group_init(ret);
     ret->group_id = group->group_id;
-    ret->error_code = host_status(host);
+    ret->error_code = reading_status(reading, host);
     if (ret->error_code != 0)
         return;
     shard_offset_fetch(host->shard, &reading->env, s->head.api_version, in->require_stable, group,
                        ret);
-    joint_add(&reading->joint, host);
+    offset_fetch_response_init(&alone);
+    alone.groups = ret;
+    alone.groups_count = 1;
+    if (gather(reading->worker, &reading->g, &offset_fetch_response_desc, version, &alone)) {
+        joint_add(&reading->joint, host);
+        return;
+    }
+    offset_fetch_response_group_init(ret);
+    ret->group_id = group->group_id;
+    ret->error_code = reading->g.code;
 }
 
 void
 serve_offset_fetch(Worker *w, Served *s)
 {
     OffsetFetchRequest *in = s->in;
-    bool old = s->head.api_version <= 7, ok;
+    bool old = s->head.api_version < GROUPS_VERSION, ok;
     OffsetFetchRequestGroup one;
     OffsetFetchResponse out;
     Reading r;
@@ -213,7 +294,7 @@ serve_offset_fetch(Worker *w, Served *s)
     for (r.joint.at = 0; ok && r.joint.at < out.groups_count; r.joint.at++)
         fetch_group(s, &r, old ? &one : &in->groups[r.joint.at], &out.groups[r.joint.at]);
     if (ok && old && r.joint.count == 0) { /* nothing but a code, as the backend would say it */
-        env_end(w);
+        reading_end(&r);
         serve_status(s, out.groups[0].error_code);
         return;
     }
@@ -223,32 +304,73 @@ serve_offset_fetch(Worker *w, Served *s)
 
 /* ---- DescribeGroups, ConsumerGroupDescribe ---------------------------------------------------------- */
 
+static void
+describe_group(const Served *s, Reading *reading, StrView group_id,
+               DescribeGroupsResponseGroup *ret)
+{
+    Host *host = host_of_group(reading->worker, group_id);
+    DescribeGroupsResponse alone;
+
+    describe_groups_response_group_init(ret);
+    ret->group_id = group_id;
+    ret->error_code = reading_status(reading, host);
+    if (ret->error_code != 0)
+        return;
+    shard_describe_classic(host->shard, &reading->env, s->head.api_version, group_id, ret);
+    describe_groups_response_init(&alone);
+    alone.groups = ret;
+    alone.groups_count = 1;
+    if (gather(reading->worker, &reading->g, &describe_groups_response_desc, s->head.api_version,
+               &alone)) {
+        joint_add(&reading->joint, host);
+        return;
+    }
+    describe_groups_response_group_init(ret);
+    ret->group_id = group_id;
+    ret->error_code = reading->g.code;
+}
+
 void
 serve_describe_groups(Worker *w, Served *s)
 {
     const DescribeGroupsRequest *in = s->in;
     DescribeGroupsResponse out;
-    Reading reading;
+    Reading r;
     bool ok;
 
     describe_groups_response_init(&out);
     out.groups = arena_calloc(s->arena, (size_t)in->groups_count + 1, sizeof *out.groups);
-    ok = reading_begin(w, s, in->groups_count, &reading) && out.groups != NULL;
+    ok = reading_begin(w, s, in->groups_count, &r) && out.groups != NULL;
     out.groups_count = in->groups_count;
-    for (int32_t i = 0; ok && i < in->groups_count; i++) {
-        Host *host = host_of_group(w, in->groups[i]);
+    for (r.joint.at = 0; ok && r.joint.at < in->groups_count; r.joint.at++)
+        describe_group(s, &r, in->groups[r.joint.at], &out.groups[r.joint.at]);
+    reading_answer(s, &r, ok, &describe_groups_response_desc, &out);
+}
 
-        describe_groups_response_group_init(&out.groups[i]);
-        out.groups[i].group_id = in->groups[i];
-        out.groups[i].error_code = host_status(host);
-        if (out.groups[i].error_code != 0)
-            continue;
-        shard_describe_classic(host->shard, &reading.env, s->head.api_version, in->groups[i],
-                               &out.groups[i]);
-        reading.joint.at = i;
-        joint_add(&reading.joint, host);
+static void
+describe_consumer(const Served *s, Reading *reading, StrView group_id,
+                  ConsumerGroupDescribeResponseGroup *ret)
+{
+    Host *host = host_of_group(reading->worker, group_id);
+    ConsumerGroupDescribeResponse alone;
+
+    consumer_group_describe_response_group_init(ret);
+    ret->group_id = group_id;
+    ret->error_code = reading_status(reading, host);
+    if (ret->error_code != 0)
+        return;
+    shard_describe_consumer(host->shard, &reading->env, group_id, ret);
+    consumer_group_describe_response_init(&alone);
+    alone.groups = ret;
+    alone.groups_count = 1;
+    if (gather(reading->worker, &reading->g, &consumer_group_describe_response_desc,
+               s->head.api_version, &alone)) {
+        joint_add(&reading->joint, host);
+        return;
     }
-    reading_answer(s, &reading, ok, &describe_groups_response_desc, &out);
+    consumer_group_describe_response_group_init(ret);
+    ret->group_id = group_id;
+    ret->error_code = reading->g.code;
 }
 
 void
@@ -256,26 +378,16 @@ serve_consumer_describe(Worker *w, Served *s)
 {
     const ConsumerGroupDescribeRequest *in = s->in;
     ConsumerGroupDescribeResponse out;
-    Reading reading;
+    Reading r;
     bool ok;
 
     consumer_group_describe_response_init(&out);
     out.groups = arena_calloc(s->arena, (size_t)in->group_ids_count + 1, sizeof *out.groups);
-    ok = reading_begin(w, s, in->group_ids_count, &reading) && out.groups != NULL;
+    ok = reading_begin(w, s, in->group_ids_count, &r) && out.groups != NULL;
     out.groups_count = in->group_ids_count;
-    for (int32_t i = 0; ok && i < in->group_ids_count; i++) {
-        Host *host = host_of_group(w, in->group_ids[i]);
-
-        consumer_group_describe_response_group_init(&out.groups[i]);
-        out.groups[i].group_id = in->group_ids[i];
-        out.groups[i].error_code = host_status(host);
-        if (out.groups[i].error_code != 0)
-            continue;
-        shard_describe_consumer(host->shard, &reading.env, in->group_ids[i], &out.groups[i]);
-        reading.joint.at = i;
-        joint_add(&reading.joint, host);
-    }
-    reading_answer(s, &reading, ok, &consumer_group_describe_response_desc, &out);
+    for (r.joint.at = 0; ok && r.joint.at < in->group_ids_count; r.joint.at++)
+        describe_consumer(s, &r, in->group_ids[r.joint.at], &out.groups[r.joint.at]);
+    reading_answer(s, &r, ok, &consumer_group_describe_response_desc, &out);
 }
 
 /* ---- DeleteGroups ------------------------------------------------------------------------------------ */
@@ -327,11 +439,13 @@ serve_delete_groups(Worker *w, Served *s)
 
 /* ---- ListGroups --------------------------------------------------------------------------------------- */
 
+#define LISTED_BYTES 16 /* of a group, beside its texts */
+
 typedef struct Lister {
-    const Served *s;
     ListGroupsResponse out;
+    Gathering g;
     int32_t room;
-    bool no_memory;
+    bool full;       /* a part of the list would be wrong: the whole gets a code */
     uint32_t states; /* that are wanted: bits by place in the tables */
     uint32_t types;
 } Lister;
@@ -397,22 +511,16 @@ static bool
 list_one(void *ctx, const GroupListing *one)
 {
     Lister *l = ctx;
+    size_t bytes = LISTED_BYTES + (size_t)one->group_id.len + (size_t)one->protocol_type.len +
+                   strlen(one->state) + strlen(one->type);
     ListGroupsResponseGroup *group;
 
     if (!has_word(states, l->states, one->state) || !has_word(types, l->types, one->type))
         return true;
-    if (l->out.groups_count == l->room) {
-        int32_t room = l->room == 0 ? 64 : l->room * 2;
-        ListGroupsResponseGroup *list = arena_calloc(l->s->arena, (size_t)room, sizeof *list);
-
-        l->no_memory = list == NULL;
-        if (list == NULL)
-            return false;
-        if (l->room > 0)
-            memcpy(list, l->out.groups, (size_t)l->room * sizeof *list);
-        l->out.groups = list;
-        l->room = room;
-    }
+    l->full = bytes > l->g.room || l->out.groups_count == l->room;
+    if (l->full)
+        return false;
+    l->g.room -= bytes;
     group = &l->out.groups[l->out.groups_count++];
     list_groups_response_group_init(group);
     group->group_id = one->group_id;
@@ -422,11 +530,25 @@ list_one(void *ctx, const GroupListing *one)
     return true;
 }
 
+/* Room for all groups there are. */
+static bool
+list_init(const Worker *w, Lister *l)
+{
+    int64_t groups = 0;
+
+    for (int32_t i = 0; i < w->host_count; i++)
+        if (w->hosts[i].state == HOST_ACTIVE)
+            groups += shard_counts(w->hosts[i].shard).groups;
+    l->room = groups < INT32_MAX ? (int32_t)groups : INT32_MAX;
+    l->out.groups = arena_alloc(l->g.arena, (size_t)l->room * sizeof *l->out.groups);
+    return l->out.groups != NULL;
+}
+
 void
 serve_list_groups(Worker *w, Served *s)
 {
     const ListGroupsRequest *in = s->in;
-    Lister l = {.s = s};
+    Lister l = {0};
     Joint joint;
 
     list_groups_response_init(&l.out);
@@ -437,27 +559,28 @@ serve_list_groups(Worker *w, Served *s)
             serve_status(s, KERR_COORDINATOR_LOAD_IN_PROGRESS);
             return;
         }
-    if (!joint_init(w, s, 0, &joint)) {
+    if (!joint_init(w, s, 0, &joint) || !gather_begin(w, &l.g)) {
         no_memory(s);
         return;
     }
-    for (int32_t i = 0; i < w->host_count && !l.no_memory; i++) {
+    l.full = !list_init(w, &l);
+    for (int32_t i = 0; i < w->host_count && !l.full; i++) {
         Host *host = &w->hosts[i];
         GroupEnv env;
 
         if (host->state != HOST_ACTIVE)
             continue;
         env_begin(w, &env);
-        w->out.arena = s->arena;
         shard_list(host->shard, &env, list_one, &l);
         env_end(w);
         joint_add(&joint, host);
     }
-    if (l.no_memory)
-        no_memory(s);
+    if (l.full)
+        serve_status(s, l.g.code);
     else
         joint_answer(
             w, &joint,
             answer_new(s->cookie, 0, &list_groups_response_desc, s->head.api_version, &l.out),
             REPLY_REPLICATED);
+    arena_free(l.g.arena);
 }

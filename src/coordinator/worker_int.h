@@ -209,6 +209,9 @@ int16_t coordinator_code_of(int rc);
 Answer *answer_new(const MboxCookie *cookie, int16_t status, const MessageDesc *desc,
                    int16_t version, const void *message);
 
+/* What answers hold that are not on their way yet. */
+size_t answers_bytes(void);
+
 /* Nothing more is waited for by the caller, or by a queue; the last one sends it. */
 void answer_release(Answer *answer);
 

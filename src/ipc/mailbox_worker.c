@@ -41,6 +41,7 @@ typedef struct WorkerSide {
     ReadyCursor cursor;
     bool walking;
     int32_t waiting; /* replies */
+    size_t bytes;    /* of them */
 } WorkerSide;
 
 static WorkerSide sides[MBOX_WORKER_COUNT];
@@ -75,6 +76,7 @@ pop_reply(WorkerSide *side, Client *client)
     if (client->first == NULL)
         client->last = NULL;
     side->waiting--;
+    side->bytes -= reply->size;
     free(reply);
 }
 
@@ -205,6 +207,7 @@ mbox_reply(const MboxCookie *cookie, const struct iovec *parts, int count)
         client->last->next = reply;
     client->last = reply;
     side->waiting++;
+    side->bytes += size;
     send_replies(side, client, cookie->worker, cookie->client.index);
 }
 
@@ -212,6 +215,12 @@ int32_t
 mbox_replies_waiting(MboxWorker worker)
 {
     return sides[worker].waiting;
+}
+
+size_t
+mbox_reply_bytes(MboxWorker worker)
+{
+    return sides[worker].bytes;
 }
 
 /* After a death: forgets what was kept for the dead. */

@@ -28,6 +28,9 @@
 /* Longest body that is handed over; above what any request of a group is sent with. */
 #define COORDINATOR_BODY_MAX (64 << 20)
 
+/* Longest body of an answer; a backend has room for it. What would be longer is UNKNOWN_SERVER_ERROR. */
+#define COORDINATOR_REPLY_MAX (60 << 20)
+
 /*
  * Not an API: the body is a GroupWalkRequest, the answer a GroupWalkResponse, of version 0. 14 while a shard that is to be
  * walked loads.

@@ -131,8 +131,9 @@ bool mbox_is_abandoned(const MboxCookie *cookie);
  */
 void mbox_reply(const MboxCookie *cookie, const struct iovec *parts, int count);
 
-/* Replies kept back in private memory now. */
+/* Replies kept back in private memory now, and their bytes. */
 int32_t mbox_replies_waiting(MboxWorker worker);
+size_t mbox_reply_bytes(MboxWorker worker);
 
 /* ---- bulk chunks, for tests and statistics --------------------------------------------------- */
 

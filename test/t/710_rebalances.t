@@ -3,7 +3,7 @@
 # no committed offset goes back, and each step costs as many rebalances as with Kafka (test/perl: Rebalances). In its scripts: a
 # member that falls silent (groups 9), static members that restart (groups 14, of the newer protocol groups 31) and are gone
 # (groups 16), cooperative members (groups 17), a group that moves to the newer protocol and back (groups 32; where none may:
-# 718_no_migration.t).
+# 709_no_migration.t).
 use strict;
 use warnings;
 use Ottla::Test::Rebalances qw(go_through);

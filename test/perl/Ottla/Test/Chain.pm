@@ -74,7 +74,10 @@ sub turn {
         for my $name (sort keys %{ $g->{member} }) {
             my $m = $g->{member}{$name};
             next if !$m->ended || $m->{killed};
-            push @{ $g->{wrong} }, "member $name ended: " . ($m->{fatal} // "status $m->{status}");
+            # Who slept for about a session may forget its member id before the group does: then its instance id is that of
+            # another, and its client gives up.
+            my $of_sleep = $m->{slept} && ($m->{fatal} // '') =~ /fenced.?instance/i;
+            push @{ $g->{wrong} }, "member $name ended: " . ($m->{fatal} // "status $m->{status}") if !$of_sleep;
             start($g, $name);
         }
     }
@@ -97,6 +100,7 @@ sub strike {
         return 'members killed';
     }
     $m->stop;
+    $m->{slept} = 1;
     $m->{wakes} = time + rand $STOP_MAX_S;
     push @{ $self->{asleep} }, $m;
     return 'members stopped';

@@ -3,7 +3,8 @@
  *
  * Clients join, sync, heartbeat, leave, hang up, lie about ids and generations; time passes; the shard is loaded
  * again from its records. After each step: one answer per request at most; generations only grow, and after a load
- * by what the log says plus 16; one assignment per generation; the log holds exactly the members of a stable group;
+ * by what the log says plus 16; a generation has those who joined, and static ones, and does not begin before an id that
+ * was handed out is used or its time is over; one assignment per generation; the log holds exactly the members of a stable group;
  * timers run for whom they must (classic_check). When all fall silent, everybody who waits is answered, every
  * group is empty in the end, and no memory is left.
  *
@@ -21,6 +22,7 @@
 #define GROUPS        3
 #define CLIENTS       6 /* of each group; the first STATICS of them are static */
 #define STATICS       2
+#define GHOSTS        64 /* members of a group that clients have forgotten, and those they are */
 #define ID_MAX        96
 #define TOKENS        (1 << 16) /* requests of an episode */
 #define EPISODE_STEPS 10000
@@ -36,6 +38,14 @@ typedef struct Client {
     int32_t mark; /* of its metadata */
     int16_t version;
 } Client;
+
+/* A group before something happens to it. */
+typedef struct Before {
+    bool there;
+    int32_t generation;
+    char joined[GHOSTS][ID_MAX]; /* who waits for the join phase to end */
+    int joined_count;
+} Before;
 
 typedef struct Waiting {
     uint8_t group, client;
@@ -59,6 +69,8 @@ static Model models[GROUPS];
 static Waiting waiting[TOKENS];
 static uint64_t now_seed;
 static int64_t now_step;
+static Before befores[GROUPS];
+static int64_t generations_seen;
 static int64_t stable_seen, replaced_seen, records_seen;
 static size_t rebalances_seen;
 
@@ -237,6 +249,52 @@ compare_with_log(int g)
         return;
     }
     REQUIRE(false);
+}
+
+/* ---- generations ------------------------------------------------------------------------------------------ */
+
+static void
+look_before(void)
+{
+    for (int g = 0; g < GROUPS; g++) {
+        const Group *group = shard_find_group(shard, group_name(g));
+        Before *b = &befores[g];
+
+        b->there = group != NULL;
+        b->joined_count = 0;
+        if (!b->there)
+            continue;
+        b->generation = group->classic->generation;
+        for (const ClassicMember *m = group->classic->first; m != NULL; m = m->next)
+            if (m->join.parked && b->joined_count < GHOSTS) {
+                memset(b->joined[b->joined_count], 0, ID_MAX);
+                memcpy(b->joined[b->joined_count++], m->id.ptr, (size_t)m->id.len);
+            }
+    }
+}
+
+/* joining: members of one request, at most, may have joined meanwhile; timer: the time for joining may be over. */
+static void
+look_after(int joining, bool timer)
+{
+    for (int g = 0; g < GROUPS; g++) {
+        const Group *group = shard_find_group(shard, group_name(g));
+        const Before *b = &befores[g];
+        int others = 0;
+
+        if (group == NULL || !b->there || group->classic->generation == b->generation)
+            continue;
+        generations_seen++;
+        REQUIRE(timer || group->classic->pending.count == 0);
+        for (const ClassicMember *m = group->classic->first; m != NULL; m = m->next) {
+            bool joined = m->instance_id.ptr != NULL;
+
+            for (int i = 0; i < b->joined_count; i++)
+                joined = joined || strview_equal(strview_from(b->joined[i]), m->id);
+            others += !joined;
+        }
+        REQUIRE(others <= joining);
+    }
 }
 
 /* ---- requests -------------------------------------------------------------------------------------------- */
@@ -425,7 +483,9 @@ pass_ms(int64_t ms)
 
         if (next > kit.env.now_us)
             kit.env.now_us = next;
+        look_before();
         (void)shard_tick(shard, kit_env(&kit));
+        look_after(0, true);
         settle();
     }
     kit.env.now_us = end;
@@ -491,6 +551,8 @@ step(void)
     uint32_t what = below(1000);
     Group *group;
 
+    (void)kit_env(&kit); /* empty: some steps ask for nothing */
+    look_before();
     if (what < 880)
         fulfil(g, c);
     else if (what < 888)
@@ -516,6 +578,8 @@ step(void)
         load();
     } else
         kit.settings.initial_rebalance_delay_ms = (int32_t)below(2) * 500;
+    if (what < 930) /* one request */
+        look_after(1, false);
     settle();
     group = shard_find_group(shard, group_name(g));
     if (group != NULL)
@@ -574,6 +638,7 @@ random_clients_break_nothing(void **state)
     /* The steps led somewhere. */
     assert_true(stable_seen * 20 > steps);
     assert_true(replaced_seen * 1000 > steps);
+    assert_true(generations_seen * 200 > steps);
 }
 
 int

@@ -237,6 +237,7 @@ begin_job(GroupShard *shard, GroupEnv *env, ConsumerGroup *consumer, int64_t *bu
         end_job(shard, consumer);
         return false;
     }
+    *budget -= (int64_t)seen.count * TOPIC_COST;
     for (int32_t i = 0; i < job->assign.member_count; i++)
         job->members[i]->in_job = i + 1;
     return true;

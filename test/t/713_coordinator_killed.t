@@ -11,8 +11,9 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $ROUNDS   = $ENV{OTTLA_LONG} ? 9 : 3;    # who dies again and again comes back later each time
+# Not kafkajs: where a node takes its time to come back, its library gives up and joins anew.
 my @flavours = grep { my $why = Ottla::Test::Member::missing($_); SKIP: { skip "$_: $why", 1 if defined $why } !defined $why }
-    qw(c-range c-cooperative c-consumer go-cooperative kafka-python kafkajs), $ENV{OTTLA_LONG} ? qw(java-range java-consumer confluent-consumer) : ();
+    qw(c-range c-cooperative c-consumer go-cooperative kafka-python), $ENV{OTTLA_LONG} ? qw(java-range java-consumer confluent-consumer) : ();
 
 # Sessions that the death of a node does not end even where processes start slowly.
 my $node = Ottla::Test::Node->new(conf => { %settings, 'group.consumer.session.timeout.ms' => 20000 })->start;
@@ -27,7 +28,7 @@ sub all_go_on {
         or diag join "\n", "after $what:", map { ($_->{seen} // 'nothing seen') . "\n" . $_->describe } @groups;
     for (@groups) {
         my $moved = ($_->{now} // -1) - $_->{generation};
-        is($moved, 0, "$_->{name}, $what: no rebalance");
+        is($moved, 0, "$_->{name}, $what: no rebalance") or diag $_->describe;
     }
     return;
 }

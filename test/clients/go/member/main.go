@@ -169,7 +169,7 @@ func main() {
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
 		kgo.OnPartitionsAssigned(m.assigned), kgo.OnPartitionsRevoked(m.revoked), kgo.OnPartitionsLost(m.lost),
 		kgo.SessionTimeout(millis("session")), kgo.HeartbeatInterval(millis("heartbeat")), kgo.RebalanceTimeout(10 * time.Second),
-		kgo.FetchMaxWait(50 * time.Millisecond),
+		kgo.FetchMaxWait(50 * time.Millisecond), kgo.RequestRetries(1000), // as long as a node is away
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.MetadataMaxAge(500 * time.Millisecond), kgo.MetadataMinAge(100 * time.Millisecond),
 	}

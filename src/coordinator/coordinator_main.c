@@ -204,7 +204,8 @@ coordinator_main(int instance, const void *start)
 {
     static Worker worker;
     Worker *w = &worker;
-    bool rescan = true; /* of what a predecessor has left */
+    bool rescan = true;    /* of what a predecessor has left */
+    bool unlooked = false; /* the last turn ended amidst its walk over those who ask */
     int64_t wake_us;
 
     (void)start;
@@ -233,7 +234,9 @@ coordinator_main(int instance, const void *start)
         calls_abandon(w, rescan);
         finish_turn(w);
         show(w);
-        wake_us = more ? 0 : next_wake_us(w);
+        /* The walk that went on may have passed by whose wake-up is used up: a whole one follows. */
+        wake_us = more || unlooked ? 0 : next_wake_us(w);
+        unlooked = more;
         rescan = (mainloop_wait(wake_us, WAIT_EV_COORDINATOR_MAIN) & WOKE_RESCAN) != 0;
         if (interrupt_pending(INTERRUPT_TERMINATE) || interrupt_pending(INTERRUPT_ORPHANED))
             end(w);

@@ -218,6 +218,18 @@ phase 'many members' => sub {
     }
 };
 
+# The worker's turn ends with such a request: who asked meanwhile must not wait for somebody else to wake it.
+phase 'heartbeats of many MiB' => sub {
+    my $joined = beat($c, 'owner', 'm', 0, subscribed_topic_names => ['quiet']);
+    my $id = $joined->{assignment}{topic_partitions}[0]{topic_id};
+    my $body = join '', "\0\6owner\2m", pack('N', $joined->{member_epoch}), "\0\0\xff\xff\xff\xff\0\0\0\2", $id,
+        Ottla::Test::Wire::uvarint(1 + 2_500_000), pack('N', 1) x 2_500_000, "\0\0";
+    for (1 .. 5) {
+        my $answer = $c->call(68, 1, $body);
+        is(unpack('x5 n', $answer // ''), 0, 'it may say that it owns a partition again and again');
+    }
+};
+
 phase 'subscriptions' => sub {
     my $fill = sub { my ($bytes, $each) = @_; return [ map { sprintf "%0${each}d", $_ } 1 .. $bytes / $each ] };
     my $seen = join ' ', map { beat($c, 'greedy', $_->[0], 0, subscribed_topic_names => $fill->($MIB, $_->[1]))->{error_code} } [ 'long', 200 ], [ 'short', 8 ];

@@ -309,6 +309,7 @@ controller_main(int instance, const void *start)
     static Controller controller;
     Controller *c = &controller;
     int64_t next_us, look_us, wake_us;
+    bool unlooked = false; /* the last turn ended amidst its walk over those who ask */
     bool rescan = true;
     bool snapshots = true; /* when their bytes are due; false: when the time comes */
 
@@ -335,7 +336,9 @@ controller_main(int instance, const void *start)
             look_us = now_us + PIN_LOOK_US;
         }
         show_title(c);
-        wake_us = more ? 0 : sleep_until(c, next_us, look_us);
+        /* The walk that went on may have passed by whose wake-up is used up: a whole one follows. */
+        wake_us = more || unlooked ? 0 : sleep_until(c, next_us, look_us);
+        unlooked = more;
         rescan = (mainloop_wait(wake_us, WAIT_EV_CONTROLLER_MAIN) & WOKE_RESCAN) != 0;
         if (live_conf_refresh())
             hosting_refresh_settings(&c->hosting, &c->image.before);

@@ -121,8 +121,9 @@ sub ended {
 }
 
 sub leave { my ($self) = @_; local $SIG{PIPE} = 'IGNORE'; syswrite $self->{in}, "leave\n"; return }
-sub stop { my ($self) = @_; kill 'STOP', $self->{pid}; return }
-sub continue { my ($self) = @_; kill 'CONT', $self->{pid}; return }
+# One that ended by itself meanwhile is left alone.
+sub stop { my ($self) = @_; kill 'STOP', $self->{pid} if $self->{pid}; return }
+sub continue { my ($self) = @_; kill 'CONT', $self->{pid} if $self->{pid}; return }
 
 sub kill9 {
     my ($self) = @_;

@@ -316,7 +316,7 @@ subtest 'settings of the conformance run' => sub {
     ok(@lines > 5, 'there are some');
     my $node = Ottla::Test::Node->new(args => [ map { ('-c', $_) } @lines ])->start;
     is(ask($node->connect_tcp), 7, 'the node serves with all of them');
-    like($node->log_new, qr/nothing acts on them yet: .*group\.min\.session\.timeout\.ms/,
+    like($node->log_new, qr/nothing acts on them yet: .*transaction\.abort\.timed\.out\.transaction/,
         'one line names those of features to come');
     is($node->stop, 0, 'stop');
     $node->clean_up;

@@ -270,6 +270,13 @@ SKIP: {
         $node->start;
         $node->wait_for_log(qr/log directory is repaired/);
         $acked->connect($node);
+
+        # The kernel may drop what it could not write, and then only a part of acks=1 is served. That part stays.
+        if ($node->log_text =~ /recovery cut the tail/) {
+            my $first = $acked->{topics}{t}{0};
+            $acked->take_stock('t');
+            is($acked->{topics}{t}{0}, $first, 'what acks=all was answered for is there');
+        }
         is($acked->produce('t', 1000), 0, 'on the disk again');
         $node->kill9;
         $disk->power_cut;

@@ -30,6 +30,9 @@ sub make_topic {
 
 sub forget { my ($self, $topic) = @_; delete $self->{topics}{$topic}; return }
 
+# What is served of a topic now is what must stay, no more: after a loss that acks=1 allows.
+sub take_stock { my ($self, $topic) = @_; $self->{topics}{$topic} = $self->stored($topic); return }
+
 # The code of the answer; -1: none came.
 sub produce {
     my ($self, $topic, $bytes, %o) = @_;

@@ -169,7 +169,7 @@ subtest 'groups 6: an id is handed out, and is good for a session' => sub {
 
     is(form($a), 0, 'a member');
     is(sync_all($a), 'of alice', 'has an assignment');
-    my @late = (member($node, 'six', 'bob', session_timeout_ms => $SHORT_MS), member($node, 'six-empty', 'carol', session_timeout_ms => $SHORT_MS));
+    my @late = (member($node, 'six-empty', 'carol', session_timeout_ms => $SHORT_MS), member($node, 'six', 'bob', session_timeout_ms => $SHORT_MS));
     my $begin = time;
     take_id($_) for @late;
     tell_join($a);

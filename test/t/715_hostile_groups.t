@@ -176,7 +176,7 @@ phase 'large metadata' => sub {
     is_deeply([ map { join_group($big[$_], "big-$_", protocols => [ { name => 'range', metadata => $big } ])->{error_code} } 0 .. 3 ], [ (0) x 4 ], 'a MiB is taken');
     is(join_group($c, 'big', protocols => [ { name => 'range', metadata => $big . 'x' } ])->{error_code}, 23, 'a byte more is not');
     is(join_group($c, 'big', protocols => [ map { { name => "p$_", metadata => '' } } 1 .. 65 ], protocol_type => 'other')->{error_code}, 23, 'nor 65 protocols');
-    is(commit($c, 'texts', 'x' x 4096, 'x' x 4097), '0 12', 'metadata of an offset that is too long is refused alone');
+    is(commit($c, 'texts', 'x' x 4096, 'x' x 4097), '0 12', 'groups 22: metadata of an offset that is too long is refused alone');
     is(commit($c, 'texts', "\xf0\x9f\x98\x80" x 2048, "\xf0\x9f\x98\x80" x 2049), '0 12', 'as Java counts characters');
     is(commit($c, 'texts', 'x' x 32767, undef), '12 0', 'the longest that a string can be');
 };

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # 718_groups_live.t - what happens to groups and their offsets while a node lives: time, topics, settings, disks
 #
-# Proves: offsets expire by the time of their commit, by what the commit asked for, and not while somebody subscribes, and then
-# the group goes; offsets of a topic that is deleted are gone with it, also when it is made anew under its name (groups 24);
+# Proves: offsets expire by the time of their commit, by the time at which the last member left, by what the commit asked for, and
+# not while somebody subscribes, and then the group goes (groups 23); offsets of a topic that is deleted are gone with it, also when it is made anew under its name (groups 24);
 # settings of groups count while members live; the topic of offsets can be deleted, and comes back empty when it is asked for;
 # a node with another number of coordinators finds all offsets; on a full disk commits are refused with 15 and are taken again
 # by themselves, members live on; commits wait for the disk where acks.durability says so, and for nothing where it does not.
@@ -80,7 +80,7 @@ sub alter {
 
 sub delete_topic { my ($name) = @_; return $c->ask(DeleteTopics => 6, { timeout_ms => 10000, topics => [ { name => $name } ] })->{responses}[0]{error_code} }
 
-subtest 'offsets expire' => sub {
+subtest 'scenario groups 23: offsets expire' => sub {
     my $clock;
     my $set_clock = sub {
         my ($days) = @_;
@@ -92,27 +92,38 @@ subtest 'offsets expire' => sub {
     };
     start_node(env => { LD_PRELOAD => "$ENV{OTTLA_BUILD}/release/fault/libclock.so" }, conf => { 'offsets.retention.check.interval.ms' => 100, 'log.retention.ms' => -1 },
         prepare => sub { $clock = $node->{env}{CLOCK_SHIFT} = "$node->{base}/shift"; $set_clock->(0) });
-    ok(serve(qw(plain asked held later)), 'served');
+    ok(serve(qw(plain asked held later left)), 'served');
     $c->make_topic($_) for qw(kept left);
     is(commit(plain => 'kept', 1), 0, 'a group without members');
     is(commit(asked => 'kept', 2, version => 4, retention_time_ms => 500), 0, 'an offset that is to be kept for half a second');
     my ($code, $api, $me) = member('held');
     is($code, 0, 'a group with a member');
     is(commit(held => $_, 3, api => $api, generation_id_or_member_epoch => $me->{generation_id}, member_id => $me->{member_id}), 0, 'with an offset') for qw(kept left);
+    my (undef, $leaver, $him) = member('left');
+    is(commit(left => 'kept', 5, api => $leaver, generation_id_or_member_epoch => $him->{generation_id}, member_id => $him->{member_id}), 0, 'a group whose member will leave');
     ok(comes_true(sub { committed('asked', 'kept') == -1 }, $PATIENCE), 'is kept for no longer');
-    ok(comes_true(sub { groups() eq 'held plain' }, $PATIENCE), 'and its group goes with it: ' . groups());
+    ok(comes_true(sub { groups() eq 'held left plain' }, $PATIENCE), 'and its group goes with it: ' . groups());
     $set_clock->(6.9);
     is(commit(later => 'kept', 4), 0, 'a commit almost seven days later');
+    is($leaver->ask(LeaveGroup => 3, { group_id => 'left', members => [ { member_id => $him->{member_id} } ] })->{error_code}, 0, 'a member leaves then');
     is(committed('plain', 'kept'), 1, 'does not find others gone');
     $set_clock->(7.1);
-    ok(comes_true(sub { groups() eq 'held later' }, $PATIENCE), 'after seven days the first is gone: ' . groups());
+    ok(comes_true(sub { groups() eq 'held later left' }, $PATIENCE), 'after seven days the first is gone: ' . groups());
     ok(comes_true(sub { committed('held', 'kept', 'left') eq '3 -1' }, $PATIENCE), 'what nobody subscribes to goes, what somebody does stays');
     is($api->ask(Heartbeat => 3, $me)->{error_code}, 0, 'its member lives on');
     $node->kill9->start;
     $c = Ottla::Test::Api->new($node);
-    ok(serve(qw(plain held later)), 'served again');
-    is(groups(), 'held later', 'what has expired does not come back');
+    ok(serve(qw(plain held later left)), 'served again');
+    is(groups(), 'held later left', 'what has expired does not come back');
     is(committed('held', 'kept', 'left'), '3 -1', 'nor single offsets');
+    is(committed('left', 'kept'), 5, 'what a member has committed is kept, long after that');
+    $set_clock->(14.1);
+    ok(comes_true(sub { groups() eq 'held' }, $PATIENCE), 'seven days after the last one left it goes: ' . groups());
+    is($c->ask(DescribeGroups => 5, { groups => ['left'] })->{groups}[0]{group_state}, 'Dead', 'and its group with it');
+    $node->kill9->start;
+    $c = Ottla::Test::Api->new($node);
+    ok(serve(qw(plain held later left)), 'served again');
+    is(groups(), 'held', 'for good');
     $node->stop;
 };
 

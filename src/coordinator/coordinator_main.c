@@ -175,10 +175,26 @@ show(Worker *w)
     shown_groups = groups;
 }
 
+/*
+ * Who is parked is to see that this process runs, and members are to keep their sessions when it does
+ * not, which only a process knows that looks at the clock often.
+ */
+static bool
+has_watchers(const Worker *w)
+{
+    if (w->calls.count > 0)
+        return true;
+    for (int32_t i = 0; i < w->host_count; i++)
+        if (w->hosts[i].state == HOST_ACTIVE && shard_counts(w->hosts[i].shard).members > 0)
+            return true;
+    return false;
+}
+
 static int64_t
 next_wake_us(const Worker *w)
 {
-    int64_t at_us = w->calls.count > 0 ? w->now_us + COUNT_EVERY_US : INT64_MAX;
+    bool rush = bulk_tidy(w->now_us);
+    int64_t at_us = rush || has_watchers(w) ? w->now_us + COUNT_EVERY_US : INT64_MAX;
 
     for (int32_t i = 0; i < w->host_count; i++) {
         int64_t host_us = host_deadline_us(w, &w->hosts[i]);

@@ -38,16 +38,26 @@ pool_alloc(Pool *pool, uint64_t owner, uint32_t probe_max)
         start = 0;
     for (uint32_t i = 0; i < probes; i++) {
         uint32_t chunk = start + i < pool->count ? start + i : start + i - pool->count;
-        uint64_t none = 0;
 
-        if (atomic_u64_load_relaxed(&pool->owners[chunk]) != 0 ||
-            !atomic_u64_cas(&pool->owners[chunk], &none, owner))
+        if (!pool_take(pool, chunk, owner))
             continue;
         atomic_u32_store_relaxed(&pool->hint, chunk + 1);
-        (void)atomic_u32_add(&pool->taken, 1);
         return chunk;
     }
     return POOL_NONE;
+}
+
+bool
+pool_take(Pool *pool, uint32_t chunk, uint64_t owner)
+{
+    uint64_t none = 0;
+
+    ot_assert(chunk < pool->count && owner != 0);
+    if (atomic_u64_load_relaxed(&pool->owners[chunk]) != 0 ||
+        !atomic_u64_cas(&pool->owners[chunk], &none, owner))
+        return false;
+    (void)atomic_u32_add(&pool->taken, 1);
+    return true;
 }
 
 bool

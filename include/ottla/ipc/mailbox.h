@@ -135,9 +135,15 @@ void mbox_reply(const MboxCookie *cookie, const struct iovec *parts, int count);
 int32_t mbox_replies_waiting(MboxWorker worker);
 size_t mbox_reply_bytes(MboxWorker worker);
 
-/* ---- bulk chunks, for tests and statistics --------------------------------------------------- */
+/* ---- bulk chunks ------------------------------------------------------------------------------- */
 
-/* Chunks in all, and taken ones (a count of the words: O(chunks)). */
+/*
+ * Gives the pages that a rush of long messages used back to the system when it is over; workers call it
+ * when they are awake anyway. True: there are some, call again within a second or so. now_us: monotonic.
+ */
+bool bulk_tidy(int64_t now_us);
+
+/* For tests and statistics: chunks in all, and taken ones (a count of the words: O(chunks)). */
 uint32_t bulk_chunk_count(void);
 uint32_t bulk_chunks_taken(void);
 

@@ -35,6 +35,9 @@ void pool_init(Pool *pool, uint32_t count);
  */
 uint32_t pool_alloc(Pool *pool, uint64_t owner, uint32_t probe_max);
 
+/* Takes this very chunk for an owner (not 0). False: it has one. */
+bool pool_take(Pool *pool, uint32_t chunk, uint64_t owner);
+
 /* Gives a chunk back. False, and nothing changes: it has another owner by now. */
 bool pool_free(Pool *pool, uint32_t chunk, uint64_t owner);
 

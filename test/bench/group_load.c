@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "ottla/common/errlist.h"
@@ -672,31 +673,44 @@ echo_back(ManyConn *conn, int16_t api_key, WireReader *body, double now)
     many_send_bytes(conn, echo_bytes, sizeof echo_bytes);
 }
 
+/* The address of a listener that the kernel has named. */
+static struct sockaddr_un
+listen_anywhere(int listener, socklen_t *ret_len)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    *ret_len = sizeof at;
+    if (bind(listener, (struct sockaddr *)&at, sizeof at.sun_family) != 0 ||
+        listen(listener, 100) != 0 || getsockname(listener, (struct sockaddr *)&at, ret_len) != 0) {
+        die("no listener");
+    }
+    return at;
+}
+
 static void
 echo_load(size_t count, double interval_us)
 {
     Echo *all = calloc(count, sizeof *all);
-    int(*pairs)[2] = calloc(count, sizeof *pairs);
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     pid_t parent = getpid();
-    if (all == NULL || pairs == NULL) {
+    socklen_t len;
+    if (all == NULL || listener < 0) {
         die("no memory");
     }
-    many_init(count * 2, (ManyHandlers){NULL, NULL}); /* for the number of files */
-    for (size_t i = 0; i < count; i++) {
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pairs[i]) != 0) {
-            die("no socket");
-        }
-    }
+    struct sockaddr_un at = listen_anywhere(listener, &len);
     pid_t child = fork();
     if (child < 0) {
         die("no process");
     }
     bool serves = child == 0;
-    many_init(count * 2,
+    many_init(count,
               serves ? (ManyHandlers){echo_back, NULL} : (ManyHandlers){echo_answered, echo_due});
     for (size_t i = 0; i < count; i++) {
-        close(pairs[i][!serves]);
-        many_adopt(&all[i].conn, pairs[i][serves]);
+        int fd = serves ? accept4(listener, NULL, NULL, SOCK_CLOEXEC)
+                        : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0 || (!serves && connect(fd, (struct sockaddr *)&at, len) != 0)) {
+            die("no socket");
+        }
+        many_adopt(&all[i].conn, fd);
         all[i].interval_us = interval_us;
     }
     if (serves) {

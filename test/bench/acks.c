@@ -21,9 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,8 +36,6 @@
 #define PATIENCE_US 30000000
 #define ANSWER_MAX  65536
 #define SMALL_BYTES 65536
-#define SLICE_NS \
-    100000 /* the least that Linux gives; earlier ones than 6.12 give what they always do */
 
 typedef struct Flight {
     double sent_us; /* when it was due */
@@ -266,23 +262,6 @@ closed_load(void)
         }
         drive(end);
     }
-}
-
-/* Linux's struct sched_attr as far as slices need it; this libc has no name for it. */
-static void
-ask_for_short_slices(void)
-{
-    struct {
-        uint32_t size, policy;
-        uint64_t flags;
-        int32_t nice;
-        uint32_t priority;
-        uint64_t runtime, deadline, period;
-    } attributes = {
-        .size = sizeof attributes, .nice = getpriority(PRIO_PROCESS, 0), .runtime = SLICE_NS};
-
-    (void)syscall(SYS_sched_setattr, 0, &attributes,
-                  0); /* refused: figures are larger, that is all */
 }
 
 int

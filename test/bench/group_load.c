@@ -624,6 +624,7 @@ static void
 commits_load(double rate)
 {
     prepare();
+    ask_for_short_slices(); /* as acks, which it is compared with */
     many_init(COMMIT_CONNS, (ManyHandlers){commit_answered, commit_timer});
     for (int i = 0; i < COMMIT_CONNS; i++) {
         many_connect(&commits.conns[i], me.port);

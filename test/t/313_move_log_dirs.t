@@ -25,6 +25,7 @@ use Time::HiRes qw(sleep);
 my $SLOW    = 100_000;    # bytes a second: a move that does not end by itself
 my $FAST    = 1 << 40;
 my $PACE_S  = 0.002;      # of a producer, between records
+my $test    = $$;         # its children end with it
 my $base    = tempdir(CLEANUP => 1);
 my $disk    = Ottla::Test::Disk::missing() ? undef : Ottla::Test::Disk->new(size_mb => 48);
 my @dirs    = map { "$base/$_" } qw(a b c);
@@ -122,7 +123,7 @@ sub start_producer {
     if ($pid) { close $to; return { pid => $pid, from => $from } }
     my ($stop, $n, $said, $api, $id) = (0, 0, '');
     $SIG{TERM} = sub { $stop = 1 };
-    while (!$stop && !$said) {
+    while (!$stop && !$said && getppid() == $test) {
         eval {
             local $SIG{ALRM} = sub { die "silence\n" };
             alarm 5;
@@ -160,7 +161,7 @@ sub start_consumer {
     my ($stop, $offset, $said) = (0, $first, '');
     $SIG{TERM} = sub { $stop = 1 };
     my $api = Ottla::Test::Api->new($node);
-    while (!$stop && !$said) {
+    while (!$stop && !$said && getppid() == $test) {
         my $answer = $api->fetch($topic, $offset, max_wait_ms => 100);
         $said = "error $answer->{error_code} at $offset" if $answer->{error_code};
         for my $b (batches($answer->{records} // '')) {
@@ -361,11 +362,12 @@ subtest 'killed at every step' => sub {
         eval { move($withdrawn ? place('k')->[0] : $to, 'k') };    # who is asked may be who dies
         $node->wait_until("death at $point", sub { $rows->died(0) }, 20);
         $node->kill9;
-        my $wished = folders('k') =~ /future/;    # taken up soon after the start
+        my $under_way = grep { -s "$_/partition.metadata" } map { glob "$_/k-*future" } @dirs;    # without it is nobody's
         $node->start;
         $c = Ottla::Test::Api->new($node);
         limit($FAST);
-        arrived('k', $to) if $wished;
+        if ($withdrawn) { $node->wait_until('no move', sub { folders('k') !~ /future/ }, 20) }    # it may be withdrawn already
+        elsif ($under_way) { arrived('k', $to) }
         my $n = eval { stop_producer($p) };
         diag $@ if !defined $n;
         my $end = eval { (read_from('k', 0))[1] } // "nothing: $@";

@@ -138,6 +138,20 @@ future_lag(const Found *found)
                : 0;
 }
 
+/* A log that nobody has used since the start is opened: what it has on the disk counts. */
+static int64_t
+size_of(const Found *found)
+{
+    PlogOffsets offsets;
+
+    if (found->is_future)
+        return found->future.bytes;
+    if (!plog_offsets_peek(found->ref, &offsets))
+        (void)plog_offsets(found->ref, &offsets,
+                           NULL); /* failed or recovered now: nothing is known */
+    return plog_size_bytes(found->ref);
+}
+
 /* The topics of one directory: list[0] to list[count - 1]. False: no memory. */
 static bool
 put_topics(Request *rq, const Found *list, int32_t count, DescribeLogDirsResponseResult *out)
@@ -164,8 +178,7 @@ put_topics(Request *rq, const Found *list, int32_t count, DescribeLogDirsRespons
         topic = &out->topics[out->topics_count - 1];
         describe_log_dirs_response_partition_init(&parts[i]);
         parts[i].partition_index = list[i].partition;
-        parts[i].partition_size =
-            list[i].is_future ? list[i].future.bytes : plog_size_bytes(list[i].ref);
+        parts[i].partition_size = size_of(&list[i]);
         parts[i].is_future_key = list[i].is_future;
         if (list[i].is_future)
             parts[i].offset_lag = future_lag(&list[i]);

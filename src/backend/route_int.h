@@ -18,8 +18,7 @@
  */
 typedef struct RouteCall {
     MboxCall call;
-    int64_t
-        park_end_us; /* of a parked call: nobody waits longer, whatever the worker does; 0: not parked */
+    int64_t park_end_us; /* nobody waits longer, whatever the worker does; 0: not parked */
     bool over;
     int16_t status;
     CoordinatorReply reply; /* when status is 0 */

@@ -31,7 +31,6 @@
 #include "ottla/storage/failure_record.h"
 
 #define TURN_ARENA_CHUNK (256 * 1024)
-#define TIDY_US          1000000
 #define HOUSEKEEP_MS     60000 /* Kafka looks at old snapshots as often */
 #define PIN_TOO_OLD_US   (30 * INT64_C(1000000))
 #define PIN_LOOK_US      (10 * INT64_C(1000000))
@@ -299,12 +298,12 @@ sleep_until(const Controller *c, int64_t next_us, int64_t look_us)
 {
     int64_t now_us = clock_mono_us();
     int64_t hosts_us = quota_hosts_tick(now_us);
-    bool rush = bulk_tidy(now_us);
+    int64_t tidy_us = bulk_tidy(now_us);
 
     if (hosts_us < next_us)
         next_us = hosts_us;
-    if (rush && now_us + TIDY_US < next_us)
-        next_us = now_us + TIDY_US;
+    if (tidy_us < next_us)
+        next_us = tidy_us;
     return c->image.retired.count > 0 && look_us < next_us ? look_us : next_us;
 }
 

@@ -190,12 +190,12 @@ has_watchers(const Worker *w)
     return false;
 }
 
+/* At at_us at the latest. */
 static int64_t
-next_wake_us(const Worker *w)
+next_wake_us(const Worker *w, int64_t at_us)
 {
-    bool rush = bulk_tidy(w->now_us);
-    int64_t at_us = rush || has_watchers(w) ? w->now_us + COUNT_EVERY_US : INT64_MAX;
-
+    if (has_watchers(w) && w->now_us + COUNT_EVERY_US < at_us)
+        at_us = w->now_us + COUNT_EVERY_US;
     for (int32_t i = 0; i < w->host_count; i++) {
         int64_t host_us = host_deadline_us(w, &w->hosts[i]);
 
@@ -222,7 +222,7 @@ coordinator_main(int instance, const void *start)
     Worker *w = &worker;
     bool rescan = true;    /* of what a predecessor has left */
     bool unlooked = false; /* the last turn ended amidst its walk over those who ask */
-    int64_t wake_us;
+    int64_t wake_us, tidy_us;
 
     (void)start;
     init(w, instance);
@@ -250,8 +250,9 @@ coordinator_main(int instance, const void *start)
         calls_abandon(w, rescan);
         finish_turn(w);
         show(w);
+        tidy_us = bulk_tidy(w->now_us);
         /* The walk that went on may have passed by whose wake-up is used up: a whole one follows. */
-        wake_us = more || unlooked ? 0 : next_wake_us(w);
+        wake_us = more || unlooked ? 0 : next_wake_us(w, tidy_us);
         unlooked = more;
         rescan = (mainloop_wait(wake_us, WAIT_EV_COORDINATOR_MAIN) & WOKE_RESCAN) != 0;
         if (interrupt_pending(INTERRUPT_TERMINATE) || interrupt_pending(INTERRUPT_ORPHANED))

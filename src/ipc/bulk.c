@@ -28,9 +28,9 @@
 
 /* Hints of what the pages of a rush are; any value is harmless. Before the pool. */
 typedef struct BulkRush {
-    alignas(
-        CACHE_LINE_BYTES) AtomicU32 end; /* no chunk from here on was used; 0: none but warm ones */
-    AtomicI64 freed_us;                  /* monotonic: when one of them was freed last */
+    /* No chunk from here on was used; 0: none but warm ones. */
+    alignas(CACHE_LINE_BYTES) AtomicU32 end;
+    AtomicI64 freed_us; /* monotonic: when one of them was freed last */
 } BulkRush;
 
 static BulkRush *rush;
@@ -115,16 +115,18 @@ take_together(uint32_t first, uint32_t end, uint64_t me)
     return count;
 }
 
-bool
+int64_t
 bulk_tidy(int64_t now_us)
 {
     uint64_t me = slot_ref_pack(slot_ref_self());
+    int64_t over_us;
     uint32_t end;
 
     if (atomic_u32_load(&rush->end) == 0)
-        return false;
-    if (now_us - atomic_i64_load(&rush->freed_us) < BULK_QUIET_US)
-        return true;
+        return INT64_MAX;
+    over_us = atomic_i64_load(&rush->freed_us) + BULK_QUIET_US;
+    if (now_us < over_us)
+        return over_us;
     end = atomic_u32_swap(&rush->end, 0);
     if (end > pool->count)
         end = pool->count;
@@ -137,7 +139,7 @@ bulk_tidy(int64_t now_us)
             ot_assert(pool_free(pool, chunk + i, me));
         chunk += count > 0 ? count : 1;
     }
-    return false;
+    return INT64_MAX;
 }
 
 unsigned char *

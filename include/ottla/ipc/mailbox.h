@@ -139,9 +139,9 @@ size_t mbox_reply_bytes(MboxWorker worker);
 
 /*
  * Gives the pages that a rush of long messages used back to the system when it is over; workers call it
- * when they are awake anyway. True: there are some, call again within a second or so. now_us: monotonic.
+ * when they are awake anyway. When it wants to be called next, INT64_MAX: there are none. Monotonic.
  */
-bool bulk_tidy(int64_t now_us);
+int64_t bulk_tidy(int64_t now_us);
 
 /* For tests and statistics: chunks in all, and taken ones (a count of the words: O(chunks)). */
 uint32_t bulk_chunk_count(void);

@@ -27,9 +27,8 @@ typedef struct ListWork {
     GroupSplit split;
     RouteCall calls[SPLIT_PARTS_MAX]; /* by part; of parts without keys: not used */
     void *replies[SPLIT_PARTS_MAX];   /* decoded */
-    int16_t
-        *except[SPLIT_PARTS_MAX]; /* codes of results that do not hold, by place; NULL: all hold */
-    int32_t only;                 /* part whose answer is relayed as it is; -1: merged */
+    int16_t *except[SPLIT_PARTS_MAX]; /* codes of results that do not hold; NULL: all hold */
+    int32_t only;                     /* part whose answer is relayed as it is; -1: merged */
 } ListWork;
 
 _Static_assert(SPLIT_PARTS_MAX >= MBOX_COORDINATORS_MAX, "a part for each worker");

@@ -146,9 +146,8 @@ size_of(const Found *found)
 
     if (found->is_future)
         return found->future.bytes;
-    if (!plog_offsets_peek(found->ref, &offsets))
-        (void)plog_offsets(found->ref, &offsets,
-                           NULL); /* failed or recovered now: nothing is known */
+    if (!plog_offsets_peek(found->ref, &offsets) && plog_offsets(found->ref, &offsets, NULL) != 0)
+        return 0; /* failed, or recovered now */
     return plog_size_bytes(found->ref);
 }
 

@@ -157,6 +157,17 @@ reading_status(const Reading *reading, const Host *host)
     return code == 0 && reading->g.room == 0 ? reading->g.code : code;
 }
 
+/* The host's result, in a message that has it alone. False: there is no room for it. */
+static bool
+reading_add(Reading *reading, Host *host, const MessageDesc *desc, int16_t version,
+            const void *alone)
+{
+    if (!gather(reading->worker, &reading->g, desc, version, alone))
+        return false;
+    joint_add(&reading->joint, host);
+    return true;
+}
+
 /* ok: nothing failed so far. */
 static void
 reading_answer(const Served *s, Reading *reading, bool ok, const MessageDesc *desc, const void *out)
@@ -268,10 +279,8 @@ fetch_group(const Served *s, Reading *reading, const OffsetFetchRequestGroup *gr
     offset_fetch_response_init(&alone);
     alone.groups = ret;
     alone.groups_count = 1;
-    if (gather(reading->worker, &reading->g, &offset_fetch_response_desc, version, &alone)) {
-        joint_add(&reading->joint, host);
+    if (reading_add(reading, host, &offset_fetch_response_desc, version, &alone))
         return;
-    }
     offset_fetch_response_group_init(ret);
     ret->group_id = group->group_id;
     ret->error_code = reading->g.code;
@@ -320,11 +329,8 @@ describe_group(const Served *s, Reading *reading, StrView group_id,
     describe_groups_response_init(&alone);
     alone.groups = ret;
     alone.groups_count = 1;
-    if (gather(reading->worker, &reading->g, &describe_groups_response_desc, s->head.api_version,
-               &alone)) {
-        joint_add(&reading->joint, host);
+    if (reading_add(reading, host, &describe_groups_response_desc, s->head.api_version, &alone))
         return;
-    }
     describe_groups_response_group_init(ret);
     ret->group_id = group_id;
     ret->error_code = reading->g.code;
@@ -363,11 +369,9 @@ describe_consumer(const Served *s, Reading *reading, StrView group_id,
     consumer_group_describe_response_init(&alone);
     alone.groups = ret;
     alone.groups_count = 1;
-    if (gather(reading->worker, &reading->g, &consumer_group_describe_response_desc,
-               s->head.api_version, &alone)) {
-        joint_add(&reading->joint, host);
+    if (reading_add(reading, host, &consumer_group_describe_response_desc, s->head.api_version,
+                    &alone))
         return;
-    }
     consumer_group_describe_response_group_init(ret);
     ret->group_id = group_id;
     ret->error_code = reading->g.code;

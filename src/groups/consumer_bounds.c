@@ -13,10 +13,10 @@
 #include "groups/classic_int.h"
 #include "groups/consumer_int.h"
 
-#define RECORD_BYTES 256 /* a batch of one record, its key without ids, numbers in its value */
-#define TOPIC_BYTES \
-    40 /* of a topic in records 7 and 8: id, counts; twice where it is split over two sets */
-#define PART_BYTES 8 /* number and epoch */
+#define RECORD_BYTES  256 /* a batch of one record, its key without ids, numbers in its value */
+#define TOPIC_BYTES   40 /* in records 7 and 8: id, counts; twice where it is split over two sets */
+#define PART_BYTES    8  /* number and epoch */
+#define MADE_ID_BYTES 22 /* consumer_make_member_id */
 
 static int64_t
 ids_bytes(const Group *group, StrView member)
@@ -78,6 +78,8 @@ consumer_check_wish(const GroupShard *shard, const GroupEnv *env, const Consumer
     int64_t held = m->names_bytes;
     int64_t bytes = CONSUMER_TEXT_BYTES(wish->group_id) + CONSUMER_TEXT_BYTES(wish->member_id);
 
+    if (wish->member_id.len == 0)
+        bytes += MADE_ID_BYTES;
     for (int32_t i = 0; i < wish->names_count; i++)
         names += CONSUMER_TEXT_BYTES(wish->names[i]);
     bytes +=

@@ -177,8 +177,7 @@ check_wish(const Join *join)
 {
     const JoinGroupRequest *r = join->request;
     ConsumerWish wish = {.group_id = r->group_id,
-                         .member_id = r->member_id.len == 0 ? STRVIEW("a made one of 22 chars")
-                                                            : r->member_id,
+                         .member_id = r->member_id,
                          .instance_id = r->group_instance_id,
                          .rack_id = join->subscription.rack_id,
                          .client_id = join->caller->client_id,

@@ -225,8 +225,7 @@ check_wish(const Beat *beat)
 {
     const ConsumerGroupHeartbeatRequest *r = beat->request;
     ConsumerWish wish = {.group_id = r->group_id,
-                         .member_id = r->member_id.len == 0 ? STRVIEW("a made one of 22 chars")
-                                                            : r->member_id,
+                         .member_id = r->member_id,
                          .instance_id = r->instance_id,
                          .rack_id = r->rack_id,
                          .client_id = beat->caller->client_id,

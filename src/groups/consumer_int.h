@@ -253,7 +253,7 @@ bool consumer_record_fits(const GroupEnv *env, const Group *group, int64_t bytes
 
 /* What a request wants a member to be. Texts: null keeps what is there. */
 typedef struct ConsumerWish {
-    StrView group_id, member_id;
+    StrView group_id, member_id; /* "": one will be made */
     StrView instance_id, rack_id, client_id, client_host, regex, assignor;
     const ConsumerGroup *consumer; /* NULL: a new group */
     const StrView *names;

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ottla/common/crashpoint.h"
 #include "ottla/ipc/latch.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/waitlist.h"
@@ -411,4 +413,50 @@ kit_wait(pid_t pid)
 
     assert_int_equal(waitpid(pid, &status, 0), pid);
     return status;
+}
+
+static int
+die_appending(void *arg)
+{
+    KitVictim *v = arg;
+
+    fd_cache_reset();
+    crashpoint_arm(v->point, 1);
+    return kit_append(v->ref, &v->batch, NULL) == 0 ? 0 : 1;
+}
+
+bool
+kit_kill_appending(PartitionRef ref, const char *point, KitBatch batch)
+{
+    KitVictim v = {.ref = ref, .point = point, .batch = batch};
+    int status = kit_wait(kit_fork(die_appending, &v));
+
+    if (WIFSIGNALED(status)) {
+        assert_int_equal(WTERMSIG(status), SIGKILL);
+        return true;
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+    return false;
+}
+
+static int
+append_elsewhere(void *arg)
+{
+    KitVictim *v = arg;
+    PlogAppendResult result;
+
+    fd_cache_reset();
+    if (kit_append(v->ref, &v->batch, &result) != 0)
+        return 1;
+    return result.duplicate ? 3 : 2;
+}
+
+int
+kit_retry(PartitionRef ref, KitBatch batch)
+{
+    KitVictim v = {.ref = ref, .batch = batch};
+    int status = kit_wait(kit_fork(append_elsewhere, &v));
+
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
 }

@@ -92,4 +92,17 @@ void *kit_shared(size_t size);
 pid_t kit_fork(int (*main)(void *arg), void *arg);
 int kit_wait(pid_t pid);
 
+/* What a child of kit_fork is to do, and where it dies. */
+typedef struct KitVictim {
+    PartitionRef ref;
+    const char *point; /* crashpoint; its first passage */
+    KitBatch batch;
+} KitVictim;
+
+/* Appends in a child; true: it died at the point, false: it never came by there. */
+bool kit_kill_appending(PartitionRef ref, const char *point, KitBatch batch);
+
+/* The same batch from another process: 2 appended, 3 a repetition. */
+int kit_retry(PartitionRef ref, KitBatch batch);
+
 #endif

@@ -21,62 +21,6 @@
 #include "ottla/common/vfs_faulty.h"
 #include "storage/storage_kit.h"
 
-/* An append that dies at a point. */
-typedef struct Victim {
-    PartitionRef ref;
-    const char *point;
-    int nth;
-    KitBatch batch;
-} Victim;
-
-static int
-die_appending(void *arg)
-{
-    Victim *v = arg;
-
-    fd_cache_reset();
-    crashpoint_arm(v->point, v->nth == 0 ? 1 : v->nth);
-    return kit_append(v->ref, &v->batch, NULL) == 0 ? 0 : 1;
-}
-
-/* Runs it; true: it died at the point, false: it never came by there. */
-static bool
-kill_at(PartitionRef ref, const char *point, KitBatch batch)
-{
-    Victim v = {.ref = ref, .point = point, .batch = batch};
-    int status = kit_wait(kit_fork(die_appending, &v));
-
-    if (WIFSIGNALED(status)) {
-        assert_int_equal(WTERMSIG(status), SIGKILL);
-        return true;
-    }
-    assert_int_equal(WEXITSTATUS(status), 0);
-    return false;
-}
-
-static int
-append_elsewhere(void *arg)
-{
-    Victim *v = arg;
-    PlogAppendResult result;
-
-    fd_cache_reset();
-    if (kit_append(v->ref, &v->batch, &result) != 0)
-        return 1;
-    return result.duplicate ? 3 : 2;
-}
-
-/* The same batch from another process: 2 appended, 3 a repetition. */
-static int
-retry(PartitionRef ref, KitBatch batch)
-{
-    Victim v = {.ref = ref, .batch = batch};
-    int status = kit_wait(kit_fork(append_elsewhere, &v));
-
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
 /* Before the tuple: the batch is not there. From the tuple on: it is. */
 static const struct {
     const char *point;
@@ -98,8 +42,8 @@ each_step_of_an_append(void **state)
         for (int n = 0; n < 100; n++) {
             batch.sequence = n * 2;
             if (n % 10 == 5) {
-                assert_true(kill_at(ref, append_points[i].point, batch));
-                assert_int_equal(retry(ref, batch), append_points[i].published ? 3 : 2);
+                assert_true(kit_kill_appending(ref, append_points[i].point, batch));
+                assert_int_equal(kit_retry(ref, batch), append_points[i].published ? 3 : 2);
             } else {
                 assert_int_equal(kit_append_ok(ref, &batch), end);
             }
@@ -111,11 +55,18 @@ each_step_of_an_append(void **state)
     }
 }
 
+/* An append while something is wanting. */
+typedef struct Want {
+    PartitionRef ref;
+    int errno_value;
+    KitBatch batch;
+} Want;
+
 /* Tries to append while every open fails; 0: each try was refused, and the second within the pause asked the disk nothing. */
 static int
 repair_in_want(void *arg)
 {
-    const Victim *v = arg;
+    const Want *v = arg;
     KitBatch batch = v->batch;
     uint64_t opens;
 
@@ -124,7 +75,7 @@ repair_in_want(void *arg)
     vfs_faulty_plan((VfsFault){.call = VFS_CALL_OPEN,
                                .nth = 1,
                                .and_later = true,
-                               .errno_value = v->nth,
+                               .errno_value = v->errno_value,
                                .short_bytes = -1});
     if (kit_append(v->ref, &batch, NULL) != OT_E_KAFKA_STORAGE_ERROR)
         return 1;
@@ -147,14 +98,14 @@ repair_waits_for_what_it_lacks(void **state)
         const char *point = i % 2 == 0 ? "plog.append.written" : "plog.append.published";
         PartitionRef ref = kit_partition("want", (int32_t)i);
         KitBatch batch = {.count = 2, .producer_id = 77, .epoch = 1, .value_bytes = 100};
-        Victim v = {.ref = ref, .nth = wants[i / 2]};
+        Want v = {.ref = ref, .errno_value = wants[i / 2]};
         int64_t until = clock_mono_us() + 10 * 1000000;
         int rc = OT_E_KAFKA_STORAGE_ERROR;
 
         kit_append_ok(ref, &batch);
         batch.sequence = 2;
         v.batch = batch;
-        assert_true(kill_at(ref, point, batch));
+        assert_true(kit_kill_appending(ref, point, batch));
         assert_int_equal(kit_wait(kit_fork(repair_in_want, &v)), 0);
         assert_int_equal(logdir_state(0), LOGDIR_ONLINE);
         assert_int_equal(kit_verify(ref, 0), i % 2 == 0 ? 2 : 4);
@@ -177,10 +128,11 @@ first_batch_of_a_producer(void **state)
 
     (void)state;
     kit_append_ok(ref, &(KitBatch){0});
-    assert_true(kill_at(ref, "plog.append.written", (KitBatch){.producer_id = 5, .sequence = 3}));
+    assert_true(kit_kill_appending(ref, "plog.append.written",
+                                   (KitBatch){.producer_id = 5, .sequence = 3}));
     assert_int_equal(plog_producers(ref, kit_arena, &list, &count, &err), 0);
     assert_int_equal(count, 0);
-    assert_int_equal(retry(ref, (KitBatch){.producer_id = 5, .sequence = 3}), 2);
+    assert_int_equal(kit_retry(ref, (KitBatch){.producer_id = 5, .sequence = 3}), 2);
     assert_int_equal(plog_producers(ref, kit_arena, &list, &count, &err), 0);
     assert_int_equal(count, 1);
     assert_int_equal(list[0].last_sequence, 3);
@@ -204,10 +156,10 @@ epoch_and_roll(void **state)
 
             if (n == 30)
                 kit_set_epoch(ref, 4);
-            if (n % 3 == 0 && kill_at(ref, points[i], batch)) {
+            if (n % 3 == 0 && kit_kill_appending(ref, points[i], batch)) {
                 killed++;
                 assert_int_equal(kit_offsets(ref).log_end_offset, end);
-                assert_int_equal(retry(ref, batch), 2);
+                assert_int_equal(kit_retry(ref, batch), 2);
             } else if (n % 3 != 0) {
                 assert_int_equal(kit_append_ok(ref, &batch), end);
             }
@@ -225,7 +177,7 @@ epoch_and_roll(void **state)
         assert_int_equal(plog_epoch_end_offset(ref, 0, &e, NULL), 0);
         assert_int_equal(e.end_offset, 30);
         assert_int_equal(
-            retry(ref, (KitBatch){.value_bytes = 200, .producer_id = 3, .sequence = 59}), 3);
+            kit_retry(ref, (KitBatch){.value_bytes = 200, .producer_id = 3, .sequence = 59}), 3);
     }
 }
 
@@ -240,11 +192,11 @@ making_the_folder(void **state)
         PartitionRef ref = kit_partition("folder", (int32_t)i);
 
         assert_int_equal(kit_offsets(ref).log_end_offset, 0);
-        assert_true(kill_at(ref, points[i], (KitBatch){0}));
+        assert_true(kit_kill_appending(ref, points[i], (KitBatch){0}));
         assert_int_equal(kit_offsets(ref).log_end_offset, 0);
-        assert_int_equal(retry(ref, (KitBatch){0}), 2);
+        assert_int_equal(kit_retry(ref, (KitBatch){0}), 2);
         assert_int_equal(kit_verify(ref, 0), 1);
-        assert_true(kill_at(ref, "plog.append.end", (KitBatch){0}));
+        assert_true(kit_kill_appending(ref, "plog.append.end", (KitBatch){0}));
         kit_restart(false);
         ref = kit_partition("folder", (int32_t)i);
         assert_int_equal(kit_verify(ref, 0), 2);
@@ -266,7 +218,7 @@ opening(void **state)
     for (size_t i = 0; i < sizeof points / sizeof points[0]; i++) {
         kit_restart(false);
         ref = kit_partition("opening", 0);
-        assert_true(kill_at(ref, points[i], (KitBatch){0}));
+        assert_true(kit_kill_appending(ref, points[i], (KitBatch){0}));
         assert_int_equal(kit_verify(ref, 0), 100);
         assert_int_equal(producer_pool_used(), 7);
         assert_int_equal(segment_pool_used(), (kit_tuple(ref).seg_count + 20) / 21);
@@ -312,14 +264,14 @@ the_repair_itself(void **state)
             kit_append_ok(ref, &batch);
         }
         batch.sequence = 10;
-        assert_true(kill_at(ref, deaths[d], batch));
+        assert_true(kit_kill_appending(ref, deaths[d], batch));
         for (size_t i = 0; i < sizeof points / sizeof points[0]; i++) {
             Repairer r = {ref, points[i]};
             int status = kit_wait(kit_fork(die_repairing, &r));
 
             assert_true(WIFSIGNALED(status));
         }
-        assert_int_equal(retry(ref, batch), d == 0 ? 2 : 3);
+        assert_int_equal(kit_retry(ref, batch), d == 0 ? 2 : 3);
         assert_int_equal(kit_verify(ref, 0), 11);
     }
 }

@@ -13,61 +13,6 @@
 #include "ottla/common/crashpoint.h"
 #include "storage/storage_kit.h"
 
-/* An append that dies at a point. */
-typedef struct Victim {
-    PartitionRef ref;
-    const char *point;
-    KitBatch batch;
-} Victim;
-
-static int
-die_appending(void *arg)
-{
-    Victim *v = arg;
-
-    fd_cache_reset();
-    crashpoint_arm(v->point, 1);
-    return kit_append(v->ref, &v->batch, NULL) == 0 ? 0 : 1;
-}
-
-/* Runs it; true: it died at the point, false: it never came by there. */
-static bool
-kill_at(PartitionRef ref, const char *point, KitBatch batch)
-{
-    Victim v = {.ref = ref, .point = point, .batch = batch};
-    int status = kit_wait(kit_fork(die_appending, &v));
-
-    if (WIFSIGNALED(status)) {
-        assert_int_equal(WTERMSIG(status), SIGKILL);
-        return true;
-    }
-    assert_int_equal(WEXITSTATUS(status), 0);
-    return false;
-}
-
-static int
-append_elsewhere(void *arg)
-{
-    Victim *v = arg;
-    PlogAppendResult result;
-
-    fd_cache_reset();
-    if (kit_append(v->ref, &v->batch, &result) != 0)
-        return 1;
-    return result.duplicate ? 3 : 2;
-}
-
-/* The same batch from another process: 2 appended, 3 a repetition. */
-static int
-retry(PartitionRef ref, KitBatch batch)
-{
-    Victim v = {.ref = ref, .batch = batch};
-    int status = kit_wait(kit_fork(append_elsewhere, &v));
-
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
 /* A roll's snapshot: who writes it holds no lock, who names it does; whatever is missing, the log goes on. */
 static void
 a_snapshot_of_a_roll(void **state)
@@ -85,14 +30,14 @@ a_snapshot_of_a_roll(void **state)
         for (int n = 0; n < 40; n++) {
             KitBatch batch = {.value_bytes = 200, .producer_id = 3, .sequence = n};
 
-            if (kill_at(ref, points[i], batch)) {
+            if (kit_kill_appending(ref, points[i], batch)) {
                 killed++;
                 assert_int_equal(plock_trylock(&slot->append_lock), left[i]);
                 if (left[i] == PLOCK_OWNER_DIED)
                     plock_consistent(&slot->append_lock);
                 plock_unlock(&slot->append_lock);
                 assert_int_equal(slot->snapshot_offset, -1);
-                assert_int_equal(retry(ref, batch), 3);
+                assert_int_equal(kit_retry(ref, batch), 3);
                 assert_int_equal(
                     kit_file_size(kit_segment(ref, kit_tuple(ref).active_base, ".snapshot")) > 0,
                     i == 1);
@@ -106,7 +51,7 @@ a_snapshot_of_a_roll(void **state)
         assert_int_equal(kit_verify(ref, 0), 40);
         assert_int_equal(kit_file_size(kit_path(ref, "roll--1.snapshot.tmp")), -1);
         assert_int_equal(
-            retry(ref, (KitBatch){.value_bytes = 200, .producer_id = 3, .sequence = 39}), 3);
+            kit_retry(ref, (KitBatch){.value_bytes = 200, .producer_id = 3, .sequence = 39}), 3);
     }
 }
 
@@ -222,7 +167,7 @@ late_ones_get_a_name_that_is_of_use(void **state)
 static int
 die_checkpointing(void *arg)
 {
-    Victim *v = arg;
+    KitVictim *v = arg;
     PlogCheckpoint cp;
 
     fd_cache_reset();
@@ -239,7 +184,7 @@ a_snapshot_of_a_checkpoint(void **state)
     (void)state;
     for (int i = 0; i < 2; i++) {
         PartitionRef ref = kit_partition("checkpointed", i);
-        Victim v = {.ref = ref, .point = points[i]};
+        KitVictim v = {.ref = ref, .point = points[i]};
 
         for (int n = 0; n < 5; n++)
             kit_append_ok(ref, &(KitBatch){.producer_id = 3, .sequence = n});
@@ -251,7 +196,7 @@ a_snapshot_of_a_checkpoint(void **state)
         assert_true(kit_file_size(kit_segment(ref, 5, ".snapshot")) > 0);
         kit_restart(false);
         ref = kit_partition("checkpointed", i);
-        assert_int_equal(retry(ref, (KitBatch){.producer_id = 3, .sequence = 4}), 3);
+        assert_int_equal(kit_retry(ref, (KitBatch){.producer_id = 3, .sequence = 4}), 3);
         assert_int_equal(kit_file_size(kit_path(ref, "checkpoint--1.snapshot.tmp")), -1);
     }
 }

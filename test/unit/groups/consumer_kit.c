@@ -435,3 +435,33 @@ ck_tell_metadata(ConsumerKit *ck)
         shard_check(ck->shard);
     }
 }
+
+ConsumerKit *
+ck_begin(const char *group, const char *topics)
+{
+    ConsumerKit *ck = calloc(1, sizeof *ck);
+
+    assert_non_null(ck);
+    consumer_kit_init(ck, 1);
+    kit_set_config(&ck->kit, group, "consumer.assignment.interval.ms", "0");
+    for (; *topics != '\0'; topics += topics[1] == '\0' ? 1 : 2) {
+        char name[2] = {*topics, '\0'};
+
+        kit_add_topic(&ck->kit, name, topics[1] - '0');
+    }
+    return ck;
+}
+
+void
+ck_end(ConsumerKit *ck)
+{
+    ck_reload(ck);
+    consumer_kit_fini(ck);
+    free(ck);
+}
+
+const char *
+ck_state(ConsumerKit *ck, const char *group)
+{
+    return consumer_state_text(shard_find_group(ck->shard, view(group)));
+}

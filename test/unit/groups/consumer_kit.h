@@ -30,6 +30,16 @@ typedef struct Say {
 void consumer_kit_init(ConsumerKit *ck, uint64_t seed);
 void consumer_kit_fini(ConsumerKit *ck);
 
+/*
+ * A case with one group whose targets are computed at once, and topics: "a2b3" has a with two partitions, b with three.
+ * Its end loads the log once more.
+ */
+ConsumerKit *ck_begin(const char *group, const char *topics);
+void ck_end(ConsumerKit *ck);
+
+/* The group's state as it is described. */
+const char *ck_state(ConsumerKit *ck, const char *group);
+
 /* The token of the answer. */
 GroupToken ck_say(ConsumerKit *ck, const char *group, const char *member, int32_t epoch, Say say);
 

@@ -7,46 +7,10 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "consumer_kit.h"
+#include "consumer_case.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#define G "g"
-
-#define BEAT(expected, member, epoch, ...) \
-    assert_string_equal(ck_beat(ck, G, member, epoch, (Say){__VA_ARGS__}), expected)
-#define JOIN(expected, member, ...) BEAT(expected, member, 0, .join = true, __VA_ARGS__)
-
-static ConsumerKit *
-setup(const char *topics)
-{
-    ConsumerKit *ck = calloc(1, sizeof *ck);
-
-    assert_non_null(ck);
-    consumer_kit_init(ck, 1);
-    kit_set_config(&ck->kit, G, "consumer.assignment.interval.ms", "0");
-    for (; *topics != '\0'; topics += topics[1] == '\0' ? 1 : 2) {
-        char name[2] = {*topics, '\0'};
-
-        kit_add_topic(&ck->kit, name, topics[1] - '0');
-    }
-    return ck;
-}
-
-static void
-teardown(ConsumerKit *ck)
-{
-    ck_reload(ck);
-    consumer_kit_fini(ck);
-    free(ck);
-}
-
-static const char *
-state_of(ConsumerKit *ck)
-{
-    return consumer_state_text(shard_find_group(ck->shard, STRVIEW(G)));
-}
 
 /* a and b at epoch 3 with two of four partitions each. */
 static void
@@ -62,7 +26,7 @@ two_members(ConsumerKit *ck)
 static void
 requests_that_are_none_change_nothing(void **state)
 {
-    ConsumerKit *ck = setup("a1");
+    ConsumerKit *ck = ck_begin(G, "a1");
 
     (void)state;
     JOIN("E42", "m", .names = "a", .instance = "");
@@ -90,7 +54,7 @@ requests_that_are_none_change_nothing(void **state)
     BEAT("E25", "other", -1, .owns = NULL);
     BEAT("E25", "other", 1, .instance = "i");
     BEAT("E25", "other", -2, .instance = "i");
-    teardown(ck);
+    ck_end(ck);
 }
 
 static void
@@ -103,17 +67,17 @@ first_epochs(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        ConsumerKit *ck = setup("a1");
+        ConsumerKit *ck = ck_begin(G, "a1");
 
         JOIN(cases[i].answer, "m", .names = cases[i].names, .regex = cases[i].regex);
-        teardown(ck);
+        ck_end(ck);
     }
 }
 
 static void
 answers_in_full_only_when_all_is_said(void **state)
 {
-    ConsumerKit *ck = setup("a2");
+    ConsumerKit *ck = ck_begin(G, "a2");
 
     (void)state;
     JOIN("2 a:0,1", "a", .names = "a");
@@ -124,21 +88,21 @@ answers_in_full_only_when_all_is_said(void **state)
     BEAT("2", "a", 2, .names = "a", .owns = "");
     BEAT("2", "a", 2, .join = true);
     BEAT("2", "a", 2, .owns = "");
-    teardown(ck);
+    ck_end(ck);
 }
 
 /* Nothing new is written by heartbeats that bring nothing new. */
 static void
 s26_partitions_move_when_they_were_given_back(void **state)
 {
-    ConsumerKit *ck = setup("a4");
+    ConsumerKit *ck = ck_begin(G, "a4");
     size_t records;
 
     (void)state;
     JOIN("2 a:0,1,2,3", "a", .names = "a");
     BEAT("2", "a", 2, .owns = NULL);
     JOIN("3 -", "b", .names = "a");
-    assert_string_equal(state_of(ck), "Reconciling");
+    assert_string_equal(ck_state(ck, G), "Reconciling");
     BEAT("2 a:0,1", "a", 2, .owns = "a:0,1,2,3");
     BEAT("3", "b", 3, .owns = ""); /* the epoch before does not count any more */
     records = ck->kit.log_count;
@@ -148,21 +112,21 @@ s26_partitions_move_when_they_were_given_back(void **state)
     BEAT("2", "a", 2, .owns = "a:0,1,3");
     assert_int_equal(ck->kit.log_count, records);
     BEAT("3", "a", 2, .owns = "a:0,1");
-    assert_string_equal(state_of(ck), "Reconciling");
+    assert_string_equal(ck_state(ck, G), "Reconciling");
     BEAT("3 a:2,3", "b", 3, .owns = "");
-    assert_string_equal(state_of(ck), "Stable");
+    assert_string_equal(ck_state(ck, G), "Stable");
     BEAT("3", "b", 3, .owns = "a:2,3");
     BEAT("3 a:2,3", "b", 3, .join = true, .names = "a", .owns = "a:2,3");
     assert_int_equal(ck->kit.rebalance_count, 2);
     assert_int_equal(ck->kit.last_rebalance.cause, REBALANCE_NEW_MEMBER);
     assert_int_equal(ck->kit.last_rebalance.generation, 3);
-    teardown(ck);
+    ck_end(ck);
 }
 
 static void
 s27_who_gives_nothing_back_is_removed(void **state)
 {
-    ConsumerKit *ck = setup("a2");
+    ConsumerKit *ck = ck_begin(G, "a2");
 
     (void)state;
     JOIN("2 a:0,1", "a", .names = "a", .timeout_ms = 500);
@@ -173,13 +137,13 @@ s27_who_gives_nothing_back_is_removed(void **state)
     ck_wait(ck, 1);
     BEAT("E25", "a", 2, .owns = "a:0,1");
     BEAT("4 a:0,1", "b", 3, .owns = "");
-    teardown(ck);
+    ck_end(ck);
 }
 
 static void
 s28_the_epoch_before_is_taken_when_the_answer_was_lost(void **state)
 {
-    ConsumerKit *ck = setup("a4");
+    ConsumerKit *ck = ck_begin(G, "a4");
 
     (void)state;
     two_members(ck);
@@ -191,14 +155,14 @@ s28_the_epoch_before_is_taken_when_the_answer_was_lost(void **state)
     BEAT("3", "a", 2, .owns = "");
     BEAT("E110", "a", 1, .owns = "a:0");
     BEAT("3", "a", 3, .owns = "a:0,2");
-    teardown(ck);
+    ck_end(ck);
 }
 
 /* A member that waits for others takes a step with each heartbeat: the epoch before is this one then. */
 static void
 the_epoch_before_is_that_of_the_last_step(void **state)
 {
-    ConsumerKit *ck = setup("a4");
+    ConsumerKit *ck = ck_begin(G, "a4");
 
     (void)state;
     JOIN("2 a:0,1,2,3", "a", .names = "a");
@@ -210,14 +174,14 @@ the_epoch_before_is_that_of_the_last_step(void **state)
     BEAT("4", "b", 4, .owns = "");
     ck_reload(ck);
     BEAT("E110", "b", 3, .owns = "");
-    teardown(ck);
+    ck_end(ck);
 }
 
 /* While a newer target wants more back the epoch stays, however much was given back before. */
 static void
 the_epoch_stays_until_all_is_given_back(void **state)
 {
-    ConsumerKit *ck = setup("a4");
+    ConsumerKit *ck = ck_begin(G, "a4");
 
     (void)state;
     JOIN("2 a:0,1,2,3", "a", .names = "a");
@@ -229,31 +193,31 @@ the_epoch_stays_until_all_is_given_back(void **state)
     BEAT("E110", "a", 3, .owns = "a:0");
     BEAT("5", "a", 2, .owns = "a:0");
     BEAT("5", "a", 2, .owns = "a:0");
-    teardown(ck);
+    ck_end(ck);
 }
 
 static void
 s29_epoch_0_of_a_member_keeps_what_it_has(void **state)
 {
-    ConsumerKit *ck = setup("a4");
+    ConsumerKit *ck = ck_begin(G, "a4");
 
     (void)state;
     two_members(ck);
     BEAT("E110", "a", 99, .owns = "");
     JOIN("3 a:0,1", "a", .names = "a");
     BEAT("3", "b", 3, .owns = NULL);
-    teardown(ck);
+    ck_end(ck);
 }
 
 static void
 members_leave(void **state)
 {
-    ConsumerKit *ck = setup("a4");
+    ConsumerKit *ck = ck_begin(G, "a4");
 
     (void)state;
     two_members(ck);
     BEAT("-1", "b", -1, .owns = NULL);
-    assert_string_equal(state_of(ck), "Assigning");
+    assert_string_equal(ck_state(ck, G), "Assigning");
     BEAT("E25", "b", 3, .owns = NULL);
     BEAT("E25", "b", -1, .owns = NULL);
     BEAT("4 a:0,1,2,3", "a", 3, .owns = NULL);
@@ -261,16 +225,16 @@ members_leave(void **state)
     assert_int_equal(ck->kit.last_rebalance.cause, REBALANCE_MEMBER_LEFT);
     assert_int_equal(ck->kit.last_rebalance.members, 0); /* ends at once: nobody is waited for */
     assert_null(ck->kit.last_rebalance.waited_for.ptr);
-    assert_string_equal(state_of(ck), "Empty");
+    assert_string_equal(ck_state(ck, G), "Empty");
     ck_reload(ck);
     JOIN("6 a:0,1,2,3", "c", .names = "a");
-    teardown(ck);
+    ck_end(ck);
 }
 
 static void
 sessions_end_after_the_groups_own_time(void **state)
 {
-    ConsumerKit *ck = setup("a2");
+    ConsumerKit *ck = ck_begin(G, "a2");
     const ConsumerGroupHeartbeatResponse *r;
 
     (void)state;
@@ -284,26 +248,26 @@ sessions_end_after_the_groups_own_time(void **state)
     ck_wait(ck, 999);
     BEAT("2", "a", 2, .owns = NULL);
     ck_wait(ck, 999);
-    assert_string_equal(state_of(ck), "Stable");
+    assert_string_equal(ck_state(ck, G), "Stable");
     ck_reload(ck); /* full time anew */
     ck_wait(ck, 999);
-    assert_string_equal(state_of(ck), "Stable");
+    assert_string_equal(ck_state(ck, G), "Stable");
     ck_wait(ck, 1);
-    assert_string_equal(state_of(ck), "Empty");
+    assert_string_equal(ck_state(ck, G), "Empty");
     BEAT("E25", "a", 2, .owns = NULL);
-    teardown(ck);
+    ck_end(ck);
 }
 
 static void
 targets_wait_for_the_interval_but_the_first(void **state)
 {
-    ConsumerKit *ck = setup("a2");
+    ConsumerKit *ck = ck_begin(G, "a2");
 
     (void)state;
     kit_set_config(&ck->kit, G, "consumer.assignment.interval.ms", NULL);
     JOIN("2 a:0,1", "a", .names = "a");
     JOIN("2 -", "b", .names = "a");
-    assert_string_equal(state_of(ck), "Assigning");
+    assert_string_equal(ck_state(ck, G), "Assigning");
     ck_wait(ck, 999);
     BEAT("2", "b", 2, .owns = "");
     ck_reload(ck); /* the time of the last one is in the log */
@@ -312,13 +276,13 @@ targets_wait_for_the_interval_but_the_first(void **state)
     BEAT("2 a:0", "a", 2, .owns = NULL);
     ck->kit.env.wall_ms -= 3600000; /* the clock is set back: nobody waits an hour */
     JOIN("4 -", "c", .names = "a");
-    teardown(ck);
+    ck_end(ck);
 }
 
 static void
 topics_come_grow_and_go(void **state)
 {
-    ConsumerKit *ck = setup("a1");
+    ConsumerKit *ck = ck_begin(G, "a1");
 
     (void)state;
     JOIN("2 -", "m", .names = "z");
@@ -339,13 +303,13 @@ topics_come_grow_and_go(void **state)
     ck_tell_metadata(ck);
     BEAT("4 -", "m", 4, .owns = NULL);
     BEAT("5", "m", 4, .owns = "");
-    teardown(ck);
+    ck_end(ck);
 }
 
 static void
 s30_expressions_are_resolved_soon(void **state)
 {
-    ConsumerKit *ck = setup("");
+    ConsumerKit *ck = ck_begin(G, "");
 
     (void)state;
     kit_add_topic(&ck->kit, "t-1", 1);
@@ -372,13 +336,13 @@ s30_expressions_are_resolved_soon(void **state)
     ck_wait(ck, 1);
     BEAT("5", "n", 4, .owns = "");
     BEAT("5 t-1:0 t-2:0", "m", 4, .owns = NULL);
-    teardown(ck);
+    ck_end(ck);
 }
 
 static void
 s31_static_members_come_back(void **state)
 {
-    ConsumerKit *ck = setup("a4");
+    ConsumerKit *ck = ck_begin(G, "a4");
 
     (void)state;
     JOIN("2 a:0,1,2,3", "a", .names = "a", .instance = "ia");
@@ -389,30 +353,30 @@ s31_static_members_come_back(void **state)
     BEAT("2", "a", 2, .owns = NULL);
     BEAT("E25", "a", 2, .instance = "other");
     BEAT("-2", "a", -2, .instance = "ia");
-    assert_string_equal(state_of(ck), "Reconciling");
+    assert_string_equal(ck_state(ck, G), "Reconciling");
     BEAT("-2", "a", -2, .instance = "ia");
     BEAT("E110", "a", 2, .instance = "ia");
     assert_int_equal(shard_find_group(ck->shard, STRVIEW(G))->consumer->epoch, 2);
     ck_reload(ck);
     JOIN("2 a:0,1,2,3", "c", .names = "a", .instance = "ia");
-    assert_string_equal(state_of(ck), "Stable");
+    assert_string_equal(ck_state(ck, G), "Stable");
     BEAT("E82", "a", 2, .instance = "ia");
     BEAT("-2", "c", -2, .instance = "ia");
     JOIN("2 a:0,1,2,3", "c", .names = "a", .instance = "ia"); /* under its own id */
     BEAT("-1", "c", -1, .instance = "ia");
-    assert_string_equal(state_of(ck), "Empty");
+    assert_string_equal(ck_state(ck, G), "Empty");
     /* Away for too long: gone. */
     JOIN("4 a:0,1,2,3", "d", .names = "a", .instance = "ia");
     BEAT("-2", "d", -2, .instance = "ia");
     ck_wait(ck, 45000);
-    assert_string_equal(state_of(ck), "Empty");
-    teardown(ck);
+    assert_string_equal(ck_state(ck, G), "Empty");
+    ck_end(ck);
 }
 
 static void
 s33_a_reload_in_the_middle_changes_nothing(void **state)
 {
-    ConsumerKit *ck = setup("a6");
+    ConsumerKit *ck = ck_begin(G, "a6");
 
     (void)state;
     JOIN("2 a:0,1,2,3,4,5", "a", .names = "a");
@@ -433,13 +397,13 @@ s33_a_reload_in_the_middle_changes_nothing(void **state)
     ck_reload(ck);
     BEAT("3", "a", 3, .owns = "a:0,1,2");
     assert_int_equal(ck->kit.rebalance_count, 2); /* nothing was under way */
-    teardown(ck);
+    ck_end(ck);
 }
 
 static void
 the_assignor_most_members_wish_for(void **state)
 {
-    ConsumerKit *ck = setup("a3");
+    ConsumerKit *ck = ck_begin(G, "a3");
     ConsumerGroup *c;
 
     (void)state;
@@ -453,13 +417,13 @@ the_assignor_most_members_wish_for(void **state)
     JOIN("4 -", "c", .names = "a", .assignor = "uniform");
     assert_int_equal(consumer_assignor(c, &ck->kit.settings), ASSIGNOR_RANGE);
     assert_int_equal(ck_member(ck, G, "c")->target.list[0].partition, 2);
-    teardown(ck);
+    ck_end(ck);
 }
 
 static void
 full_and_tight_groups_take_nobody_new(void **state)
 {
-    ConsumerKit *ck = setup("a1");
+    ConsumerKit *ck = ck_begin(G, "a1");
 
     (void)state;
     ck->kit.settings.consumer_max_size = 1;
@@ -473,7 +437,7 @@ full_and_tight_groups_take_nobody_new(void **state)
     ck->kit.memory.limit = (size_t)1 << 30;
     ck->kit.settings.consumer_enabled = false;
     BEAT("E35", "a", 2, .owns = NULL);
-    teardown(ck);
+    ck_end(ck);
 }
 
 static int16_t
@@ -493,7 +457,7 @@ may_commit(ConsumerKit *ck, const char *member, int32_t epoch, int32_t partition
 static void
 commits_of_older_epochs_count_for_what_was_had_then(void **state)
 {
-    ConsumerKit *ck = setup("a4");
+    ConsumerKit *ck = ck_begin(G, "a4");
     Group *group;
 
     (void)state;
@@ -518,13 +482,13 @@ commits_of_older_epochs_count_for_what_was_had_then(void **state)
     assert_int_equal(consumer_check_fetch(group, STRVIEW("a"), 3), 0);
     assert_true(consumer_subscribes(group, STRVIEW("a")));
     assert_false(consumer_subscribes(group, STRVIEW("b")));
-    teardown(ck);
+    ck_end(ck);
 }
 
 static void
 a_member_costs_little(void **state)
 {
-    ConsumerKit *ck = setup("");
+    ConsumerKit *ck = ck_begin(G, "");
     size_t before;
 
     (void)state;

@@ -3,46 +3,10 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "consumer_kit.h"
+#include "consumer_case.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#define G "g"
-
-#define BEAT(expected, member, epoch, ...) \
-    assert_string_equal(ck_beat(ck, G, member, epoch, (Say){__VA_ARGS__}), expected)
-#define JOIN(expected, member, ...) BEAT(expected, member, 0, .join = true, __VA_ARGS__)
-
-static ConsumerKit *
-setup(const char *topics)
-{
-    ConsumerKit *ck = calloc(1, sizeof *ck);
-
-    assert_non_null(ck);
-    consumer_kit_init(ck, 1);
-    kit_set_config(&ck->kit, G, "consumer.assignment.interval.ms", "0");
-    for (; *topics != '\0'; topics += topics[1] == '\0' ? 1 : 2) {
-        char name[2] = {*topics, '\0'};
-
-        kit_add_topic(&ck->kit, name, topics[1] - '0');
-    }
-    return ck;
-}
-
-static void
-teardown(ConsumerKit *ck)
-{
-    ck_reload(ck);
-    consumer_kit_fini(ck);
-    free(ck);
-}
-
-static const char *
-state_of(ConsumerKit *ck)
-{
-    return consumer_state_text(shard_find_group(ck->shard, STRVIEW(G)));
-}
 
 /* A list of names, each of so many characters. */
 static const char *
@@ -61,7 +25,7 @@ many_names(ConsumerKit *ck, int32_t count, int32_t len)
 static void
 what_fits_in_no_batch_is_refused(void **state)
 {
-    ConsumerKit *ck = setup("a2");
+    ConsumerKit *ck = ck_begin(G, "a2");
     const char *before;
 
     (void)state;
@@ -75,14 +39,14 @@ what_fits_in_no_batch_is_refused(void **state)
     assert_null(shard_find_group(ck->shard, STRVIEW("new")));
     BEAT("E-1", "m", 2, .rack = many_names(ck, 1, 4000));
     BEAT("2 -", "m", 2, .names = many_names(ck, 100, 10)); /* and a batch holds so many */
-    teardown(ck);
+    ck_end(ck);
 }
 
 /* All together are too much for a batch, each for itself is not: units are spread. */
 static void
 a_crowd_may_be_assigned_anew(void **state)
 {
-    ConsumerKit *ck = setup("a9");
+    ConsumerKit *ck = ck_begin(G, "a9");
 
     (void)state;
     for (int i = 0; i < 9; i++)
@@ -91,33 +55,33 @@ a_crowd_may_be_assigned_anew(void **state)
     kit_add_topic(&ck->kit, "b", 9);
     (void)ck_beat(ck, G, "m", 0, (Say){.join = true, .names = "b"});
     ck_wait(ck, 100000); /* all sessions end */
-    assert_string_equal(state_of(ck), "Empty");
-    teardown(ck);
+    assert_string_equal(ck_state(ck, G), "Empty");
+    ck_end(ck);
 }
 
 /* A target of which a member's part fits in no record is not taken; the old one stays. */
 static void
 a_target_that_fits_in_no_record_is_not_taken(void **state)
 {
-    ConsumerKit *ck = setup("a2");
+    ConsumerKit *ck = ck_begin(G, "a2");
 
     (void)state;
     JOIN("2 a:0,1", "m", .names = "a");
     ck->kit.settings.max_batch_bytes = 2000;
     kit_add_topic(&ck->kit, "b", 500);
     BEAT("2", "m", 2, .names = "a,b");
-    assert_string_equal(state_of(ck), "Assigning");
+    assert_string_equal(ck_state(ck, G), "Assigning");
     ck->kit.settings.max_batch_bytes = 1048588;
     ck_wait(ck, 1);
     assert_non_null(strstr(ck_beat(ck, G, "m", 2, (Say){.owns = NULL}), "b:0"));
-    teardown(ck);
+    ck_end(ck);
 }
 
 /* What an expression means must fit in a record, too; until then it means what it did. */
 static void
 an_expression_may_mean_too_much(void **state)
 {
-    ConsumerKit *ck = setup("");
+    ConsumerKit *ck = ck_begin(G, "");
 
     (void)state;
     kit_add_topic(&ck->kit, "t-1", 1);
@@ -140,14 +104,14 @@ an_expression_may_mean_too_much(void **state)
     ck_wait(ck, 1);
     assert_non_null(strstr(ck_group(ck, G), "t-many-19"));
     assert_non_null(strstr(ck_beat(ck, G, "m", 2, (Say){.owns = NULL}), "t-many-19:0"));
-    teardown(ck);
+    ck_end(ck);
 }
 
 /* Who is there may not grow either, but stay and shrink. */
 static void
 a_tight_shard_takes_no_larger_subscriptions(void **state)
 {
-    ConsumerKit *ck = setup("a2");
+    ConsumerKit *ck = ck_begin(G, "a2");
 
     (void)state;
     JOIN("2 a:0,1", "m", .names = "a");
@@ -157,13 +121,13 @@ a_tight_shard_takes_no_larger_subscriptions(void **state)
     BEAT("2", "m", 2, .names = "a");
     BEAT("3 -", "m", 2, .names = "", .owns = "");
     ck->kit.memory.limit = SIZE_MAX;
-    teardown(ck);
+    ck_end(ck);
 }
 
 static void
 a_group_names_only_so_many_topics(void **state)
 {
-    ConsumerKit *ck = setup("a2");
+    ConsumerKit *ck = ck_begin(G, "a2");
 
     (void)state;
     ck->kit.settings.max_batch_bytes = INT32_MAX;
@@ -171,7 +135,7 @@ a_group_names_only_so_many_topics(void **state)
     JOIN("1 -", "m", .names = many_names(ck, CONSUMER_NAMES_MAX, 6));
     JOIN("E42", "n", .names = "a");
     JOIN("1 -", "n", .names = "000000");
-    teardown(ck);
+    ck_end(ck);
 }
 
 int

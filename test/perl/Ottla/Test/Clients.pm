@@ -21,22 +21,29 @@ make_path($cache);
 my $wheel = "$cache/python/lib/python3*/site-packages/confluent_kafka.libs";    # holds a librdkafka newer than Debian's
 my $SET_UP_S = 120;    # registries that do not answer must not cost the whole check
 
-my $gcc = 'gcc -Wall -Wextra -O1';
+# A command that makes a program of one source when that has changed. The program gets its name when it is whole: other
+# tests may be starting it.
+sub compiled {
+    my ($program, $source, $libraries) = @_;
+    return "{ test $cache/$program -nt $source || { gcc -Wall -Wextra -O1 -o $cache/$program.new $source $libraries && mv $cache/$program.new $cache/$program; }; }";
+}
 
-# How each is made ready; false: not on this machine, or its registry is not there.
+# How each is made ready; false: not on this machine, or its registry is not there. What is ready and has not changed is left alone.
 my %set_up = (
-    librdkafka => "test -f /usr/include/librdkafka/rdkafka.h && $gcc -o $cache/roundtrip-c $here/c/roundtrip.c -lrdkafka && $gcc -o $cache/member-c $here/c/member.c -lrdkafka",
-    'librdkafka-new' => "test -f /usr/include/librdkafka/rdkafka.h && test -e $cache/python/ready && $gcc -o $cache/member-c-new $here/c/member.c "
-        . "$wheel/librdkafka-*.so.1 -Wl,-rpath,\$(echo $wheel) -Wl,--disable-new-dtags,--unresolved-symbols=ignore-in-shared-libs",
+    librdkafka => 'test -f /usr/include/librdkafka/rdkafka.h && ' . compiled('roundtrip-c', "$here/c/roundtrip.c", '-lrdkafka')
+        . ' && ' . compiled('member-c', "$here/c/member.c", '-lrdkafka'),
+    'librdkafka-new' => "test -f /usr/include/librdkafka/rdkafka.h && test -e $cache/python/ready && " . compiled('member-c-new', "$here/c/member.c",
+        "$wheel/librdkafka-*.so.1 -Wl,-rpath,\$(echo $wheel) -Wl,--disable-new-dtags,--unresolved-symbols=ignore-in-shared-libs"),
     python => "test $cache/python/ready -nt $here/python/requirements.txt || { rm -rf $cache/python; python3 -m venv $cache/python && "
         . "$cache/python/bin/pip install -q --disable-pip-version-check -r $here/python/requirements.txt && touch $cache/python/ready; }",
     java => "command -v javac mvn >/dev/null && { test -e $cache/java/ready || { mkdir -p $cache/java && "
         . "mvn -q -B -f $here/java/pom.xml dependency:copy-dependencies -DoutputDirectory=$cache/java/jars -DbuildDirectory=$cache/java && "
         . "touch $cache/java/ready; }; } && { test $cache/java/classes -nt $here/java/Storm.java -a $cache/java/classes -nt $here/java/RoundTrip.java -a $cache/java/classes -nt $here/java/Member.java || "
         . "{ javac -cp \"$cache/java/jars/*\" -d $cache/java/classes $here/java/*.java && touch $cache/java/classes; }; }",
-    go   => "command -v go >/dev/null && mkdir -p $cache/go && cd $here/go && go build -o $cache/go/roundtrip . && go build -o $cache/go/member ./member",
+    go   => "command -v go >/dev/null && mkdir -p $cache/go && { test -e $cache/go/ready -a -z \"\$(find $here/go -type f -newer $cache/go/ready)\" || { "
+        . "cd $here/go && go build -o $cache/go/roundtrip . && go build -o $cache/go/member ./member && touch $cache/go/ready; }; }",
     node => "command -v npm >/dev/null && { test -e $cache/node/ready || { mkdir -p $cache/node && cp $here/node/package.json $cache/node/ && "
-        . "cd $cache/node && npm install --silent --no-audit --no-fund && touch ready; }; } && cp $here/node/*.js $cache/node/",
+        . "cd $cache/node && npm install --silent --no-audit --no-fund && touch ready; }; } && cp -u $here/node/*.js $cache/node/",
 );
 
 my %command = (

@@ -11,39 +11,20 @@ use strict;
 use warnings;
 use lib 'test/perl';
 use File::Temp qw(tempdir);
+use Ottla::Test::Kafka qw(kafka_missing kafka_tool);
 use Ottla::Test::Node;
 use Test::More;
 
-my $kafka = ($ENV{OTTLA_SHARED} // '../shared') . '/peers/kafka';
-my $cache = $ENV{PEERS_CACHE} // ($ENV{HOME} // '/root') . '/.cache/ottla-peers';
-plan skip_all => "no $kafka"                          if !-x $kafka;
-plan skip_all => "no jars of Kafka in $cache"         if !glob "$cache/kafka-*/.complete";
-plan skip_all => 'no java'                            if !grep { -x "$_/java" } split /:/, $ENV{PATH};
-$ENV{JAVA_TOOL_OPTIONS} = '-XX:TieredStopAtLevel=1';
+plan skip_all => kafka_missing() if kafka_missing();
 
 my $node = Ottla::Test::Node->new->start;
 my $work = tempdir(CLEANUP => 1);
-
-# Exit code and output of a tool.
-sub tool {
-    my ($name, @args) = @_;
-    my @first = $name eq 'cluster' ? shift @args : (); # its command goes in front
-    my @command = ($kafka, 'tool', $name, @first, '--bootstrap-server', $node->address, @args);
-    my $pid = open my $out, '-|' // die "fork: $!";
-    if (!$pid) {
-        open STDERR, '>&', \*STDOUT;
-        exec 'timeout', 60, @command or POSIX::_exit(127);
-    }
-    my $text = join '', grep { !/^Picked up/ } <$out>;
-    close $out;
-    return ($? >> 8, $text);
-}
 
 # The tool ends with 0 (or exit), and says all of these.
 sub says {
     my ($name, $args, @patterns) = @_;
     my $exit = ref $patterns[0] eq 'SCALAR' ? ${ shift @patterns } : 0;
-    my ($got, $text) = tool($name, @$args);
+    my ($got, $text) = kafka_tool($node->address, $name, @$args);
     my $what = "$name @$args";
     $what =~ s/\Q$work\E\///g;
     my @missing = grep { $text !~ $_ } @patterns;

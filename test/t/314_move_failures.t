@@ -13,12 +13,11 @@ use lib 'test/perl';
 use File::Temp qw(tempdir);
 use Ottla::Test::Acked;
 use Ottla::Test::Api;
+use Ottla::Test::Kafka qw(kafka_missing kafka_tool);
 use Ottla::Test::Node;
 use Test::More;
 
 my $library = "$ENV{OTTLA_BUILD}/release/fault/libfault.so";
-my $kafka   = ($ENV{OTTLA_SHARED} // '../shared') . '/peers/kafka';
-my $cache   = $ENV{PEERS_CACHE} // ($ENV{HOME} // '/root') . '/.cache/ottla-peers';
 my $base    = tempdir(CLEANUP => 1);
 my @dirs    = map { "$base/$_" } qw(a b);
 mkdir $_ or die "$_: $!" for @dirs;
@@ -111,17 +110,13 @@ subtest 'the source cannot be read' => sub {
 };
 
 subtest "Kafka's tools" => sub {
-    plan skip_all => 'no tools of Kafka, or no java' if !-x $kafka || !glob("$cache/kafka-*/.complete") || !grep { -x "$_/java" } split /:/, $ENV{PATH};
-    local $ENV{JAVA_TOOL_OPTIONS} = '-XX:TieredStopAtLevel=1';
+    plan skip_all => kafka_missing() if kafka_missing();
     my $here = make('tool');
     my ($to) = other($here);
     my $tool = sub {
         my ($name, @args) = @_;
-        my @command = ($kafka, 'tool', $name, '--bootstrap-server', $node->address, @args);
-        open my $out, '-|', 'sh', '-c', 'exec "$@" 2>&1', 'sh', 'timeout', 60, @command or die $!;
-        my $text = join '', grep { !/^Picked up/ } <$out>;
-        close $out;
-        is($? >> 8, 0, "$name $args[-1]") or diag $text;
+        my ($exit, $text) = kafka_tool($node->address, $name, @args);
+        is($exit, 0, "$name $args[-1]") or diag $text;
         return $text;
     };
     open my $plan, '>', "$base/plan.json" or die $!;

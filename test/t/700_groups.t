@@ -13,6 +13,7 @@ use warnings;
 use lib 'test/perl';
 use Ottla::Test::Api;
 use Ottla::Test::Batch;
+use Ottla::Test::Kafka qw(kafka_missing kafka_tool);
 use Ottla::Test::Node;
 use Ottla::Test::Wait qw(comes_true);
 use Test::More;
@@ -199,18 +200,12 @@ subtest kcat => sub {
 };
 
 subtest "Kafka's tool for groups" => sub {
-    my $kafka = ($ENV{OTTLA_SHARED} // '../shared') . '/peers/kafka';
-    my $cache = $ENV{PEERS_CACHE} // ($ENV{HOME} // '/root') . '/.cache/ottla-peers';
-    plan skip_all => "no $kafka" if !-x $kafka;
-    plan skip_all => "no jars of Kafka in $cache" if !glob "$cache/kafka-*/.complete";
-    plan skip_all => 'no java' if !grep { -x "$_/java" } split /:/, $ENV{PATH};
-    local $ENV{JAVA_TOOL_OPTIONS} = '-XX:TieredStopAtLevel=1';
-    my $server = $node->address;
+    plan skip_all => kafka_missing() if kafka_missing();
     my $tool = sub {
         my ($args, @patterns) = @_;
-        my $text = qx(timeout 60 $kafka tool consumer-groups --bootstrap-server $server $args 2>&1);
+        my ($exit, $text) = kafka_tool($node->address, 'consumer-groups', split ' ', $args);
         my @missing = grep { $text !~ $_ } @patterns;
-        ok($? == 0 && !@missing, $args) or diag("missing @missing in:\n$text");
+        ok($exit == 0 && !@missing, $args) or diag("missing @missing in:\n$text");
     };
     $tool->('--list', qr/^group-100$/m) if $ENV{OTTLA_LONG};
     $tool->('--describe --group group-100', qr/group-100\s+many\s+0\s+42\s+0\s+-42/);

@@ -11,6 +11,7 @@ use strict;
 use warnings;
 use Ottla::Test::Api;
 use Ottla::Test::Batch qw(batch);
+use Ottla::Test::Kafka qw(kafka_missing kafka_tool);
 use Ottla::Test::Node;
 use Ottla::Test::Wire;
 use Test::More;
@@ -163,14 +164,9 @@ is_deeply([ map { [ $_->{topic}, $_->{partition}, $_->{member_id} ] } sort { "$a
 # ---- Kafka's tool --------------------------------------------------------------------------------------------
 
 subtest "Kafka's tool" => sub {
-    my $kafka = ($ENV{OTTLA_SHARED} // '../shared') . '/peers/kafka';
-    my $cache = $ENV{PEERS_CACHE} // ($ENV{HOME} // '/root') . '/.cache/ottla-peers';
-    plan skip_all => "no $kafka" if !-x $kafka;
-    plan skip_all => "no jars of Kafka in $cache" if !glob "$cache/kafka-*/.complete";
-    plan skip_all => 'no java' if !grep { -x "$_/java" } split /:/, $ENV{PATH};
-    local $ENV{JAVA_TOOL_OPTIONS} = '-XX:TieredStopAtLevel=1';
-    my $text = qx(timeout 60 $kafka tool consumer-groups --bootstrap-server @{[ $node->address ]} --describe --all-groups 2>&1);
-    is($?, 0, 'it ends well') or diag $text;
+    plan skip_all => kafka_missing() if kafka_missing();
+    my ($exit, $text) = kafka_tool($node->address, 'consumer-groups', '--describe', '--all-groups');
+    is($exit, 0, 'it ends well') or diag $text;
     my (%theirs, %ours);
     for (split /\n/, $text) {    # GROUP TOPIC PARTITION CURRENT-OFFSET LOG-END-OFFSET LAG CONSUMER-ID HOST CLIENT-ID
         my @f = split ' ';

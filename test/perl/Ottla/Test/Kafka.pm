@@ -69,7 +69,8 @@ sub kafka_node {
         exec $kafka, 'node', "$dir/node", $port, @settings or POSIX::_exit(127);
     }
     my $self = bless { pid => $pid, owner => $$, dir => $dir, address => "127.0.0.1:$port" }, __PACKAGE__;
-    comes_true(sub { IO::Socket::INET->new(PeerAddr => $self->{address}) }, 60) or die "Kafka does not come up, see $dir/log";
+    my $up = comes_true(sub { waitpid($pid, POSIX::WNOHANG) == $pid || IO::Socket::INET->new(PeerAddr => $self->{address}) }, 60);
+    kill 0, $pid and $up or die "Kafka does not come up: " . qx(tail -n 5 $dir/log);
     return $self;
 }
 

@@ -4,7 +4,7 @@
  * Runs in: supervisor (load, reload), all processes (read). Never: logs; a caller prints the report.
  * Invariants:
  *   C1  a value in force has passed conf_check of its row
- *   C2  a load that found an error changes nothing
+ *   C2  a load that found an error changes nothing; a reload that found bad values alone, nothing of these
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -277,7 +277,7 @@ name_later(const ConfSet *set, ConfReport *report)
     }
 }
 
-/* Reads all sources into a new set; NULL: the report has errors. */
+/* Reads all sources into a new set; NULL: no memory, which the report says. */
 static ConfSet *
 read_all(const ConfArgs *args, ConfReport *report)
 {
@@ -299,11 +299,6 @@ read_all(const ConfArgs *args, ConfReport *report)
         conf_read_file(&reader, args->auto_file, false);
     for (int i = 0; i < args->assignment_count; i++)
         conf_read_assignment(&reader, args->assignments[i]);
-    conf_check_together(&reader);
-    if (report->error_count > 0) {
-        free_set(set);
-        return NULL;
-    }
     return set;
 }
 
@@ -313,8 +308,12 @@ conf_load(const ConfArgs *args, ConfReport *report)
     ConfSet *set = read_all(args, report);
 
     parse_defaults();
-    if (set == NULL)
+    if (set != NULL)
+        conf_check_together(&(ConfReader){.set = set, .report = report});
+    if (report->error_count > 0) {
+        free_set(set);
         return OT_E_CONFIG;
+    }
     name_later(set, report);
     free_set(present);
     present = set;
@@ -327,39 +326,113 @@ same_text(const char *a, const char *b)
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+/* Keeps the value in force under the new set's ownership. */
+static void
+keep_present(ConfSet *set, int id)
+{
+    const ConfSetting *before = static_of((ConfId)id);
+
+    set->settings[id] = before == NULL ? (ConfSetting){0} : *before;
+    conf_adopt(set, id);
+}
+
+/* What the new set says of one setting, compared with what is in force. */
+static void
+compare_setting(ConfSet *set, int id, ConfReport *report)
+{
+    const ConfRow *row = &conf_rows[id];
+    const ConfSetting *before = static_of((ConfId)id);
+    const char *old = before != NULL ? before->text : row->default_text;
+    const char *new = set->settings[id].text != NULL ? set->settings[id].text : row->default_text;
+    const char *shown_old = conf_is_sensitive(row) ? "[hidden]" : old == NULL ? "null" : old;
+    const char *shown_new = conf_is_sensitive(row) ? "[hidden]" : new == NULL ? "null" : new;
+    const char *place = set->settings[id].place == NULL ? "default" : set->settings[id].place;
+
+    if (same_text(old, new))
+        return;
+    if (row->change == CONF_CHANGE_START) {
+        strbuf_printf(&report->changes, "%s needs a restart, still %s\n", row->name, shown_old);
+        keep_present(set, id);
+        set->pending[id] = true;
+        return;
+    }
+    strbuf_printf(&report->changes, "%s: %s -> %s (%s)\n", row->name, shown_old, shown_new, place);
+    if (conf_live_find((ConfId)id) != NULL) {
+        strbuf_printf(&report->warnings,
+                      "%s is set by a request to the cluster: the value of %s is not in force\n",
+                      row->name, place);
+        report->warning_count++;
+    }
+}
+
+static const ConfExtra *
+extra_of(const ConfSet *set, const char *name)
+{
+    for (int i = set == NULL ? 0 : set->extra_count; i-- > 0;)
+        if (strcmp(set->extras[i].name, name) == 0)
+            return &set->extras[i];
+    return NULL;
+}
+
+/* Settings beside the table; their values may be passwords of listeners. */
+static void
+compare_extra(const ConfExtra *before, const ConfExtra *after, ConfReport *report)
+{
+    const char *name = after != NULL ? after->name : before->name;
+    int row = conf_listener_row(strview_from(name));
+    bool hidden =
+        strncmp(name, "log.level.", 10) != 0 && (row < 0 || conf_is_sensitive(&conf_rows[row]));
+
+    if (before != NULL && after != NULL && strcmp(before->value, after->value) == 0)
+        return;
+    strbuf_printf(&report->changes, "%s: %s -> %s (%s)\n", name,
+                  before == NULL ? "null"
+                  : hidden       ? "[hidden]"
+                                 : before->value,
+                  after == NULL ? "null"
+                  : hidden      ? "[hidden]"
+                                : after->value,
+                  after == NULL ? "default" : after->place);
+}
+
+static void
+compare_extras(const ConfSet *set, ConfReport *report)
+{
+    for (int i = 0; i < set->extra_count; i++)
+        compare_extra(extra_of(present, set->extras[i].name), &set->extras[i], report);
+    for (int i = 0; present != NULL && i < present->extra_count; i++)
+        if (extra_of(set, present->extras[i].name) == NULL)
+            compare_extra(&present->extras[i], NULL, report);
+}
+
 int
 conf_reload(const ConfArgs *args, ConfReport *report)
 {
     ConfSet *set = read_all(args, report);
 
-    if (set == NULL)
+    for (int id = CONF_FIRST; set != NULL && id <= CONF_LAST; id++)
+        if (set->skipped[id])
+            keep_present(set, id);
+    if (set != NULL)
+        conf_check_together(&(ConfReader){.set = set, .report = report});
+    if (set == NULL || report->error_count > report->skipped_count) {
+        free_set(set);
         return OT_E_CONFIG;
-    for (int id = CONF_FIRST; id <= CONF_LAST; id++) {
-        const ConfRow *row = &conf_rows[id];
-        const ConfSetting *before = static_of((ConfId)id);
-        const char *old = before != NULL ? before->text : row->default_text;
-        const char *new =
-            set->settings[id].text != NULL ? set->settings[id].text : row->default_text;
-        const char *shown_old = conf_is_sensitive(row) ? "[hidden]" : old == NULL ? "null" : old;
-        const char *shown_new = conf_is_sensitive(row) ? "[hidden]" : new == NULL ? "null" : new;
-        const char *place = set->settings[id].place;
-
-        if (same_text(old, new))
-            continue;
-        if (row->change == CONF_CHANGE_START) {
-            strbuf_printf(&report->changes, "%s needs a restart, still %s\n", row->name, shown_old);
-            /* Keep the old value under the new set's ownership. */
-            set->settings[id] = before == NULL ? (ConfSetting){0} : *before;
-            conf_adopt(set, id);
-        } else {
-            strbuf_printf(&report->changes, "%s: %s -> %s (%s)\n", row->name, shown_old, shown_new,
-                          place == NULL ? "default" : place);
-        }
     }
+    for (int id = CONF_FIRST; id <= CONF_LAST; id++)
+        compare_setting(set, id, report);
+    compare_extras(set, report);
     name_later(set, report);
     free_set(present);
     present = set;
     return 0;
+}
+
+bool
+conf_pending_restart(ConfId id)
+{
+    ot_assert(id >= CONF_FIRST && id <= CONF_LAST);
+    return present != NULL && present->pending[id];
 }
 
 void

@@ -203,16 +203,41 @@ read_line(ConfReader *reader, StrView text)
         conf_put(reader, name, value);
 }
 
+/* Is the file one of those that led here? Then it would be read for ever. */
+static bool
+is_cycle(const ConfReader *reader, const char *path, ConfFrame *ret)
+{
+    struct stat st;
+
+    *ret = (ConfFrame){.outer = reader->frame};
+    if (vfs_stat(path, &st, NULL) < 0)
+        return false;
+    ret->device = st.st_dev;
+    ret->inode = st.st_ino;
+    for (const ConfFrame *frame = reader->frame; frame != NULL; frame = frame->outer)
+        if (frame->device == ret->device && frame->inode == ret->inode)
+            return true;
+    return false;
+}
+
+static void read_lines(ConfReader *reader, BytesView bytes);
+
 /* Reads one file with the reader's place saved around it. */
 static void
 read_one(ConfReader *reader, const char *path, bool required)
 {
     const char *outer_file = reader->file;
     int outer_line = reader->line;
+    ConfFrame frame;
     BytesView bytes;
     ErrInfo err;
-    int rc = vfs_read_file(path, LIMIT_CONF_FILE_BYTES, reader->set->arena, &bytes, &err);
+    int rc;
 
+    if (is_cycle(reader, path, &frame)) {
+        conf_error(reader, "%s includes itself", path);
+        return;
+    }
+    rc = vfs_read_file(path, LIMIT_CONF_FILE_BYTES, reader->set->arena, &bytes, &err);
     if (rc < 0) {
         if (rc != OT_E_NOT_FOUND || required)
             conf_error(reader, "%s", err.text);
@@ -221,6 +246,17 @@ read_one(ConfReader *reader, const char *path, bool required)
     reader->file = path;
     reader->line = 0;
     reader->depth++;
+    reader->frame = &frame;
+    read_lines(reader, bytes);
+    reader->frame = frame.outer;
+    reader->depth--;
+    reader->file = outer_file;
+    reader->line = outer_line;
+}
+
+static void
+read_lines(ConfReader *reader, BytesView bytes)
+{
     for (int32_t at = 0; at < bytes.len;) {
         const uint8_t *start = bytes.ptr + at;
         const uint8_t *feed = memchr(start, '\n', (size_t)(bytes.len - at));
@@ -233,9 +269,6 @@ read_one(ConfReader *reader, const char *path, bool required)
             read_line(reader, (StrView){(const char *)start, len});
         at += len + 1;
     }
-    reader->depth--;
-    reader->file = outer_file;
-    reader->line = outer_line;
 }
 
 void

@@ -29,9 +29,17 @@ typedef struct ConfExtra {
 typedef struct ConfSet {
     Arena *arena;
     ConfSetting settings[CONF_LAST + 1];
+    bool skipped[CONF_LAST + 1]; /* its last value was bad: a reload keeps what is in force */
+    bool pending[CONF_LAST + 1]; /* the files say something else, which a restart puts into force */
     ConfExtra extras[CONF_EXTRAS_MAX];
     int extra_count;
 } ConfSet;
+
+/* A file that is being read, and whoever includes it: no file may include itself. */
+typedef struct ConfFrame {
+    const struct ConfFrame *outer;
+    uint64_t device, inode;
+} ConfFrame;
 
 /* Where the reader stands, and what it fills. */
 typedef struct ConfReader {
@@ -39,7 +47,8 @@ typedef struct ConfReader {
     ConfReport *report;
     const char *file; /* NULL: not in a file */
     int line;
-    int depth;        /* of includes */
+    int depth; /* of includes */
+    const ConfFrame *frame;
     const char *what; /* "command line", "environment" when not in a file */
     bool properties;  /* Java's rules: no units, unknown names are a warning */
 } ConfReader;
@@ -53,6 +62,9 @@ conf_is_number(const ConfRow *row)
 
 /* "FILE:LINE: message" into the report. */
 void conf_error(ConfReader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* As conf_error, but a reload goes on without this one setting. */
+void conf_bad_value(ConfReader *reader, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 void conf_warning(ConfReader *reader, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -30,6 +30,36 @@ put_pair(ConfReader *reader, const Properties *pair, const ConfProviders *provid
         conf_put(reader, name, strbuf_view(filled));
 }
 
+/* Of a file, so far. */
+typedef struct Kind {
+    int zookeeper_line; /* that names ZooKeeper; 0: none */
+    bool has_roles;
+} Kind;
+
+static void
+look_at_kind(const Properties *pair, Kind *kind)
+{
+    StrView name = strbuf_view(&pair->name);
+
+    if (strview_equal(name, STRVIEW("zookeeper.connect")))
+        kind->zookeeper_line = pair->line;
+    else if (strview_equal(name, STRVIEW("process.roles")))
+        kind->has_roles = true;
+}
+
+/* The file of a broker that keeps its metadata in ZooKeeper: started with it, a node would begin an empty cluster. */
+static void
+refuse_zookeeper(ConfReader *inner, const Kind *kind)
+{
+    if (kind->zookeeper_line == 0 || kind->has_roles)
+        return;
+    inner->line = kind->zookeeper_line;
+    conf_error(inner,
+               "zookeeper.connect without process.roles: the metadata of this broker lies in "
+               "ZooKeeper; move "
+               "the cluster to KRaft with Apache Kafka 3.9 first (ottla.conf(5), ZOOKEEPER)");
+}
+
 void
 conf_read_properties(ConfReader *reader, const char *path)
 {
@@ -38,6 +68,7 @@ conf_read_properties(ConfReader *reader, const char *path)
     Properties pairs;
     StrBuf filled;
     BytesView bytes;
+    Kind kind = {0};
     ErrInfo err;
 
     if (vfs_read_file(path, LIMIT_CONF_FILE_BYTES, reader->set->arena, &bytes, &err) < 0) {
@@ -64,7 +95,10 @@ conf_read_properties(ConfReader *reader, const char *path)
             conf_error(&inner, "\\u is not followed by four hexadecimal digits");
         else
             put_pair(&inner, &pairs, &providers, &filled);
+        if (result != PROPERTIES_LONG && result != PROPERTIES_BAD_ESCAPE)
+            look_at_kind(&pairs, &kind);
     }
+    refuse_zookeeper(&inner, &kind);
     properties_fini(&pairs);
     strbuf_release(&filled);
 }

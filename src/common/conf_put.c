@@ -41,6 +41,19 @@ conf_error(ConfReader *reader, const char *format, ...)
 }
 
 void
+conf_bad_value(ConfReader *reader, const char *format, ...)
+{
+    va_list args;
+
+    reader->report->skipped_count++;
+    if (reader->report->error_count++ >= LIMIT_CONF_ERRORS)
+        return;
+    va_start(args, format);
+    add_line(reader, &reader->report->errors, format, args);
+    va_end(args);
+}
+
+void
 conf_warning(ConfReader *reader, const char *format, ...)
 {
     va_list args;
@@ -132,6 +145,17 @@ conf_listener_row(StrView name)
     return conf_find(CONF_SCOPE_BROKER, rest);
 }
 
+/* The value of a setting beside the table is bad: what is in force stays. */
+static void
+keep_extra(ConfReader *reader, StrView name)
+{
+    const char *text = arena_strdup(reader->set->arena, name);
+    const char *old = text == NULL ? NULL : conf_static_extra(text);
+
+    if (old != NULL)
+        put_extra(reader, name, strview_from(old));
+}
+
 /* listener.name.<listener>.[<mechanism>.]<setting>: true when it is one; checked and kept. */
 static bool
 put_listener_setting(ConfReader *reader, StrView name, StrView value)
@@ -141,10 +165,12 @@ put_listener_setting(ConfReader *reader, StrView name, StrView value)
 
     if (id < 0)
         return false;
-    if (conf_check(&conf_rows[id], value, &err) < 0)
-        conf_error(reader, "listener setting %s", err.text);
-    else
+    if (conf_check(&conf_rows[id], value, &err) == 0) {
         put_extra(reader, name, text_trim(value));
+        return true;
+    }
+    conf_bad_value(reader, "listener setting %s", err.text);
+    keep_extra(reader, name);
     return true;
 }
 
@@ -158,11 +184,13 @@ put_log_level(ConfReader *reader, StrView name, StrView value)
 
     if (name.len < (int32_t)sizeof prefix || memcmp(name.ptr, prefix, sizeof prefix - 1) != 0)
         return false;
-    if (!log_level_from_name(text_trim(value), &level))
-        conf_error(reader, "%.*s = \"%s\": no level of messages", (int)name.len, name.ptr,
-                   log_escape(value, shown, sizeof shown));
-    else
+    if (log_level_from_name(text_trim(value), &level)) {
         put_extra(reader, name, text_trim(value));
+        return true;
+    }
+    conf_bad_value(reader, "%.*s = \"%s\": no level of messages", (int)name.len, name.ptr,
+                   log_escape(value, shown, sizeof shown));
+    keep_extra(reader, name);
     return true;
 }
 
@@ -297,12 +325,14 @@ conf_put(ConfReader *reader, StrView name, StrView value)
     if (!reader->properties)
         value = from_convenience(reader, row, value);
     if (conf_check(row, value, &err) < 0) {
+        reader->set->skipped[id] = true;
         if (!reader->properties && row->unit != TEXT_UNIT_NONE)
-            conf_error(reader, "%s; units: %s", err.text, text_units_of(row->unit));
+            conf_bad_value(reader, "%s; units: %s", err.text, text_units_of(row->unit));
         else
-            conf_error(reader, "%s", err.text);
+            conf_bad_value(reader, "%s", err.text);
         return;
     }
+    reader->set->skipped[id] = false;
     setting = conf_parse(row, value);
     /* A prefix for log lines means its last blank. */
     setting.text =

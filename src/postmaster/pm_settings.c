@@ -214,6 +214,8 @@ reload_settings(PmSettings *settings, ErrInfo *err)
         rc = err_set(err, OT_E_CONFIG, "%d errors in the settings", report.error_count);
     else
         read_changeable(settings);
+    if (rc == 0 && report.skipped_count > 0)
+        rc = report.skipped_count;
     conf_report_release(&report);
     return rc;
 }

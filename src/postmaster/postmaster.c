@@ -214,16 +214,22 @@ reload(Postmaster *pm)
 {
     ErrInfo err = {0};
     char status[256];
+    int skipped = 0;
 
     notify_reloading();
     resolver_expire();
+    if (pm->settings->reload != NULL)
+        skipped = pm->settings->reload(pm->settings, &err);
     if (pm->settings->reload == NULL)
         snprintf(status, sizeof status, "Reloaded; nothing to read");
-    else if (pm->settings->reload(pm->settings, &err) < 0)
+    else if (skipped < 0)
         snprintf(status, sizeof status, "Reload failed, nothing applied: %.200s", err.text);
+    else if (skipped > 0)
+        snprintf(status, sizeof status, "Reloaded, but for %d bad values; all else was applied",
+                 skipped);
     else
         snprintf(status, sizeof status, "Reloaded");
-    log_msg(err.code < 0 ? LL_ERROR : LL_LOG, "supervisor", "%s", status);
+    log_msg(skipped != 0 ? LL_ERROR : LL_LOG, "supervisor", "%s", status);
     if (err.code >= 0) {
         title_enable_updates(pm->settings->update_titles);
         take_settings(pm);

@@ -188,6 +188,7 @@ typedef struct ConfReport {
     StrBuf changes;  /* reload: "NAME: OLD -> NEW (PLACE)", "NAME needs a restart, still OLD" */
     StrBuf later;    /* set by somebody, but for features that do not exist yet: "a, b, c" */
     int error_count;
+    int skipped_count; /* of the errors, those of single values: a reload goes on without them */
     int warning_count;
 } ConfReport;
 
@@ -201,8 +202,15 @@ void conf_report_release(ConfReport *report);
  */
 int conf_load(const ConfArgs *args, ConfReport *report) __attribute__((warn_unused_result));
 
-/* As conf_load in a running node: settings that need a restart keep their values, the report says so. */
+/*
+ * As conf_load in a running node: settings that need a restart keep their values, the report says so. A bad
+ * value of a known setting leaves what is in force (skipped_count of the report); every other error changes
+ * nothing at all.
+ */
 int conf_reload(const ConfArgs *args, ConfReport *report) __attribute__((warn_unused_result));
+
+/* Do the files say something else since the last reload, which a restart would put into force? */
+bool conf_pending_restart(ConfId id);
 
 /* Back to the defaults; for tests. */
 void conf_reset(void);

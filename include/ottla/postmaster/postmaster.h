@@ -65,7 +65,8 @@ typedef struct PmSettings {
     bool update_titles;
     /*
      * SIGHUP: reads the configuration anew into *settings (accept, update_titles count). 0, or a code
-     * with a text when nothing was applied; has logged the rest itself. NULL: nothing to read.
+     * with a text when nothing was applied, or the number of bad values that were left out; has logged
+     * the rest itself. NULL: nothing to read.
      */
     int (*reload)(struct PmSettings *settings, ErrInfo *err);
     /* The same without reading: conf.h says something else now. NULL: nothing follows. */

@@ -387,6 +387,7 @@ properties_follow_javas_rules(void **state)
                                  "no.such.thing=1\n"
                                  "log.segment.bytes=1048576\n"
                                  "zookeeper.connect=x\n"
+                                 "process.roles=broker\n"
                                  "listener.name.plaintext.scram-sha-256.sasl.jaas.config=a b;\n"
                                  "listener.name.internal.ssl.client.auth=required\n");
     assert_int_equal(load(&args, &report), 0);
@@ -494,6 +495,8 @@ includes_end(void **state)
     (void)state;
     args.file = write_file("loop.conf", "include 'loop.conf'\n");
     assert_int_equal(load(&args, &report), OT_E_CONFIG);
+    assert_int_equal(report.error_count, 1);
+    assert_non_null(strstr(report.errors.ptr, "includes itself"));
     conf_report_release(&report);
     args.file = "/no/such/file";
     assert_int_equal(load(&args, &report), 0);
@@ -524,10 +527,74 @@ reload_keeps_what_needs_a_restart(void **state)
     assert_non_null(strstr(report.changes.ptr, "max.partitions needs a restart, still 100\n"));
     assert_non_null(strstr(report.changes.ptr, "num.partitions: 2 -> 3 ("));
     conf_report_release(&report);
-    args.file = write_file("reload.conf", "num.partitions = x\n");
+    assert_true(conf_pending_restart(CONF_MAX_PARTITIONS));
+    assert_false(conf_pending_restart(CONF_NUM_PARTITIONS));
+    args.file = write_file("reload.conf", "max.partitions = 100\nnum.partitions = 3\n");
     conf_report_init(&report);
-    assert_int_equal(conf_reload(&args, &report), OT_E_CONFIG);
-    assert_int_equal(conf_int32(CONF_NUM_PARTITIONS), 3);
+    assert_int_equal(conf_reload(&args, &report), 0);
+    assert_false(conf_pending_restart(CONF_MAX_PARTITIONS));
+    assert_non_null(strstr(report.changes.ptr, "message.max.bytes: 9 -> 1048588 (default)\n"));
+    conf_report_release(&report);
+    conf_reset();
+}
+
+/* What a running node makes of files with mistakes: bad values alone are left out, anything else stops it all. */
+static void
+reload_with_mistakes(void **state)
+{
+    ConfArgs args = {0};
+    ConfReport report;
+
+    (void)state;
+    args.file = write_file("mend.conf", "num.partitions = 2\nlog.level.backend = debug1\n");
+    assert_int_equal(load(&args, &report), 0);
+    conf_report_release(&report);
+    args.file = write_file("mend.conf", "num.partitions = x\nlog.level.backend = loud\n"
+                                        "message.max.bytes = 9\nlog.level.raft = info\n");
+    conf_report_init(&report);
+    assert_int_equal(conf_reload(&args, &report), 0);
+    assert_int_equal(report.error_count, 2);
+    assert_int_equal(report.skipped_count, 2);
+    assert_int_equal(conf_int32(CONF_NUM_PARTITIONS), 2);
+    assert_int_equal(conf_int32(CONF_MESSAGE_MAX_BYTES), 9);
+    assert_string_equal(conf_extra_find("log.level.backend"), "debug1");
+    assert_non_null(strstr(report.changes.ptr, "log.level.raft: null -> info ("));
+    assert_null(strstr(report.changes.ptr, "num.partitions"));
+    conf_report_release(&report);
+    static const char *const fatal[] = {"num.partitions = 5\nlog.dirs = 'open\n",
+                                        "num.partitions = 5\nno.such.name = 1\n",
+                                        "num.partitions = 5\ninclude 'gone.conf'\n",
+                                        "num.partitions = 5\ngroup.min.session.timeout.ms = 1h\n"};
+    for (size_t i = 0; i < sizeof fatal / sizeof fatal[0]; i++) {
+        args.file = write_file("mend.conf", fatal[i]);
+        conf_report_init(&report);
+        assert_int_equal(conf_reload(&args, &report), OT_E_CONFIG);
+        assert_int_equal(conf_int32(CONF_NUM_PARTITIONS), 2);
+        conf_report_release(&report);
+    }
+    args.file = write_file("mend.conf", "");
+    conf_report_init(&report);
+    assert_int_equal(conf_reload(&args, &report), 0);
+    assert_non_null(strstr(report.changes.ptr, "log.level.backend: debug1 -> null (default)\n"));
+    conf_report_release(&report);
+    conf_reset();
+}
+
+/* A file of a broker under ZooKeeper is refused; one of a migrated broker, which names it still, is not. */
+static void
+zookeeper_files(void **state)
+{
+    ConfArgs args = {0};
+    ConfReport report;
+
+    (void)state;
+    args.properties = write_file("zk.properties", "broker.id=3\nzookeeper.connect=zk:2181\n");
+    assert_int_equal(load(&args, &report), OT_E_CONFIG);
+    assert_non_null(strstr(report.errors.ptr, "zk.properties:2: zookeeper.connect without"));
+    conf_report_release(&report);
+    args.properties = write_file("zk.properties", "node.id=3\nzookeeper.connect=zk:2181\n"
+                                                  "process.roles=broker,controller\n");
+    assert_int_equal(load(&args, &report), 0);
     conf_report_release(&report);
     conf_reset();
 }
@@ -551,10 +618,10 @@ make_dir(void **state)
 static int
 remove_dir(void **state)
 {
-    static const char *const names[] = {"bad.conf",   "more.conf",         "server.properties",
-                                        "ottla.conf", "ottla.auto.conf",   "java.properties",
-                                        "loop.conf",  "units.properties",  "reload.conf",
-                                        "one",        "secrets.properties"};
+    static const char *const names[] = {
+        "bad.conf",           "more.conf", "server.properties", "ottla.conf",  "ottla.auto.conf",
+        "java.properties",    "loop.conf", "units.properties",  "reload.conf", "one",
+        "secrets.properties", "mend.conf", "zk.properties"};
 
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -586,6 +653,8 @@ main(void)
         cmocka_unit_test(old_files_are_read_as_latin1),
         cmocka_unit_test(includes_end),
         cmocka_unit_test(reload_keeps_what_needs_a_restart),
+        cmocka_unit_test(reload_with_mistakes),
+        cmocka_unit_test(zookeeper_files),
         cmocka_unit_test(nearest_names),
     };
 

@@ -19,6 +19,7 @@
  */
 #include "backend/conn_state_int.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,36 @@ settle(Request *rq, ReqResult result)
     }
 }
 
+/* A client may use another id in each request; none does. */
+static bool
+client_is_new(StrView id)
+{
+    size_t len = (size_t)id.len < SLOT_TEXT_MAX ? (size_t)id.len : SLOT_TEXT_MAX;
+
+    if (id.len == my_conn.client_raw_len && memcmp(id.ptr, my_conn.client_raw, len) == 0)
+        return false;
+    memcpy(my_conn.client_raw, id.ptr, len);
+    my_conn.client_raw_len = id.len;
+    slot_text_set(my_conn.client_id, sizeof my_conn.client_id, id);
+    return true;
+}
+
+void
+conn_show_client(void)
+{
+    SlotClient client = {.connected_ms = my_conn.connected_ms, .listener = my_conn.conn.listener};
+
+    slot_text_set(client.client_id, sizeof client.client_id, strview_from(my_conn.client_id));
+    slot_text_set(client.principal, sizeof client.principal, strview_from(my_conn.conn.principal));
+    slot_text_set(client.peer, sizeof client.peer, strview_from(my_conn.conn.peer));
+    slot_text_set(client.software, sizeof client.software,
+                  strview_from(my_conn.conn.software_name));
+    slot_text_set(client.software_version, sizeof client.software_version,
+                  strview_from(my_conn.conn.software_version));
+    slot_set_client(&client);
+    my_conn.conn.software_is_new = false;
+}
+
 static void
 show_activity(const Request *rq)
 {
@@ -80,13 +111,13 @@ show_activity(const Request *rq)
                         .api_version = rq->head.api_version,
                         .correlation_id = rq->head.correlation_id};
 
-    slot_text_set(act.client_id, rq->head.client_id);
-    slot_text_set(my_conn.client_id, rq->head.client_id);
+    if (rq->head.client_id.ptr != NULL && client_is_new(rq->head.client_id)) {
+        conn_show_client();
+        my_conn.title.client_is_new = true;
+    }
     log_set_request(rq->head.api->name, rq->head.correlation_id);
-    slot_text_set(act.principal, strview_from(my_conn.conn.principal));
-    slot_text_set(act.peer, strview_from(my_conn.conn.peer));
     slot_set_activity(&act);
-    slot_set_activity_state(ACTIVITY_ACTIVE);
+    slot_set_activity_state(ACTIVITY_ACTIVE, my_conn.now_us);
 }
 
 /* Begins the held frame when its turn has come. True: something happened. */
@@ -212,6 +243,24 @@ name_in_log(void)
                                     .listener = my_conn.conn.endpoint->name});
 }
 
+/* Who the kernel says is behind the Unix socket: "User:NAME", or its number if it has no name. */
+static void
+name_local_peer(void)
+{
+    Conn *conn = &my_conn.conn;
+    const struct passwd *user;
+    NetPeer peer;
+
+    if (!conn->endpoint->is_unix || net_unix_peer(conn->fd, &peer, NULL) < 0)
+        return;
+    conn->peer_is_owner = peer.uid == 0 || peer.uid == geteuid();
+    user = getpwuid(peer.uid);
+    if (user != NULL)
+        snprintf(conn->principal, sizeof conn->principal, "User:%s", user->pw_name);
+    else
+        snprintf(conn->principal, sizeof conn->principal, "User:%u", (unsigned)peer.uid);
+}
+
 static bool
 conn_open(const BackendStart *start)
 {
@@ -227,6 +276,9 @@ conn_open(const BackendStart *start)
     my_conn.conn.endpoint = &node_listeners.rows[start->listener];
     snprintf(my_conn.conn.peer, sizeof my_conn.conn.peer, "%s", start->peer);
     snprintf(my_conn.conn.principal, sizeof my_conn.conn.principal, "User:ANONYMOUS");
+    name_local_peer();
+    my_conn.connected_ms = clock_wall_ms();
+    my_conn.title_due_us = INT64_MAX;
     my_conn.now_us = my_conn.active_us = my_conn.begun_us = clock_mono_us();
     my_conn.readable = my_conn.writable = true;
     if (net_set_nonblocking(start->fd, &err) < 0 ||
@@ -238,7 +290,8 @@ conn_open(const BackendStart *start)
         net_set_nodelay(start->fd);
     stat_add(STAT_CONNECTIONS, 1);
     name_in_log();
-    conn_set_title(NULL, false);
+    conn_show_client();
+    conn_set_title((ConnTitle){0});
     return true;
 }
 
@@ -255,8 +308,8 @@ hold_back(void)
     snprintf(my_conn.conn.close_reason, sizeof my_conn.conn.close_reason,
              "too many connections a second from this address, held for %d ms", ms);
     my_conn.conn.muted_until_us = my_conn.now_us + (int64_t)ms * 1000;
-    slot_set_activity_state(ACTIVITY_THROTTLED);
-    conn_set_title(NULL, true);
+    slot_set_activity_state(ACTIVITY_THROTTLED, my_conn.now_us);
+    conn_set_title((ConnTitle){.throttled = true});
     while (conn_is_muted() && !my_conn.gone && !interrupt_pending(INTERRUPT_TERMINATE) &&
            !interrupt_pending(INTERRUPT_ORPHANED)) {
         (void)mainloop_wait(my_conn.conn.muted_until_us, WAIT_EV_QUOTA_THROTTLE);
@@ -271,7 +324,7 @@ conn_close(void)
     char client[128];
     uint32_t dropped;
 
-    slot_set_activity_state(ACTIVITY_CLOSING);
+    slot_set_activity_state(ACTIVITY_CLOSING, my_conn.now_us);
     if (my_conn.conn.close_reason[0] != 0 && gate_line_allowed(my_conn.now_us, &dropped)) {
         const PendingSlot *head = pending_head(&my_conn.pending);
         StrView id = head == NULL ? (StrView){"", 0} : head->rq->head.client_id;

@@ -28,6 +28,8 @@ struct Conn {
     char principal[CONN_PRINCIPAL_MAX]; /* "User:ANONYMOUS" */
     char software_name[64];             /* of ApiVersions 3+; "" unknown */
     char software_version[64];
+    bool software_is_new; /* said by the present request: not shown to others yet */
+    bool peer_is_owner;   /* over the Unix socket: root, or the user the node runs as */
     char close_reason[CONN_REASON_MAX]; /* why the connection ends; "": the client hung up */
     int64_t muted_until_us;             /* a quota was hit: nothing is begun or read until then */
     void (*idle)(void);                 /* of a handler: called once at idle_at_us; NULL: none */

@@ -17,8 +17,11 @@ conn_account(const Request *rq)
 {
     if (rq->head.api != NULL)
         stat_api_add(rq->head.api->key, clock_mono_us() - rq->received_us, rq->failed);
-    if (rq->failed)
+    if (rq->failed) {
+        slot_count_add(SLOT_COUNT_ERRORS, 1);
         stat_add(STAT_REQUEST_ERRORS, 1);
+    }
+    slot_note_rates(my_conn.now_us);
 }
 
 /*

@@ -26,6 +26,13 @@ typedef struct RequestBox {
     struct RequestBox *next_free;
 } RequestBox;
 
+/* What a title says beside who is connected. */
+typedef struct ConnTitle {
+    const char *api; /* that waits; NULL: idle */
+    bool throttled;
+    bool client_is_new; /* only in what is wanted: the client has another id than before */
+} ConnTitle;
+
 typedef struct Connection {
     Conn conn; /* what handlers see */
     Arena *arena;
@@ -47,14 +54,18 @@ typedef struct Connection {
     int64_t trim_again_us; /* not all could be given back: not before this */
     int64_t active_us;     /* when bytes last moved */
     int64_t now_us;
-    const char *title_api; /* what the title shows: API that waits; NULL: idle */
-    bool title_throttled;
+    ConnTitle title;       /* what ps shows */
+    int64_t title_due_us;  /* something else is to be shown from then on; INT64_MAX: nothing */
+    int64_t title_next_us; /* not before this: a title costs as much as a small request */
     int64_t begun_us;
     uint64_t requests, bytes_in, bytes_out;
     /* For the lines and journal fields of this process. */
     char session[32]; /* hex start time and pid */
     char host[BACKEND_PEER_MAX];
     char client_id[SLOT_TEXT_MAX];
+    char client_raw[SLOT_TEXT_MAX]; /* as it was sent, as much of it as counts */
+    int32_t client_raw_len;         /* of all of it */
+    int64_t connected_ms;           /* wall clock */
 } Connection;
 
 /* The connection of this process; its only one. */
@@ -77,6 +88,9 @@ typedef struct FinishWhy {
 
 /* Lets the waiting requests look again. */
 void conn_finish_waiting(FinishWhy why);
+
+/* Shows others whose connection this is. */
+void conn_show_client(void);
 
 /* ---- conn_read.c ---- */
 
@@ -102,8 +116,8 @@ void conn_account(const Request *rq);
 
 /* ---- conn_wait.c ---- */
 
-/* Shows what the connection does. api: the request that waits; NULL: none. */
-void conn_set_title(const char *api, bool throttled);
+/* Shows at once what the connection does. */
+void conn_set_title(ConnTitle title);
 
 /* Waits until there may be something to do, and takes what does not come from the socket. */
 void conn_wait_turn(void);

@@ -23,22 +23,49 @@
 #define STACK_DEEP_BYTES 131072        /* as deep as requests go */
 #define IDLE_TRIM_US     (1000 * 1000) /* so long idle: give back what is not needed */
 #define TRIM_AGAIN_US    (5000 * 1000) /* what a commit has to cover first: looked at again */
-#define IDLE_OPEN_FILES  32            /* what the next requests need most likely */
+#define TITLE_EVERY_US   (500 * 1000)
+#define IDLE_OPEN_FILES  32 /* what the next requests need most likely */
 
 void
-conn_set_title(const char *api, bool throttled)
+conn_set_title(ConnTitle title)
 {
     const char *user = my_conn.conn.principal + sizeof "User:" - 1;
+    const char *slash = my_conn.client_id[0] == '\0' ? "" : "/";
     int64_t ms = (my_conn.conn.muted_until_us - my_conn.now_us) / 1000;
+    const char *blank = "";
+    SlotTopic topic = {0};
+    char what[32];
 
-    my_conn.title_api = api;
-    my_conn.title_throttled = throttled;
-    if (throttled)
-        title_set("%s %s %s throttled %lldms", my_conn.conn.endpoint->name, my_conn.conn.peer, user,
-                  (long long)ms);
+    if (title.throttled)
+        snprintf(what, sizeof what, "throttled %lldms", (long long)ms);
+    else if (title.api == NULL)
+        snprintf(what, sizeof what, "idle");
     else
-        title_set("%s %s %s %s%s", my_conn.conn.endpoint->name, my_conn.conn.peer, user,
-                  api == NULL ? "idle" : api, api == NULL ? "" : " waiting");
+        snprintf(what, sizeof what, "%s waiting", title.api);
+    if (title.api != NULL && !title.throttled && slot_read_topic(my_slot_index, &topic))
+        blank = " ";
+    title_set("%s %s %s%s%.64s %s%s%.80s", my_conn.conn.endpoint->name, my_conn.conn.peer, user,
+              slash, my_conn.client_id, what, blank, topic.name);
+    my_conn.title = title;
+    my_conn.title.client_is_new = false;
+    my_conn.title_due_us = INT64_MAX;
+    my_conn.title_next_us = my_conn.now_us + TITLE_EVERY_US;
+}
+
+/*
+ * To write a title takes as long as to serve a small request: a connection that was shown a moment ago is shown
+ * anew when that moment is over, and meanwhile goes on with what it does.
+ */
+static void
+want_title(ConnTitle title)
+{
+    if (title.api == my_conn.title.api && title.throttled == my_conn.title.throttled &&
+        !my_conn.title.client_is_new)
+        my_conn.title_due_us = INT64_MAX;
+    else if (my_conn.now_us >= my_conn.title_next_us)
+        conn_set_title(title);
+    else
+        my_conn.title_due_us = my_conn.title_next_us;
 }
 
 /* When an idle connection gives back what it does not need. */
@@ -60,24 +87,28 @@ prepare_wait(WaitEvent *ret_event)
     const char *api = NULL;
 
     *ret_event = WAIT_EV_CLIENT_READ;
+    if (my_conn.conn.software_is_new)
+        conn_show_client();
     if (conn_is_muted() && my_conn.conn.muted_until_us < deadline)
         deadline = my_conn.conn.muted_until_us;
     if (head == NULL) {
-        slot_set_activity_state(conn_is_muted() ? ACTIVITY_THROTTLED : ACTIVITY_IDLE);
+        slot_set_activity_state(conn_is_muted() ? ACTIVITY_THROTTLED : ACTIVITY_IDLE,
+                                my_conn.now_us);
         if (conn_is_muted())
             *ret_event = WAIT_EV_QUOTA_THROTTLE;
         if (!my_conn.trimmed && trim_due_us() < deadline)
             deadline = trim_due_us();
     } else if (head->state == PENDING_READY) {
-        slot_set_activity_state(ACTIVITY_SENDING);
+        slot_set_activity_state(ACTIVITY_SENDING, my_conn.now_us);
         *ret_event = WAIT_EV_CLIENT_WRITE;
     } else {
-        slot_set_activity_state(ACTIVITY_WAITING);
+        slot_set_activity_state(ACTIVITY_WAITING, my_conn.now_us);
         *ret_event = head->rq->wait_event;
         api = head->rq->head.api->name;
     }
-    if (api != my_conn.title_api || (head == NULL && conn_is_muted()) != my_conn.title_throttled)
-        conn_set_title(api, head == NULL && conn_is_muted());
+    want_title((ConnTitle){.api = api, .throttled = head == NULL && conn_is_muted()});
+    if (my_conn.title_due_us < deadline)
+        deadline = my_conn.title_due_us;
     if (my_conn.conn.idle != NULL && my_conn.conn.idle_at_us < deadline)
         deadline = my_conn.conn.idle_at_us;
     if (fd_cache_hold_deadline_us() < deadline)

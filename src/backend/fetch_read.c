@@ -9,6 +9,7 @@
  */
 #include "backend/fetch_int.h"
 
+#include "backend/meta_int.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/errlist.h"
 #include "ottla/controller/image.h"
@@ -227,7 +228,8 @@ read_one(FetchList *list, FetchLook *look, const FetchArgs *args, ReadBudget *bu
 {
     FetchEntry *entry = look->entry;
 
-    sum->known++;
+    if (sum->known++ == 0)
+        meta_show_partition(look->part->ref);
     fetch_read_looks++;
     if (entry->error == 0)
         entry->error = read_precheck(look, args);

@@ -125,6 +125,7 @@ remember_software(Conn *conn, const ApiVersionsRequest *in)
              (int)in->client_software_name.len, in->client_software_name.ptr);
     snprintf(conn->software_version, sizeof conn->software_version, "%.*s",
              (int)in->client_software_version.len, in->client_software_version.ptr);
+    conn->software_is_new = true;
 }
 
 ReqResult

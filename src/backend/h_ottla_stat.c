@@ -38,7 +38,7 @@ static bool
 take_columns(StatScan *scan, const OttlaStatRequest *in, Fault *f)
 {
     if (in->columns == NULL) {
-        scan->wanted = (uint32_t)(((uint64_t)1 << scan->view->column_count) - 1);
+        scan->wanted = UINT64_MAX >> (STAT_COLUMNS_MAX - scan->view->column_count);
         return true;
     }
     for (int32_t i = 0; i < in->columns_count; i++) {
@@ -46,7 +46,7 @@ take_columns(StatScan *scan, const OttlaStatRequest *in, Fault *f)
 
         if (c < 0)
             return fault(f, "the view has no column", in->columns[i]);
-        scan->wanted |= UINT32_C(1) << c;
+        scan->wanted |= UINT64_C(1) << c;
     }
     return true;
 }
@@ -60,7 +60,7 @@ take_filter(StatScan *scan, const OttlaStatRequestFilter *in, Fault *f)
         return fault(f, "the view has no column", in->column);
     if ((scan->filtered >> c & 1) != 0)
         return fault(f, "more than one filter on column", in->column);
-    scan->filtered |= UINT32_C(1) << c;
+    scan->filtered |= UINT64_C(1) << c;
     scan->filters[c].text = in->value;
     if (in->value.ptr == NULL || scan->view->columns[c].type == STAT_TEXT)
         return true;

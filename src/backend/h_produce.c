@@ -183,6 +183,8 @@ validate_and_append(ProduceWork *work, ProducePart *part)
         produce_fail(part, KERR_UNKNOWN_TOPIC_OR_PARTITION);
         return;
     }
+    if (part == work->parts)
+        meta_show_partition(part->meta.ref);
     pslot_settings(slot, &topic);
     produce_rules(&topic, clock_wall_ms(), &rules);
     batch_validate(&rules, records_of(part), work->rq->arena, &verdict);

@@ -36,6 +36,9 @@ typedef struct MetaPartition {
 bool meta_find(const Image *image, StrView topic, int32_t partition, MetaPartition *ret);
 bool meta_find_by_id(const Image *image, Uuid id, int32_t partition, MetaPartition *ret);
 
+/* Others see that the present request is about this partition; the first of a request is enough. */
+void meta_show_partition(PartitionRef ref);
+
 /* Name of the listener whose endpoints this connection is told. */
 StrView meta_listener(const struct Conn *conn);
 

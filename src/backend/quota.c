@@ -20,6 +20,7 @@
 #include "ottla/controller/image.h"
 #include "ottla/controller/image_quotas.h"
 #include "ottla/ipc/counters.h"
+#include "ottla/ipc/slot.h"
 
 #define US_PER_PERCENT 10000 /* of CPU time in a second */
 
@@ -161,8 +162,12 @@ throttle(Request *rq, int32_t ms)
         return;
     stat_add(STAT_THROTTLES, 1);
     stat_add(STAT_THROTTLE_MS, (uint64_t)ms);
-    if (until_us > rq->conn->muted_until_us)
-        rq->conn->muted_until_us = until_us;
+    slot_count_add(SLOT_COUNT_THROTTLE_MS, (uint64_t)ms);
+    if (until_us <= rq->conn->muted_until_us)
+        return;
+    rq->conn->muted_until_us = until_us;
+    if (my_slot != NULL)
+        atomic_i64_store_relaxed(&my_slot->throttled_until_us, until_us);
 }
 
 void

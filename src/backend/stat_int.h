@@ -16,7 +16,7 @@
 #include "backend/request_int.h"
 #include "ottla/protocol/msg_ottla_stat.h"
 
-#define STAT_COLUMNS_MAX 32    /* of a view */
+#define STAT_COLUMNS_MAX 64    /* of a view: a bit each */
 #define STAT_PAGE_ROWS   1000  /* of an answer */
 #define STAT_PAGE_LOOKS  10000 /* entries an answer looks at: a filter may let nothing pass */
 #define STAT_PAGE_TEXT \
@@ -54,8 +54,8 @@ typedef struct StatView {
 struct StatScan {
     Request *rq;
     const StatView *view;
-    uint32_t wanted;   /* bit per column: selected */
-    uint32_t filtered; /* bit per column */
+    uint64_t wanted;   /* bit per column: selected */
+    uint64_t filtered; /* bit per column */
     struct StatFilter {
         StrView text; /* null: is null */
         int64_t number;
@@ -98,11 +98,15 @@ void stat_integer(StatScan *scan, int32_t column, int64_t value);
 void stat_boolean(StatScan *scan, int32_t column, bool value);
 void stat_text(StatScan *scan, int32_t column, StrView value);
 
+/* Can the row still pass, by the cells that are set? False: it is dropped, begin the next. Before what is costly. */
+bool stat_row_lives(StatScan *scan);
+
 /* Takes the row into the page if it passes the filters, and begins the next. */
 void stat_end(StatScan *scan);
 
 /* ---- the views ----------------------------------------------------------------------------------- */
 
+extern const StatView stat_activity_view;
 extern const StatView stat_segments_view;
 extern const StatView stat_partitions_view;
 extern const StatView stat_log_dirs_view;

@@ -60,23 +60,37 @@ stat_text(StatScan *scan, int32_t column, StrView value)
     put(scan, column, STAT_TEXT, 0, value);
 }
 
+/* Does a cell that is set pass the filter of its column, if there is one? */
+static bool
+cell_passes(const StatScan *scan, int32_t c)
+{
+    if ((scan->filtered >> c & 1) == 0)
+        return true;
+    if (scan->filters[c].text.ptr == NULL)
+        return false;
+    return scan->view->columns[c].type == STAT_TEXT
+               ? strview_equal(scan->row[c].text, scan->filters[c].text)
+               : scan->row[c].number == scan->filters[c].number;
+}
+
 static bool
 passes(const StatScan *scan)
 {
-    for (int32_t c = 0; c < scan->view->column_count; c++) {
-        bool is_null = !scan->row[c].set;
+    for (int32_t c = 0; c < scan->view->column_count; c++)
+        if (scan->row[c].set ? !cell_passes(scan, c)
+                             : (scan->filtered >> c & 1) != 0 && scan->filters[c].text.ptr != NULL)
+            return false;
+    return true;
+}
 
-        if ((scan->filtered >> c & 1) == 0)
-            continue;
-        if (is_null != (scan->filters[c].text.ptr == NULL))
+bool
+stat_row_lives(StatScan *scan)
+{
+    for (int32_t c = 0; c < scan->view->column_count; c++)
+        if (scan->row[c].set && !cell_passes(scan, c)) {
+            memset(scan->row, 0, sizeof scan->row);
             return false;
-        if (is_null)
-            continue;
-        if (scan->view->columns[c].type == STAT_TEXT
-                ? !strview_equal(scan->row[c].text, scan->filters[c].text)
-                : scan->row[c].number != scan->filters[c].number)
-            return false;
-    }
+        }
     return true;
 }
 

@@ -25,10 +25,9 @@ static const StatView columns_view = {.name = "columns",
                                       .scan = scan_columns};
 
 static const StatView *const views[] = {
-    &columns_view,           &stat_coordinator_shards_view,
-    &stat_coordinators_view, &stat_group_lag_view,
-    &stat_groups_view,       &stat_log_dirs_view,
-    &stat_partitions_view,   &stat_processes_view,
+    &stat_activity_view,     &columns_view,         &stat_coordinator_shards_view,
+    &stat_coordinators_view, &stat_group_lag_view,  &stat_groups_view,
+    &stat_log_dirs_view,     &stat_partitions_view, &stat_processes_view,
     &stat_rebalances_view,   &stat_segments_view,
 };
 

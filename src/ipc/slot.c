@@ -27,6 +27,8 @@
 ProcSlot *my_slot OWN_PAGE;
 int32_t my_slot_index OWN_PAGE = SLOT_NONE;
 uint32_t my_generation OWN_PAGE;
+static OWN_PAGE uint64_t shown_topic; /* key of what this process published last; 0: nothing */
+static OWN_PAGE int64_t rates_noted_us;
 
 static ProcSlot *slots;
 static int32_t backend_slots;
@@ -123,6 +125,9 @@ static void
 clear_leftovers(ProcSlot *slot)
 {
     static const SlotActivity no_activity = {.api_key = -1};
+    static const SlotTopic no_topic;
+    static const SlotClient no_client;
+    static const SlotRates no_rates;
     static const SlotTitle no_title;
 
     for (int i = 0; i < SLOT_HELP_CELLS; i++)
@@ -136,8 +141,18 @@ clear_leftovers(ProcSlot *slot)
     atomic_u32_store_relaxed(&slot->cancel_serial, 0);
     atomic_i64_store_relaxed(&slot->progress_us, clock_mono_us());
     atomic_i64_store_relaxed(&slot->waiting_since_us, 0);
+    atomic_i64_store_relaxed(&slot->state_since_us, clock_mono_us());
+    atomic_i64_store_relaxed(&slot->throttled_until_us, 0);
+    atomic_u32_store_relaxed(&slot->shows_topic, 0);
+    atomic_u64_store_relaxed(&slot->control, 0);
     for (int i = 0; i < SLOT_COUNT_COUNT; i++)
         atomic_u64_store_relaxed(&slot->counters[i], 0);
+    if (twocopy_serial(&slot->topic_head) != 0)
+        twocopy_write(&slot->topic_head, slot->topic, &no_topic, sizeof no_topic);
+    if (twocopy_serial(&slot->client_head) != 0)
+        twocopy_write(&slot->client_head, slot->client, &no_client, sizeof no_client);
+    if (twocopy_serial(&slot->rates_head) != 0)
+        twocopy_write(&slot->rates_head, slot->rates, &no_rates, sizeof no_rates);
     if (twocopy_serial(&slot->activity_head) != 0)
         twocopy_write(&slot->activity_head, slot->activity, &no_activity, sizeof no_activity);
     if (twocopy_serial(&slot->title_head) != 0)
@@ -155,6 +170,8 @@ slot_claim(int32_t index, uint32_t generation, ProcKind kind, int32_t instance)
     my_slot = slot;
     my_slot_index = index;
     my_generation = generation;
+    shown_topic = 0;
+    rates_noted_us = 0;
     ot_panic_hook = slot_panic;
     clear_leftovers(slot);
     atomic_u32_store_relaxed(&slot->kind, (uint32_t)kind);
@@ -230,21 +247,64 @@ slot_set_title(const char *text)
 void
 slot_set_activity(const SlotActivity *activity)
 {
-    if (my_slot != NULL)
-        twocopy_write(&my_slot->activity_head, my_slot->activity, activity, sizeof *activity);
+    if (my_slot == NULL)
+        return;
+    atomic_u32_store_relaxed(&my_slot->shows_topic, 0);
+    twocopy_write(&my_slot->activity_head, my_slot->activity, activity, sizeof *activity);
 }
 
 void
-slot_set_activity_state(ActivityState state)
+slot_set_topic(uint64_t key, const char *name, int32_t partition)
 {
-    if (my_slot != NULL)
-        atomic_u32_store(&my_slot->activity_state, (uint32_t)state);
+    SlotTopic topic = {.partition = partition};
+
+    if (my_slot == NULL)
+        return;
+    if (key != shown_topic) {
+        shown_topic = key;
+        slot_text_set(topic.name, sizeof topic.name, strview_from(name));
+        twocopy_write(&my_slot->topic_head, my_slot->topic, &topic, sizeof topic);
+    }
+    atomic_u32_store_relaxed(&my_slot->shows_topic, 1);
 }
 
 void
-slot_text_set(char dst[SLOT_TEXT_MAX], StrView text)
+slot_set_client(const SlotClient *client)
 {
-    copy_printable(dst, SLOT_TEXT_MAX, text.ptr, (size_t)text.len);
+    if (my_slot != NULL)
+        twocopy_write(&my_slot->client_head, my_slot->client, client, sizeof *client);
+}
+
+void
+slot_set_activity_state(ActivityState state, int64_t now_us)
+{
+    if (my_slot == NULL || atomic_u32_load_relaxed(&my_slot->activity_state) == (uint32_t)state)
+        return;
+    atomic_i64_store_relaxed(&my_slot->state_since_us, now_us);
+    atomic_u32_store(&my_slot->activity_state, (uint32_t)state);
+}
+
+void
+slot_note_rates(int64_t now_us)
+{
+    SlotRates rates;
+
+    if (my_slot == NULL || now_us - rates_noted_us < SLOT_RATE_US)
+        return;
+    rates_noted_us = now_us;
+    rates.older =
+        (*(const SlotRates *)twocopy_current(&my_slot->rates_head, my_slot->rates, sizeof rates))
+            .newer;
+    rates.newer.at_us = now_us;
+    rates.newer.bytes_in = atomic_u64_load_relaxed(&my_slot->counters[SLOT_COUNT_BYTES_IN]);
+    rates.newer.bytes_out = atomic_u64_load_relaxed(&my_slot->counters[SLOT_COUNT_BYTES_OUT]);
+    twocopy_write(&my_slot->rates_head, my_slot->rates, &rates, sizeof rates);
+}
+
+void
+slot_text_set(char *dst, size_t size, StrView text)
+{
+    copy_printable(dst, size, text.ptr, (size_t)text.len);
 }
 
 WaitEvent
@@ -274,6 +334,31 @@ slot_read_activity(int32_t index, SlotActivity *ret)
     const ProcSlot *slot = slot_at(index);
 
     return twocopy_read(&slot->activity_head, slot->activity, sizeof *ret, ret) != 0;
+}
+
+bool
+slot_read_topic(int32_t index, SlotTopic *ret)
+{
+    const ProcSlot *slot = slot_at(index);
+
+    return twocopy_read(&slot->topic_head, slot->topic, sizeof *ret, ret) != 0 &&
+           atomic_u32_load_relaxed(&slot->shows_topic) != 0;
+}
+
+bool
+slot_read_client(int32_t index, SlotClient *ret)
+{
+    const ProcSlot *slot = slot_at(index);
+
+    return twocopy_read(&slot->client_head, slot->client, sizeof *ret, ret) != 0;
+}
+
+bool
+slot_read_rates(int32_t index, SlotRates *ret)
+{
+    const ProcSlot *slot = slot_at(index);
+
+    return twocopy_read(&slot->rates_head, slot->rates, sizeof *ret, ret) != 0;
 }
 
 bool

@@ -128,6 +128,8 @@ obituary_log(const Child *child, const PmExit *how, PmDeath death)
     char panic[SLOT_PANIC_MAX];
     char title[SLOT_TITLE_MAX] = "";
     SlotActivity activity = {.api_key = -1};
+    SlotClient client = {0};
+    SlotTopic topic = {0};
     LogLevel level = death == PM_DEATH_CRASH ? LL_ERROR : LL_WARNING;
 
     if (death == PM_DEATH_ROUTINE || (death == PM_DEATH_GAVE_UP && child->kind == PROC_BACKEND))
@@ -136,12 +138,15 @@ obituary_log(const Child *child, const PmExit *how, PmDeath death)
     (void)slot_read_title(child->slot, title); /* "" when it never had one */
     if (!slot_read_activity(child->slot, &activity))
         activity.api_key = -1;
+    (void)slot_read_client(child->slot, &client); /* likewise */
+    if (!slot_read_topic(child->slot, &topic))
+        topic.name[0] = '\0';
     const LastWords words = {
         .panic = panic,
         .title = title,
-        .client_id = activity.client_id,
-        .peer = activity.peer,
-        .topic = activity.topic,
+        .client_id = client.client_id,
+        .peer = client.peer,
+        .topic = topic.name,
         .api_key = activity.api_key,
         .api_version = activity.api_version,
         .oom_killed = !how->exited && how->code == SIGKILL && oom_kill_seen(),

@@ -51,17 +51,43 @@ typedef enum ActivityState {
     ACTIVITY_COUNT
 } ActivityState;
 
-/* What a process is doing; written whole by its owner, read whole by anybody. Multiple of 8. */
+/* The request a backend serves, or served last; written at each, so it is small. Multiple of 8. */
 typedef struct SlotActivity {
-    int64_t since_us; /* monotonic: when the current request or state began */
+    int64_t since_us; /* monotonic: when the request was begun */
     int16_t api_key;  /* -1: none */
     int16_t api_version;
     int32_t correlation_id;
+} SlotActivity;
+
+/* The topic that request is about, the first if there are several; written when it is another one. */
+typedef struct SlotTopic {
+    int64_t partition;
+    char name[SLOT_TEXT_MAX];
+} SlotTopic;
+
+#define SLOT_PEER_MAX     64 /* bytes of a peer's text with its zero */
+#define SLOT_SOFTWARE_MAX 48
+
+/* Whose connection a backend serves; written when some of it changes. Multiple of 8. */
+typedef struct SlotClient {
+    int64_t connected_ms; /* wall clock; 0: no connection */
+    int64_t listener;     /* index into node_listeners */
     char client_id[SLOT_TEXT_MAX];
     char principal[SLOT_TEXT_MAX];
-    char topic[SLOT_TEXT_MAX];
-    char peer[SLOT_TEXT_MAX];
-} SlotActivity;
+    char peer[SLOT_PEER_MAX];
+    char software[SLOT_SOFTWARE_MAX];
+    char software_version[SLOT_SOFTWARE_MAX];
+} SlotClient;
+
+/* What a process had moved at two earlier moments, 10 to 20 s ago: rates are differences to them. */
+typedef struct SlotRates {
+    struct {
+        int64_t at_us; /* monotonic */
+        uint64_t bytes_in, bytes_out;
+    } older, newer;
+} SlotRates;
+
+#define SLOT_RATE_US (10 * 1000 * 1000) /* a new moment is noted so often while bytes move */
 
 typedef struct SlotTitle {
     char text[SLOT_TITLE_MAX];
@@ -76,6 +102,7 @@ typedef enum SlotCounter {
     SLOT_COUNT_WAKEUPS,      /* returns from a sleep */
     SLOT_COUNT_SIGNALS_SENT, /* wake-ups that needed a signal */
     SLOT_COUNT_RESCANS,
+    SLOT_COUNT_THROTTLE_MS, /* that clients were told to wait */
     SLOT_COUNT_COUNT
 } SlotCounter;
 
@@ -89,6 +116,9 @@ typedef struct ProcSlot {
     AtomicU32 kind;
     AtomicI32 instance;
     AtomicI64 started_ms; /* wall clock */
+    AtomicU64 control;    /* what is asked of the supervisor, and its answer (control.h) */
+    AtomicU32 restarts;   /* supervisor: how often a worker of this slot was started again */
+    AtomicU32 last_exit;  /* supervisor: how the one before ended: SlotExit; 0: it did not */
 
     alignas(CACHE_LINE_BYTES) AtomicU32 latch_set;
     AtomicU32 latch_sleeps;
@@ -102,18 +132,30 @@ typedef struct ProcSlot {
     AtomicU32 cancel_serial; /* raised by who wants the current wait cancelled */
     AtomicI64 progress_us;   /* monotonic: last turn of the main loop */
     AtomicI64 waiting_since_us;
+    AtomicI64 state_since_us;     /* monotonic: activity_state is what it is since then */
+    AtomicI64 throttled_until_us; /* monotonic; in the past: not throttled */
+    AtomicU32 shows_topic;        /* 1: the topic is of the present request */
 
     alignas(CACHE_LINE_BYTES) AtomicU64 counters[SLOT_COUNT_COUNT];
 
     alignas(CACHE_LINE_BYTES) TwoCopy activity_head;
     SlotActivity activity[2];
+    TwoCopy topic_head;
+    SlotTopic topic[2];
+    TwoCopy client_head;
+    SlotClient client[2];
+    TwoCopy rates_head;
+    SlotRates rates[2];
     TwoCopy title_head;
     SlotTitle title[2];
     char panic[SLOT_PANIC_MAX]; /* written once by the dying process; zero-terminated */
 } ProcSlot;
 
-static_assert(sizeof(SlotActivity) % 8 == 0 && sizeof(SlotTitle) % 8 == 0, "copied by words");
-static_assert(sizeof(ProcSlot) <= 2560, "a slot is a good half page");
+static_assert(sizeof(SlotActivity) % 8 == 0 && sizeof(SlotTitle) % 8 == 0 &&
+                  sizeof(SlotTopic) % 8 == 0 && sizeof(SlotClient) % 8 == 0 &&
+                  sizeof(SlotRates) % 8 == 0,
+              "copied by words");
+static_assert(sizeof(ProcSlot) <= 2944, "a slot is a good half page");
 
 /* A process for good: its slot may have got another owner, then it is not alive. */
 typedef struct SlotRef {
@@ -177,12 +219,21 @@ bool slot_ref_alive(uint64_t word);
  */
 void slot_set_title(const char *text);
 
-/* Publishes what this process does. Does nothing without a slot. */
+/*
+ * Publish what this process does, and for whom. Nothing happens without a slot. slot_set_activity begins
+ * a request: it shows no topic until slot_set_topic says which; that costs next to nothing while the key,
+ * whatever it stands for, is the same as before.
+ */
 void slot_set_activity(const SlotActivity *activity);
-void slot_set_activity_state(ActivityState state);
+void slot_set_topic(uint64_t key, const char *name, int32_t partition);
+void slot_set_client(const SlotClient *client);
+void slot_set_activity_state(ActivityState state, int64_t now_us);
 
-/* Fills one text of an activity: cut, control and non-ASCII bytes become '?'. */
-void slot_text_set(char dst[SLOT_TEXT_MAX], StrView text);
+/* Of this process, now and then while bytes move: notes a moment for rates if the last is SLOT_RATE_US ago. */
+void slot_note_rates(int64_t now_us);
+
+/* Fills one text: cut, control and non-ASCII bytes become '?'. */
+void slot_text_set(char *dst, size_t size, StrView text);
 
 /* Wait event of this process; returns the one before, to be put back. */
 WaitEvent slot_set_wait_event(WaitEvent event);
@@ -195,6 +246,9 @@ void slot_count_add(SlotCounter counter, uint64_t amount);
  * and after if that matters. False: nothing was ever published.
  */
 bool slot_read_activity(int32_t index, SlotActivity *ret);
+bool slot_read_topic(int32_t index, SlotTopic *ret); /* false, too: not of the present request */
+bool slot_read_client(int32_t index, SlotClient *ret);
+bool slot_read_rates(int32_t index, SlotRates *ret);
 bool slot_read_title(int32_t index, char ret[SLOT_TITLE_MAX]);
 
 /* Copies the panic text, always zero-terminated; "" when there is none. */

@@ -37,6 +37,7 @@
     X(WAIT_EV_WORKER_START, "IPC", "WorkerStart")                     \
     X(WAIT_EV_CHECKPOINT, "IPC", "Checkpoint")                        \
     X(WAIT_EV_ELECTION, "IPC", "Election")                            \
+    X(WAIT_EV_SUPERVISOR_REPLY, "IPC", "SupervisorReply")             \
     X(WAIT_EV_NAME_LOOKUP, "IPC", "NameLookup")                       \
     X(WAIT_EV_REQUEST_MEMORY, "IPC", "RequestMemory")                 \
     X(WAIT_EV_PARTITION_LOCK, "Lock", "PartitionLock")                \
@@ -44,6 +45,7 @@
     X(WAIT_EV_TXN_LOCK, "Lock", "TxnLock")                            \
     X(WAIT_EV_TOPIC_CREATE, "Lock", "TopicCreate")                    \
     X(WAIT_EV_CONTROL_FILE, "Lock", "ControlFile")                    \
+    X(WAIT_EV_SETTINGS_FILE, "Lock", "SettingsFile")                  \
     X(WAIT_EV_PARTITION_TABLE, "LWLock", "PartitionTable")            \
     X(WAIT_EV_METADATA_CACHE, "LWLock", "MetadataCache")              \
     X(WAIT_EV_PRODUCER_STATE, "LWLock", "ProducerState")              \

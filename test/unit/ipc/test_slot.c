@@ -53,32 +53,73 @@ static void
 a_new_owner_finds_nothing_of_the_old(void **state)
 {
     SlotActivity activity = {.api_key = 1};
+    SlotClient client = {.connected_ms = 7};
+    SlotTopic topic;
     char title[SLOT_TITLE_MAX];
     uint32_t generation;
 
     (void)state;
     kit_become(2);
     generation = my_generation;
-    slot_text_set(activity.topic, STRVIEW("orders\n\xc3\xa4"));
-    assert_string_equal(activity.topic, "orders???");
+    slot_text_set(client.client_id, sizeof client.client_id, STRVIEW("app\n\xc3\xa4"));
+    slot_set_client(&client);
     slot_set_activity(&activity);
+    assert_false(slot_read_topic(2, &topic));
+    slot_set_topic(17, "orders", 3);
+    slot_set_activity_state(ACTIVITY_WAITING, 4711);
     slot_set_title("backend PLAINTEXT 10.1.2.3:51544\tidle");
     slot_count_add(SLOT_COUNT_REQUESTS, 3);
     slot_panic("something");
     atomic_u64_store(&my_slot->image_pin, 17);
     assert_true(slot_read_activity(2, &activity));
-    assert_string_equal(activity.topic, "orders???");
+    assert_true(slot_read_client(2, &client));
+    assert_string_equal(client.client_id, "app???");
+    assert_true(slot_read_topic(2, &topic));
+    assert_string_equal(topic.name, "orders");
+    assert_int_equal(topic.partition, 3);
+    slot_set_activity(&activity);
+    assert_false(slot_read_topic(2, &topic)); /* a request begins: about nothing yet */
+    slot_set_topic(17, "not looked at", 0);
+    assert_true(slot_read_topic(2, &topic));
+    assert_string_equal(topic.name, "orders");
+    assert_int_equal(atomic_i64_load(&my_slot->state_since_us), 4711);
     assert_true(slot_read_title(2, title));
     assert_string_equal(title, "backend PLAINTEXT 10.1.2.3:51544?idle");
     slot_mark_dead(2, generation);
     slot_claim(2, slot_prepare(2), PROC_BACKEND, 0);
     assert_true(slot_read_activity(2, &activity));
     assert_int_equal(activity.api_key, -1);
+    assert_false(slot_read_topic(2, &topic));
+    assert_true(slot_read_client(2, &client));
+    assert_int_equal(client.connected_ms, 0);
+    assert_string_equal(client.client_id, "");
     (void)slot_read_title(2, title);
     assert_string_equal(title, "");
     assert_int_equal(atomic_u64_load(&my_slot->image_pin), 0);
     assert_int_equal(atomic_u64_load(&my_slot->counters[SLOT_COUNT_REQUESTS]), 0);
     assert_int_equal(my_slot->panic[0], 0);
+}
+
+static void
+moments_for_rates_are_apart(void **state)
+{
+    SlotRates rates;
+
+    (void)state;
+    kit_become(1);
+    assert_false(slot_read_rates(1, &rates) && rates.newer.at_us != 0);
+    slot_count_add(SLOT_COUNT_BYTES_IN, 100);
+    slot_note_rates(SLOT_RATE_US);
+    slot_count_add(SLOT_COUNT_BYTES_IN, 50);
+    slot_note_rates(2 * SLOT_RATE_US - 1); /* too early */
+    assert_true(slot_read_rates(1, &rates));
+    assert_int_equal(rates.newer.at_us, SLOT_RATE_US);
+    assert_int_equal(rates.newer.bytes_in, 100);
+    assert_int_equal(rates.older.at_us, 0);
+    slot_note_rates(2 * SLOT_RATE_US);
+    assert_true(slot_read_rates(1, &rates));
+    assert_int_equal(rates.newer.bytes_in, 150);
+    assert_int_equal(rates.older.bytes_in, 100);
 }
 
 static void
@@ -95,9 +136,9 @@ long_texts_are_cut(void **state)
     slot_set_title(longer);
     (void)slot_read_title(0, title);
     assert_int_equal(strlen(title), SLOT_TITLE_MAX - 1);
-    slot_text_set(text, strview_from(longer));
+    slot_text_set(text, sizeof text, strview_from(longer));
     assert_int_equal(strlen(text), SLOT_TEXT_MAX - 1);
-    slot_text_set(text, (StrView){NULL, 0});
+    slot_text_set(text, sizeof text, (StrView){NULL, 0});
     assert_string_equal(text, "");
 }
 
@@ -132,11 +173,11 @@ rewrite_texts(void *arg)
 {
     (void)arg;
     for (int i = 0;; i++) {
-        SlotActivity activity = {.api_key = (int16_t)(i % 100)};
+        SlotClient client = {.connected_ms = 1 + i % 100};
 
-        memset(activity.topic, 'a' + i % 26, SLOT_TEXT_MAX - 1);
-        memset(activity.client_id, 'a' + i % 26, SLOT_TEXT_MAX - 1);
-        slot_set_activity(&activity);
+        memset(client.principal, 'a' + i % 26, SLOT_TEXT_MAX - 1);
+        memset(client.client_id, 'a' + i % 26, SLOT_TEXT_MAX - 1);
+        slot_set_client(&client);
     }
 }
 
@@ -153,10 +194,10 @@ texts_are_whole_under_kill(void **state)
         int64_t until_us = clock_mono_us() + (int64_t)random_seq_below(&seq, 4000);
 
         while (clock_mono_us() < until_us) {
-            SlotActivity a;
+            SlotClient c;
 
-            if (slot_read_activity(1, &a) && a.api_key >= 0)
-                assert_memory_equal(a.topic, a.client_id, SLOT_TEXT_MAX);
+            if (slot_read_client(1, &c) && c.connected_ms > 0)
+                assert_memory_equal(c.principal, c.client_id, SLOT_TEXT_MAX);
         }
         kit_kill(pid);
         kills++;
@@ -213,6 +254,7 @@ main(void)
         cmocka_unit_test_setup_teardown(generations_tell_owners_apart, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(a_new_owner_finds_nothing_of_the_old, kit_setup,
                                         kit_teardown),
+        cmocka_unit_test_setup_teardown(moments_for_rates_are_apart, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(long_texts_are_cut, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(panic_text_survives_its_process, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(texts_are_whole_under_kill, kit_setup, kit_teardown),

@@ -1,0 +1,130 @@
+#!/usr/bin/perl
+# 860_statistics.t - what a node shows of its processes while they work (shell-and-service.md 10, 9.3)
+#
+# Proves: a consumer that waits is seen waiting, for what, on which topic, by activity and by ps alike; a
+# producer over its quota is seen throttled, until when; a stopped process takes nothing away from what is
+# shown of the others; bytes of a client id that a terminal would act on are shown as question marks; CPU
+# time and memory are the kernel's; the manual names every wait event and no other.
+#
+# SPDX-License-Identifier: Apache-2.0
+use strict;
+use warnings;
+use Ottla::Test::Node;
+use Ottla::Test::Wire;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $node = Ottla::Test::Node->new(conf => { 'quota.window.num' => 2 })->start;
+my $own = Ottla::Test::Wire->new($node->connect_unix, 'viewer');
+my $client = Ottla::Test::Wire->new($node, 'app-1');
+is($client->create_topic($_), 0, "topic $_") for qw(orders loud);
+
+sub activity_of { my ($port) = @_; return $own->stat('activity', undef, { client_port => $port })->[0] }
+
+sub title_of {
+    my ($pid) = @_;
+    return (map { $_->{title} } grep { $_->{pid} == $pid } $node->children)[0] // '';
+}
+
+subtest 'shell 28: a consumer that waits' => sub {
+    my $at = time;
+    $client->send(1, 4, Ottla::Test::Wire::fetch_body('orders', 0, 60_000));
+    my $seen;
+    $node->wait_until('the fetch to wait', sub { $seen = activity_of($client->port); $seen->{state} eq 'waiting' });
+    is($seen->{ $_->[0] }, $_->[1], "$_->[0] $_->[1]")
+        for [ wait_event_type => 'IPC' ], [ wait_event => 'FetchMinBytes' ], [ api => 'Fetch' ], [ api_version => 4 ],
+        [ topic => 'orders' ], [ partition => 0 ], [ client_id => 'app-1' ], [ principal => 'User:ANONYMOUS' ],
+        [ listener => 'PLAINTEXT' ], [ security_protocol => 'PLAINTEXT' ], [ client_addr => '127.0.0.1' ],
+        [ backend_kind => 'backend' ], [ node_id => 1 ], [ requests => 3 ], [ errors => 0 ];
+    for (qw(state_since request_started)) {
+        cmp_ok($seen->{$_}, '>', $at * 1000 - 1000, "$_: after the fetch was sent");
+        cmp_ok($seen->{$_}, '<', time * 1000 + 1000, '... and not in the future');
+    }
+    cmp_ok($seen->{connected}, '<=', $seen->{request_started}, 'connected before');
+    $node->wait_until('ps to say the same',
+        sub { title_of($seen->{pid}) =~ m{: backend PLAINTEXT 127\.0\.0\.1:\d+ ANONYMOUS/app-1 Fetch waiting orders$} });
+    pass('ps says the same');
+    my $producer = Ottla::Test::Wire->new($node);
+    my $batch = Ottla::Test::Wire::batch(100);
+    $producer->call(0, 7, Ottla::Test::Wire::produce_body('orders', $batch)); # ends the wait
+    $client->receive;
+    $node->wait_until('it to be idle', sub { activity_of($client->port)->{state} eq 'idle' });
+    my $idle = activity_of($client->port);
+    is($idle->{api}, undef, 'without a request: no API');
+    is_deeply([ @$idle{qw(wait_event_type wait_event)} ], [qw(Client ClientRead)], 'waits for the client');
+    cmp_ok($idle->{bytes_out}, '>', length $batch, 'the records went out');
+    $node->wait_until('its title', sub { title_of($seen->{pid}) =~ m{/app-1 idle$} });
+};
+
+subtest 'shell 28: a producer that is throttled' => sub {
+    is($client->alter_quota({ 'client-id' => 'loud' }, { producer_byte_rate => 10_000 }), 0, 'a quota');
+    my $loud = Ottla::Test::Wire->new($node, 'loud');
+    $loud->call(0, 7, Ottla::Test::Wire::produce_body('loud', Ottla::Test::Wire::batch(60_000)));
+    my $seen;
+    $node->wait_until('the producer to be throttled', sub { $seen = activity_of($loud->port); $seen->{state} eq 'throttled' });
+    is_deeply([ @$seen{qw(wait_event_type wait_event)} ], [qw(Timeout QuotaThrottle)], 'what it waits for');
+    cmp_ok($seen->{throttled_until}, '>', time * 1000, 'until when');
+    cmp_ok($seen->{throttle_ms_total}, '>', 100, 'how long in all');
+    $node->wait_until('ps to say the same', sub { title_of($seen->{pid}) =~ /loud throttled \d+ms$/ });
+    is(scalar @{ $own->stat('activity', ['pid'], { throttled_until => undef, client_id => 'loud' }) }, 0, 'a filter for null');
+    is(scalar @{ $own->stat('activity', ['pid'], { state => 'throttled' }) }, 1, 'a filter for the state');
+};
+
+subtest 'shell 28: a process that is stopped' => sub {
+    my $stopped = Ottla::Test::Wire->new($node, 'stopped');
+    $stopped->call(18, 0, '');
+    my $victim;
+    $node->wait_until('it to be idle', sub { $victim = activity_of($stopped->port); $victim->{state} eq 'idle' });
+    kill 'STOP', $victim->{pid};
+    $stopped->send(18, 0, '');
+    my $begin = time;
+    $client->call(18, 0, '') for 1 .. 20;
+    my @rows = @{ $own->stat('activity') };
+    cmp_ok(time - $begin, '<', 2, 'others are served, and shown, as before');
+    is(scalar(grep { $_->{pid} == $victim->{pid} } @rows), 1, 'it is shown as it was');
+    kill 'CONT', $victim->{pid};
+    isnt($stopped->receive, undef, 'it goes on');
+};
+
+subtest 'shell 27: titles' => sub {
+    my $evil = Ottla::Test::Wire->new($node, "a\e[31mb\x07c\xc3\xa4");
+    $evil->call(18, 0, '');
+    my $seen;
+    $node->wait_until('its request to be over', sub { $seen = activity_of($evil->port); $seen->{state} eq 'idle' });
+    is($seen->{client_id}, 'a?[31mb?c??', 'control and foreign bytes');
+    $node->wait_until('ps', sub { title_of($seen->{pid}) =~ m{ANONYMOUS/a\?\[31mb\?c\?\? idle$} });
+    my $me = getpwuid $<;
+    my ($self) = @{ $own->stat('activity', undef, { client_id => 'viewer' }) };
+    is_deeply([ @$self{qw(principal client_addr client_port listener api state)} ],
+        [ "User:$me", undef, undef, 'LOCAL', 'OttlaStat', 'active' ], 'who looks, by the Unix socket');
+    my %shown = map { $_->{pid} => $_ } @{ $own->stat('activity') };
+    my %title = map { $_->{pid} => $_->{title} } @{ $own->stat('processes') };
+    for my $child (grep { $_->{kind} ne 'spare' } $node->children) {
+        is($shown{ $child->{pid} }{backend_kind}, $child->{kind}, "$child->{kind}: the kind");
+        like($child->{title}, qr/^ottlad: \S+: \Q$title{$child->{pid}}\E$/, '... ps and processes agree')
+            unless $child->{title} =~ /controller|throttled/; # those change
+        like($shown{ $child->{pid} }{state}, qr/^(?:idle|active|waiting|throttled)$/, "... state $shown{$child->{pid}}{state}");
+    }
+};
+
+subtest 'what the kernel says' => sub {
+    my ($row) = @{ $own->stat('activity', [qw(pid cpu_ms rss_bytes)], { backend_kind => 'controller' }) };
+    open my $f, '<', "/proc/$row->{pid}/statm" or die $!;
+    my $rss = (split ' ', scalar <$f>)[1] * 4096;
+    cmp_ok(abs($row->{rss_bytes} - $rss), '<', 4 << 20, 'memory');
+    cmp_ok($row->{cpu_ms}, '>=', 0, 'CPU time');
+    cmp_ok($row->{cpu_ms}, '<', 60_000, '... of this process');
+};
+
+subtest 'the manual of wait events' => sub {
+    my (%code, %told, $type);
+    open my $header, '<', 'include/ottla/ipc/wait_events.h' or die $!;
+    /X\(WAIT_EV_\w+, "(\w+)", "(\w+)"\)/ ? push @{ $code{$1} }, $2 : () for <$header>;
+    open my $page, '<', 'doc/man/ottla-wait-events.7' or die $!;
+    /^\.Ss (\w+)/ ? $type = $1 : /^\.It Cm (\w+)/ ? push @{ $told{$type} }, $1 : () for <$page>;
+    is_deeply(\%told, \%code, 'ottla-wait-events(7) names what there is');
+    cmp_ok(scalar(map { @$_ } values %code), '>', 50, 'which is a lot');
+};
+
+is($node->stop, 0, 'stop');
+done_testing;

@@ -62,9 +62,6 @@ conf_is_number(const ConfRow *row)
 
 /* "FILE:LINE: message" into the report. */
 void conf_error(ConfReader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* As conf_error, but a reload goes on without this one setting. */
-void conf_bad_value(ConfReader *reader, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
 void conf_warning(ConfReader *reader, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -40,8 +40,12 @@ conf_error(ConfReader *reader, const char *format, ...)
     va_end(args);
 }
 
-void
-conf_bad_value(ConfReader *reader, const char *format, ...)
+/* As conf_error, but a reload goes on without this one setting. */
+static void bad_value(ConfReader *reader, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+bad_value(ConfReader *reader, const char *format, ...)
 {
     va_list args;
 
@@ -169,7 +173,7 @@ put_listener_setting(ConfReader *reader, StrView name, StrView value)
         put_extra(reader, name, text_trim(value));
         return true;
     }
-    conf_bad_value(reader, "listener setting %s", err.text);
+    bad_value(reader, "listener setting %s", err.text);
     keep_extra(reader, name);
     return true;
 }
@@ -188,8 +192,8 @@ put_log_level(ConfReader *reader, StrView name, StrView value)
         put_extra(reader, name, text_trim(value));
         return true;
     }
-    conf_bad_value(reader, "%.*s = \"%s\": no level of messages", (int)name.len, name.ptr,
-                   log_escape(value, shown, sizeof shown));
+    bad_value(reader, "%.*s = \"%s\": no level of messages", (int)name.len, name.ptr,
+              log_escape(value, shown, sizeof shown));
     keep_extra(reader, name);
     return true;
 }
@@ -327,9 +331,9 @@ conf_put(ConfReader *reader, StrView name, StrView value)
     if (conf_check(row, value, &err) < 0) {
         reader->set->skipped[id] = true;
         if (!reader->properties && row->unit != TEXT_UNIT_NONE)
-            conf_bad_value(reader, "%s; units: %s", err.text, text_units_of(row->unit));
+            bad_value(reader, "%s; units: %s", err.text, text_units_of(row->unit));
         else
-            conf_bad_value(reader, "%s", err.text);
+            bad_value(reader, "%s", err.text);
         return;
     }
     reader->set->skipped[id] = false;

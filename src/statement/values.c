@@ -75,8 +75,8 @@ ends_with(StrView text, const char *end)
     return text.len > len && memcmp(text.ptr + text.len - len, end, (size_t)len) == 0;
 }
 
-TextUnit
-value_unit_of(ConfScope scope, StrView name)
+static TextUnit
+unit_of(ConfScope scope, StrView name)
 {
     static const struct {
         const char *end;
@@ -112,7 +112,7 @@ boolean_text(StrView text)
 StrView
 value_for_config(ConfScope scope, StrView name, StrView text, Arena *arena)
 {
-    TextUnit unit = value_unit_of(scope, name);
+    TextUnit unit = unit_of(scope, name);
     int row = conf_find(scope, name);
     int64_t number;
     char *copy;

@@ -28,9 +28,6 @@ const char *acl_operation_name(int operation);
  */
 StrView value_for_config(ConfScope scope, StrView name, StrView text, Arena *arena);
 
-/* A base unit for a setting of any kind; TEXT_UNIT_NONE: it has none. */
-TextUnit value_unit_of(ConfScope scope, StrView name);
-
 /* Bytes per second: 10MB, 10MB/s, 1048576. False: none, or not positive. */
 bool value_rate(StrView text, int64_t *ret);
 

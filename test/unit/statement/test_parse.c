@@ -337,6 +337,26 @@ every_error_has_its_place(void **state)
     }
 }
 
+static void
+items_are_found_by_name(void **state)
+{
+    Arena *arena = arena_new(4096, 0);
+    Statement s;
+    StatementError error;
+
+    (void)state;
+    assert_int_equal(statement_parse(STRVIEW("CREATE TOPIC a, b PARTITIONS 3"), arena, &s, &error),
+                     0);
+    assert_true(statement_has(&s, ITEM_PARTITIONS) && !statement_has(&s, ITEM_IF));
+    assert_int_equal(statement_number_of(&s, ITEM_PARTITIONS, -1), 3);
+    assert_int_equal(statement_number_of(&s, ITEM_FACTOR, -1), -1);
+    assert_int_equal(statement_count_of(&s, ITEM_TOPIC), 2);
+    assert_int_equal(statement_find(&s, ITEM_TOPIC, 1), 1);
+    assert_true(strview_equal(statement_text_of(&s, ITEM_TOPIC), STRVIEW("a")));
+    assert_null(statement_text_of(&s, ITEM_GROUP).ptr);
+    arena_free(arena);
+}
+
 /* A statement cut anywhere is an error at its end, or a shorter statement; never more. */
 static void
 every_prefix_ends(void **state)
@@ -462,6 +482,7 @@ main(void)
         cmocka_unit_test(every_form),
         cmocka_unit_test(explain_stands_before_any),
         cmocka_unit_test(every_error_has_its_place),
+        cmocka_unit_test(items_are_found_by_name),
         cmocka_unit_test(every_prefix_ends),
         cmocka_unit_test(completion_follows_the_grammar),
         cmocka_unit_test(routing_looks_at_the_first_words),

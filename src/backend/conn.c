@@ -33,6 +33,7 @@
 #include "backend/settings_int.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
+#include "ottla/common/conf.h"
 #include "ottla/common/limits.h"
 #include "ottla/common/log.h"
 #include "ottla/common/net.h"
@@ -216,6 +217,24 @@ bool
 conn_is_own(const Conn *conn)
 {
     return conn != NULL && (conn->endpoint->is_unix || strcmp(conn->software_name, "ottla") == 0);
+}
+
+bool
+conn_is_super(const Conn *conn)
+{
+    const char *list = conf_str(CONF_SUPER_USERS);
+    size_t len = strlen(conn->principal);
+
+    for (const char *at = list; at != NULL && *at != '\0';) {
+        const char *end = strchrnul(at, ';');
+
+        while (at < end && *at == ' ')
+            at++;
+        if ((size_t)(end - at) == len && memcmp(at, conn->principal, len) == 0)
+            return true;
+        at = *end == '\0' ? end : end + 1;
+    }
+    return conn->peer_is_owner;
 }
 
 /* ---- begin and end ---------------------------------------------------------------------------------- */

@@ -42,6 +42,9 @@ struct Conn {
  */
 bool conn_is_own(const Conn *conn);
 
+/* May it do what only super users may? Its user is named in super.users, or it is the node's owner on this machine. */
+bool conn_is_super(const Conn *conn);
+
 /* Serves the connection until it ends. */
 void conn_serve(const BackendStart *start);
 

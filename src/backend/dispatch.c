@@ -69,6 +69,7 @@ static const Handler handlers[] = {
     {API_ListConfigResources, h_list_config_resources_start, NULL, NULL},
     {API_DescribeTopicPartitions, h_describe_topic_partitions_start, NULL, NULL},
     {API_OttlaStat, h_ottla_stat_start, h_ottla_stat_finish, h_ottla_stat_drop},
+    {API_OttlaControl, h_ottla_control_start, h_ottla_control_finish, NULL},
 };
 
 const Handler *

@@ -65,6 +65,8 @@ ReqResult h_describe_producers_start(Request *rq);
 ReqResult h_telemetry_start(Request *rq);
 ReqResult h_describe_configs_start(Request *rq);
 ReqResult h_list_config_resources_start(Request *rq);
+ReqResult h_ottla_control_start(Request *rq);
+ReqResult h_ottla_control_finish(Request *rq);
 ReqResult h_ottla_stat_start(Request *rq);
 ReqResult h_ottla_stat_finish(Request *rq);
 void h_ottla_stat_drop(Request *rq);

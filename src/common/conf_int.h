@@ -8,6 +8,7 @@
 
 #include "ottla/common/arena.h"
 #include "ottla/common/conf.h"
+#include "ottla/common/conf_entries.h"
 #include "ottla/common/properties.h"
 
 #define CONF_EXTRAS_MAX 512 /* settings beside the table */
@@ -41,6 +42,14 @@ typedef struct ConfFrame {
     uint64_t device, inode;
 } ConfFrame;
 
+/* Somebody looks on while files are read (conf_entries.c). */
+typedef struct ConfWatch {
+    ConfEntryFn take;
+    void *arg;
+    ConfEntry *entry; /* conf_put is at work on it; NULL: the line sets nothing */
+    char error[512];  /* of it */
+} ConfWatch;
+
 /* Where the reader stands, and what it fills. */
 typedef struct ConfReader {
     ConfSet *set;
@@ -49,8 +58,10 @@ typedef struct ConfReader {
     int line;
     int depth; /* of includes */
     const ConfFrame *frame;
-    const char *what; /* "command line", "environment" when not in a file */
-    bool properties;  /* Java's rules: no units, unknown names are a warning */
+    const char *what;  /* "command line", "environment" when not in a file */
+    const char *place; /* instead of all that: not in messages; NULL: none */
+    ConfWatch *watch;  /* NULL: nobody looks on */
+    bool properties;   /* Java's rules: no units, unknown names are a warning */
 } ConfReader;
 
 static inline bool

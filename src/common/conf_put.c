@@ -28,11 +28,37 @@ add_line(const ConfReader *reader, StrBuf *to, const char *format, va_list args)
     strbuf_add_char(to, '\n');
 }
 
+static void watch_error(ConfReader *reader, bool bad_value, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
+
+/* The first error of a setting is told with it; of a line that sets nothing, each by itself. */
+static void
+watch_error(ConfReader *reader, bool bad_value, const char *format, va_list args)
+{
+    ConfWatch *watch = reader->watch;
+    ConfEntry alone = {
+        .file = reader->file == NULL ? "" : reader->file, .line = reader->line, .id = -1};
+    ConfEntry *entry = watch->entry == NULL ? &alone : watch->entry;
+
+    if (entry->error != NULL)
+        return;
+    vsnprintf(watch->error, sizeof watch->error, format, args);
+    entry->error = watch->error;
+    entry->bad_value = bad_value;
+    if (entry == &alone)
+        watch->take(watch->arg, entry);
+}
+
 void
 conf_error(ConfReader *reader, const char *format, ...)
 {
     va_list args;
 
+    if (reader->watch != NULL) {
+        va_start(args, format);
+        watch_error(reader, false, format, args);
+        va_end(args);
+    }
     if (reader->report->error_count++ >= LIMIT_CONF_ERRORS)
         return;
     va_start(args, format);
@@ -49,6 +75,11 @@ bad_value(ConfReader *reader, const char *format, ...)
 {
     va_list args;
 
+    if (reader->watch != NULL) {
+        va_start(args, format);
+        watch_error(reader, true, format, args);
+        va_end(args);
+    }
     reader->report->skipped_count++;
     if (reader->report->error_count++ >= LIMIT_CONF_ERRORS)
         return;
@@ -74,6 +105,8 @@ place_text(ConfReader *reader)
 {
     if (reader->file != NULL)
         return arena_printf(reader->set->arena, "%s:%d", reader->file, reader->line);
+    if (reader->place != NULL)
+        return arena_printf(reader->set->arena, "%s", reader->place);
     return arena_printf(reader->set->arena, "%s", reader->what);
 }
 
@@ -305,8 +338,8 @@ conf_parse(const ConfRow *row, StrView value)
     return setting;
 }
 
-void
-conf_put(ConfReader *reader, StrView name, StrView value)
+static void
+put(ConfReader *reader, StrView name, StrView value)
 {
     int id = reader->properties ? conf_find(CONF_SCOPE_BROKER, name) : conf_find_loose(name);
     const ConfRow *row;
@@ -346,6 +379,25 @@ conf_put(ConfReader *reader, StrView name, StrView value)
         conf_error(reader, "no memory for the settings");
     else
         reader->set->settings[id] = setting;
+}
+
+void
+conf_put(ConfReader *reader, StrView name, StrView value)
+{
+    ConfWatch *watch = reader->watch;
+    ConfEntry entry = {.name = name, .value = value};
+
+    if (watch == NULL) {
+        put(reader, name, value);
+        return;
+    }
+    entry.file = reader->file == NULL ? "" : reader->file;
+    entry.line = reader->line;
+    entry.id = reader->properties ? conf_find(CONF_SCOPE_BROKER, name) : conf_find_loose(name);
+    watch->entry = &entry;
+    put(reader, name, value);
+    watch->entry = NULL;
+    watch->take(watch->arg, &entry);
 }
 
 void

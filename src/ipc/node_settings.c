@@ -26,6 +26,12 @@ node_settings_remember(const ConfArgs *args)
     sources = *args;
 }
 
+const ConfArgs *
+node_settings_sources(void)
+{
+    return &sources;
+}
+
 static void
 apply_log_style(void)
 {

@@ -20,6 +20,7 @@
 #include "ottla/common/clock.h"
 #include "ottla/common/log.h"
 #include "ottla/controller/live_conf.h"
+#include "ottla/ipc/control.h"
 #include "ottla/ipc/counters.h"
 #include "ottla/ipc/latch.h"
 #include "ottla/ipc/mainloop.h"
@@ -230,7 +231,9 @@ reload(Postmaster *pm)
     else
         snprintf(status, sizeof status, "Reloaded");
     log_msg(skipped != 0 ? LL_ERROR : LL_LOG, "supervisor", "%s", status);
+    control_tell_reload(status);
     if (err.code >= 0) {
+        pm->reloads_done++;
         title_enable_updates(pm->settings->update_titles);
         take_settings(pm);
         node_settings_announce();
@@ -504,6 +507,8 @@ run_loop(Postmaster *pm)
         take_signals(pm);
         if (interrupt_take(INTERRUPT_CHILD))
             reap(pm);
+        if (!pm->exiting)
+            orders_follow(pm);
         postmaster_follow_settings(pm);
         now_us = clock_mono_us();
         if (!pm->exiting && pm->machine.state == PM_STARTING &&

@@ -42,6 +42,9 @@ typedef struct Postmaster {
     int64_t refill_us;   /* missing spares are forked from then on */
     bool spares_blocked; /* a fork failed: none are wanted until somebody ended */
 
+    int reloads_done; /* that were applied, all or in part */
+    uint32_t orders_seen;
+
     bool exiting;
     int exit_code;
 } Postmaster;
@@ -103,6 +106,9 @@ void spare_buried(pid_t pid);
 
 /* spare.c: idle ones end; in a child: closes what belongs to the supervisor. */
 void spare_close_all(void);
+
+/* orders.c: does what backends have asked for since. */
+void orders_follow(Postmaster *pm);
 
 /* postmaster.c: takes over settings that requests have changed, and the controller judged. */
 void postmaster_follow_settings(Postmaster *pm);

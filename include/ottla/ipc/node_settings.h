@@ -15,6 +15,9 @@
 /* Supervisor, before conf_load: the sources; strings are kept by pointer, paths are absolute. */
 void node_settings_remember(const ConfArgs *args);
 
+/* The files they come from, to be read once more; strings as above. */
+const ConfArgs *node_settings_sources(void);
+
 /*
  * Puts the settings about logging and titles into force, levels that requests set over those of the
  * files; after conf_load, and whenever settings have changed.

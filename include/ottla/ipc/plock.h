@@ -23,9 +23,10 @@
 typedef enum PLockRank {
     PLOCK_RANK_FETCH_TABLE = 1,
     PLOCK_RANK_FETCH_SESSION,
-    PLOCK_RANK_APPEND, /* of a partition */
-    PLOCK_RANK_NAMES,  /* folder names of a log directory */
-    PLOCK_RANK_SPACE,  /* reserve file of a log directory, control file */
+    PLOCK_RANK_APPEND,    /* of a partition */
+    PLOCK_RANK_NAMES,     /* folder names of a log directory */
+    PLOCK_RANK_SPACE,     /* reserve file of a log directory, control file */
+    PLOCK_RANK_AUTO_FILE, /* of ottla.auto.conf */
     PLOCK_RANK_COUNT
 } PLockRank;
 

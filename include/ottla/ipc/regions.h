@@ -17,6 +17,8 @@
       "single words; any death: whole")                                                          \
     X(log_dirs, "everybody, word by word; names under their lock", "all", "single words")        \
     X(live_conf, "controller", "supervisor, two-copy", "two-copy; any death: whole")             \
+    X(control, "supervisor; the file's lock: backends", "backends",                              \
+      "two-copy; the lock protects nothing in memory")                                           \
     X(mailbox_heads, "workers: their owner words; all set bits", "all",                          \
       "a dead generation owns nothing; bits are idempotent, rescan after a death")               \
     X(backend_gate, "each slot its own word", "backends",                                        \

@@ -52,6 +52,9 @@ typedef struct SharedPage {
     /* Backends add: connections of a listener held and closed, because their address opens too many. */
     alignas(CACHE_LINE_BYTES) AtomicU32 connections_held[LISTENERS_MAX];
 
+    /* Backends add: orders given to the supervisor (control.h). */
+    AtomicU32 control_serial;
+
     /* Backends take from it by CAS what a large request needs (queued.max.request.bytes). */
     alignas(CACHE_LINE_BYTES) AtomicI64 request_bytes_taken;
 

@@ -32,7 +32,7 @@
 #define API_KEY_MAX 92
 
 #define API_PRIVATE_MIN 20000 /* keys of our own begin here, far above Kafka's */
-#define API_PRIVATE_MAX 20000
+#define API_PRIVATE_MAX 20001
 
 /* clang-format off */
 #define API_TABLE(X) \
@@ -128,7 +128,8 @@
     X(92, DeleteShareGroupOffsets,      0,  0, 0, 0,         BROKER,     AFTER,  8, REQUEST,  LATER)
 
 #define API_PRIVATE_TABLE(X) \
-    X(20000, OttlaStat,                 0,  0, 0, 0,         BROKER,     AFTER,  8, REQUEST,  PRIVATE)
+    X(20000, OttlaStat,                 0,  0, 0, 0,         BROKER,     AFTER,  8, REQUEST,  PRIVATE)\
+    X(20001, OttlaControl,              0,  0, 0, 0,         BROKER,     AFTER,  8, REQUEST,  PRIVATE)
 /* clang-format on */
 
 #define X(key, name, lo, hi, serve_lo, flexible, where, auth, memory, throttle, state) \

@@ -21,6 +21,7 @@
 
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
+#include "ottla/ipc/control.h"
 #include "ottla/ipc/counters.h"
 #include "ottla/ipc/latch.h"
 #include "ottla/ipc/mailbox.h"
@@ -58,6 +59,7 @@ scratch_init(void *base, const ShmLimits *limits)
 static const RegionRow kit_rows[] = {
     {"shared_page", shared_page_shm_size, shared_page_shm_init, "", "", ""},
     {"proc_slot", proc_slot_shm_size, proc_slot_shm_init, "", "", ""},
+    {"control", control_shm_size, control_shm_init, "", "", ""},
     {"waiter", waiter_shm_size, waiter_shm_init, "", "", ""},
     {"mailbox_heads", mailbox_heads_shm_size, mailbox_heads_shm_init, "", "", ""},
     {"mailbox", mailbox_shm_size, mailbox_shm_init, "", "", ""},

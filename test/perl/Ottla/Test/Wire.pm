@@ -186,6 +186,36 @@ sub stat_page {
     return \%page;
 }
 
+# An order to the node: %how has order (0 reload, 1 terminate, 2 cancel, 3 alter system) and what belongs to it; settings
+# are [name, value] pairs. Returns [error, message, names that need a restart]; undef: the connection ended.
+sub control_body {
+    my (%how) = @_;
+    my @settings = @{ $how{settings} // [] };
+    return pack('c l> q>', $how{order}, $how{pid} // -1, $how{generation} // -1)
+        . uvarint(1 + @settings) . join('', map { compact($_->[0]) . compact($_->[1]) . "\0" } @settings)
+        . pack('CC', $how{reset_all} ? 1 : 0, $how{validate_only} ? 1 : 0) . "\0";
+}
+
+sub control {
+    my ($self, %how) = @_;
+    my $answer = $self->call(20001, 0, "\0" . control_body(%how)) // return undef;
+    return control_answer($answer);
+}
+
+sub control_answer {
+    my ($answer) = @_;
+    my ($error, $len) = unpack 'x5 n C', $answer; # short texts alone: lengths of one byte or two
+    my $at = 8;
+    ($len, $at) = (($len & 127) | unpack("x$at C", $answer) << 7, 9) if $len & 128;
+    my $message = $len ? substr($answer, $at, $len - 1) : undef;
+    $at += $len - 1 if $len;
+    my @names;
+    my $count = unpack "x$at C", $answer;
+    $at++;
+    for (2 .. $count) { my $n = unpack "x$at C", $answer; push @names, substr $answer, $at + 1, $n - 1; $at += $n }
+    return [ $error, $message, @names ];
+}
+
 # All rows of a view.
 sub stat {
     my ($self, $view, $columns, $filters) = @_;

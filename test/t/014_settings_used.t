@@ -24,6 +24,7 @@ my (%words, %members, %quoted);
 for my $file (glob("$root/src/*/*.[ch]"), glob("$root/src/bin/*/*.[ch]"), glob("$root/include/ottla/*/*.h")) {
     next if $file =~ $judges;
     my ($folder) = $file =~ m{/(?:src|ottla)/(\w+)/};
+    next if $folder =~ /^(?:client|shell|sql|statement)$/; # of programs beside the node: settings of clients have these names, too
     my $text = read_file($file) =~ s{/\*.*?\*/}{}gsr;
     $words{$1}{$folder} = 1 while $text =~ /\b([TGM]?CONF_\w+)/g;
     $members{$1}{$folder} = 1 while $text =~ /(?:->|\.)(\w+)/g;

@@ -11,10 +11,11 @@ use File::Temp qw(tempdir);
 use Test::More;
 
 my $dir = tempdir(CLEANUP => 1);
-make_path("$dir/$_") for qw(src include/ottla doc);
+make_path("$dir/$_") for qw(src include/ottla doc contrib);
 system('cp', '-R', qw(src/README.md src/tools src/common), "$dir/src") == 0 or die 'cp';
 system('cp', '-R', 'include/ottla/common', "$dir/include/ottla") == 0 or die 'cp';
-system('cp', 'GNUmakefile', $dir) == 0 && system('cp', 'doc/files.mk', "$dir/doc") == 0 or die 'cp';
+system('cp', 'GNUmakefile', $dir) == 0 or die 'cp';
+system('cp', "$_/files.mk", "$dir/$_") == 0 or die 'cp' for qw(doc contrib);
 
 # Some objects of the library; others are made the same way.
 my @some   = qw(arena.c strbuf.c text.c view.c conf_check.c);

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# 885_tools.t - the tools around a node: ottlactl
+# 885_tools.t - the tools around a node: ottlactl, instances
 #
 # Proves shell-and-service.md 16 for them, on real nodes: what they print, their exit codes, and that what they did is true.
 #
@@ -91,6 +91,51 @@ subtest 'ottlactl' => sub {
     is((tool('ottlactl', 'stop', '-m', 'immediate', '-t', 30))[0], 0, 'immediate stop');
     is((tool('ottlactl', 'restart', '-l', $log, '-o', join ' ', "-p $port", @user))[0], 0, 'restart when none runs starts');
     is((tool('ottlactl', 'stop', '-s'))[0], 0, 'stop');
+};
+
+subtest 'instances, without systemd' => sub {
+    plan skip_all => 'systemd keeps the instances of this machine' if -d '/run/systemd/system';
+    local $ENV{OTTLA_SETTINGS_ROOT} = "$dir/etc";
+    local $ENV{OTTLA_DATA_ROOT} = "$dir/lib";
+    local $ENV{OTTLA_BIN_DIR} = $bin;
+    local $ENV{OTTLA_USER} = 'nobody';
+    my $script = sub {
+        my ($name, @arguments) = @_;
+        my $out = `contrib/instances/ottla-$name @arguments 2>&1`;
+        return ($? >> 8, $out);
+    };
+    my @port = map { Ottla::Test::Node::free_port() } 1 .. 2;
+    my ($code, $said) = $script->('createinstance', '-p', $port[0], 'main');
+    is($code, 0, 'an instance') or diag $said;
+    like(slurp("$dir/etc/main/ottla.conf"), qr/^listeners = 'PLAINTEXT:\/\/localhost:$port[0]'$/m, 'its settings');
+    ($code, $said) = $script->('createinstance', '-p', $port[1], '--start', 'test');
+    is($code, 0, 'another, started') or diag $said, slurp("$dir/lib/test/ottlad.log");
+    ($code, $said) = $script->('lsinstances');
+    like($said, qr/^Instance .*\nmain +$port[0] +down +\S+ +ottlad\.service +\Q$dir\E\/lib\/main\ntest +$port[1] +online +\S+ +ottlad\@test\.service +\Q$dir\E\/lib\/test\n\z/, 'both are listed') or diag $said;
+    is(($script->('createinstance', 'main'))[0], 1, 'what is there already is not made again');
+    is(($script->('createinstance', '-p', $port[1], "'../x'"))[0], 1, 'a name that is none');
+    ($code, $said) = $script->('createinstance', '-p', 70000, 'wrong');
+    is($code, 1, 'a port that is none');
+    ok(!-e "$dir/etc/wrong" && !-e "$dir/lib/wrong", 'leaves nothing');
+    ($code, $said) = $script->('dropinstance', 'test');
+    is($code, 1, 'a running instance is not dropped');
+    is(($script->('dropinstance', '--stop', 'test'))[0], 0, 'unless it is to be stopped');
+    ok(!-e "$dir/etc/test" && !-e "$dir/lib/test", 'nothing of it is left');
+    ok(!IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port[1]"), 'nor does it listen');
+    ($code, $said) = $script->('dropinstance', '--keep-data', 'main');
+    is($code, 0, 'settings alone');
+    ok(!-e "$dir/etc/main" && -d "$dir/lib/main", 'are dropped');
+};
+
+subtest 'pages of scripts' => sub {
+    for my $name (qw(createinstance dropinstance lsinstances)) {
+        my $help = `OTTLA_BIN_DIR=$bin contrib/instances/ottla-$name --help`;
+        my $page = slurp("doc/man/ottla-$name.1");
+        my %help = map { $_ => 1 } $help =~ /(?<![\w-])(--[a-z][a-z-]+|-[A-Za-z])(?![\w-])/g;
+        my %page = map { ("-$_" => 1) } $page =~ /^\.It Fl (-?[a-zA-Z-]+)/mg;
+        is_deeply(\%page, \%help, "ottla-$name: page and --help name the same options");
+        like(`OTTLA_BIN_DIR=$bin contrib/instances/ottla-$name --version`, qr/^ottla-$name \d+\.\d+/, 'and its version');
+    }
 };
 
 done_testing;

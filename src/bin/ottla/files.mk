@@ -1,0 +1,3 @@
+# files.mk - the shell
+SRCS_bin_ottla := main.c
+LAYERS_bin_ottla := shell

@@ -1,0 +1,90 @@
+/*
+ * command_rows.c - the backslash commands: a row each
+ *
+ * In the order in which \? lists them. Of two rows that fit a name the first is taken, so that longer names
+ * stand before those that they begin with (COMMAND_SUFFIX). Rows without usage are other names of the one above.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "commands_int.h"
+
+#define GENERAL "General"
+#define BUFFER  "Statement in the making"
+#define INPUT   "Input and output"
+#define LISTS   "What there is"
+#define BRANCH  "Branches"
+#define CONNECT "Connection"
+#define SYSTEM  "Variables and system"
+
+const CommandRow command_rows[] = {
+    /* General */
+    {"g", 0, cmd_g, GENERAL, "\\g [(OPTIONS)] [FILE]",
+     "run the statement; result to a file or |command"},
+    {"gx", 0, cmd_gx, GENERAL, "\\gx [(OPTIONS)] [FILE]", "as \\g, expanded"},
+    {"gset", 0, cmd_gset, GENERAL, "\\gset [PREFIX]",
+     "run it; the columns of its row become variables"},
+    {"gexec", 0, cmd_gexec, GENERAL, "\\gexec", "run it, then run each value of its result"},
+    {"gdesc", 0, cmd_gdesc, GENERAL, "\\gdesc", "describe its result, without running it"},
+    {"watch", 0, cmd_watch, GENERAL, "\\watch [i=SEC] [c=N] [m=MIN]",
+     "repeat it every SEC seconds, N times, while it has MIN rows"},
+    {"errverbose", 0, cmd_errverbose, GENERAL, "\\errverbose",
+     "the last error with everything known of it"},
+    {"q", 0, cmd_quit, GENERAL, "\\q", "quit"},
+    {"quit", 0, cmd_quit, GENERAL, NULL, NULL},
+    {"?", 0, cmd_commands, GENERAL, "\\? [TOPIC]",
+     "help: commands, options, variables, tables, formats"},
+    {"h", COMMAND_LINE, cmd_help, GENERAL, "\\h [STATEMENT]", "syntax of statements"},
+    {"help", COMMAND_LINE, cmd_help, GENERAL, NULL, NULL},
+    {"copyright", 0, cmd_copyright, GENERAL, "\\copyright", "the licence"},
+
+    /* the buffer */
+    {"e", COMMAND_UNSAFE, cmd_edit, BUFFER, "\\e [FILE] [LINE]", "edit the statement, or a file"},
+    {"edit", COMMAND_UNSAFE, cmd_edit, BUFFER, NULL, NULL},
+    {"p", 0, cmd_print_buffer, BUFFER, "\\p", "show it"},
+    {"print", 0, cmd_print_buffer, BUFFER, NULL, NULL},
+    {"r", 0, cmd_reset_buffer, BUFFER, "\\r", "forget it"},
+    {"w", COMMAND_UNSAFE, cmd_write_buffer, BUFFER, "\\w FILE", "write it to a file or |command"},
+    {"write", COMMAND_UNSAFE, cmd_write_buffer, BUFFER, NULL, NULL},
+
+    /* what there is */
+    {"l", COMMAND_SUFFIX | COMMAND_REPEAT, cmd_list_topics, LISTS, "\\l[S+] [PATTERN]", "topics"},
+
+    /* input and output */
+    {"echo", 0, cmd_echo, INPUT, "\\echo [-n] [TEXT]", "write to standard output"},
+    {"i", COMMAND_UNSAFE, cmd_i, INPUT, "\\i FILE", "run a file"},
+    {"include", COMMAND_UNSAFE, cmd_i, INPUT, NULL, NULL},
+    {"ir", COMMAND_UNSAFE, cmd_ir, INPUT, "\\ir FILE", "run a file, relative to the present one"},
+    {"include_relative", COMMAND_UNSAFE, cmd_ir, INPUT, NULL, NULL},
+    {"o", COMMAND_UNSAFE, cmd_o, INPUT, "\\o [FILE]", "send results to a file or |command"},
+    {"out", COMMAND_UNSAFE, cmd_o, INPUT, NULL, NULL},
+    {"qecho", 0, cmd_qecho, INPUT, "\\qecho [-n] [TEXT]", "write to where results go"},
+    {"warn", 0, cmd_warn, INPUT, "\\warn [-n] [TEXT]", "write to standard error"},
+
+    /* branches */
+    {"if", COMMAND_FLOW, cmd_if, BRANCH, "\\if EXPR",
+     "begin a branch: a boolean, or A = B, <>, <, >"},
+    {"elif", COMMAND_FLOW, cmd_elif, BRANCH, "\\elif EXPR", "another one"},
+    {"else", COMMAND_FLOW, cmd_else, BRANCH, "\\else", "the last one"},
+    {"endif", COMMAND_FLOW, cmd_endif, BRANCH, "\\endif", "end of the branches"},
+
+    /* connection */
+    {"connect", COMMAND_UNSAFE, cmd_connect, CONNECT, NULL, NULL},
+    {"c", COMMAND_UNSAFE, cmd_connect, CONNECT, "\\c TARGET|-|topic NAME",
+     "connect anew; or choose the topic of \\tail and \\produce"},
+    {"conninfo", 0, cmd_conninfo, CONNECT, "\\conninfo", "the connection"},
+    {"encoding", 0, cmd_encoding, CONNECT, "\\encoding", "the encoding: UTF8"},
+
+    /* variables and system */
+    {"set", 0, cmd_set, SYSTEM, "\\set [NAME [VALUE]]", "set a variable, or list all"},
+    {"unset", 0, cmd_unset, SYSTEM, "\\unset NAME", "unset it"},
+    {"prompt", 0, cmd_prompt, SYSTEM, "\\prompt [TEXT] NAME", "ask for the value of a variable"},
+    {"getenv", 0, cmd_getenv, SYSTEM, "\\getenv NAME ENVVAR", "take it from the environment"},
+    {"setenv", COMMAND_UNSAFE, cmd_setenv, SYSTEM, "\\setenv NAME [VALUE]", "set the environment"},
+    {"cd", COMMAND_UNSAFE, cmd_cd, SYSTEM, "\\cd [DIR]", "change the working directory"},
+    {"timing", 0, cmd_timing, SYSTEM, "\\timing [on|off]", "show how long statements take"},
+    {"!", COMMAND_LINE | COMMAND_UNSAFE, cmd_system, SYSTEM, "\\! [COMMAND]",
+     "run a command of the system"},
+    {"restrict", 0, cmd_restrict, SYSTEM, "\\restrict KEY", "refuse commands that reach outside"},
+    {"unrestrict", 0, cmd_unrestrict, SYSTEM, "\\unrestrict KEY", "allow them again"},
+};
+const int command_rows_count = (int)(sizeof command_rows / sizeof command_rows[0]);

@@ -5,7 +5,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "backend/lag_int.h"
+#include "ottla/coordinator/lag.h"
 #include "backend/stat_walk_int.h"
 #include "ottla/coordinator/requests.h"
 #include "ottla/ipc/node.h"

@@ -164,7 +164,8 @@ begin(StatScan *scan, const StatWalkAsk *ask, const GroupPlace *place)
     if (place == NULL)
         begin_place(&t->ask, &t->place);
     g->table = t;
-    if (!group_pages_init(&g->pages, what_of(ask), t->ask.only)) {
+    if (!group_pages_init(&g->pages, what_of(ask), t->ask.only,
+                          route_deadline_us(scan->rq) - scan->rq->now_us)) {
         forget(t);
         return fail(scan, KERR_UNKNOWN_SERVER_ERROR, "no memory for a page of groups");
     }
@@ -228,9 +229,10 @@ go_on(StatScan *scan)
     while (ready == STAT_WAIT) {
         Gathering *g = scan->gathering;
         StatTable *t = g->table;
+        GroupPagesTurn turn = {.now_us = scan->rq->now_us, .cancelled = scan->rq->cancelled};
         int16_t code;
 
-        switch (group_pages_next(&g->pages, scan->rq, &t->place, &code)) {
+        switch (group_pages_next(&g->pages, turn, &t->place, &code)) {
         case GROUP_PAGES_WAIT:
             scan->rq->deadline_us = g->pages.deadline_us;
             return STAT_WAIT;

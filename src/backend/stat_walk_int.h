@@ -13,7 +13,7 @@
 #ifndef OTTLA_BACKEND_STAT_WALK_INT_H
 #define OTTLA_BACKEND_STAT_WALK_INT_H
 
-#include "backend/group_pages_int.h"
+#include "ottla/coordinator/group_pages.h"
 #include "backend/stat_int.h"
 
 #define WALK_ROWS_MAX 10000

@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "backend/lag_int.h"
+#include "ottla/coordinator/lag.h"
 #include "backend/meta_int.h"
 #include "backend/stat_walk_int.h"
 #include "ottla/common/assert.h"

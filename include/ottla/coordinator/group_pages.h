@@ -1,15 +1,18 @@
 /*
- * group_pages_int.h - groups of this node, page by page, from all its coordinator workers
+ * group_pages.h - groups of this node, page by page, from all its coordinator workers
  *
  * One page is asked for at a time, of one worker after the other; a page is bounded (groups/walk.h), and so is
  * what is held of it. Spec: design.md 11 ("Lag").
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef OTTLA_BACKEND_GROUP_PAGES_INT_H
-#define OTTLA_BACKEND_GROUP_PAGES_INT_H
+#ifndef OTTLA_COORDINATOR_GROUP_PAGES_H
+#define OTTLA_COORDINATOR_GROUP_PAGES_H
 
-#include "backend/request_int.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ottla/common/arena.h"
 #include "ottla/groups/walk.h"
 #include "ottla/ipc/mailbox.h"
 
@@ -25,9 +28,16 @@ typedef struct GroupPages {
     Arena *arena; /* of the page */
     MboxCall call;
     bool under_way;
-    int64_t deadline_us;
+    int64_t patience_us;    /* how long an answer may take */
+    int64_t deadline_us;    /* of the one that is waited for */
     GroupWalkResponse page; /* of the last one that came; in the arena */
 } GroupPages;
+
+/* What the asking process says each time. */
+typedef struct GroupPagesTurn {
+    int64_t now_us; /* monotonic */
+    bool cancelled; /* nobody wants the answer any more */
+} GroupPagesTurn;
 
 typedef enum GroupPagesStatus {
     GROUP_PAGES_WAIT,
@@ -36,14 +46,14 @@ typedef enum GroupPagesStatus {
 } GroupPagesStatus;
 
 /* only: see GroupPages; lives as long as the pages. False: no memory. */
-bool group_pages_init(GroupPages *pages, GroupWalkWhat what, StrView only);
+bool group_pages_init(GroupPages *pages, GroupWalkWhat what, StrView only, int64_t patience_us);
 
 /*
  * Goes on from *place, asking for the next page or looking whether it has come. PAGE: pages->page, and *place is
  * behind it, with texts in pages->arena, which the next call empties. WAIT: again after the next wake-up, or at
  * pages->deadline_us. A code other than 0 in *ret_code ends the walk.
  */
-GroupPagesStatus group_pages_next(GroupPages *pages, Request *rq, GroupPlace *place,
+GroupPagesStatus group_pages_next(GroupPages *pages, GroupPagesTurn turn, GroupPlace *place,
                                   int16_t *ret_code);
 
 /* Gives back what it holds, the call under way too. */

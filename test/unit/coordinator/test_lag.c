@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "backend/lag_int.h"
+#include "ottla/coordinator/lag.h"
 
 static void
 test_places(void **state)

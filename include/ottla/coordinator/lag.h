@@ -1,11 +1,11 @@
 /*
- * lag_int.h - how far a committed offset is behind the log of its partition
+ * lag.h - how far a committed offset is behind the log of its partition
  *
  * Spec: design.md 11 ("Lag"). pure
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef OTTLA_BACKEND_LAG_INT_H
-#define OTTLA_BACKEND_LAG_INT_H
+#ifndef OTTLA_COORDINATOR_LAG_H
+#define OTTLA_COORDINATOR_LAG_H
 
 #include <stdbool.h>
 #include <stdint.h>

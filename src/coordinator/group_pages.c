@@ -1,12 +1,11 @@
 /*
  * group_pages.c - groups of this node, page by page, from all its coordinator workers
  *
- * Runs in: backend.
+ * Runs in: backend, exporter.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "backend/group_pages_int.h"
+#include "ottla/coordinator/group_pages.h"
 
-#include "backend/route_int.h"
 #include "ottla/common/errlist.h"
 #include "ottla/coordinator/requests.h"
 
@@ -15,10 +14,12 @@
     ((size_t)64 << 20) /* a page of the longest ids there are, encoded and decoded */
 
 bool
-group_pages_init(GroupPages *pages, GroupWalkWhat what, StrView only)
+group_pages_init(GroupPages *pages, GroupWalkWhat what, StrView only, int64_t patience_us)
 {
-    *pages = (GroupPages){
-        .what = what, .only = only, .arena = arena_new(PAGE_CHUNK_BYTES, PAGE_ARENA_BYTES)};
+    *pages = (GroupPages){.what = what,
+                          .only = only,
+                          .patience_us = patience_us,
+                          .arena = arena_new(PAGE_CHUNK_BYTES, PAGE_ARENA_BYTES)};
     return pages->arena != NULL;
 }
 
@@ -54,7 +55,7 @@ encode(const GroupPages *pages, const GroupWalkRequestPlace *place)
 
 /* Texts of the place lie in the arena of the page before: they are encoded into the new one. */
 static int16_t
-ask(GroupPages *pages, Request *rq, const GroupPlace *place)
+ask(GroupPages *pages, int64_t now_us, const GroupPlace *place)
 {
     Arena *arena = arena_new(PAGE_CHUNK_BYTES, PAGE_ARENA_BYTES);
     CoordinatorRequest request = {.api_key = COORDINATOR_WALK_KEY};
@@ -77,7 +78,7 @@ ask(GroupPages *pages, Request *rq, const GroupPlace *place)
     if (message.ptr == NULL || mbox_submit(&pages->call, worker, message, arena, &err) != 0)
         return KERR_UNKNOWN_SERVER_ERROR;
     pages->under_way = true;
-    pages->deadline_us = route_deadline_us(rq);
+    pages->deadline_us = now_us + pages->patience_us;
     return 0;
 }
 
@@ -116,19 +117,19 @@ move_on(const GroupPages *pages, GroupPlace *place)
 }
 
 GroupPagesStatus
-group_pages_next(GroupPages *pages, Request *rq, GroupPlace *place, int16_t *ret_code)
+group_pages_next(GroupPages *pages, GroupPagesTurn turn, GroupPlace *place, int16_t *ret_code)
 {
     *ret_code = 0;
     if (!pages->under_way) {
         if (place->worker >= coordinator_worker_count())
             return GROUP_PAGES_OVER;
-        *ret_code = ask(pages, rq, place);
+        *ret_code = ask(pages, turn.now_us, place);
         if (*ret_code != 0)
             return GROUP_PAGES_OVER;
     }
     switch (mbox_poll(&pages->call)) {
     case MBOX_WAITING:
-        if (!rq->cancelled && rq->now_us < pages->deadline_us)
+        if (!turn.cancelled && turn.now_us < pages->deadline_us)
             return GROUP_PAGES_WAIT;
         mbox_cancel(&pages->call);
         *ret_code = KERR_COORDINATOR_NOT_AVAILABLE;

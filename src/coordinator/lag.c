@@ -1,10 +1,10 @@
 /*
  * lag.c - how far a committed offset is behind the log of its partition
  *
- * Runs in: backend; tests.
+ * Runs in: backend, exporter; tests.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "backend/lag_int.h"
+#include "ottla/coordinator/lag.h"
 
 Lag
 lag_of(int64_t committed, int64_t log_start, int64_t high_watermark)

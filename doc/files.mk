@@ -3,7 +3,7 @@
 #   make docs      man pages into $(BUILD)/doc/man, HTML into $(BUILD)/doc/html (needs mandoc)
 #
 # doc/man holds the sources; ottla-settings.5 is made from the table of settings, the lists of
-# ottla-protocol.7 from the table of APIs.
+# ottla-protocol.7 from the table of APIs, that of ottla-metrics.7 from the table of metrics.
 #
 # SPDX-License-Identifier: Apache-2.0
 
@@ -19,6 +19,8 @@ $(BUILD)/doc/man/ottla-settings.5: src/common/settings.txt src/tools/gen_setting
 	$(call say,DOC,$@)mkdir -p $(@D); perl src/tools/gen_settings_page.pl $< $@; touch $@
 $(BUILD)/doc/man/ottla-protocol.7: doc/man/ottla-protocol.7 include/ottla/protocol/apis.h src/tools/gen_protocol_page.pl
 	$(call say,DOC,$@)mkdir -p $(@D); perl src/tools/gen_protocol_page.pl include/ottla/protocol/apis.h $< $@; touch $@
+$(BUILD)/doc/man/ottla-metrics.7: doc/man/ottla-metrics.7 src/metrics/metrics.txt src/tools/gen_metrics_page.pl src/tools/lib/Ottla/Tools.pm
+	$(call say,DOC,$@)mkdir -p $(@D); perl src/tools/gen_metrics_page.pl src/metrics/metrics.txt $< $@; touch $@
 $(BUILD)/doc/man/%: doc/man/%
 	$(call say,DOC,$@)mkdir -p $(@D); cp $< $@
 $(BUILD)/doc/html/%.html: $(BUILD)/doc/man/%

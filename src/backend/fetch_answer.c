@@ -67,10 +67,15 @@ answer_partition(const FetchAnswer *answer, const FetchEntry *e, const AnswerPas
         if (answer->committed)
             p.aborted_transactions_count = data->aborted_count;
     }
-    if (pass->sizer != NULL)
+    if (pass->sizer != NULL) {
         fetch_response_partition_size(pass->sizer, pass->version, &p);
-    else
-        fetch_response_partition_write(pass->writer, pass->version, &p);
+        return;
+    }
+    fetch_response_partition_write(pass->writer, pass->version, &p);
+    if (data != NULL && e->error == 0) {
+        pslot_count(data->ref, PSLOT_COUNT_FETCHES, 1);
+        pslot_count(data->ref, PSLOT_COUNT_BYTES_OUT, (uint64_t)data->slice.len);
+    }
 }
 
 /*

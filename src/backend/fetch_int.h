@@ -25,6 +25,7 @@
 /* What a pass holds of a partition that has records: one descriptor is pinned for each. */
 typedef struct FetchData {
     PlogSlice slice;
+    PartitionRef ref; /* whose it is */
     FetchResponseAbortedTransaction *aborted;
     int32_t aborted_count;
 } FetchData;

@@ -208,7 +208,7 @@ read_log(FetchList *list, FetchLook *look, const FetchArgs *args, const ReadBudg
     part->ready_bytes = got.slice.len;
     if (got.slice.len == 0)
         return;
-    data = (FetchData){.slice = got.slice};
+    data = (FetchData){.slice = got.slice, .ref = part->ref};
     if (args->isolation == 1)
         code = read_aborted(look, got.upper_bound, args->arena, &data);
     if (code != 0) {
@@ -242,6 +242,7 @@ read_one(FetchList *list, FetchLook *look, const FetchArgs *args, ReadBudget *bu
         look->part->ready_bytes = 0;
     }
     if (entry->error != 0) {
+        pslot_count(look->part->ref, PSLOT_COUNT_FETCHES_FAILED, 1);
         entry->leader = look->leader;
         entry->leader_epoch = look->leader_epoch;
     }

@@ -86,6 +86,14 @@ screen(ProduceWork *work, const ProduceRequest *in)
     return false;
 }
 
+/* A partition that exists fails: its topic counts it. */
+static void
+fail_known(ProducePart *part, int16_t code)
+{
+    pslot_count(part->meta.ref, PSLOT_COUNT_PRODUCES_FAILED, 1);
+    produce_fail(part, code);
+}
+
 /* Steps c to k that need no lock; true when the request goes on. */
 static bool
 precheck(ProduceWork *work)
@@ -104,7 +112,7 @@ precheck(ProduceWork *work)
             return false;
         }
         if (verdict.code != 0)
-            produce_fail(part, verdict.code);
+            fail_known(part, verdict.code);
     }
     for (int32_t i = 0; i < work->count; i++) {
         ProducePart *part = &work->parts[i];
@@ -112,13 +120,13 @@ precheck(ProduceWork *work)
         if (part->done)
             continue;
         if (batch_is_transactional(part->in->records.ptr)) {
-            produce_fail(part, KERR_INVALID_TXN_STATE);
+            fail_known(part, KERR_INVALID_TXN_STATE);
             if (work->rq->head.api_version <= 10)
                 part->out->error_message = STRVIEW("Transactions are not served by this broker.");
         } else if (work->acks != 0 && work->acks != 1 && work->acks != -1) {
-            produce_fail(part, KERR_INVALID_REQUIRED_ACKS);
+            fail_known(part, KERR_INVALID_REQUIRED_ACKS);
         } else if (name_is_internal_topic(part->topic->name) && !admin) {
-            produce_fail(part, KERR_INVALID_TOPIC_EXCEPTION);
+            fail_known(part, KERR_INVALID_TOPIC_EXCEPTION);
         } else if (part->meta.ref.slot == PSLOT_NONE) {
             produce_fail(part, KERR_NOT_LEADER_OR_FOLLOWER);
         }
@@ -139,7 +147,7 @@ log_start_of(PartitionRef ref)
 static void
 refuse(ProduceWork *work, ProducePart *part, const BatchVerdict *verdict)
 {
-    produce_fail(part, verdict->code);
+    fail_known(part, verdict->code);
     if (verdict->real_log_start)
         part->out->log_start_offset = log_start_of(part->meta.ref);
     if (verdict->text != NULL)
@@ -157,10 +165,11 @@ append_one(ProduceWork *work, ProducePart *part, BatchVerdict *verdict)
     int rc = replica_append(part->meta.ref, &args, &res, &err);
 
     if (rc < 0) {
-        produce_fail(part, err_to_kafka(rc));
+        fail_known(part, err_to_kafka(rc));
         part->out->log_start_offset = res.log.log_start_offset;
         return;
     }
+    pslot_count(part->meta.ref, PSLOT_COUNT_PRODUCES, 1);
     part->done = true;
     part->out->base_offset = res.log.base_offset;
     part->out->log_append_time_ms = res.log.log_append_time_ms;

@@ -110,6 +110,7 @@ extern const StatView stat_activity_view;
 extern const StatView stat_segments_view;
 extern const StatView stat_partitions_view;
 extern const StatView stat_log_dirs_view;
+extern const StatView stat_metrics_view;
 extern const StatView stat_processes_view;
 extern const StatView stat_group_lag_view;
 extern const StatView stat_groups_view;

@@ -27,8 +27,8 @@ static const StatView columns_view = {.name = "columns",
 static const StatView *const views[] = {
     &stat_activity_view,     &columns_view,         &stat_coordinator_shards_view,
     &stat_coordinators_view, &stat_group_lag_view,  &stat_groups_view,
-    &stat_log_dirs_view,     &stat_partitions_view, &stat_processes_view,
-    &stat_rebalances_view,   &stat_segments_view,
+    &stat_log_dirs_view,     &stat_metrics_view,    &stat_partitions_view,
+    &stat_processes_view,    &stat_rebalances_view, &stat_segments_view,
 };
 
 /* NULL: behind the last one. */

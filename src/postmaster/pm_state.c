@@ -417,7 +417,10 @@ worker_died_in_service(PmMachine *pm, PmWorker *worker, const PmEvent *event, Pm
         return;
     }
     worker->state = PM_WORKER_ABSENT;
-    if (row->policy == KIND_REVIVE && !fork_failed) {
+    if (row->policy == KIND_APART) {
+        schedule_restart(worker, event->now_ms);
+        act_plain(actions, PM_ACT_RESCAN);
+    } else if (row->policy == KIND_REVIVE && !fork_failed) {
         if (!revive(worker, event->now_ms, actions))
             enter_crash(pm, event->now_ms, actions);
     } else if (event->death == PM_DEATH_NODE && !fork_failed) {
@@ -457,7 +460,7 @@ worker_died_in_stop(PmMachine *pm, PmWorker *worker, const PmEvent *event, PmAct
      * One that runs to its end may be cut short, and the death of one that is revived leaves nothing to be repaired
      * that the next lock holder does not repair; another must answer its order with exit 0.
      */
-    if (!row->runs_to_end && row->policy != KIND_REVIVE &&
+    if (!row->runs_to_end && row->policy != KIND_REVIVE && row->policy != KIND_APART &&
         !(told && event->death == PM_DEATH_ROUTINE))
         pm->unclean = true;
     if (pm->backends == 0)
@@ -657,7 +660,10 @@ pm_next_deadline(const PmMachine *pm)
 PmDeath
 pm_classify_exit(const PmExit *how)
 {
-    if (process_kinds[how->kind].policy == KIND_REVIVE)
+    if (process_kinds[how->kind].policy == KIND_APART && how->exited && how->code == 1)
+        return PM_DEATH_GAVE_UP;
+    if (process_kinds[how->kind].policy == KIND_REVIVE ||
+        process_kinds[how->kind].policy == KIND_APART)
         return !how->panicked && how->exited && how->code == 0 ? PM_DEATH_ROUTINE : PM_DEATH_ALONE;
     if (how->panicked || (!how->exited && how->code == SIGABRT))
         return PM_DEATH_CRASH; /* a broken promise of our own code, or of the C library's heap */

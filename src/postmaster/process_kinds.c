@@ -49,4 +49,10 @@ const KindRow process_kinds[PROC_KIND_COUNT] = {
                           .stop_signal = SIGTERM,
                           .exit1_hint =
                               "groups of its partitions wait until it has read them again"},
+    [PROC_EXPORTER] = {.name = "exporter",
+                       .policy = KIND_APART,
+                       .phase = KIND_PHASE_SERVICE,
+                       .stop = KIND_STOP_WORKERS,
+                       .stop_signal = SIGTERM,
+                       .exit1_hint = "metrics are not served until it runs again"},
 };

@@ -226,6 +226,7 @@ make_table(Postmaster *pm, ErrInfo *err)
     config->worker_count[PROC_CHECKPOINTER] = logdir_count();
     config->worker_count[PROC_RETENTION] = 1;
     config->worker_count[PROC_COORDINATOR] = coordinator_worker_count();
+    config->worker_count[PROC_EXPORTER] = 1;
     config->startup_max = STARTUP_MAX;
     postmaster_count_startup(pm->settings, logdir_count());
     for (int kind = 0; kind < PROC_KIND_COUNT; kind++)

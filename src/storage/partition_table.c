@@ -174,8 +174,20 @@ slot_reset(PartitionSlot *slot, const PslotIdentity *id)
     slot->topic[id->topic.len] = '\0';
     atomic_u64_store(&slot->bytes_appended, 0);
     slot->bytes_begun = 0;
+    for (int i = 0; i < PSLOT_COUNT_COUNT; i++)
+        atomic_u64_store(&slot->counts[i], 0);
     atomic_u64_store(&slot->leadership, 0);
     atomic_u64_store(&slot->settings, id->settings);
+}
+
+void
+pslot_count(PartitionRef ref, PslotCount which, uint64_t amount)
+{
+    PartitionSlot *slot = pslot_find(ref);
+
+    ot_assert(which < PSLOT_COUNT_COUNT);
+    if (slot != NULL)
+        atomic_u64_count(&slot->counts[which], amount);
 }
 
 /* 0 is never a generation in use, so that a zeroed reference is stale. */

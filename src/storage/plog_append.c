@@ -471,6 +471,8 @@ plog_append(PartitionSlot *slot, const PlogAppendArgs *args, PlogAppendResult *r
     plog_mark_dirty(slot);
     logdir_add_bytes(pslot_dir(slot), size);
     atomic_u64_count(&slot->bytes_appended, (uint64_t)size);
+    atomic_u64_count(&slot->counts[PSLOT_COUNT_RECORDS_IN],
+                     (uint64_t)batch_record_count(args->batch->header));
     result.base_offset = a.base_offset;
     result.last_offset = a.last_offset;
     result.rolled = a.rolled;

@@ -49,7 +49,7 @@ for my $row (@rows) {
     $readers{$row->{scope}}{$name} =
         $row->{scope} eq 'topic'
         ? { %{$members{$member{$name} // ''} // {}} }
-        : { %{$words{id_of($row)} // {}}, %{$quoted{$name} // {}} };
+        : { %{$words{id_of($row)} // {}}, %{ ($name =~ /\./ || $row->{scope} eq 'broker' ? $quoted{$name} : undef) // {} } }; # "metrics" is a word, too
 }
 for my $row (grep { $_->{scope} eq 'topic' } @rows) {
     for my $synonym (split ' ', $row->{synonyms}) {

@@ -102,7 +102,7 @@ subtest 'first start, titles, pid file, clean stop' => sub {
     $node->wait_until('spare backends', sub { 8 == scalar(() = $node->children_of_kind('spare')) });
     my %kinds;
     push @{ $kinds{ $_->{kind} } }, $_ for $node->children;
-    is_deeply([ sort keys %kinds ], [qw(backend checkpointer controller coordinator retention spare)], 'kinds');
+    is_deeply([ sort keys %kinds ], [qw(backend checkpointer controller coordinator exporter retention spare)], 'kinds');
     is(scalar @{ $kinds{coordinator} }, 4, 'four coordinators');
     is(scalar @{ $kinds{backend} }, 2, 'a backend per connection');
     for my $child (grep { $_->{kind} ne 'spare' } $node->children) {

@@ -18,6 +18,7 @@ typedef enum ProcKind {
     PROC_RETENTION,
     PROC_STARTUP,
     PROC_COORDINATOR,
+    PROC_EXPORTER,
     PROC_KIND_COUNT
 } ProcKind;
 

@@ -21,6 +21,8 @@ typedef enum KindPolicy {
     KIND_RESTART, /* the same instance again after a pause that doubles */
     KIND_REVIVE, /* whatever ended it: the same instance again, soon; it touches shared memory only where
                      a generation or a lock tells of its death (coordinator) */
+    KIND_APART, /* whatever ended it: the same instance again after such a pause; nobody else notices, since it
+                   writes nothing that others rely on (exporter) */
     KIND_CYCLE, /* owns state that only a new region can rebuild: crash cycle */
 } KindPolicy;
 

@@ -114,6 +114,17 @@ enum {
     NEW_NAMES_FOLDER = 2, /* the folder itself is new */
 };
 
+/* What is counted of a partition since it was given to this node, beside bytes_appended. */
+typedef enum PslotCount {
+    PSLOT_COUNT_RECORDS_IN,
+    PSLOT_COUNT_PRODUCES,
+    PSLOT_COUNT_PRODUCES_FAILED,
+    PSLOT_COUNT_BYTES_OUT,
+    PSLOT_COUNT_FETCHES, /* that handed out records */
+    PSLOT_COUNT_FETCHES_FAILED,
+    PSLOT_COUNT_COUNT
+} PslotCount;
+
 /* Written by the controller process as one 64-bit word each where readers need them together. */
 typedef struct PartitionSlot {
     /* --- first cache lines: what every append and fetch touches --- */
@@ -166,11 +177,12 @@ typedef struct PartitionSlot {
     int64_t start_recovery_point;
     int64_t start_log_start;
     int64_t start_high_watermark;
-    AtomicU64 bytes_appended; /* statistics */
-    uint64_t bytes_begun;     /* of them, when the last checkpoint began; append lock */
-    AtomicU32 changed;        /* on the list of partitions that retention has to judge anew */
-    AtomicI32 changed_next;   /* slot + 1 of the next; 0: last */
-    AtomicI32 retired_next;   /* the same in the list of retired slots, then of free ones */
+    AtomicU64 bytes_appended; /* statistics, from here on */
+    AtomicU64 counts[PSLOT_COUNT_COUNT];
+    uint64_t bytes_begun;   /* of them, when the last checkpoint began; append lock */
+    AtomicU32 changed;      /* on the list of partitions that retention has to judge anew */
+    AtomicI32 changed_next; /* slot + 1 of the next; 0: last */
+    AtomicI32 retired_next; /* the same in the list of retired slots, then of free ones */
     uint8_t topic_len;
     bool has_folder; /* append lock: the partition's folder exists */
     char topic[LIMIT_TOPIC_NAME_LEN + 1];
@@ -207,6 +219,10 @@ pslot_dir(const PartitionSlot *slot)
 /* The slot, or NULL when the reference is stale (deleted, or never valid). */
 PartitionSlot *pslot_find(PartitionRef ref);
 PartitionRef pslot_ref(const PartitionSlot *slot);
+
+/* Statistics; anybody. Nothing happens when the reference is stale. */
+void pslot_count(PartitionRef ref, PslotCount which, uint64_t amount);
+
 bool pslot_is_current(PartitionRef ref);
 
 static inline PslotState

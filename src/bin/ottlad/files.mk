@@ -1,3 +1,3 @@
 # files.mk - the server
 SRCS_bin_ottlad := main.c
-LAYERS_bin_ottlad := postmaster
+LAYERS_bin_ottlad := postmaster exporter

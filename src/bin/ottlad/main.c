@@ -23,6 +23,7 @@
 #include "ottla/common/version.h"
 #include "ottla/controller/controller_main.h"
 #include "ottla/coordinator/coordinator_main.h"
+#include "ottla/exporter/exporter_main.h"
 #include "ottla/ipc/node_settings.h"
 #include "ottla/ipc/title.h"
 #include "ottla/maintenance/checkpointer_main.h"
@@ -61,7 +62,8 @@ static const KindMains process_mains = {
              [PROC_CHECKPOINTER] = checkpointer_main,
              [PROC_RETENTION] = retention_main,
              [PROC_STARTUP] = startup_main,
-             [PROC_COORDINATOR] = coordinator_main},
+             [PROC_COORDINATOR] = coordinator_main,
+             [PROC_EXPORTER] = exporter_main},
 };
 
 static void

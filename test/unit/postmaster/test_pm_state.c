@@ -25,7 +25,8 @@ static const PmConfig config = {
                      [PROC_CHECKPOINTER] = 2,
                      [PROC_RETENTION] = 1,
                      [PROC_STARTUP] = 2,
-                     [PROC_COORDINATOR] = 2},
+                     [PROC_COORDINATOR] = 2,
+                     [PROC_EXPORTER] = 1},
     .smart_timeout_ms = 30000,
     .backend_timeout_ms = 10000,
     .restart_after_crash = true,
@@ -313,7 +314,7 @@ start_launches_in_phases(void **unused)
 
     (void)unused; /* cmocka's signature */
     start_node(&rig, &config);
-    assert_int_equal(did_count(&rig, PM_ACT_LAUNCH), 7);
+    assert_int_equal(did_count(&rig, PM_ACT_LAUNCH), 8);
     assert_int_equal(did_count(&rig, PM_ACT_ACCEPT_ON), 1);
     assert_int_equal(did_count(&rig, PM_ACT_NOTIFY_READY), 1);
     assert_true(pm_next_deadline(&rig.pm) == INT64_MAX);
@@ -336,7 +337,7 @@ fast_stop_goes_through_all_groups(void **unused)
     assert_int_equal(rig.pm.state, PM_STOP_BACKENDS);
     feed_death(&rig, PROC_BACKEND, 0, PM_DEATH_GAVE_UP);
     assert_int_equal(rig.pm.state, PM_STOP_WORKERS);
-    assert_int_equal(did_count(&rig, PM_ACT_SIGNAL_KIND), 4);
+    assert_int_equal(did_count(&rig, PM_ACT_SIGNAL_KIND), 5);
     feed_death(&rig, PROC_STARTUP, 0, PM_DEATH_GAVE_UP); /* cut short: allowed */
     end_group(&rig, KIND_STOP_WORKERS);
     assert_int_equal(rig.pm.state, PM_STOP_CHECKPOINTERS);
@@ -543,6 +544,34 @@ old_cycles_are_forgotten(void **unused)
     }
 }
 
+/* However often the exporter ends, and however: it alone is started again, slower and slower. */
+static void
+an_exporter_concerns_nobody(void **unused)
+{
+    static const PmDeath deaths[] = {PM_DEATH_ALONE, PM_DEATH_GAVE_UP, PM_DEATH_ROUTINE};
+    Rig rig;
+
+    (void)unused; /* cmocka's signature */
+    start_node(&rig, &config);
+    for (int i = 0; i < 30; i++) {
+        feed_death(&rig, PROC_EXPORTER, 0, deaths[i % 3]);
+        assert_int_equal(rig.pm.state, PM_RUN);
+        assert_int_equal(did_count(&rig, PM_ACT_SIGNAL_ALL), 0);
+        assert_int_equal(did_count(&rig, PM_ACT_LAUNCH), 0);
+        rig.now_ms = pm_next_deadline(&rig.pm);
+        feed_plain(&rig, PM_EV_TICK);
+        assert_int_equal(did_count(&rig, PM_ACT_LAUNCH), 1);
+        assert_int_equal(rig.did.list[0].kind, PROC_EXPORTER);
+    }
+    bring_to(&rig, PM_STOP_SMART);
+    feed_death(&rig, PROC_EXPORTER, 0, PM_DEATH_ALONE);
+    feed_death(&rig, PROC_BACKEND, 0, PM_DEATH_ROUTINE);
+    end_group(&rig, KIND_STOP_WORKERS);
+    end_group(&rig, KIND_STOP_LAST);
+    assert_int_equal(rig.pm.state, PM_DONE);
+    assert_int_equal(did_value(&rig, PM_ACT_EXIT), 0);
+}
+
 static void
 no_restart_after_crash_ends_the_node(void **unused)
 {
@@ -578,6 +607,11 @@ exits_are_classified(void **unused)
         {{PROC_RETENTION, true, 2, false}, PM_DEATH_CRASH},
         {{PROC_CONTROLLER, false, SIGKILL, false}, PM_DEATH_CRASH},
         {{PROC_STARTUP, true, 0, true}, PM_DEATH_CRASH},
+        {{PROC_EXPORTER, true, 0, false}, PM_DEATH_ROUTINE},
+        {{PROC_EXPORTER, true, 1, false}, PM_DEATH_GAVE_UP},
+        {{PROC_EXPORTER, true, 2, false}, PM_DEATH_ALONE},
+        {{PROC_EXPORTER, false, SIGKILL, false}, PM_DEATH_ALONE},
+        {{PROC_EXPORTER, false, SIGABRT, true}, PM_DEATH_ALONE},
         {{PROC_COORDINATOR, true, 0, false}, PM_DEATH_ROUTINE},
         {{PROC_COORDINATOR, true, 1, false}, PM_DEATH_ALONE},
         {{PROC_COORDINATOR, true, PROC_EXIT_NODE_ENDS, false}, PM_DEATH_ALONE},
@@ -638,7 +672,7 @@ test_startup_workers_follow_the_setting(void **state)
     pm_reconfigure(&rig.pm, &with);
     feed_plain(&rig, PM_EV_BEGIN);
     feed_plain(&rig, PM_EV_CONTROLLER_ACTIVE);
-    assert_int_equal(did_count(&rig, PM_ACT_LAUNCH), 2 + 1 + 2 + 5);
+    assert_int_equal(did_count(&rig, PM_ACT_LAUNCH), 2 + 1 + 2 + 1 + 5);
     assert_true(lives(&rig, PROC_STARTUP, 4));
     assert_false(lives(&rig, PROC_STARTUP, 5));
 }
@@ -660,6 +694,7 @@ main(void)
         cmocka_unit_test(a_backend_dies_alone),
         cmocka_unit_test(five_cycles_end_the_node),
         cmocka_unit_test(old_cycles_are_forgotten),
+        cmocka_unit_test(an_exporter_concerns_nobody),
         cmocka_unit_test(no_restart_after_crash_ends_the_node),
         cmocka_unit_test(exits_are_classified),
         cmocka_unit_test(random_walks_keep_the_promises),

@@ -5,7 +5,7 @@ package Ottla::Tools;
 use strict;
 use warnings;
 use Exporter qw(import);
-our @EXPORT_OK = qw(read_layers read_settings write_if_changed read_file c_string);
+our @EXPORT_OK = qw(read_layers read_settings read_metrics write_if_changed read_file c_string);
 
 sub read_file {
     my ($path) = @_;
@@ -60,6 +60,32 @@ sub read_settings {
         my @fields = split / \| /, $line, -1;
         die "$path:$number: @{[scalar @fields]} columns, not @{[scalar @columns]}\n" if @fields != @columns;
         @row{@columns} = @fields;
+        push @rows, \%row;
+    }
+    return @rows;
+}
+
+# The rows of metrics.txt: hashes with its columns, and the heading ("# Groups") they stand under.
+sub read_metrics {
+    my ($path) = @_;
+    my ($number, $heading, %seen, @rows) = (0, '');
+    for my $line (split /\n/, read_file($path)) {
+        $number++;
+        $heading = $1 if $line =~ /^# ([A-Z][\w ]+)$/;
+        next if $line =~ /^\s*(#.*)?$/;
+        my @columns = qw(name type labels from unit bean help);
+        my @fields = split / \| /, $line, -1;
+        die "$path:$number: @{[scalar @fields]} columns, not @{[scalar @columns]}\n" if @fields != @columns;
+        my %row = (heading => $heading);
+        @row{@columns} = @fields;
+        my $where = "$path:$number: $row{name}";
+        die "$where: a second time\n" if $seen{$row{name}}++;
+        die "$where: no such name\n" if $row{name} !~ /^ottla_[a-z][a-z0-9_]*$/;
+        die "$where: type $row{type}\n" if $row{type} !~ /^(?:counter|gauge|histogram|summary)$/;
+        die "$where: counters, and they alone, end in _total\n" if ($row{type} eq 'counter') != ($row{name} =~ /_total$/);
+        die "$where: labels $row{labels}\n" if $row{labels} !~ /^(?:-|[a-z_]+(?:,[a-z_]+)*)$/;
+        die "$where: from $row{from}\n" if $row{from} !~ /^(?:none|(?:stat|fact|walk) \w+)$/;
+        die "$where: unit $row{unit}\n" if $row{unit} !~ /^(?:-|us|ms|ppm)$/;
         push @rows, \%row;
     }
     return @rows;

@@ -60,7 +60,7 @@ sub new {
         base   => $base,
         dir    => $o{dir} // "$base/" . ($o{name} // 'data'),
         port   => $o{port} // free_port(),
-        conf   => { %{ $o{conf} // {} } },
+        conf   => { 'metrics.listen' => '', %{ $o{conf} // {} } },    # one address for all of a machine's nodes
         args   => [ @{ $o{args} // [] } ],
         env    => { %{ $o{env} // {} } },
         binary => $o{binary} // binary(),

@@ -1,0 +1,84 @@
+/*
+ * metrics.c - a walk over the samples of a family, whatever it is made of
+ *
+ * Runs in: exporter, backend (view `metrics`); tests.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "ottla/metrics/metrics.h"
+
+#include <stdio.h>
+
+#include "ottla/common/assert.h"
+
+bool
+metric_room(const MetricScan *scan)
+{
+    return scan->room(scan->arg);
+}
+
+void
+metric_take(MetricScan *scan, const StrView *labels, int64_t value)
+{
+    const MetricSample sample = {.row = scan->row,
+                                 .part = "",
+                                 .labels = labels,
+                                 .value = value,
+                                 .digits = scan->row->digits};
+
+    scan->take(scan->arg, &sample);
+}
+
+void
+metric_take_part(MetricScan *scan, const StrView *labels, const MetricSample *part)
+{
+    MetricSample sample = *part;
+
+    sample.row = scan->row;
+    sample.labels = labels;
+    scan->take(scan->arg, &sample);
+}
+
+int32_t
+metric_value_text(int64_t value, int32_t digits, char ret[METRIC_VALUE_MAX])
+{
+    static const uint64_t scale[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
+    uint64_t size = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+
+    ot_assert(digits >= 0 && digits <= 6);
+    if (digits == 0)
+        return snprintf(ret, METRIC_VALUE_MAX, "%lld", (long long)value);
+    return snprintf(ret, METRIC_VALUE_MAX, "%s%llu.%0*llu", value < 0 ? "-" : "",
+                    (unsigned long long)(size / scale[digits]), (int)digits,
+                    (unsigned long long)(size % scale[digits]));
+}
+
+static int64_t
+single_value(const MetricScan *scan)
+{
+    const MetricRow *row = scan->row;
+
+    switch (row->from) {
+    case METRIC_FROM_STAT:
+        return (int64_t)stat_sum((Stat)row->stat);
+    case METRIC_FROM_FACT:
+        return *(const int64_t *)(const void *)((const char *)scan->facts + row->fact);
+    default:
+        return 0;
+    }
+}
+
+int64_t
+metrics_scan(MetricScan *scan, int32_t family, int64_t item)
+{
+    ot_assert(family >= 0 && family < METRIC_ROW_COUNT);
+    scan->row = &metric_rows[family];
+    if (scan->row->from == METRIC_FROM_WALK)
+        return scan->row->walk(scan, item);
+    if (item > 0)
+        return METRIC_END;
+    if (!metric_room(scan))
+        return item;
+    metric_take(scan, NULL, single_value(scan));
+    return METRIC_END;
+}

@@ -1,0 +1,470 @@
+/*
+ * walks_node.c - samples about the node: who it is, its processes, connections, requests, disks
+ *
+ * Runs in: exporter, backend. Items: as each walk says; single ones give all their samples at once.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdio.h>
+
+#include "ottla/common/version.h"
+#include "ottla/controller/image.h"
+#include "ottla/coordinator/requests.h"
+#include "ottla/ipc/node.h"
+#include "ottla/ipc/shared_page.h"
+#include "ottla/ipc/slot.h"
+#include "ottla/metrics/walks.h"
+#include "ottla/protocol/apis.h"
+#include "ottla/storage/logdir_state.h"
+#include "ottla/storage/logdirs.h"
+#include "ottla/storage/partition_slot.h"
+
+/* A family whose samples are told apart by one label with a fixed set of values. */
+static int64_t
+take_each(MetricScan *scan, int64_t item, const char *const *names, const int64_t *values,
+          int32_t count)
+{
+    if (item > 0)
+        return METRIC_END;
+    if (!metric_room(scan))
+        return item;
+    for (int32_t i = 0; i < count; i++) {
+        StrView label = strview_from(names[i]);
+
+        metric_take(scan, &label, values[i]);
+    }
+    return METRIC_END;
+}
+
+/* ---- who it is ---------------------------------------------------------------------------------- */
+
+int64_t
+metric_walk_build_info(MetricScan *scan, int64_t item)
+{
+    static const char *const version[] = {OT_VERSION};
+
+    return take_each(scan, item, version, &(int64_t){1}, 1);
+}
+
+int64_t
+metric_walk_node_info(MetricScan *scan, int64_t item)
+{
+    char id[16];
+    StrView labels[3];
+
+    if (item > 0)
+        return METRIC_END;
+    if (!metric_room(scan))
+        return item;
+    (void)snprintf(id, sizeof id, "%d", (int)node_info.node_id);
+    labels[0] = strview_from(id);
+    labels[1] = strview_from(node_info.cluster_id);
+    labels[2] = strview_from(node_info.instance);
+    metric_take(scan, labels, 1);
+    return METRIC_END;
+}
+
+int64_t
+metric_walk_raft_role(MetricScan *scan, int64_t item)
+{
+    static const char *const roles[] = {"leader", "follower", "candidate", "observer"};
+    bool leads = atomic_u32_load(&shared_page->controller_active) != 0;
+    const int64_t values[] = {leads, !leads, 0, 0};
+
+    return take_each(scan, item, roles, values, 4);
+}
+
+int64_t
+metric_walk_brokers(MetricScan *scan, int64_t item)
+{
+    static const char *const states[] = {"active", "fenced", "controlled_shutdown"};
+    int64_t counts[3] = {0};
+    ImagePin pin = image_pin();
+    const Image *image = image_of(&pin);
+    int32_t after = INT32_MIN;
+    const ImageBroker *broker;
+
+    while (image != NULL && (broker = image_broker_after(image, after)) != NULL) {
+        counts[broker->in_controlled_shutdown ? 2 : broker->fenced ? 1 : 0]++;
+        after = broker->id;
+    }
+    image_unpin(&pin);
+    return take_each(scan, item, states, counts, 3);
+}
+
+/* ---- processes ---------------------------------------------------------------------------------- */
+
+/* Workers that there should be, and that run; a startup worker may have done its job. */
+static const struct {
+    const char *name;
+    ProcKind kind;
+} worker_kinds[] = {
+    {"controller", PROC_CONTROLLER}, {"checkpointer", PROC_CHECKPOINTER},
+    {"retention", PROC_RETENTION},   {"coordinator", PROC_COORDINATOR},
+    {"exporter", PROC_EXPORTER},
+};
+
+#define WORKER_KINDS ((int32_t)(sizeof worker_kinds / sizeof worker_kinds[0]))
+
+static void
+count_workers(int64_t ret[WORKER_KINDS])
+{
+    for (int32_t i = 0; i < WORKER_KINDS; i++)
+        ret[i] = 0;
+    for (int32_t s = slot_skip_unused(slot_backend_count()); s < slot_count();
+         s = slot_skip_unused(s + 1))
+        for (int32_t i = 0; i < WORKER_KINDS; i++)
+            ret[i] += slot_state(s) == SLOT_RUNNING &&
+                      atomic_u32_load(&slot_at(s)->kind) == (uint32_t)worker_kinds[i].kind;
+}
+
+static int64_t
+workers_wanted(ProcKind kind)
+{
+    switch (kind) {
+    case PROC_CHECKPOINTER:
+        return logdir_count();
+    case PROC_COORDINATOR:
+        return coordinator_worker_count();
+    default:
+        return 1;
+    }
+}
+
+static int64_t
+take_workers(MetricScan *scan, int64_t item, bool dead)
+{
+    const char *names[WORKER_KINDS];
+    int64_t values[WORKER_KINDS];
+
+    count_workers(values);
+    for (int32_t i = 0; i < WORKER_KINDS; i++) {
+        int64_t wanted = workers_wanted(worker_kinds[i].kind);
+
+        names[i] = worker_kinds[i].name;
+        if (dead)
+            values[i] = wanted > values[i] ? wanted - values[i] : 0;
+    }
+    return take_each(scan, item, names, values, WORKER_KINDS);
+}
+
+int64_t
+metric_walk_workers(MetricScan *scan, int64_t item)
+{
+    return take_workers(scan, item, false);
+}
+
+int64_t
+metric_walk_workers_dead(MetricScan *scan, int64_t item)
+{
+    return take_workers(scan, item, true);
+}
+
+int64_t
+metric_walk_backends(MetricScan *scan, int64_t item)
+{
+    static const char *const names[ACTIVITY_COUNT] = {[ACTIVITY_STARTING] = "starting",
+                                                      [ACTIVITY_TLS] = "tls",
+                                                      [ACTIVITY_AUTHENTICATING] = "authenticating",
+                                                      [ACTIVITY_IDLE] = "idle",
+                                                      [ACTIVITY_ACTIVE] = "active",
+                                                      [ACTIVITY_WAITING] = "waiting",
+                                                      [ACTIVITY_THROTTLED] = "throttled",
+                                                      [ACTIVITY_SENDING] = "sending",
+                                                      [ACTIVITY_CLOSING] = "closing",
+                                                      [ACTIVITY_DISABLED] = "disabled"};
+    int64_t counts[ACTIVITY_COUNT] = {0};
+    int32_t end = slot_backend_count();
+
+    for (int32_t i = slot_skip_unused(0); item == 0 && i < end; i = slot_skip_unused(i + 1)) {
+        uint32_t doing = atomic_u32_load(&slot_at(i)->activity_state);
+
+        if (slot_state(i) == SLOT_RUNNING && doing < ACTIVITY_COUNT)
+            counts[doing]++;
+    }
+    return take_each(scan, item, names, counts, ACTIVITY_COUNT);
+}
+
+int64_t
+metric_walk_delayed(MetricScan *scan, int64_t item)
+{
+    static const char *const kinds[] = {"produce", "fetch", "group", "other"};
+    int64_t counts[4] = {0};
+    int32_t end = slot_backend_count();
+
+    for (int32_t i = slot_skip_unused(0); item == 0 && i < end; i = slot_skip_unused(i + 1)) {
+        WaitEvent event = (WaitEvent)atomic_u32_load(&slot_at(i)->wait_event);
+
+        if (slot_state(i) != SLOT_RUNNING)
+            continue;
+        if (event == WAIT_EV_PRODUCE_ACKS || event == WAIT_EV_PRODUCE_FLUSH)
+            counts[0]++;
+        else if (event == WAIT_EV_FETCH_MIN_BYTES)
+            counts[1]++;
+        else if (event == WAIT_EV_GROUP_JOIN || event == WAIT_EV_GROUP_SYNC)
+            counts[2]++;
+        else if (event == WAIT_EV_COORDINATOR_REPLY || event == WAIT_EV_CONTROLLER_REPLY ||
+                 event == WAIT_EV_REQUEST_MEMORY)
+            counts[3]++;
+    }
+    return take_each(scan, item, kinds, counts, 4);
+}
+
+/* ---- connections and requests ------------------------------------------------------------------- */
+
+int64_t
+metric_walk_connections_rejected(MetricScan *scan, int64_t item)
+{
+    static const char *const reasons[] = {"limit"};
+    int64_t value = (int64_t)stat_sum(STAT_CONNECTIONS_REFUSED);
+
+    return take_each(scan, item, reasons, &value, 1);
+}
+
+int64_t
+metric_walk_authentications(MetricScan *scan, int64_t item)
+{
+    static const char *const results[] = {"success", "failure"};
+    const int64_t values[] = {(int64_t)stat_sum(STAT_CONNECTIONS), 0};
+
+    if (item > 0)
+        return METRIC_END;
+    if (!metric_room(scan))
+        return item;
+    for (int i = 0; i < 2; i++) {
+        const StrView labels[] = {STRVIEW("ANONYMOUS"), strview_from(results[i])};
+
+        metric_take(scan, labels, values[i]);
+    }
+    return METRIC_END;
+}
+
+/* Those that were called, and what every node has, so that it is there from the beginning. */
+static bool
+show_api(const ApiInfo *api, int16_t key, StatApi *ret)
+{
+    if (api == NULL)
+        return false;
+    stat_api_sum(key, ret);
+    return ret->requests > 0 || key == API_Produce || key == API_Fetch;
+}
+
+/* Items: API keys. */
+static int64_t
+take_apis(MetricScan *scan, int64_t item, void (*take)(MetricScan *, StrView, const StatApi *))
+{
+    for (; item < STAT_API_MAX - 1; item++) {
+        const ApiInfo *api = api_find((int16_t)item);
+        StatApi sum;
+
+        if (!metric_room(scan))
+            return item;
+        if (show_api(api, (int16_t)item, &sum))
+            take(scan, strview_from(api->name), &sum);
+    }
+    return METRIC_END;
+}
+
+static void
+take_requests(MetricScan *scan, StrView api, const StatApi *sum)
+{
+    metric_take(scan, &api, (int64_t)sum->requests);
+}
+
+static void
+take_errors(MetricScan *scan, StrView api, const StatApi *sum)
+{
+    metric_take(scan, &api, (int64_t)sum->errors);
+}
+
+int64_t
+metric_walk_requests(MetricScan *scan, int64_t item)
+{
+    return take_apis(scan, item, take_requests);
+}
+
+int64_t
+metric_walk_request_errors(MetricScan *scan, int64_t item)
+{
+    return take_apis(scan, item, take_errors);
+}
+
+/*
+ * Bucket b holds what took less than 2^b us; the last one also all that took longer. The counts are added up
+ * here, so that the buckets agree with one another however the counters move.
+ */
+static void
+take_seconds(MetricScan *scan, StrView api, const StatApi *sum)
+{
+    const StrView labels[] = {api, STRVIEW("total")};
+    int64_t count = 0;
+
+    for (int b = 0; b < STAT_BUCKETS; b++) {
+        char le[METRIC_VALUE_MAX];
+
+        count += (int64_t)sum->buckets[b];
+        if (b == STAT_BUCKETS - 1)
+            break;
+        MetricSample bucket = {.part = "_bucket", .value = count};
+        bucket.le = (StrView){le, metric_value_text(INT64_C(1) << b, 6, le)};
+        metric_take_part(scan, labels, &bucket);
+    }
+    metric_take_part(scan, labels,
+                     &(MetricSample){.part = "_bucket", .le = STRVIEW("+Inf"), .value = count});
+    metric_take_part(scan, labels,
+                     &(MetricSample){.part = "_sum", .value = (int64_t)sum->total_us, .digits = 6});
+    metric_take_part(scan, labels, &(MetricSample){.part = "_count", .value = count});
+}
+
+int64_t
+metric_walk_request_seconds(MetricScan *scan, int64_t item)
+{
+    return take_apis(scan, item, take_seconds);
+}
+
+/* ---- disks -------------------------------------------------------------------------------------- */
+
+int64_t
+metric_walk_flushes(MetricScan *scan, int64_t item)
+{
+    if (item > 0)
+        return METRIC_END;
+    if (!metric_room(scan))
+        return item;
+    metric_take_part(
+        scan, NULL,
+        &(MetricSample){.part = "_sum", .value = (int64_t)stat_sum(STAT_FLUSH_US), .digits = 6});
+    metric_take_part(scan, NULL,
+                     &(MetricSample){.part = "_count", .value = (int64_t)stat_sum(STAT_FLUSHES)});
+    return METRIC_END;
+}
+
+/* Items: log directories. value: -1 when it cannot be known; then there is no sample. */
+static int64_t
+take_dirs(MetricScan *scan, int64_t item, int64_t (*value)(int dir))
+{
+    for (; item < logdir_count(); item++) {
+        StrView path = strview_from(logdir_path((int)item));
+        int64_t number;
+
+        if (!metric_room(scan))
+            return item;
+        number = value((int)item);
+        if (number >= 0)
+            metric_take(scan, &path, number);
+    }
+    return METRIC_END;
+}
+
+static int64_t
+is_online(int dir)
+{
+    LogDirState state = logdir_state(dir);
+
+    return state == LOGDIR_ONLINE || state == LOGDIR_FULL;
+}
+
+static int64_t
+is_full(int dir)
+{
+    return logdir_state(dir) == LOGDIR_FULL;
+}
+
+static int64_t
+total_bytes(int dir)
+{
+    LogDirUsage usage;
+
+    logdir_usage(dir, &usage);
+    return usage.total_bytes;
+}
+
+static int64_t
+usable_bytes(int dir)
+{
+    LogDirUsage usage;
+
+    logdir_usage(dir, &usage);
+    return usage.usable_bytes;
+}
+
+/* Partitions of a directory, or only those whose log is not open. */
+static int64_t
+partitions_of(int dir, bool unopened_only)
+{
+    int64_t count = 0;
+
+    for (int32_t i = 0; i < pslot_high(); i++) {
+        const PartitionSlot *slot = pslot_at(i);
+        PslotState state = pslot_state(slot);
+
+        if (state != PSLOT_FREE && state != PSLOT_DELETING && pslot_dir(slot) == dir)
+            count += !unopened_only || state == PSLOT_UNOPENED;
+    }
+    return count;
+}
+
+static int64_t
+partitions_in(int dir)
+{
+    return partitions_of(dir, false);
+}
+
+/* While the startup workers are at it; what is new later is opened by who uses it. */
+static int64_t
+to_recover(int dir)
+{
+    bool under_way = atomic_u32_load(&shared_page->recovery_done) <
+                     atomic_u32_load(&shared_page->recovery_total);
+
+    return under_way ? partitions_of(dir, true) : 0;
+}
+
+int64_t
+metric_walk_log_dir_online(MetricScan *scan, int64_t item)
+{
+    return take_dirs(scan, item, is_online);
+}
+
+int64_t
+metric_walk_log_dir_full(MetricScan *scan, int64_t item)
+{
+    return take_dirs(scan, item, is_full);
+}
+
+int64_t
+metric_walk_log_dir_total(MetricScan *scan, int64_t item)
+{
+    return take_dirs(scan, item, total_bytes);
+}
+
+int64_t
+metric_walk_log_dir_usable(MetricScan *scan, int64_t item)
+{
+    return take_dirs(scan, item, usable_bytes);
+}
+
+int64_t
+metric_walk_log_dir_partitions(MetricScan *scan, int64_t item)
+{
+    return take_dirs(scan, item, partitions_in);
+}
+
+int64_t
+metric_walk_recovery(MetricScan *scan, int64_t item)
+{
+    return take_dirs(scan, item, to_recover);
+}
+
+/* ---- the walk itself ---------------------------------------------------------------------------- */
+
+int64_t
+metric_walk_series_dropped(MetricScan *scan, int64_t item)
+{
+    if (item > 0)
+        return METRIC_END;
+    if (!metric_room(scan))
+        return item;
+    metric_take(scan, NULL, scan->series_dropped);
+    return METRIC_END;
+}

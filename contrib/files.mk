@@ -34,7 +34,7 @@ INSTALL_FILES = \
     $(foreach p,$(DOC_PAGES),644:$(BUILD)/doc/man/$(p):$(mandir)/man$(subst .,,$(suffix $(p)))/$(p)) \
     $(foreach h,$(notdir $(DOC_HTML)),644:$(BUILD)/doc/html/$(h):$(docdir)/html/$(h)) \
     644:README.md:$(docdir)/README.md 644:LICENSE:$(docdir)/LICENSE \
-    $(foreach d,$(wildcard contrib/dashboards/* contrib/grafana/*),644:$(d):$(docdir)/examples/$(notdir $(d))) \
+    $(foreach d,$(wildcard contrib/grafana/* contrib/prometheus/*),644:$(d):$(docdir)/examples/$(notdir $(d))) \
     $(foreach c,$(sort ottla $(COMMANDS)),644:contrib/completion/ottla.bash:$(completiondir)/$(c)) \
     $(foreach u,$(SYSTEMD_UNITS),644:$(BUILD)/units/$(u):$(unitdir)/$(u)) \
     644:contrib/systemd/ottla.sysusers:$(prefix)/lib/sysusers.d/ottla.conf \

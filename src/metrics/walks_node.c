@@ -10,6 +10,7 @@
 #include "ottla/common/version.h"
 #include "ottla/controller/image.h"
 #include "ottla/coordinator/requests.h"
+#include "ottla/ipc/listeners.h"
 #include "ottla/ipc/node.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/slot.h"
@@ -160,29 +161,73 @@ metric_walk_workers_dead(MetricScan *scan, int64_t item)
     return take_workers(scan, item, true);
 }
 
+/* Whom a backend serves. False: nobody, it is a spare one or ends. */
+static bool
+find_client(int32_t slot, SlotClient *ret)
+{
+    return slot_state(slot) == SLOT_RUNNING && slot_read_client(slot, ret) &&
+           ret->connected_ms != 0;
+}
+
+#define STATE_SPARE ACTIVITY_COUNT
+
 int64_t
 metric_walk_backends(MetricScan *scan, int64_t item)
 {
-    static const char *const names[ACTIVITY_COUNT] = {[ACTIVITY_STARTING] = "starting",
-                                                      [ACTIVITY_TLS] = "tls",
-                                                      [ACTIVITY_AUTHENTICATING] = "authenticating",
-                                                      [ACTIVITY_IDLE] = "idle",
-                                                      [ACTIVITY_ACTIVE] = "active",
-                                                      [ACTIVITY_WAITING] = "waiting",
-                                                      [ACTIVITY_THROTTLED] = "throttled",
-                                                      [ACTIVITY_SENDING] = "sending",
-                                                      [ACTIVITY_CLOSING] = "closing",
-                                                      [ACTIVITY_DISABLED] = "disabled"};
-    int64_t counts[ACTIVITY_COUNT] = {0};
+    static const char *const names[ACTIVITY_COUNT + 1] = {
+        [ACTIVITY_STARTING] = "starting",
+        [ACTIVITY_TLS] = "tls",
+        [ACTIVITY_AUTHENTICATING] = "authenticating",
+        [ACTIVITY_IDLE] = "idle",
+        [ACTIVITY_ACTIVE] = "active",
+        [ACTIVITY_WAITING] = "waiting",
+        [ACTIVITY_THROTTLED] = "throttled",
+        [ACTIVITY_SENDING] = "sending",
+        [ACTIVITY_CLOSING] = "closing",
+        [ACTIVITY_DISABLED] = "disabled",
+        [STATE_SPARE] = "spare",
+    };
+    int64_t counts[ACTIVITY_COUNT + 1] = {0};
     int32_t end = slot_backend_count();
 
     for (int32_t i = slot_skip_unused(0); item == 0 && i < end; i = slot_skip_unused(i + 1)) {
         uint32_t doing = atomic_u32_load(&slot_at(i)->activity_state);
+        SlotClient client;
 
         if (slot_state(i) == SLOT_RUNNING && doing < ACTIVITY_COUNT)
-            counts[doing]++;
+            counts[find_client(i, &client) ? doing : STATE_SPARE]++;
     }
-    return take_each(scan, item, names, counts, ACTIVITY_COUNT);
+    return take_each(scan, item, names, counts, ACTIVITY_COUNT + 1);
+}
+
+/* A listener that was opened after this process began has no name here. */
+int64_t
+metric_walk_connections(MetricScan *scan, int64_t item)
+{
+    const char *names[LISTENERS_MAX + 1];
+    int64_t counts[LISTENERS_MAX + 1] = {0};
+    int32_t listeners = 0, end = slot_backend_count();
+    int32_t place[LISTENERS_MAX];
+
+    for (int i = 0; i < LISTENERS_MAX; i++) {
+        const Listener *row = &node_listeners.rows[i];
+        bool serves = i < node_listeners.count && row->name[0] != '\0' && !row->is_controller;
+
+        place[i] = serves ? listeners : -1;
+        if (serves)
+            names[listeners++] = row->name;
+    }
+    names[listeners] = "other";
+    for (int32_t i = slot_skip_unused(0); item == 0 && i < end; i = slot_skip_unused(i + 1)) {
+        SlotClient client;
+        int32_t at;
+
+        if (!find_client(i, &client))
+            continue;
+        at = client.listener >= 0 && client.listener < LISTENERS_MAX ? place[client.listener] : -1;
+        counts[at < 0 ? listeners : at]++;
+    }
+    return take_each(scan, item, names, counts, listeners + (counts[listeners] > 0));
 }
 
 int64_t

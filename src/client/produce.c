@@ -6,6 +6,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "ottla/client/produce.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,8 +21,9 @@
 
 /* ---- partitions for keys ---- */
 
-uint32_t
-client_murmur2(BytesView bytes)
+/* The hash that Java clients choose partitions by. */
+static uint32_t
+murmur2(BytesView bytes)
 {
     static const uint32_t m = 0x5bd1e995;
     uint32_t h = 0x9747b28c ^ (uint32_t)bytes.len;
@@ -46,7 +49,7 @@ client_murmur2(BytesView bytes)
 int32_t
 client_partition_for(BytesView key, int32_t n)
 {
-    return (int32_t)(client_murmur2(key) & 0x7fffffff) % n;
+    return (int32_t)(murmur2(key) & 0x7fffffff) % n;
 }
 
 /* ---- opening and closing ---- */

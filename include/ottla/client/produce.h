@@ -12,9 +12,6 @@
 #include "ottla/client/client.h"
 #include "ottla/protocol/batch_builder.h"
 
-/* The hash that Java clients choose partitions by. */
-uint32_t client_murmur2(BytesView bytes);
-
 /* The partition of n that Java's default partitioner gives a key; n > 0. */
 int32_t client_partition_for(BytesView key, int32_t n);
 

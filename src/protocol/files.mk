@@ -1,5 +1,5 @@
 # files.mk - what make needs to know about src/protocol; see the head of GNUmakefile
-SRCS_protocol := apis.c frame.c json.c messages.c wire.c
+SRCS_protocol := apis.c frame.c json.c json_read.c messages.c wire.c
 SRCS_protocol += $(patsubst src/protocol/%,%,$(wildcard src/protocol/batch*.c src/protocol/record*.c))
 
 # One header and one C file for each table of messages/.

@@ -487,7 +487,7 @@ read_pairs(Scan *s, const StructDesc *body, uint8_t *at, uint64_t *ret_seen)
     return 0;
 }
 
-/* Fields of an element that were not given: those with a tag are zero, nullable ones null, others an error. */
+/* Fields of an element that were not given: uuids and those with a tag are zero, nullable ones null, others an error. */
 static int
 fill_missing(const Scan *s, const StructDesc *body, uint64_t seen, uint8_t *at)
 {
@@ -498,7 +498,7 @@ fill_missing(const Scan *s, const StructDesc *body, uint64_t seen, uint8_t *at)
             continue;
         if (has_version(f->nullable, s->version))
             set_null(f, at);
-        else if (f->tag < 0)
+        else if (f->tag < 0 && (f->type != WIRE_UUID || f->array))
             return err_set(s->err, OT_E_MALFORMED, "%s lacks the field \"%s\"", body->name,
                            f->name);
     }

@@ -7,6 +7,38 @@
 
 #include "terminal_int.h"
 
+/* \password [USER]: derived here by the statement that does it, which asks for the password. */
+CommandResult
+cmd_password(CommandCall *call)
+{
+    Shell *shell = call->shell;
+    const char *word = command_word(call);
+    const char *user = word != NULL ? word : variables_get(shell->vars, STRVIEW("USER"));
+    CommandResult result;
+    StrBuf text;
+
+    if (user == NULL || user[0] == '\0')
+        return command_fail(call, "whose? There is no user of this connection");
+    if (strncmp(user, "User:", 5) == 0)
+        user += 5;
+    strbuf_init(&text, 4096, NULL);
+    strbuf_add_cstr(&text, "ALTER USER \"");
+    for (; *user != '\0'; user++) {
+        if (*user == '"')
+            strbuf_add_char(&text, '"');
+        strbuf_add_char(&text, *user);
+    }
+    strbuf_add_cstr(&text, "\" PASSWORD PROMPT");
+    shell->asks_password = true;
+    if (strbuf_failed(&text))
+        result = command_fail(call, "the name is too long");
+    else
+        result = shell_send(shell, strbuf_view(&text)) ? COMMAND_DONE : COMMAND_FAILED;
+    shell->asks_password = false;
+    strbuf_release(&text);
+    return result;
+}
+
 int
 shell_new_password(const char *user, char *ret, size_t size, Fault *f)
 {

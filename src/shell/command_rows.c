@@ -72,6 +72,12 @@ const CommandRow command_rows[] = {
     {"c", COMMAND_UNSAFE, cmd_connect, CONNECT, "\\c TARGET|-|topic NAME",
      "connect anew; or choose the topic of \\tail and \\produce"},
     {"conninfo", 0, cmd_conninfo, CONNECT, "\\conninfo", "the connection"},
+    {"password", COMMAND_UNSAFE, cmd_password, CONNECT, "\\password [USER]",
+     "change the password of a user"},
+    {"api", COMMAND_LINE, cmd_api, CONNECT, "\\api [NAME [vN] [JSON]]",
+     "send a request given as JSON; without a name list the APIs"},
+    {"kill", 0, cmd_kill, CONNECT, "\\kill PID", "end a backend of the node"},
+    {"cancel", 0, cmd_cancel, CONNECT, "\\cancel PID", "cancel what it waits for"},
     {"encoding", 0, cmd_encoding, CONNECT, "\\encoding", "the encoding: UTF8"},
 
     /* variables and system */

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 
 #include "ottla/common/text.h"
+#include "ottla/protocol/apis.h"
 
 static bool
 row_fits(const CommandRow *row, StrView name, bool *ret_plus, bool *ret_system)
@@ -156,6 +157,30 @@ keep_for_watch(CommandCall *call, size_t begin)
     strbuf_add(&shell->previous_command, line->ptr + begin, call->lexer->pos - begin);
 }
 
+/* -E: the requests behind a command. */
+static void
+show_request(void *arg, int16_t api_key, int16_t version, int32_t node_id)
+{
+    const ApiInfo *api = api_find(api_key);
+
+    (void)arg;
+    printf("--> %s v%d to ", api == NULL ? "?" : api->name, version);
+    if (node_id < 0)
+        puts("the node of this connection");
+    else
+        printf("node %d\n", (int)node_id);
+    fflush(stdout);
+}
+
+static void
+trace(Shell *shell, bool on)
+{
+    bool shown = on && !variables_is(shell->vars, "ECHO_HIDDEN", "off");
+
+    if (shell->client != NULL)
+        client_trace(shell->client, shown ? show_request : NULL, NULL);
+}
+
 static CommandResult
 run(CommandCall *call, size_t begin)
 {
@@ -165,7 +190,9 @@ run(CommandCall *call, size_t begin)
         lexer_skip_arguments(call->lexer, (call->row->flags & COMMAND_LINE) != 0);
         return command_fail(call, "not allowed between \\restrict and \\unrestrict");
     }
+    trace(call->shell, true);
     result = call->row->fn(call);
+    trace(call->shell, false);
     if (call->bad)
         result = COMMAND_FAILED;
     leave_arguments(call, result);

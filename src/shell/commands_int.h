@@ -73,6 +73,16 @@ CommandResult command_fail(CommandCall *call, const char *format, ...)
 
 /* ---- the commands, by file ---- */
 
+/* cmd_api.c */
+CommandResult cmd_api(CommandCall *call);
+
+/* cmd_node.c */
+CommandResult cmd_kill(CommandCall *call);
+CommandResult cmd_cancel(CommandCall *call);
+
+/* cmd_password.c */
+CommandResult cmd_password(CommandCall *call);
+
 /* cmd_buffer.c */
 CommandResult cmd_print_buffer(CommandCall *call);
 CommandResult cmd_reset_buffer(CommandCall *call);

@@ -147,7 +147,7 @@ send_statement_text(Sending *sending, StrView text, Fault *f)
         .command = command,
         .query = query,
         .set = set,
-        .password = shell->interactive ? password : NULL,
+        .password = shell->interactive || shell->asks_password ? password : NULL,
         .progress = progress,
         .validate_only = variables_on(shell->vars, "VALIDATE_ONLY"),
         .confirm_on = shell->interactive && variables_on(shell->vars, "CONFIRM"),

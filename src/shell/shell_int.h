@@ -69,6 +69,7 @@ typedef struct Shell {
     SqlEnv sql_env;
     int ask_password; /* -1 never (-w), 0 when needed, 1 always (-W) */
     bool was_connected;
+    bool asks_password;                    /* by \password: a script may be asked, too */
     char topic[LEX_TAG_BYTES_MAX * 4 + 1]; /* \c topic NAME; "" none */
 
     /* what the user set */

@@ -29,8 +29,8 @@ typedef struct JsonText {
 
 /*
  * Fills a message from what json_add_message prints, and from less: fields of the message itself that are not given
- * have their defaults; inside arrays and structs tagged and nullable fields may be missing (zero, null), all others
- * must be there. Uuids may be in Kafka's form, too. Unknown tags cannot be given.
+ * have their defaults; inside arrays and structs uuids, tagged and nullable fields may be missing (zero, null), all
+ * others must be there. Uuids may be in Kafka's form, too. Unknown tags cannot be given.
  *
  * ret  the message's C struct; strings and arrays lie in the arena
  * OT_E_MALFORMED: no such JSON, unknown field, value that does not fit; err says what and where. OT_E_NO_MEMORY.

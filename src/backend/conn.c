@@ -54,9 +54,16 @@ OWN_PAGE Connection my_conn;
 static void
 settle(Request *rq, ReqResult result)
 {
+    if (result == REQ_PENDING) {
+        ot_assert(rq->handler->finish != NULL);
+        if (rq->parked_us == 0)
+            rq->parked_us = clock_mono_us();
+        return;
+    }
+    if (rq->parked_us != 0)
+        rq->remote_us = rq->now_us - rq->parked_us;
     switch (result) {
     case REQ_PENDING:
-        ot_assert(rq->handler->finish != NULL);
         return;
     case REQ_SILENT:
         quota_charge_silent(rq);

@@ -133,6 +133,7 @@ conn_take_frame(void)
     if (my_conn.filling != NULL) {
         if (my_conn.filling->filled == my_conn.filling->size) {
             my_conn.held = my_conn.filling;
+            my_conn.held->rq.complete_us = my_conn.now_us;
             my_conn.filling = NULL;
         }
         return;
@@ -163,6 +164,7 @@ conn_take_frame(void)
     }
     memcpy(my_conn.held->frame, in_buffer + my_conn.in_start + FRAME_SIZE_BYTES, (size_t)size);
     my_conn.held->filled = size;
+    my_conn.held->rq.complete_us = my_conn.now_us;
     my_conn.in_start += (size_t)size + FRAME_SIZE_BYTES;
     if (my_conn.in_start == my_conn.in_end)
         my_conn.in_start = my_conn.in_end = 0;

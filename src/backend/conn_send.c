@@ -10,13 +10,19 @@
 #include "ottla/common/clock.h"
 #include "ottla/common/log.h"
 #include "ottla/ipc/counters.h"
+#include "ottla/ipc/request_stats.h"
 #include "ottla/storage/fd_cache.h"
 
 void
 conn_account(const Request *rq)
 {
     if (rq->head.api != NULL)
-        stat_api_add(rq->head.api->key, clock_mono_us() - rq->received_us, rq->failed);
+        request_stats_add(&(RequestTimes){.api_key = rq->head.api->key,
+                                          .api_version = rq->head.api_version,
+                                          .total_us = clock_mono_us() - rq->complete_us,
+                                          .queue_us = rq->received_us - rq->complete_us,
+                                          .remote_us = rq->remote_us,
+                                          .throttle_ms = rq->throttle_ms});
     if (rq->failed) {
         slot_count_add(SLOT_COUNT_ERRORS, 1);
         stat_add(STAT_REQUEST_ERRORS, 1);

@@ -206,7 +206,10 @@ forward_finish(Request *rq)
     /* A broker never says that it is not the controller: the client asks again later. */
     if (reply.status == KERR_NOT_CONTROLLER)
         reply.status = KERR_REQUEST_TIMED_OUT;
-    return reply.status != 0 ? fail(rq, reply.status) : request_respond_body(rq, reply.body);
+    if (reply.status != 0)
+        return fail(rq, reply.status);
+    rq->failed = true; /* maybe: it is looked at */
+    return request_respond_body(rq, reply.body);
 }
 
 void

@@ -308,8 +308,10 @@ h_group_lists_finish(Request *rq)
     if (waiting)
         return REQ_PENDING;
     if (work->only >= 0 && work->calls[work->only].status == 0 &&
-        work->calls[work->only].reply.exception_count == 0)
+        work->calls[work->only].reply.exception_count == 0) {
+        rq->failed = true; /* maybe: it is looked at */
         return request_respond_body(rq, work->calls[work->only].reply.body);
+    }
     return merge(rq, work);
 }
 

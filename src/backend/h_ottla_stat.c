@@ -64,6 +64,8 @@ take_filter(StatScan *scan, const OttlaStatRequestFilter *in, Fault *f)
     scan->filters[c].text = in->value;
     if (in->value.ptr == NULL || scan->view->columns[c].type == STAT_TEXT)
         return true;
+    if (scan->view->columns[c].type == STAT_REAL)
+        return fault(f, "no filter can be on the real numbers of column", in->column);
     if (scan->view->columns[c].type == STAT_BOOLEAN) {
         scan->filters[c].number = strview_equal(in->value, STRVIEW("true"));
         return scan->filters[c].number != 0 || strview_equal(in->value, STRVIEW("false")) ||

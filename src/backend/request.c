@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "backend/conn_int.h"
+#include "backend/error_codes_int.h"
 #include "backend/quota_int.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/err.h"
@@ -90,6 +91,8 @@ request_respond_version(Request *rq, const MessageDesc *desc, void *msg, int16_t
     ErrInfo err;
 
     quota_charge(rq);
+    if (rq->failed)
+        error_codes_count(rq, desc, msg);
     field = rq->throttle_ms > 0 ? throttle_field(desc, version) : NULL;
     if (field != NULL)
         memcpy((char *)msg + field->pos, &rq->throttle_ms, sizeof rq->throttle_ms);
@@ -114,6 +117,8 @@ request_respond_body(Request *rq, BytesView body)
 
     if (head == NULL || outmsg_init(&rq->out, 2, rq->arena) < 0)
         return request_close(rq, "no memory for the answer");
+    if (rq->failed)
+        rq->failed = error_codes_count_body(rq, body);
     if (frame_response_header_version(rq->head.api, rq->head.api_version) == 1)
         head[used++] = 0; /* no tagged fields */
     ot_assert(body.len <= INT32_MAX - RESPONSE_HEADER_MAX);

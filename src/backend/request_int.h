@@ -60,7 +60,8 @@ struct Request {
     Conn *conn;          /* listener, principal: conn_int.h */
     Arena *arena;        /* capped: request_grow raises the cap */
     int32_t frame_bytes; /* of the whole request without its size */
-    int64_t received_us; /* monotonic clock when the frame was complete */
+    int64_t complete_us; /* monotonic clock when the frame was complete */
+    int64_t received_us; /* when the request was begun */
     int64_t now_us;      /* monotonic clock of this call of start or finish */
     bool rescan;         /* finish: look at everything anew */
     bool cancelled;      /* finish: answer now */
@@ -73,6 +74,10 @@ struct Request {
     bool failed;         /* for statistics: the answer holds an error */
     bool quota_exempt;   /* of a cluster member: nothing is charged */
     int32_t throttle_ms; /* what the answer says; a handler sets it before the answer, if at all */
+
+    /* Of conn.c: since when it waits, 0: it never did; how long it has. */
+    int64_t parked_us;
+    int64_t remote_us;
 
     /* Of quota.c. */
     struct QuotaLimits *limits; /* NULL: the client is not limited */
@@ -106,7 +111,8 @@ ReqResult request_respond_version(Request *rq, const MessageDesc *desc, void *ms
 
 /*
  * An answer body that is encoded already (of the controller), in memory that lives long enough. The
- * larger throttle time counts, ours or that in the body.
+ * larger throttle time counts, ours or that in the body. rq->failed says beforehand whether it may hold an error, and
+ * afterwards whether it does.
  */
 ReqResult request_respond_body(Request *rq, BytesView body);
 

@@ -24,7 +24,12 @@
 #define STAT_END (-1) /* cursor behind the last row */
 
 /* Values on the wire. */
-typedef enum StatType { STAT_INTEGER = 0, STAT_TEXT = 1, STAT_BOOLEAN = 2 } StatType;
+typedef enum StatType {
+    STAT_INTEGER = 0,
+    STAT_TEXT = 1,
+    STAT_BOOLEAN = 2,
+    STAT_REAL = 3, /* the number holds the bits of a double */
+} StatType;
 
 typedef struct StatColumn {
     const char *name;
@@ -96,6 +101,7 @@ bool stat_may_pass(const StatScan *scan, int32_t column, StrView value);
 /* The row that stat_end ends; cells not set are null. Texts must last until stat_end. */
 void stat_integer(StatScan *scan, int32_t column, int64_t value);
 void stat_boolean(StatScan *scan, int32_t column, bool value);
+void stat_real(StatScan *scan, int32_t column, double value);
 void stat_text(StatScan *scan, int32_t column, StrView value);
 
 /* Can the row still pass, by the cells that are set? False: it is dropped, begin the next. Before what is costly. */
@@ -107,6 +113,7 @@ void stat_end(StatScan *scan);
 /* ---- the views ----------------------------------------------------------------------------------- */
 
 extern const StatView stat_activity_view;
+extern const StatView stat_requests_view;
 extern const StatView stat_segments_view;
 extern const StatView stat_partitions_view;
 extern const StatView stat_log_dirs_view;

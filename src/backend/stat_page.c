@@ -55,6 +55,15 @@ stat_boolean(StatScan *scan, int32_t column, bool value)
 }
 
 void
+stat_real(StatScan *scan, int32_t column, double value)
+{
+    int64_t bits;
+
+    memcpy(&bits, &value, sizeof bits);
+    put(scan, column, STAT_REAL, bits, (StrView){NULL, 0});
+}
+
+void
 stat_text(StatScan *scan, int32_t column, StrView value)
 {
     put(scan, column, STAT_TEXT, 0, value);

@@ -25,10 +25,21 @@ static const StatView columns_view = {.name = "columns",
                                       .scan = scan_columns};
 
 static const StatView *const views[] = {
-    &stat_activity_view,     &columns_view,         &stat_coordinator_shards_view,
-    &stat_coordinators_view, &stat_group_lag_view,  &stat_groups_view,
-    &stat_log_dirs_view,     &stat_metrics_view,    &stat_partitions_view,
-    &stat_processes_view,    &stat_rebalances_view, &stat_segments_view,
+    /* clang-format off: one a line */
+    &stat_activity_view,
+    &columns_view,
+    &stat_coordinator_shards_view,
+    &stat_coordinators_view,
+    &stat_group_lag_view,
+    &stat_groups_view,
+    &stat_log_dirs_view,
+    &stat_metrics_view,
+    &stat_partitions_view,
+    &stat_processes_view,
+    &stat_rebalances_view,
+    &stat_requests_view,
+    &stat_segments_view,
+    /* clang-format on */
 };
 
 /* NULL: behind the last one. */
@@ -59,6 +70,8 @@ type_name(StatType type)
         return STRVIEW("text");
     case STAT_BOOLEAN:
         return STRVIEW("boolean");
+    case STAT_REAL:
+        return STRVIEW("real");
     }
     return STRVIEW("");
 }

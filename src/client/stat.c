@@ -8,6 +8,8 @@
  */
 #include "client/client_int.h"
 
+#include <string.h>
+
 #include "ottla/protocol/msg_ottla_stat.h"
 
 #define STAT_COLUMNS_MAX    256 /* of a page, more are refused */
@@ -52,6 +54,10 @@ give_rows(const OttlaStatResponse *page, ClientStatRow fn, void *arg)
                                  .null = null,
                                  .number = text || null ? 0 : column->numbers[row],
                                  .text = !text || null ? WIRE_NULL_STRING : column->texts[row]};
+            if (column->type == CLIENT_STAT_REAL) {
+                memcpy(&cells[i].real, &cells[i].number, sizeof cells[i].real);
+                cells[i].number = 0;
+            }
         }
         result = fn(arg, cells, page->columns_count);
         if (result != 0)

@@ -4,7 +4,8 @@
 # Proves: a consumer that waits is seen waiting, for what, on which topic, by activity and by ps alike; a
 # producer over its quota is seen throttled, until when; a stopped process takes nothing away from what is
 # shown of the others; bytes of a client id that a terminal would act on are shown as question marks; CPU
-# time and memory are the kernel's; the manual names every wait event and no other.
+# time and memory are the kernel's; requests are counted by API and version, their errors by code, their times
+# with what they waited for told apart; the manual names every wait event and no other.
 #
 # SPDX-License-Identifier: Apache-2.0
 use strict;
@@ -105,6 +106,34 @@ subtest 'shell 27: titles' => sub {
             unless $child->{title} =~ /controller|throttled/; # those change
         like($shown{ $child->{pid} }{state}, qr/^(?:idle|active|waiting|throttled)$/, "... state $shown{$child->{pid}}{state}");
     }
+};
+
+subtest 'requests' => sub {
+    my $wire = Ottla::Test::Wire->new($node);
+    is($wire->create_topic('slow'), 0, 'a topic');
+    my $row = sub { my ($api, $version) = @_; return $own->stat('requests', undef, { api => $api, api_version => $version })->[0] };
+    my $before = $row->('Produce', 5) // {};
+    is($before->{count} // 0, 0, 'a version that nobody has used');
+    $wire->call(0, 5, Ottla::Test::Wire::produce_body('slow', Ottla::Test::Wire::batch(10))) for 1 .. 7;
+    $wire->call(0, 5, Ottla::Test::Wire::produce_body("nowhere$_", Ottla::Test::Wire::batch(10))) for 1 .. 3;
+    my $other = Ottla::Test::Wire->new($node);
+    $other->call(0, 5, Ottla::Test::Wire::produce_body('slow', Ottla::Test::Wire::batch(10)));
+    my $got;
+    $node->wait_until('all to be counted', sub { $got = $row->('Produce', 5); $got->{count} == 11 });
+    like($got->{errors}, qr/"UNKNOWN_TOPIC_OR_PARTITION":3\b/, "errors by name: $got->{errors}");
+    cmp_ok($got->{p50_ms}, '>', 0, 'p50');
+    cmp_ok($got->{p50_ms}, '<=', $got->{p95_ms}, '... is not above p95');
+    cmp_ok($got->{p95_ms}, '<=', $got->{p99_ms}, '... nor that above p99');
+    cmp_ok(abs($got->{total_ms} - $got->{queue_ms} - $got->{local_ms} - $got->{remote_ms}), '<', 0.01, 'the parts are the whole');
+    $wire->call(1, 4, Ottla::Test::Wire::fetch_body('slow', 8, 400));
+    $node->wait_until('the fetch to be counted', sub { $got = $row->('Fetch', 4); $got->{count} >= 2 });
+    cmp_ok($got->{remote_ms}, '>', 390, 'a fetch that waited: for others');
+    cmp_ok($got->{local_ms}, '<', $got->{remote_ms}, '... not at work');
+    my ($apis) = @{ $own->stat('requests', undef, { api => 'Produce', api_version => 7 }) };
+    cmp_ok($apis->{throttle_ms}, '>', 100, 'what quotas cost');
+    is($own->stat_page('requests', undef, { p50_ms => '1' })->{error}, 42, 'no filters on real numbers');
+    is($wire->create_topic('slow'), 36, 'what the controller refuses');
+    $node->wait_until('it to be counted', sub { ($own->stat('requests', undef, { api => 'CreateTopics' })->[0]{errors} // '') =~ /"TOPIC_ALREADY_EXISTS":1\b/ });
 };
 
 subtest 'what the kernel says' => sub {

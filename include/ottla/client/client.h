@@ -201,7 +201,8 @@ typedef struct ClientStatQuery {
 typedef enum ClientStatType {
     CLIENT_STAT_INTEGER,
     CLIENT_STAT_TEXT,
-    CLIENT_STAT_BOOLEAN
+    CLIENT_STAT_BOOLEAN,
+    CLIENT_STAT_REAL
 } ClientStatType;
 
 typedef struct ClientStatCell {
@@ -209,6 +210,7 @@ typedef struct ClientStatCell {
     ClientStatType type;
     bool null;
     int64_t number; /* integer, boolean */
+    double real;
     StrView text;
 } ClientStatCell;
 

@@ -14,8 +14,6 @@
 #include "ottla/ipc/region.h"
 
 #define STAT_STRIPES 64
-#define STAT_API_MAX 128 /* API keys 0..126; others share the last row */
-#define STAT_BUCKETS 32  /* of a latency histogram: bucket b holds [2^(b-1), 2^b) us */
 
 /* X(constant, name shown) */
 #define STAT_ROWS(X)                                           \
@@ -65,14 +63,6 @@ typedef enum Stat {
         STAT_COUNT
 } Stat;
 
-/* What is known of one API. */
-typedef struct StatApi {
-    uint64_t requests;
-    uint64_t errors;
-    uint64_t total_us;
-    uint64_t buckets[STAT_BUCKETS];
-} StatApi;
-
 size_t stats_shm_size(const ShmLimits *limits);
 void stats_shm_init(void *base, const ShmLimits *limits);
 
@@ -84,11 +74,5 @@ uint64_t stat_sum(Stat stat);
 
 /* Name as the shell shows it. */
 const char *stat_name(Stat stat);
-
-/* One request of an API was answered after so many microseconds. */
-void stat_api_add(int16_t api_key, int64_t duration_us, bool error);
-
-/* Sum of all stripes of one API. */
-void stat_api_sum(int16_t api_key, StatApi *ret);
 
 #endif

@@ -25,6 +25,7 @@
       "a word counts while its generation lives")                                                \
     X(producer_ids, "backends by CAS", "backends", "one word; ids in flight are lost, harmless") \
     X(stats, "everybody adds", "all", "single words; a death loses its own addition")            \
+    X(request_stats, "everybody adds", "all", "single words; a death loses its own addition")    \
     X(flush_requests, "who appends sets bits", "checkpointers",                                  \
       "bits are idempotent; all are looked at after a death")                                    \
     X(proc_slot, "owner; supervisor: state word", "all, two-copy",                               \

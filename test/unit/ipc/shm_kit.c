@@ -26,6 +26,7 @@
 #include "ottla/ipc/latch.h"
 #include "ottla/ipc/mailbox.h"
 #include "ottla/ipc/mainloop.h"
+#include "ottla/ipc/request_stats.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/slot.h"
 #include "ottla/ipc/waitlist.h"
@@ -65,6 +66,7 @@ static const RegionRow kit_rows[] = {
     {"mailbox", mailbox_shm_size, mailbox_shm_init, "", "", ""},
     {"bulk", bulk_shm_size, bulk_shm_init, "", "", ""},
     {"stats", stats_shm_size, stats_shm_init, "", "", ""},
+    {"request_stats", request_stats_shm_size, request_stats_shm_init, "", "", ""},
     {"scratch", scratch_size, scratch_init, "", "", ""},
 };
 

@@ -19,7 +19,7 @@
 
 #include "ottla/common/assert.h"
 #include "ottla/ipc/slot.h"
-#include "shm_kit.h"
+#include "ipc/shm_kit.h"
 
 static const ControlOrder order = {CONTROL_TERMINATE, 4194303, 0xfffffffe};
 

@@ -208,8 +208,6 @@ texts_are_whole_under_kill(void **state)
 static void
 stripes_sum_up(void **state)
 {
-    StatApi api;
-
     (void)state;
     kit_become(1);
     stat_add(STAT_APPENDS, 5);
@@ -217,20 +215,6 @@ stripes_sum_up(void **state)
     stat_add(STAT_APPENDS, 7);
     assert_int_equal(stat_sum(STAT_APPENDS), 12);
     assert_string_equal(stat_name(STAT_APPENDS), "appends");
-    stat_api_add(0, 0, false);
-    stat_api_add(0, 1, false);
-    stat_api_add(0, 1000, true);
-    stat_api_add(0, INT64_MAX, false);
-    stat_api_add(-5, 1, false);
-    stat_api_sum(0, &api);
-    assert_int_equal(api.requests, 4);
-    assert_int_equal(api.errors, 1);
-    assert_int_equal(api.buckets[0], 1);
-    assert_int_equal(api.buckets[1], 1);
-    assert_int_equal(api.buckets[10], 1);
-    assert_int_equal(api.buckets[STAT_BUCKETS - 1], 1);
-    stat_api_sum(20001, &api);
-    assert_int_equal(api.requests, 1);
 }
 
 static void

@@ -173,7 +173,8 @@ sub stat_page {
     for (2 .. $uvarint->()) {
         my $name = $text->();
         $page{types}{$name} = ord $take->(1);
-        my @values = map { unpack 'q>', $take->(8) } 2 .. $uvarint->();
+        my $form = $page{types}{$name} == 3 ? 'd>' : 'q>'; # real, or a whole number
+        my @values = map { unpack $form, $take->(8) } 2 .. $uvarint->();
         push @values, map { $text->() } 2 .. $uvarint->();
         my $nulls = $text->();
         for my $row (0 .. $count - 1) {

@@ -1,0 +1,64 @@
+/*
+ * request_stats.h - how often each version of each API was asked, and how long it took
+ *
+ * A row per API and version that was ever asked, given away at the first request; each of 64 stripes has all
+ * rows (counters.h says why). A request costs two additions: its time, and its place in the histogram. Errors are
+ * counted node-wide, by API and code: they are rare. Nothing is reset while the node runs.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_IPC_REQUEST_STATS_H
+#define OTTLA_IPC_REQUEST_STATS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ottla/ipc/region.h"
+
+#define REQUEST_STATS_ROWS \
+    384 /* APIs and versions; the last takes all for which there is no other */
+#define REQUEST_STATS_BUCKETS \
+    32 /* bucket b holds [2^(b-1), 2^b) us, bucket 0 what took less than 1 */
+#define REQUEST_STATS_APIS  256 /* that errors are told apart for */
+#define REQUEST_STATS_CODES 160 /* error codes -1 ... 158 */
+
+/* A request that is over. */
+typedef struct RequestTimes {
+    int16_t api_key;
+    int16_t api_version;
+    int64_t total_us;  /* from the whole request to the last byte of its answer */
+    int64_t queue_us;  /* of these, before it was begun */
+    int64_t remote_us; /* of these, waiting for others: replicas, workers, records to come */
+    int32_t throttle_ms;
+} RequestTimes;
+
+/* Without a region (unit tests) nothing happens. */
+void request_stats_add(const RequestTimes *times);
+
+/* Answers to this API held this error once more; 0 is none. */
+void request_stats_error(int16_t api_key, int16_t code, uint64_t count);
+
+typedef struct RequestStats {
+    int16_t api_key; /* -1: what has no row of its own */
+    int16_t api_version;
+    uint64_t count;
+    uint64_t total_us, queue_us, remote_us, throttle_ms;
+    uint64_t buckets[REQUEST_STATS_BUCKETS];
+} RequestStats;
+
+/* The sum of all stripes; row in [0, REQUEST_STATS_ROWS). False: nobody asked for what it would count. */
+bool request_stats_read(int32_t row, RequestStats *ret);
+
+/* Errors of an API with this code, in all its versions. */
+uint64_t request_stats_errors(int16_t api_key, int16_t code);
+
+/*
+ * The time that a share of the requests did not exceed, in microseconds: exact to the bucket, in which the times are
+ * taken to be spread evenly. 0: there was none. Pure.
+ */
+double request_stats_quantile(const RequestStats *stats, double share);
+
+size_t request_stats_shm_size(const ShmLimits *limits);
+void request_stats_shm_init(void *base, const ShmLimits *limits);
+
+#endif

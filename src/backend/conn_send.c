@@ -22,7 +22,8 @@ conn_account(const Request *rq)
                                           .total_us = clock_mono_us() - rq->complete_us,
                                           .queue_us = rq->received_us - rq->complete_us,
                                           .remote_us = rq->remote_us,
-                                          .throttle_ms = rq->throttle_ms});
+                                          .throttle_ms = rq->throttle_ms,
+                                          .failed = rq->failed});
     if (rq->failed) {
         slot_count_add(SLOT_COUNT_ERRORS, 1);
         stat_add(STAT_REQUEST_ERRORS, 1);

@@ -24,8 +24,8 @@ static const StatView columns_view = {.name = "columns",
                                           sizeof columns_columns / sizeof columns_columns[0],
                                       .scan = scan_columns};
 
+/* clang-format off */
 static const StatView *const views[] = {
-    /* clang-format off: one a line */
     &stat_activity_view,
     &columns_view,
     &stat_coordinator_shards_view,
@@ -39,8 +39,8 @@ static const StatView *const views[] = {
     &stat_rebalances_view,
     &stat_requests_view,
     &stat_segments_view,
-    /* clang-format on */
 };
+/* clang-format on */
 
 /* NULL: behind the last one. */
 static const StatView *

@@ -19,6 +19,7 @@
 
 /* A line of counters of one stripe. */
 typedef struct RowCounts {
+    AtomicU64 failed;
     AtomicU64 total_us;
     AtomicU64 queue_us;
     AtomicU64 remote_us;
@@ -145,6 +146,7 @@ request_stats_add(const RequestTimes *times)
     add_time(&counts->queue_us, times->queue_us);
     add_time(&counts->remote_us, times->remote_us);
     add_time(&counts->throttle_ms, times->throttle_ms);
+    add_time(&counts->failed, times->failed);
 }
 
 /* Kafka's keys have a row each, ours, which are far above, share the last. */
@@ -182,6 +184,7 @@ request_stats_errors(int16_t api_key, int16_t code)
 static void
 sum_stripe(const RowCounts *counts, RequestStats *sum)
 {
+    sum->failed += atomic_u64_load_relaxed(&counts->failed);
     sum->total_us += atomic_u64_load_relaxed(&counts->total_us);
     sum->queue_us += atomic_u64_load_relaxed(&counts->queue_us);
     sum->remote_us += atomic_u64_load_relaxed(&counts->remote_us);
@@ -215,6 +218,22 @@ request_stats_read(int32_t row, RequestStats *ret)
         sum_stripe(&rows->stripes[i].rows[row], &sum);
     *ret = sum;
     return sum.count > 0;
+}
+
+void
+request_stats_api(int16_t api_key, RequestStats *ret)
+{
+    RequestStats sum = {.api_key = api_key, .api_version = -1};
+
+    for (int32_t row = 0; rows != NULL && row < OTHER_ROW; row++) {
+        uint32_t key = atomic_u32_load(&rows->named[row]);
+
+        if (key == 0 || (int16_t)((key - 1) >> 16) != api_key)
+            continue;
+        for (int i = 0; i < STAT_STRIPES; i++)
+            sum_stripe(&rows->stripes[i].rows[row], &sum);
+    }
+    *ret = sum;
 }
 
 double

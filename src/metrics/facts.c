@@ -12,6 +12,7 @@
 #include "ottla/coordinator/requests.h"
 #include "ottla/coordinator/shared.h"
 #include "ottla/ipc/counters.h"
+#include "ottla/ipc/request_stats.h"
 #include "ottla/ipc/node.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/slot.h"
@@ -194,13 +195,13 @@ find_coordinators(MetricFacts *f)
         {&f->coordinator_stalls, COORDINATOR_STALLS},
     };
     int32_t workers = coordinator_worker_count();
-    StatApi commits;
+    RequestStats commits;
 
     for (int32_t w = 0; w < workers; w++)
         for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++)
             *sums[i].into += coordinator_count(w, sums[i].which);
-    stat_api_sum(API_OffsetCommit, &commits);
-    f->offset_commits = (int64_t)commits.requests;
+    request_stats_api(API_OffsetCommit, &commits);
+    f->offset_commits = (int64_t)commits.count;
 }
 
 void

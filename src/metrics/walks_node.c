@@ -12,6 +12,7 @@
 #include "ottla/coordinator/requests.h"
 #include "ottla/ipc/listeners.h"
 #include "ottla/ipc/node.h"
+#include "ottla/ipc/request_stats.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/slot.h"
 #include "ottla/metrics/walks.h"
@@ -286,21 +287,21 @@ metric_walk_authentications(MetricScan *scan, int64_t item)
 
 /* Those that were called, and what every node has, so that it is there from the beginning. */
 static bool
-show_api(const ApiInfo *api, int16_t key, StatApi *ret)
+show_api(const ApiInfo *api, int16_t key, RequestStats *ret)
 {
     if (api == NULL)
         return false;
-    stat_api_sum(key, ret);
-    return ret->requests > 0 || key == API_Produce || key == API_Fetch;
+    request_stats_api(key, ret);
+    return ret->count > 0 || key == API_Produce || key == API_Fetch;
 }
 
 /* Items: API keys. */
 static int64_t
-take_apis(MetricScan *scan, int64_t item, void (*take)(MetricScan *, StrView, const StatApi *))
+take_apis(MetricScan *scan, int64_t item, void (*take)(MetricScan *, StrView, const RequestStats *))
 {
-    for (; item < STAT_API_MAX - 1; item++) {
+    for (; item <= API_KEY_MAX; item++) {
         const ApiInfo *api = api_find((int16_t)item);
-        StatApi sum;
+        RequestStats sum;
 
         if (!metric_room(scan))
             return item;
@@ -311,15 +312,15 @@ take_apis(MetricScan *scan, int64_t item, void (*take)(MetricScan *, StrView, co
 }
 
 static void
-take_requests(MetricScan *scan, StrView api, const StatApi *sum)
+take_requests(MetricScan *scan, StrView api, const RequestStats *sum)
 {
-    metric_take(scan, &api, (int64_t)sum->requests);
+    metric_take(scan, &api, (int64_t)sum->count);
 }
 
 static void
-take_errors(MetricScan *scan, StrView api, const StatApi *sum)
+take_errors(MetricScan *scan, StrView api, const RequestStats *sum)
 {
-    metric_take(scan, &api, (int64_t)sum->errors);
+    metric_take(scan, &api, (int64_t)sum->failed);
 }
 
 int64_t
@@ -339,16 +340,16 @@ metric_walk_request_errors(MetricScan *scan, int64_t item)
  * here, so that the buckets agree with one another however the counters move.
  */
 static void
-take_seconds(MetricScan *scan, StrView api, const StatApi *sum)
+take_seconds(MetricScan *scan, StrView api, const RequestStats *sum)
 {
     const StrView labels[] = {api, STRVIEW("total")};
     int64_t count = 0;
 
-    for (int b = 0; b < STAT_BUCKETS; b++) {
+    for (int b = 0; b < REQUEST_STATS_BUCKETS; b++) {
         char le[METRIC_VALUE_MAX];
 
         count += (int64_t)sum->buckets[b];
-        if (b == STAT_BUCKETS - 1)
+        if (b == REQUEST_STATS_BUCKETS - 1)
             break;
         MetricSample bucket = {.part = "_bucket", .value = count};
         bucket.le = (StrView){le, metric_value_text(INT64_C(1) << b, 6, le)};

@@ -30,6 +30,7 @@ typedef struct RequestTimes {
     int64_t queue_us;  /* of these, before it was begun */
     int64_t remote_us; /* of these, waiting for others: replicas, workers, records to come */
     int32_t throttle_ms;
+    bool failed; /* its answer held an error */
 } RequestTimes;
 
 /* Without a region (unit tests) nothing happens. */
@@ -42,12 +43,16 @@ typedef struct RequestStats {
     int16_t api_key; /* -1: what has no row of its own */
     int16_t api_version;
     uint64_t count;
+    uint64_t failed;
     uint64_t total_us, queue_us, remote_us, throttle_ms;
     uint64_t buckets[REQUEST_STATS_BUCKETS];
 } RequestStats;
 
 /* The sum of all stripes; row in [0, REQUEST_STATS_ROWS). False: nobody asked for what it would count. */
 bool request_stats_read(int32_t row, RequestStats *ret);
+
+/* All versions of an API together. */
+void request_stats_api(int16_t api_key, RequestStats *ret);
 
 /* Errors of an API with this code, in all its versions. */
 uint64_t request_stats_errors(int16_t api_key, int16_t code);

@@ -58,6 +58,7 @@ stripes_are_summed(void **state)
     }
     stats = find(0, 9);
     assert_int_equal(stats.count, 14);
+    assert_int_equal(stats.failed, 0);
     assert_int_equal(stats.total_us, 2 * (1006 + (uint64_t)(INT64_MAX / 2)));
     assert_int_equal(stats.buckets[0], 4);
     assert_int_equal(stats.buckets[1], 2);

@@ -32,3 +32,27 @@ hash_uuid(Uuid id, uint64_t seed)
 {
     return hash_bytes(id.b, sizeof id.b, seed);
 }
+
+uint32_t
+hash_murmur2(const void *bytes, size_t len)
+{
+    const uint32_t m = 0x5bd1e995;
+    const uint8_t *p = bytes;
+    uint32_t h = 0x9747b28cu ^ (uint32_t)len;
+
+    for (; len >= 4; p += 4, len -= 4) {
+        uint32_t k =
+            (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+
+        k *= m;
+        k ^= k >> 24;
+        h = h * m ^ k * m;
+    }
+    for (size_t i = len; i > 0; i--)
+        h ^= (uint32_t)p[i - 1] << (8 * (i - 1));
+    if (len > 0)
+        h *= m;
+    h ^= h >> 13;
+    h *= m;
+    return h ^ h >> 15;
+}

@@ -2,7 +2,7 @@
  * hash.h - 64-bit hash of bytes, for hash tables
  *
  * Tables whose keys come from clients use a random seed per node, so that nobody can aim at one
- * bucket. Not for anything stored or sent.
+ * bucket. Not for anything stored or sent, hash_murmur2 apart.
  *
  * Pure.
  *
@@ -19,6 +19,9 @@
 uint64_t hash_bytes(const void *bytes, size_t len, uint64_t seed);
 uint64_t hash_str(StrView text, uint64_t seed);
 uint64_t hash_uuid(Uuid id, uint64_t seed);
+
+/* MurmurHash2 with Kafka's seed, by which producers choose the partition of a key: this one is sent by its effect. */
+uint32_t hash_murmur2(const void *bytes, size_t len);
 
 /* Mixes an integer so that all bits of the result depend on all bits of the value. */
 static inline uint64_t

@@ -95,7 +95,7 @@ int spare_wanted(const Postmaster *pm);
 /* spare.c: forks some of those that are missing. */
 void spare_refill(Postmaster *pm);
 
-/* spare.c: idle ones. */
+/* spare.c: idle ones, those that were told to end included. */
 int spare_living(void);
 
 /* spare.c: starts an idle one on a connection (the descriptor stays ours, too); 0: there is none. */

@@ -34,6 +34,10 @@ typedef struct Spare {
 static OWN_PAGE Spare spares[SPARES_MAX];
 static OWN_PAGE int spare_count;
 
+/* Told to end, not buried yet: they are no clients either. */
+static OWN_PAGE pid_t leaving[SPARES_MAX];
+static OWN_PAGE int leaving_count;
+
 /* What the child needs; lies on the stack of the fork. */
 typedef struct SpareStart {
     int fd;
@@ -145,7 +149,7 @@ spare_wanted(const Postmaster *pm)
 int
 spare_living(void)
 {
-    return spare_count;
+    return spare_count + leaving_count;
 }
 
 static void
@@ -194,11 +198,20 @@ spare_buried(pid_t pid)
             return;
         }
     }
+    for (int i = 0; i < leaving_count; i++) {
+        if (leaving[i] == pid) {
+            leaving[i] = leaving[--leaving_count];
+            return;
+        }
+    }
 }
 
 void
 spare_close_all(void)
 {
-    while (spare_count > 0)
+    while (spare_count > 0) {
+        if (leaving_count < SPARES_MAX)
+            leaving[leaving_count++] = spares[spare_count - 1].pid;
         forget(spare_count - 1);
+    }
 }

@@ -140,6 +140,7 @@ subtest 'first start, titles, pid file, clean stop' => sub {
     ok(!-e $node->unix_socket,         'the socket is gone');
     is($socket->sysread(my $byte, 1), 0, 'the client was hung up on');
     my $log = $node->log_new;
+    like($log, qr/stopping; state=\S+ clients=2$/m, 'idle backends are no clients, at the end neither');
     like($log, qr/LOG: .*starting.*data_dir=/, 'first line');
     like($log, qr/LOG: .*ready.*listeners=PLAINTEXT:.*cluster_id=.*node_id=1/, 'ready line');
     like(Ottla::Test::Node::slurp($node->dir . '/log/.kafka_cleanshutdown'),

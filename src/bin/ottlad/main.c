@@ -234,6 +234,7 @@ load_settings(Options *options)
     ConfReport report;
 
     node_settings_remember(&args);
+    node_settings_apply(); /* mistakes in the settings are to reach the journal as errors, too */
     conf_report_init(&report);
     int rc = conf_load(&args, &report);
     if (rc == 0)

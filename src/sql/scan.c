@@ -126,6 +126,15 @@ row_int(const SqlScan *scan, SqlValue *row, int32_t column, int64_t number)
 }
 
 void
+row_real(const SqlScan *scan, SqlValue *row, int32_t column, double number)
+{
+    SqlValue *value = cell(scan, row, column);
+
+    if (value != NULL)
+        *value = (SqlValue){.type = SQL_REAL, .real = number};
+}
+
+void
 row_bool(const SqlScan *scan, SqlValue *row, int32_t column, bool truth)
 {
     row_int(scan, row, column, truth);

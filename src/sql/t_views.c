@@ -41,6 +41,9 @@ set_cell(ViewScan *v, SqlValue *row, int32_t column, const ClientStatCell *cell)
         else
             row_int(scan, row, column, cell->number);
         break;
+    case CLIENT_STAT_REAL:
+        row_real(scan, row, column, cell->real);
+        break;
     case CLIENT_STAT_BOOLEAN:
         row_bool(scan, row, column, cell->number != 0);
         break;

@@ -139,6 +139,7 @@ int scan_end(const SqlScan *scan, Fault *f);
 
 /* Set a column of a row; nothing happens when nobody looks at it. Views must live as long as the scan's arena. */
 void row_int(const SqlScan *scan, SqlValue *row, int32_t column, int64_t value);
+void row_real(const SqlScan *scan, SqlValue *row, int32_t column, double value);
 void row_bool(const SqlScan *scan, SqlValue *row, int32_t column, bool value);
 void row_text(const SqlScan *scan, SqlValue *row, int32_t column, StrView value); /* null is null */
 void row_uuid(SqlScan *scan, SqlValue *row, int32_t column, Uuid value);

@@ -13,6 +13,7 @@
 #define INPUT   "Input and output"
 #define LISTS   "What there is"
 #define BRANCH  "Branches"
+#define FORMAT  "Formatting"
 #define CONNECT "Connection"
 #define SYSTEM  "Variables and system"
 
@@ -58,6 +59,8 @@ const CommandRow command_rows[] = {
     {"o", COMMAND_UNSAFE, cmd_o, INPUT, "\\o [FILE]", "send results to a file or |command"},
     {"out", COMMAND_UNSAFE, cmd_o, INPUT, NULL, NULL},
     {"qecho", 0, cmd_qecho, INPUT, "\\qecho [-n] [TEXT]", "write to where results go"},
+    {"s", COMMAND_UNSAFE, cmd_history, INPUT, "\\s [FILE]",
+     "show the history, or write it to a file"},
     {"warn", 0, cmd_warn, INPUT, "\\warn [-n] [TEXT]", "write to standard error"},
 
     /* branches */
@@ -66,6 +69,19 @@ const CommandRow command_rows[] = {
     {"elif", COMMAND_FLOW, cmd_elif, BRANCH, "\\elif EXPR", "another one"},
     {"else", COMMAND_FLOW, cmd_else, BRANCH, "\\else", "the last one"},
     {"endif", COMMAND_FLOW, cmd_endif, BRANCH, "\\endif", "end of the branches"},
+
+    /* formatting */
+    {"a", 0, cmd_unaligned, FORMAT, "\\a", "turn between aligned and unaligned"},
+    {"C", 0, cmd_title, FORMAT, "\\C [TEXT]", "set the title of tables, or unset it"},
+    {"f", 0, cmd_field_separator, FORMAT, "\\f [TEXT]", "set the field separator of unaligned"},
+    {"H", 0, cmd_html, FORMAT, "\\H", "turn between HTML and aligned"},
+    {"html", 0, cmd_html, FORMAT, NULL, NULL},
+    {"pset", 0, cmd_pset, FORMAT, "\\pset [NAME [VALUE]]",
+     "set an option of printing, or show all"},
+    {"t", 0, cmd_tuples_only, FORMAT, "\\t [on|off]", "show only rows"},
+    {"T", 0, cmd_table_attributes, FORMAT, "\\T [TEXT]",
+     "set attributes of HTML's table tag, or unset them"},
+    {"x", 0, cmd_expanded, FORMAT, "\\x [on|off|auto]", "a line for each column"},
 
     /* connection */
     {"connect", COMMAND_UNSAFE, cmd_connect, CONNECT, NULL, NULL},

@@ -105,6 +105,16 @@ CommandResult cmd_else(CommandCall *call);
 CommandResult cmd_endif(CommandCall *call);
 CommandResult cmd_quit(CommandCall *call);
 
+/* cmd_format.c */
+CommandResult cmd_pset(CommandCall *call);
+CommandResult cmd_expanded(CommandCall *call);
+CommandResult cmd_tuples_only(CommandCall *call);
+CommandResult cmd_title(CommandCall *call);
+CommandResult cmd_field_separator(CommandCall *call);
+CommandResult cmd_table_attributes(CommandCall *call);
+CommandResult cmd_unaligned(CommandCall *call);
+CommandResult cmd_html(CommandCall *call);
+
 /* cmd_help.c */
 CommandResult cmd_commands(CommandCall *call);
 CommandResult cmd_help(CommandCall *call);
@@ -113,6 +123,9 @@ CommandResult cmd_errverbose(CommandCall *call);
 
 /* cmd_list.c */
 CommandResult cmd_list_topics(CommandCall *call);
+
+/* cmd_history.c */
+CommandResult cmd_history(CommandCall *call);
 
 /* cmd_io.c */
 CommandResult cmd_echo(CommandCall *call);

@@ -61,6 +61,12 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
+const struct option *
+options_long(void)
+{
+    return long_options;
+}
+
 typedef struct Reading {
     Shell *shell;
     Options *options;

@@ -30,4 +30,9 @@ typedef struct Options {
 /* Reads the words into the shell (target, variables, pset, output) and *ret. Faults are told on stderr: ended, exit code 1. */
 void options_read(int argc, char **argv, Shell *shell, Options *ret);
 
+struct option;
+
+/* The long options, for completion; the last one has no name. */
+const struct option *options_long(void);
+
 #endif

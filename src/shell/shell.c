@@ -7,6 +7,7 @@
 
 #include <locale.h>
 
+#include "complete_int.h"
 #include "edit_int.h"
 #include "input_int.h"
 #include "interrupt_int.h"
@@ -136,6 +137,9 @@ shell_main(int argc, char **argv)
     interrupt_init();
     if (!init(&shell)) {
         fputs("ottla: no memory\n", stderr);
+    } else if (argc > 1 && strcmp(argv[1], "--complete") == 0) {
+        complete_words(&shell, argc - 2, argv + 2);
+        code = SHELL_EXIT_OK;
     } else {
         options_read(argc, argv, &shell, &options);
         code = options.ended ? options.exit_code : run(&shell, &options);

@@ -1,3 +1,3 @@
 # files.mk - what make needs to know about src/statement; see the head of GNUmakefile
 SRCS_statement := $(sort $(notdir $(wildcard src/statement/*.c)))
-LIBS_statement := -lcrypto -lm
+LIBS_statement := -lcrypto -ljansson -lm

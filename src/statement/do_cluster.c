@@ -48,6 +48,7 @@ fill_election(Exec *x, const Items *items, ElectLeadersRequest *request)
     if (topics == NULL || partitions == NULL)
         return -1;
     request->topic_partitions = topics;
+    request->topic_partitions_count = 0;
     for (int32_t i = 0; i < items->count; i++) {
         ElectLeadersRequestTopicPartitions *t = request->topic_partitions_count == 0
                                                     ? NULL
@@ -79,7 +80,7 @@ send_election(Exec *x, Items *items, void *arg)
     elect_leaders_request_init(&request);
     request.election_type = statement_has(x->s, ITEM_UNCLEAN) ? 1 : 0;
     request.timeout_ms = 30000;
-    request.topic_partitions = NULL;
+    request.topic_partitions_count = -1; /* all */
     if (!all && fill_election(x, items, &request) != 0)
         return -1;
     rc = exec_change(x, CLIENT_HERE, API_ElectLeaders, &request, &response);
@@ -418,11 +419,14 @@ do_metrics(Exec *x)
          i = statement_find(x->s, ITEM_METRICS, i + 1)) {
         const StatementItem *named = &x->s->items[i];
         DescribeConfigsResponseResult have;
+        bool exists = false;
         Item *item = items_add(x, &items, named->text, -1, named->pos);
 
         if (item == NULL || configs_read(x, change.type, named->text, false, &have) != 0)
             return -1;
-        if (create && have.configs_count > 0) {
+        for (int32_t j = 0; j < have.configs_count; j++)
+            exists = exists || have.configs[j].config_source == CONF_SOURCE_METRICS;
+        if (create && exists) {
             (void)fault_set(x->f, "42710", "client metrics \"%.*s\" already exist",
                             (int)named->text.len, named->text.ptr);
             x->f->position = named->pos;
@@ -430,7 +434,7 @@ do_metrics(Exec *x)
         }
         if (!create && configs_reset_all(x, change.type, item) != 0)
             return -1;
-        if (!create && have.configs_count == 0)
+        if (!create && !exists)
             item->error = KERR_RESOURCE_NOT_FOUND;
     }
     if (create && configs_of_statement(x, CONF_SCOPE_METRICS, &changes, &change.count) != 0)

@@ -39,7 +39,7 @@ configs_read(Exec *x, int8_t type, StrView name, bool documentation,
     describe_configs_request_resource_init(&resource);
     resource.resource_type = type;
     resource.resource_name = name;
-    resource.configuration_keys = NULL;
+    resource.configuration_keys_count = -1; /* all */
     request.resources = &resource;
     request.resources_count = 1;
     request.include_synonyms = true;

@@ -18,19 +18,23 @@ typedef struct Replica {
     Exec *x;
     bool known;
     const char *state, *role, *directory;
-    int64_t epoch, start, end, high_watermark, last_stable, durable;
+    int64_t end, high_watermark, last_stable, durable;
 } Replica;
 
 static const char *
-text_of(Exec *x, const ClientStatCell *cell)
+text_of(Exec *x, const ClientStatCell *cells, int32_t count, const char *name)
 {
-    return cell->null ? "unknown" : exec_text(x, "%.*s", (int)cell->text.len, cell->text.ptr);
+    const ClientStatCell *cell = exec_stat_cell(cells, count, name);
+
+    return cell == NULL ? "unknown" : exec_text(x, "%.*s", (int)cell->text.len, cell->text.ptr);
 }
 
 static int64_t
-number_of(const ClientStatCell *cell)
+number_of(const ClientStatCell *cells, int32_t count, const char *name)
 {
-    return cell->null ? -1 : cell->number;
+    const ClientStatCell *cell = exec_stat_cell(cells, count, name);
+
+    return cell == NULL ? -1 : cell->number;
 }
 
 static int
@@ -38,18 +42,14 @@ take_row(void *arg, const ClientStatCell *cells, int32_t count)
 {
     Replica *r = arg;
 
-    if (count != 9)
-        return fault_set(r->x->f, FAULT_BAD_REPLY, "the view partitions has other columns");
     r->known = true;
-    r->state = text_of(r->x, &cells[0]);
-    r->role = text_of(r->x, &cells[1]);
-    r->directory = text_of(r->x, &cells[2]);
-    r->epoch = number_of(&cells[3]);
-    r->start = number_of(&cells[4]);
-    r->end = number_of(&cells[5]);
-    r->high_watermark = number_of(&cells[6]);
-    r->last_stable = number_of(&cells[7]);
-    r->durable = number_of(&cells[8]);
+    r->state = text_of(r->x, cells, count, "state");
+    r->role = text_of(r->x, cells, count, "role");
+    r->directory = text_of(r->x, cells, count, "directory");
+    r->end = number_of(cells, count, "end_offset");
+    r->high_watermark = number_of(cells, count, "high_watermark");
+    r->last_stable = number_of(cells, count, "last_stable_offset");
+    r->durable = number_of(cells, count, "durable_offset");
     return 0;
 }
 
@@ -195,17 +195,10 @@ find_partition(Exec *x, const MetadataResponse *metadata, const MetadataResponse
 int
 do_explain_replica(Exec *x)
 {
-    static const char *const columns[] = {
-        "state",      "role",           "directory",          "leader_epoch",  "start_offset",
-        "end_offset", "high_watermark", "last_stable_offset", "durable_offset"};
     const StatementItem *topic = &x->s->items[statement_find(x->s, ITEM_TOPIC, 0)];
     ClientStatFilter filters[2] = {{"topic", topic->text},
                                    {"partition", statement_text_of(x->s, ITEM_PARTITION)}};
-    ClientStatQuery query = {.view = "partitions",
-                             .columns = columns,
-                             .column_count = 9,
-                             .filters = filters,
-                             .filter_count = 2};
+    ClientStatQuery query = {.view = "partitions", .filters = filters, .filter_count = 2};
     int32_t node = (int32_t)statement_number_of(x->s, ITEM_BROKER, CLIENT_HERE);
     Replica r = {.x = x};
     Items one = {.noun = "topic"};
@@ -231,7 +224,8 @@ do_explain_replica(Exec *x)
         row(&table, "log", exec_text(x, "%s, %s", r.state, r.role),
             strcmp(r.state, "failed") == 0
                 ? exec_text(x, "its directory %s to work again", r.directory)
-                : "nothing");
+            : strcmp(r.state, "unopened") == 0 ? "its first reader or writer, who opens it"
+                                               : "nothing");
         if (strcmp(r.state, "open") == 0)
             explain_offsets(x, &r, p, &table);
     } else {

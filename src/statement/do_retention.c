@@ -29,9 +29,18 @@ typedef struct Segments {
     int32_t count, room;
 } Segments;
 
+static int64_t
+number_of(const ClientStatCell *cells, int32_t count, const char *name)
+{
+    const ClientStatCell *cell = exec_stat_cell(cells, count, name);
+
+    return cell == NULL ? -1 : cell->number;
+}
+
 static int
 take_row(void *arg, const ClientStatCell *cells, int32_t count)
 {
+    const ClientStatCell *why = exec_stat_cell(cells, count, "deletable_reason");
     Segments *all = arg;
     Segment *s;
 
@@ -49,20 +58,18 @@ take_row(void *arg, const ClientStatCell *cells, int32_t count)
         all->list = list;
         all->room = room;
     }
-    if (count != 9) /* as many as were asked for */
-        return fault_set(all->x->f, FAULT_BAD_REPLY, "the view segments has other columns");
     s = &all->list[all->count++];
-    *s = (Segment){.partition = cells[0].number,
-                   .base = cells[1].number,
-                   .next = cells[2].number,
-                   .bytes = cells[3].number,
-                   .newest = cells[4].null ? -1 : cells[4].number,
-                   .active = cells[5].number != 0,
-                   .goes = cells[6].number != 0,
-                   .from = cells[7].null ? -1 : cells[7].number,
-                   .why = cells[8].null ? ""
-                                        : exec_text(all->x, "%.*s", (int)cells[8].text.len,
-                                                    cells[8].text.ptr)};
+    *s = (Segment){
+        .partition = number_of(cells, count, "partition"),
+        .base = number_of(cells, count, "base_offset"),
+        .next = number_of(cells, count, "next_offset"),
+        .bytes = number_of(cells, count, "size_bytes"),
+        .newest = number_of(cells, count, "max_timestamp"),
+        .active = number_of(cells, count, "active") > 0,
+        .goes = number_of(cells, count, "deletable") > 0,
+        .from = number_of(cells, count, "deletable_from"),
+        .why = why == NULL ? "" : exec_text(all->x, "%.*s", (int)why->text.len, why->text.ptr),
+    };
     return 0;
 }
 
@@ -169,15 +176,10 @@ add_settings(Exec *x, StrView topic, PrintTable *table)
 int
 do_explain_retention(Exec *x)
 {
-    static const char *const columns[] = {"partition",  "base_offset",    "next_offset",
-                                          "size_bytes", "max_timestamp",  "active",
-                                          "deletable",  "deletable_from", "deletable_reason"};
     const StatementItem *topic = &x->s->items[statement_find(x->s, ITEM_TOPIC, 0)];
     ClientStatFilter filters[2] = {{"topic", topic->text},
                                    {"partition", statement_text_of(x->s, ITEM_PARTITION)}};
     ClientStatQuery query = {.view = "segments",
-                             .columns = columns,
-                             .column_count = 9,
                              .filters = filters,
                              .filter_count = statement_has(x->s, ITEM_PARTITION) ? 2 : 1};
     Segments all = {.x = x};

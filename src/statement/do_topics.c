@@ -271,8 +271,9 @@ send_partitions(Exec *x, Items *items, void *arg)
         create_partitions_request_topic_init(t);
         t->name = items->list[i].name;
         t->count = (int32_t)items->list[i].number;
-        t->assignments = lists->count > 0 ? assignments : NULL;
-        t->assignments_count = lists->count;
+        t->assignments = assignments;
+        t->assignments_count =
+            lists->count > 0 ? lists->count : -1; /* null: the controller chooses */
         request.topics_count++;
     }
     request.timeout_ms = 60000;

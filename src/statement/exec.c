@@ -143,7 +143,19 @@ exec_table(Exec *x, const PrintTable *table)
 {
     if (table->failed)
         return fault_set(x->f, FAULT_NO_MEMORY, "out of memory");
+    if (x->s->explain && table != &x->plan)
+        return 0; /* only how it comes about is shown */
     return x->env->table(x->env->arg, table, x->f);
+}
+
+const ClientStatCell *
+exec_stat_cell(const ClientStatCell *cells, int32_t count, const char *name)
+{
+    for (int32_t i = 0; i < count; i++) {
+        if (strview_equal(cells[i].name, strview_from(name)))
+            return cells[i].null ? NULL : &cells[i];
+    }
+    return NULL;
 }
 
 /* ---- sending ---- */

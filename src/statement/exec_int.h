@@ -70,6 +70,9 @@ int exec_table(Exec *x, const PrintTable *table);
 /* 0A000: needs something that this cluster does not have. Returns -1. */
 int exec_not_supported(Exec *x, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The cell of a column of a view; NULL: it is null, or there is no such column. */
+const ClientStatCell *exec_stat_cell(const ClientStatCell *cells, int32_t count, const char *name);
+
 /* ---- objects that a statement names ---- */
 
 typedef struct Item {

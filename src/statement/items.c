@@ -77,7 +77,7 @@ item_done(Exec *x, Item *item, int16_t error, StrView message, int32_t node)
 
     item->error = error;
     item->message = message;
-    item->node = node;
+    item->node = node == CLIENT_HERE ? client_info(x->client)->node_id : node;
     item->pending = error != 0 && !is_final(error) && client_retryable(error, &wants_metadata);
     if (item->pending && wants_metadata)
         client_refresh(x->client);

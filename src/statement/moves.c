@@ -137,7 +137,7 @@ read_running(Exec *x, ListPartitionReassignmentsResponse *ret)
     ListPartitionReassignmentsRequest request;
 
     list_partition_reassignments_request_init(&request);
-    request.topics = NULL;
+    request.topics_count = -1; /* all */
     if (exec_read(x, CLIENT_HERE, API_ListPartitionReassignments, &request, ret) != 0)
         return -1;
     if (ret->error_code != 0)

@@ -32,6 +32,7 @@ exec_metadata(Exec *x, const Items *topics, MetadataResponse *ret)
 
     metadata_request_init(&request);
     request.allow_auto_topic_creation = false;
+    request.topics_count = -1; /* all */
     if (topics != NULL) {
         request.topics = exec_alloc(x, (size_t)topics->count, sizeof *request.topics);
         if (request.topics == NULL)
@@ -101,7 +102,7 @@ all_users(Exec *x, Names *ret)
     DescribeUserScramCredentialsResponse response;
 
     describe_user_scram_credentials_request_init(&request);
-    request.users = NULL;
+    request.users_count = -1; /* all */
     if (exec_read(x, CLIENT_HERE, API_DescribeUserScramCredentials, &request, &response) != 0)
         return -1;
     if (response.error_code != 0)

@@ -144,7 +144,7 @@ fetch_new(Exec *x, StrView group, int32_t node, OffsetFetchResponseGroup *ret)
     offset_fetch_request_init(&request);
     offset_fetch_request_group_init(&one);
     one.group_id = group;
-    one.topics = NULL;
+    one.topics_count = -1; /* all */
     request.groups = &one;
     request.groups_count = 1;
     call.version_max = FETCH_BY_NAME;
@@ -165,7 +165,7 @@ fetch_old(Exec *x, StrView group, int32_t node, OffsetFetchResponseGroup *ret)
 
     offset_fetch_request_init(&request);
     request.group_id = group;
-    request.topics = NULL;
+    request.topics_count = -1; /* all */
     if (exec_read(x, node, API_OffsetFetch, &request, &response) != 0)
         return -1;
     offset_fetch_response_group_init(ret);

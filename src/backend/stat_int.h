@@ -113,6 +113,8 @@ void stat_end(StatScan *scan);
 /* ---- the views ----------------------------------------------------------------------------------- */
 
 extern const StatView stat_activity_view;
+extern const StatView stat_file_settings_view;
+extern const StatView stat_settings_view;
 extern const StatView stat_requests_view;
 extern const StatView stat_segments_view;
 extern const StatView stat_partitions_view;

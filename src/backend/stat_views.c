@@ -30,6 +30,7 @@ static const StatView *const views[] = {
     &columns_view,
     &stat_coordinator_shards_view,
     &stat_coordinators_view,
+    &stat_file_settings_view,
     &stat_group_lag_view,
     &stat_groups_view,
     &stat_log_dirs_view,
@@ -39,6 +40,7 @@ static const StatView *const views[] = {
     &stat_rebalances_view,
     &stat_requests_view,
     &stat_segments_view,
+    &stat_settings_view,
 };
 /* clang-format on */
 

@@ -397,6 +397,8 @@ conf_put(ConfReader *reader, StrView name, StrView value)
     watch->entry = &entry;
     put(reader, name, value);
     watch->entry = NULL;
+    if (entry.id >= 0 && entry.error == NULL)
+        entry.text = reader->set->settings[entry.id].text;
     watch->take(watch->arg, &entry);
 }
 

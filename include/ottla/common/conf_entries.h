@@ -18,6 +18,7 @@ typedef struct ConfEntry {
     StrView name;      /* as written; null: the line cannot be read */
     StrView value;     /* without quotes, as written */
     int id;            /* of its row; -1: none */
+    const char *text;  /* the value as it would be in force; NULL: in none */
     const char *error; /* what is wrong with it; NULL: nothing */
     bool bad_value;    /* nothing but the value is wrong: a reload leaves it out */
 } ConfEntry;

@@ -10,9 +10,12 @@
 #include "sql/tables_int.h"
 
 static const SqlTable *const built_in[] = {
-    &table_topics,        &table_partitions, &table_replicas,
-    &table_reassignments, &table_groups,     &table_group_members,
-    &table_group_offsets, &table_group_lag,  &table_all_nodes,
+    &table_topics,         &table_partitions, &table_replicas,      &table_reassignments,
+    &table_configs,        &table_groups,     &table_group_members, &table_group_offsets,
+    &table_group_lag,      &table_brokers,    &table_log_dirs,      &table_quorum,
+    &table_features,       &table_apis,       &table_acls,          &table_effective_rights,
+    &table_users,          &table_quotas,     &table_tokens,        &table_producers,
+    &table_client_metrics, &table_errors,     &table_all_nodes,
 };
 
 /* Tables that others have or will have: what is said where they are missing. */

@@ -149,7 +149,7 @@ row_text(const SqlScan *scan, SqlValue *row, int32_t column, StrView text)
         *value = (SqlValue){.type = SQL_TEXT, .bytes = text};
 }
 
-static void
+void
 row_cstr(const SqlScan *scan, SqlValue *row, int32_t column, const char *text)
 {
     row_text(scan, row, column, strview_from(text));

@@ -102,7 +102,8 @@ set_up(Sql *sql, Fault *f)
         sqlite3_db_config(sql->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) != SQLITE_OK ||
         sqlite3_db_config(sql->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) != SQLITE_OK ||
         sqlite3_db_config(sql->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL) != SQLITE_OK ||
-        functions_text_register(sql) != SQLITE_OK || functions_bytes_register(sql) != SQLITE_OK)
+        functions_text_register(sql) != SQLITE_OK || functions_bytes_register(sql) != SQLITE_OK ||
+        functions_node_register(sql) != SQLITE_OK)
         return fault_set(f, FAULT_INTERNAL, "SQLite: %s", sqlite3_errmsg(sql->db));
     if (wake_built_in(sql, f) != 0)
         return -1;

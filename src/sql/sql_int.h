@@ -144,5 +144,6 @@ bool time_from_text(Sql *sql, StrView text, int64_t *ret_ms);
 
 int functions_text_register(Sql *sql);
 int functions_bytes_register(Sql *sql);
+int functions_node_register(Sql *sql);
 
 #endif

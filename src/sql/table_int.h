@@ -142,6 +142,7 @@ void row_int(const SqlScan *scan, SqlValue *row, int32_t column, int64_t value);
 void row_real(const SqlScan *scan, SqlValue *row, int32_t column, double value);
 void row_bool(const SqlScan *scan, SqlValue *row, int32_t column, bool value);
 void row_text(const SqlScan *scan, SqlValue *row, int32_t column, StrView value); /* null is null */
+void row_cstr(const SqlScan *scan, SqlValue *row, int32_t column, const char *value);
 void row_uuid(SqlScan *scan, SqlValue *row, int32_t column, Uuid value);
 
 /* Milliseconds as text in the session's time zone; below 0: null. */

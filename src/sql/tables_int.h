@@ -1,5 +1,5 @@
 /*
- * tables_int.h - the tables that are built in
+ * tables_int.h - the tables that are built in, and names for numbers of the protocol
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -18,5 +18,21 @@ extern const SqlTable table_errors;
 extern const SqlTable table_acls, table_effective_rights, table_users, table_quotas, table_tokens;
 extern const SqlTable table_producers;
 extern const SqlTable table_all_nodes;
+
+/* ---- names.c: numbers of the protocol as words; "unknown" for others. Names to numbers: -1. ---- */
+
+const char *name_of_resource(int8_t type); /* of ACLs: TOPIC, GROUP, ... */
+const char *name_of_pattern(int8_t type);
+const char *name_of_operation(int8_t operation);
+const char *name_of_permission(int8_t permission);
+const char *name_of_config_resource(int8_t type); /* topic, broker, ... */
+const char *name_of_config_source(int8_t source);
+const char *name_of_config_type(int8_t type);
+const char *name_of_mechanism(int8_t mechanism);
+
+int8_t number_of_resource(StrView name);
+int8_t number_of_pattern(StrView name);
+int8_t number_of_operation(StrView name);
+int8_t number_of_permission(StrView name);
 
 #endif

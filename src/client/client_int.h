@@ -73,6 +73,7 @@ struct Client {
     int64_t brokers_ms; /* 0: to be asked for */
     TopicLeaders topics[CLIENT_TOPICS_MAX];
     ClientInfo info;
+    uint64_t session;
     char cluster_id[64];
     char server_version[16];
     int64_t bytes_in;

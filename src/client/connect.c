@@ -280,6 +280,7 @@ learn(Client *c, Fault *f)
                            .principal = "",
                            .client_id = c->target.client_id,
                            .user = c->target.user,
+                           .session = c->session,
                            .node_id = -1,
                            .port = conn->host.port,
                            .is_socket = conn->is_socket,
@@ -331,6 +332,7 @@ client_open(const ClientTarget *t, Client **ret, Fault *f)
     if (c == NULL)
         return fault_set(f, FAULT_NO_MEMORY, "no memory for a client");
     c->target = *t;
+    c->session = random_u64();
     c->controller_id = -1;
     for (int i = 0; i < CLIENT_CONNS_MAX; i++)
         c->conns[i].fd = c->conns[i].node_id = -1;

@@ -21,35 +21,10 @@
 
 /* ---- partitions for keys ---- */
 
-/* The hash that Java clients choose partitions by. */
-static uint32_t
-murmur2(BytesView bytes)
-{
-    static const uint32_t m = 0x5bd1e995;
-    uint32_t h = 0x9747b28c ^ (uint32_t)bytes.len;
-    const uint8_t *at = bytes.ptr;
-    int32_t left = bytes.len;
-
-    for (; left >= 4; at += 4, left -= 4) {
-        uint32_t k =
-            (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-        k *= m;
-        k ^= k >> 24;
-        h = h * m ^ k * m;
-    }
-    for (int32_t i = left - 1; i >= 0; i--)
-        h ^= (uint32_t)at[i] << 8 * i;
-    if (left > 0)
-        h *= m;
-    h ^= h >> 13;
-    h *= m;
-    return h ^ h >> 15;
-}
-
 int32_t
 client_partition_for(BytesView key, int32_t n)
 {
-    return (int32_t)(murmur2(key) & 0x7fffffff) % n;
+    return (int32_t)(hash_murmur2(key.ptr, (size_t)key.len) & 0x7fffffff) % n;
 }
 
 /* ---- opening and closing ---- */

@@ -149,7 +149,8 @@ client_scan_open(Client *c, const ClientScanOptions *options, ClientScan **ret, 
     scan->options.topic = strview_from(scan->topic);
     if (list_partitions(scan, f) != 0)
         goto out;
-    scan->options.partitions = NULL; /* the caller's */
+    scan->options.partitions = NULL;                              /* the caller's */
+    scan->turn = scan->part_count > 0 ? scan->part_count - 1 : 0; /* the first comes next */
     offsets = calloc((size_t)scan->part_count + 1, sizeof *offsets);
     if (offsets == NULL)
         (void)fault_set(f, FAULT_NO_MEMORY, "no memory for a scan");

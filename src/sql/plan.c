@@ -159,8 +159,9 @@ take_order(const SqlTable *table, sqlite3_index_info *info, Plan *plan)
         info->aOrderBy[0].iColumn != table->order_column || info->aOrderBy[0].desc)
         return;
     for (int32_t i = 0; i < plan->term_count; i++) {
-        if (plan->terms[i].column == table->order_key && plan->terms[i].op == SQL_OP_EQ &&
-            !plan->terms[i].in) {
+        if ((plan->terms[i].column == table->order_key ||
+             (table->order_key_too > 0 && plan->terms[i].column == table->order_key_too)) &&
+            plan->terms[i].op == SQL_OP_EQ && !plan->terms[i].in) {
             plan->ordered = true;
             info->orderByConsumed = 1;
         }

@@ -107,6 +107,7 @@ struct SqlTable {
     void (*close)(SqlScan *scan);         /* also after a failed scan */
     int32_t order_column; /* rows come in this order when order_key is given; -1: none */
     int32_t order_key;
+    int32_t order_key_too; /* another one that does; 0: none */
     /* INSERT: a value per column; *ret_rowid is what last_insert_rowid() says. NULL: refused. */
     int (*insert)(Sql *sql, const SqlValue *values, int64_t *ret_rowid, Fault *f);
     /* Called at the end of each statement that inserted and did not fail. */

@@ -153,6 +153,7 @@ typedef struct ClientInfo {
     const char *principal;      /* "": not known */
     const char *client_id;
     const char *user; /* as it was given */
+    uint64_t session; /* another number for each client_open */
     int32_t node_id;  /* -1: not known */
     uint16_t port;
     bool is_socket;

@@ -148,8 +148,8 @@ compare_words(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void
-sort_words(Completions *c)
+void
+completions_sort(Completions *c)
 {
     int32_t kept = 0;
 
@@ -589,5 +589,5 @@ complete_line(Shell *shell, StrView before, StrView line, int64_t budget_ms, Com
         ret->count = 0;
         ret->start = line.len;
     }
-    sort_words(ret);
+    completions_sort(ret);
 }

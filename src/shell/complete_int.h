@@ -35,6 +35,9 @@ typedef struct Completions {
 void completions_init(Completions *c);
 void completions_release(Completions *c);
 
+/* In order, each word once. */
+void completions_sort(Completions *c);
+
 /*
  * before  lines of the statement above, null or empty: none
  * line    up to the cursor

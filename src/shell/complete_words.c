@@ -70,6 +70,7 @@ complete_files(const Line *line)
     completions_init(&c);
     c.typed = strview_from(line->partial);
     complete_add_files(&c);
+    completions_sort(&c);
     print_words(&c, "", 0);
     completions_release(&c);
 }
@@ -88,6 +89,7 @@ complete_setting(const Line *line, bool print)
                    equals == NULL ? "" : equals + 1);
     completions_init(&c);
     complete_command(line->shell, strview_from(text), &c);
+    completions_sort(&c);
     for (int32_t i = 0; i < c.count; i++)
         printf("%.*s%s%s\n", equals == NULL ? 0 : (int)(equals + 1 - line->partial), line->partial,
                c.words[i], equals == NULL ? "=" : "");

@@ -67,7 +67,5 @@ input_line(Shell *shell, Input *input, const char *prompt, StrBuf *line)
         got = string_line(input, line);
         break;
     }
-    if (got == INPUT_LINE && line->len > 0 && line->ptr[line->len - 1] == '\r')
-        strbuf_truncate(line, line->len - 1); /* files of other systems */
     return got;
 }

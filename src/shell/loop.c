@@ -172,6 +172,7 @@ static Went
 take_line(Shell *shell, Input *input, const StrBuf *line)
 {
     Went went = WENT_ON;
+    char open;
 
     input->line++;
     if (at_terminal(shell, input) && shell->statement.len == 0 && lexer_open(&input->lexer) == 0 &&
@@ -187,7 +188,9 @@ take_line(Shell *shell, Input *input, const StrBuf *line)
         return WENT_WRONG;
     }
     went = run_line(shell, input);
-    if (shell->statement.len > 0 && shell->statement.ptr[shell->statement.len - 1] == '\n')
+    open = lexer_open(&input->lexer);
+    if (shell->statement.len > 0 && shell->statement.ptr[shell->statement.len - 1] == '\n' &&
+        open != '\'' && open != '"' && open != '$')
         strbuf_truncate(&shell->statement, shell->statement.len - 1); /* nothing came behind it */
     return went;
 }

@@ -140,6 +140,17 @@ subtest 'shell 7: csv by Python, json by jq' => sub {
     ($json) = ottla('', '--json', '-c', 'SELECT topic, partitions FROM topics ORDER BY 1');
     ($read) = run($json, 'jq', '-c', '.');
     is_deeply(JSON::PP->new->decode($read), [map { { topic => "topic_$_", partitions => 2 } } 1 .. 3], 'a listing of topics');
+
+    my $headers = JSON::PP->new->canonical->encode([['h', "a \"header\",\nof two lines"]]);
+    (my $literal = $headers) =~ s/'/''/g;
+    ottla("INSERT INTO messages(topic, partition, value, headers) VALUES ('topic_1', 0, 'v', '$literal');");
+    $select = "SELECT value, headers FROM messages('topic_1')";
+    ($csv) = ottla('', '--csv', '-c', $select);
+    ($read) = run($csv, 'python3', '-c', 'import csv,json,sys; print(json.dumps([json.loads(r["headers"]) for r in csv.DictReader(sys.stdin)]))');
+    is_deeply(JSON::PP->new->decode($read), [JSON::PP->new->decode($headers)], 'headers of messages, by csv');
+    ($json) = ottla('', '--json', '-c', $select);
+    ($read) = run($json, 'jq', '-r', '.[0].headers | if type == "string" then fromjson else . end | .[0][1]');
+    is($read, "a \"header\",\nof two lines\n", '... and by json');
 };
 
 subtest 'options of the command line and of \pset' => sub {

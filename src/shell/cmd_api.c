@@ -170,6 +170,8 @@ cmd_api(CommandCall *call)
     Arena *arena;
     Fault f;
 
+    if (!shell_check_connection(shell))
+        return COMMAND_FAILED;
     if (shell->client == NULL)
         return command_fail(call, "you are currently not connected");
     if (rest == NULL)
@@ -184,7 +186,7 @@ cmd_api(CommandCall *call)
         return command_fail(call, "no memory");
     if (call_api(shell, &words, api, arena, &f) != 0) {
         shell_report(shell, &f, (StrView){NULL, 0});
-        shell_check_connection(shell);
+        (void)shell_check_connection(shell); /* the next one looks again */
         result = COMMAND_FAILED;
     }
     arena_free(arena);

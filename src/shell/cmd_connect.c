@@ -96,6 +96,8 @@ cmd_connect(CommandCall *call)
     return result;
 }
 
+#define VERSIONS_LINE_BYTES 56
+
 /* ---- \conninfo --------------------------------------------------------------------------------- */
 
 static void
@@ -112,19 +114,27 @@ add_number(PrintTable *table, const char *name, int64_t value)
     print_table_printf(table, "%" PRId64, value);
 }
 
-/* "Produce 13, Fetch 17 ...": the highest version that both sides know. */
+/* "Produce 13, Fetch 17 ...": the highest version that both sides know; in lines that a screen holds. */
 static void
 add_versions(PrintTable *table, Client *client, const ClientInfo *info)
 {
     StrBuf text;
+    size_t line = 0;
 
     strbuf_init(&text, 65536, NULL);
     for (int32_t i = 0; i < info->api_count; i++) {
         const ApiInfo *api = api_find(info->apis[i].key);
         int16_t version = client_version(client, CLIENT_HERE, info->apis[i].key);
+        bool full;
 
-        if (api != NULL && version >= 0)
-            strbuf_printf(&text, "%s%s %d", text.len > 0 ? ", " : "", api->name, version);
+        if (api == NULL || version < 0)
+            continue;
+        full = text.len - line > VERSIONS_LINE_BYTES;
+        if (text.len > 0)
+            strbuf_add_cstr(&text, full ? ",\n" : ", ");
+        if (full)
+            line = text.len;
+        strbuf_printf(&text, "%s %d", api->name, version);
     }
     if (!strbuf_failed(&text))
         add(table, "Versions", text.ptr);

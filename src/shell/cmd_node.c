@@ -77,12 +77,14 @@ order(CommandCall *call, int8_t what, const char *tag)
 
     if (word == NULL || !text_to_int32(strview_from(word), &pid) || pid <= 0)
         return command_fail(call, "a process number is expected (SELECT pid FROM activity)");
+    if (!shell_check_connection(shell))
+        return COMMAND_FAILED;
     if (shell->client == NULL)
         return command_fail(call, "you are currently not connected");
     if (find_generation(shell, word, &generation, &f) != 0 ||
         send_order(shell, what, pid, generation, &f) != 0) {
         shell_report(shell, &f, (StrView){NULL, 0});
-        shell_check_connection(shell);
+        (void)shell_check_connection(shell); /* the next one looks again */
         return COMMAND_FAILED;
     }
     if (!variables_on(shell->vars, "QUIET"))

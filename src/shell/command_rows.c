@@ -87,7 +87,7 @@ const CommandRow command_rows[] = {
     {"connect", COMMAND_UNSAFE, cmd_connect, CONNECT, NULL, NULL},
     {"c", COMMAND_UNSAFE, cmd_connect, CONNECT, "\\c TARGET|-|topic NAME",
      "connect anew; or choose the topic of \\tail and \\produce"},
-    {"conninfo", 0, cmd_conninfo, CONNECT, "\\conninfo", "the connection"},
+    {"conninfo", COMMAND_REPEAT, cmd_conninfo, CONNECT, "\\conninfo", "the connection"},
     {"password", COMMAND_UNSAFE, cmd_password, CONNECT, "\\password [USER]",
      "change the password of a user"},
     {"api", COMMAND_LINE, cmd_api, CONNECT, "\\api [NAME [vN] [JSON]]",

@@ -145,26 +145,27 @@ shell_greet(Shell *shell)
 }
 
 /* At a terminal one attempt; what failed is not done again. */
-void
+bool
 shell_check_connection(Shell *shell)
 {
     Fault f;
 
     if (shell->client == NULL || client_connected(shell->client))
-        return;
+        return true;
     if (!shell->interactive) {
         fputs("connection to the server was lost\n", stderr);
         shell->lost = true;
-        return;
+        return false;
     }
     fputs("connection lost, reconnecting ... ", stderr);
     if (client_reconnect(shell->client, &f) != 0) {
         fputs("failed\n", stderr);
         shell_report(shell, &f, (StrView){NULL, 0});
         shell_disconnect(shell);
-        return;
+        return false;
     }
     fputs("done\n", stderr);
     instance_forget();
     state_connection(shell);
+    return true;
 }

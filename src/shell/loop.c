@@ -114,6 +114,18 @@ stops_at_error(const Shell *shell, const Input *input)
            (!at_terminal(shell, input) && variables_on(shell->vars, "ON_ERROR_STOP"));
 }
 
+/* The line end that was put into the statement, when nothing came behind it; one in quotes stays. */
+static void
+drop_line_end(Shell *shell, const Input *input)
+{
+    StrBuf *statement = &shell->statement;
+    char open = lexer_open(&input->lexer);
+
+    if (statement->len > 0 && statement->ptr[statement->len - 1] == '\n' && open != '\'' &&
+        open != '"' && open != '$')
+        strbuf_truncate(statement, statement->len - 1);
+}
+
 /* Everything in the line that was started. An error ends it only where errors stop the input. */
 static Went
 run_line(Shell *shell, Input *input)
@@ -124,12 +136,14 @@ run_line(Shell *shell, Input *input)
         LexEnd end = lexer_scan(&input->lexer, &shell->statement);
         Went step = WENT_ON;
 
-        if (end == LEX_END_COMMAND)
+        if (end == LEX_END_COMMAND) {
+            drop_line_end(shell, input);
             step = run_command(shell, input);
-        else if (end == LEX_END_STATEMENT)
+        }
+        if (end == LEX_END_STATEMENT)
             step = send_statement(shell, input);
-        else if (variables_on(shell->vars, "SINGLELINE") && lexer_open(&input->lexer) == 0 &&
-                 shell->statement.len > 0)
+        if (end == LEX_END_LINE && variables_on(shell->vars, "SINGLELINE") &&
+            lexer_open(&input->lexer) == 0 && shell->statement.len > 0)
             step = send_statement(shell, input);
         if (end == LEX_END_STATEMENT)
             lexer_reset(&input->lexer);
@@ -172,7 +186,6 @@ static Went
 take_line(Shell *shell, Input *input, const StrBuf *line)
 {
     Went went = WENT_ON;
-    char open;
 
     input->line++;
     if (at_terminal(shell, input) && shell->statement.len == 0 && lexer_open(&input->lexer) == 0 &&
@@ -188,10 +201,7 @@ take_line(Shell *shell, Input *input, const StrBuf *line)
         return WENT_WRONG;
     }
     went = run_line(shell, input);
-    open = lexer_open(&input->lexer);
-    if (shell->statement.len > 0 && shell->statement.ptr[shell->statement.len - 1] == '\n' &&
-        open != '\'' && open != '"' && open != '$')
-        strbuf_truncate(&shell->statement, shell->statement.len - 1); /* nothing came behind it */
+    drop_line_end(shell, input);
     return went;
 }
 

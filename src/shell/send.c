@@ -45,7 +45,7 @@ begin(Shell *shell, StrView text)
     }
     output_log_statement(shell, text);
     interrupt_clear(shell->client);
-    return true;
+    return shell_check_connection(shell);
 }
 
 /* ---- what becomes of a result ------------------------------------------------------------------ */
@@ -186,7 +186,7 @@ failed(Shell *shell, const Fault *f, StrView text)
     shell_report(shell, f, text);
     if (variables_is(shell->vars, "ECHO", "errors"))
         fprintf(stderr, "STATEMENT:  %.*s\n", text.len, text.ptr);
-    shell_check_connection(shell);
+    (void)shell_check_connection(shell); /* the next one looks again */
 }
 
 static void

@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "interrupt_int.h"
+#include "ottla/print/print.h"
 #include "output_int.h"
 
 /* Takes rows into a table. */
@@ -167,6 +168,27 @@ begin_piece(Rows *rows)
     rows->sending->arena = arena;
 }
 
+/* The table as text without the blank line that ends one, to where output goes. */
+static int
+print_open_ended(Shell *shell, const PrintTable *table, const PrintOptions *options)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *file = open_memstream(&text, &len);
+    int rc = file == NULL ? -1 : print_table(table, options, file);
+
+    if (file != NULL && fclose(file) != 0)
+        rc = -1;
+    if (rc != 0)
+        (void)shell_error(shell, FAULT_NO_MEMORY, "the result does not fit into memory");
+    else if (len >= 2 && text[len - 1] == '\n' && text[len - 2] == '\n')
+        text[len - 1] = '\0';
+    if (rc == 0)
+        shell_say(shell, "%s", text);
+    free(text);
+    return rc;
+}
+
 /* Prints what there is as a part of the whole: the head only once, the count only at the end. */
 static int
 print_piece(Rows *rows, bool last)
@@ -176,12 +198,13 @@ print_piece(Rows *rows, bool last)
     int64_t count = print_table_rows(rows->table);
     bool footer = last && options.row_count && !options.tuples_only &&
                   options.format != PRINT_CSV && options.format != PRINT_JSONL;
-    int rc;
+    int rc = 0;
 
     rows->table->no_row_count = true;
     if (rows->printed > 0)
         options.tuples_only = true;
-    rc = count > 0 || rows->printed == 0 ? shell_print_with(shell, rows->table, &options) : 0;
+    if (count > 0 || rows->printed == 0)
+        rc = print_open_ended(shell, rows->table, &options);
     rows->printed += count;
     rows->sending->rows += count;
     if (rc == 0 && footer)
@@ -217,7 +240,7 @@ piece_rows(const Shell *shell)
 
     if (shell->plan.way != RESULT_PRINT || expanded != PRINT_OFF ||
         (format != PRINT_ALIGNED && format != PRINT_UNALIGNED && format != PRINT_CSV &&
-         format != PRINT_JSONL && format != PRINT_WRAPPED))
+         format != PRINT_JSONL))
         return 0;
     return variables_number(shell->vars, "FETCH_COUNT", 0);
 }
@@ -315,5 +338,7 @@ shell_query(Shell *shell, const char *sql, PrintTable *ret, Fault *f)
     if (session == NULL)
         return -1;
     interrupt_clear(shell->client);
+    if (!shell_check_connection(shell))
+        return fault_set(f, FAULT_CONNECTION_LOST, "there is no connection any more");
     return sql_run(session, strview_from(sql), &sink, tag, f);
 }

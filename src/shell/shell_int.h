@@ -112,8 +112,11 @@ void shell_disconnect(Shell *shell);
 
 void shell_greet(Shell *shell);
 
-/* After a statement: is the connection still there? Interactive: one attempt to connect again. Scripts: the end. */
-void shell_check_connection(Shell *shell);
+/*
+ * Before and after a statement: is the connection still there? Interactive: one attempt to connect again.
+ * Scripts: the end. False: there was one, and now there is none.
+ */
+bool shell_check_connection(Shell *shell);
 
 /* ---- report.c: errors and notices, always on stderr ---- */
 

@@ -17,6 +17,8 @@
 #define CONNECT "Connection"
 #define SYSTEM  "Variables and system"
 
+#define LISTING (COMMAND_SUFFIX | COMMAND_REPEAT)
+
 const CommandRow command_rows[] = {
     /* General */
     {"g", 0, cmd_g, GENERAL, "\\g [(OPTIONS)] [FILE]",
@@ -48,7 +50,37 @@ const CommandRow command_rows[] = {
     {"write", COMMAND_UNSAFE, cmd_write_buffer, BUFFER, NULL, NULL},
 
     /* what there is */
-    {"l", COMMAND_SUFFIX | COMMAND_REPEAT, cmd_list_topics, LISTS, "\\l[S+] [PATTERN]", "topics"},
+    {"l", LISTING, cmd_list_topics, LISTS, "\\l[S+] [PATTERN]", "topics"},
+    {"dt", LISTING, cmd_list_topics, LISTS, "\\dt[S+] [PATTERN]", "topics"},
+    {"dpu", LISTING, cmd_list_partitions, LISTS, "\\dpu[+] [PATTERN]",
+     "under-replicated partitions"},
+    {"dpo", LISTING, cmd_list_partitions, LISTS, "\\dpo[+] [PATTERN]", "partitions without leader"},
+    {"dpm", LISTING, cmd_list_partitions, LISTS, "\\dpm[+] [PATTERN]", "partitions under min ISR"},
+    {"dp", LISTING, cmd_list_partitions, LISTS, "\\dp[S+] [PATTERN]", "partitions"},
+    {"dr", LISTING, cmd_list_replicas, LISTS, "\\dr[S+] [PATTERN]", "replicas"},
+    {"dR", LISTING, cmd_list_reassignments, LISTS, "\\dR", "reassignments that are under way"},
+    {"dg", LISTING, cmd_list_groups, LISTS, "\\dg[+] [PATTERN]",
+     "groups; of one group its members and offsets"},
+    {"dG", LISTING, cmd_list_transactions, LISTS, "\\dG [PATTERN]", "transactions"},
+    {"dP", LISTING, cmd_list_producers, LISTS, "\\dP [PATTERN]", "producers by partition"},
+    {"dconfig", LISTING, cmd_list_node_settings, LISTS, "\\dconfig[S+] [PATTERN]",
+     "settings of the node, and which file says so"},
+    {"dc", LISTING, cmd_list_configs, LISTS, "\\dc[S+] [KIND NAME] [PATTERN]",
+     "settings of a topic, broker, group, logger, or of client metrics"},
+    {"da", LISTING, cmd_list_acls, LISTS, "\\da [PATTERN | TOPIC NAME | USER NAME]",
+     "access control lists"},
+    {"du", LISTING, cmd_list_users, LISTS, "\\du[+] [PATTERN]", "users"},
+    {"dq", LISTING, cmd_list_quotas, LISTS, "\\dq [PATTERN]", "quotas"},
+    {"db", LISTING, cmd_list_brokers, LISTS, "\\db[+]", "brokers"},
+    {"dk", LISTING, cmd_list_quorum, LISTS, "\\dk[+]", "the metadata quorum"},
+    {"dm", LISTING, cmd_list_client_metrics, LISTS, "\\dm [PATTERN]",
+     "subscriptions of client metrics"},
+    {"dM", LISTING, cmd_list_client_instances, LISTS, "\\dM", "clients that send metrics"},
+    {"ds", LISTING, cmd_list_sessions, LISTS, "\\ds[S+]", "sessions of the node"},
+    {"dw", LISTING, cmd_list_workers, LISTS, "\\dw[+]", "worker processes of the node"},
+    {"d", LISTING, cmd_describe, LISTS, "\\d[S+] [TOPIC]", "a topic; without name as \\l"},
+    {"offsets", COMMAND_REPEAT, cmd_list_offsets, LISTS, "\\offsets TOPIC [TIME]",
+     "first and last offsets, and those at a time"},
 
     /* input and output */
     {"echo", 0, cmd_echo, INPUT, "\\echo [-n] [TEXT]", "write to standard output"},

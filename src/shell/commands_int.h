@@ -123,6 +123,29 @@ CommandResult cmd_errverbose(CommandCall *call);
 
 /* cmd_list.c */
 CommandResult cmd_list_topics(CommandCall *call);
+CommandResult cmd_list_partitions(CommandCall *call);
+CommandResult cmd_list_replicas(CommandCall *call);
+CommandResult cmd_list_reassignments(CommandCall *call);
+CommandResult cmd_list_producers(CommandCall *call);
+CommandResult cmd_list_transactions(CommandCall *call);
+CommandResult cmd_list_offsets(CommandCall *call);
+
+/* cmd_list_groups.c, cmd_list_config.c, cmd_list_security.c, cmd_list_nodes.c */
+CommandResult cmd_list_groups(CommandCall *call);
+CommandResult cmd_list_configs(CommandCall *call);
+CommandResult cmd_list_node_settings(CommandCall *call);
+CommandResult cmd_list_client_metrics(CommandCall *call);
+CommandResult cmd_list_client_instances(CommandCall *call);
+CommandResult cmd_list_acls(CommandCall *call);
+CommandResult cmd_list_users(CommandCall *call);
+CommandResult cmd_list_quotas(CommandCall *call);
+CommandResult cmd_list_brokers(CommandCall *call);
+CommandResult cmd_list_quorum(CommandCall *call);
+CommandResult cmd_list_sessions(CommandCall *call);
+CommandResult cmd_list_workers(CommandCall *call);
+
+/* cmd_describe.c */
+CommandResult cmd_describe(CommandCall *call);
 
 /* cmd_history.c */
 CommandResult cmd_history(CommandCall *call);

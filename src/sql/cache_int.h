@@ -100,6 +100,13 @@ typedef struct CachePart {
 /* ListOffsets for those that were not asked for yet. A partition that cannot say leaves -1. */
 int cache_offsets(Sql *sql, const CachePart *parts, int32_t count, CacheOffset what, Fault *f);
 
+/*
+ * ListOffsets for a timestamp, not kept: the first record that is not older. ret_offsets has a place per part; -1: there
+ * is none, or the partition cannot say.
+ */
+int cache_offsets_at(Sql *sql, const CachePart *parts, int32_t count, int64_t timestamp,
+                     int64_t *ret_offsets, Fault *f);
+
 /* ---- nodes ---- */
 
 /* DescribeCluster (Metadata where it is not known). */

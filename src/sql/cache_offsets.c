@@ -266,3 +266,13 @@ cache_offsets(Sql *sql, const CachePart *parts, int32_t count, CacheOffset what,
     }
     return 0;
 }
+
+int
+cache_offsets_at(Sql *sql, const CachePart *parts, int32_t count, int64_t timestamp,
+                 int64_t *ret_offsets, Fault *f)
+{
+    Asking a = {
+        .sql = sql, .timestamp = timestamp, .parts = parts, .count = count, .values = ret_offsets};
+
+    return count == 0 ? 0 : ask(&a, f);
+}

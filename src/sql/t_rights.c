@@ -245,7 +245,8 @@ ask_for_resource(Question *q, DescribeAclsResponse *acls, Fault *f)
     request.resource_type_filter = q->type;
     request.pattern_type_filter = PATTERN_MATCH;
     request.resource_name_filter = q->resource;
-    request.operation = 1;
+    request.principal_filter = request.host_filter = (StrView){NULL, 0};
+    request.operation = 1; /* any, as the next */
     request.permission_type = 1;
     q->acls = acls;
     if (rights_ask_acls(q->scan->sql, &request, acls, f) == 0)

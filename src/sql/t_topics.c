@@ -415,3 +415,74 @@ const SqlTable table_partitions = {.name = "partitions",
                                    SQL_CALLS(part_calls),
                                    .rows_of = SQL_ROWS_PARTITIONS,
                                    .scan = scan_partitions};
+
+/* ---- offsets_at ---- */
+
+enum { AT_TOPIC, AT_PARTITION, AT_OFFSET, AT_TIME };
+
+static const SqlColumnDef at_columns[] = {
+    [AT_TOPIC] = {"topic", SQL_DECL_TEXT, SQL_COLUMN_KEY},
+    [AT_PARTITION] = {"partition", SQL_DECL_INTEGER, 0},
+    [AT_OFFSET] = {"offset", SQL_DECL_INTEGER, 0},
+    [AT_TIME] = {"at_time", SQL_DECL_TEXT,
+                 SQL_COLUMN_KEY | SQL_COLUMN_HIDDEN | SQL_COLUMN_REQUIRED | SQL_COLUMN_ONE},
+};
+
+static const SqlCallDef at_calls[] = {{"Metadata", 0}, {"ListOffsets", 0}};
+
+/* The time of the argument: what ts() takes, or a number of milliseconds. */
+static int
+take_argument(SqlScan *scan, int64_t *ret_ms, Fault *f)
+{
+    const SqlKey *key = scan_key(scan, AT_TIME);
+
+    if (key != NULL && key->count == 1 && time_from_text(scan->sql, key->values[0].bytes, ret_ms) &&
+        *ret_ms >= 0)
+        return 0;
+    if (key == NULL)
+        fault_set(f, FAULT_SYNTAX, "offsets_at needs a point in time");
+    else
+        fault_set(f, FAULT_BAD_PARAMETER, "\"%.*s\" is no point in time", key->values[0].bytes.len,
+                  key->values[0].bytes.ptr);
+    fault_hint(f, "Write 2026-03-01T12:00:00, milliseconds since 1970, or -1h for an hour ago.");
+    return -1;
+}
+
+static int
+scan_offsets_at(SqlScan *scan, Fault *f)
+{
+    CacheTopics topics;
+    CachePart *parts;
+    int64_t *offsets;
+    int64_t ms;
+    int32_t count;
+
+    if (take_argument(scan, &ms, f) != 0 ||
+        cache_topics(scan->sql, scan_key(scan, AT_TOPIC), &topics, f) != 0)
+        return -1;
+    parts = all_parts(scan, &topics, &count);
+    offsets = arena_calloc(scan->sql->arena, (size_t)count + 1, sizeof *offsets);
+    if (parts == NULL || offsets == NULL)
+        return fault_set(f, FAULT_NO_MEMORY, "out of memory");
+    if (cache_offsets_at(scan->sql, parts, count, ms, offsets, f) != 0)
+        return -1;
+    for (int32_t i = 0; i < count; i++) {
+        SqlValue *row = scan_row(scan);
+
+        if (row == NULL)
+            break;
+        row_text(scan, row, AT_TOPIC, parts[i].topic->name);
+        row_int(scan, row, AT_PARTITION, parts[i].partition->partition);
+        set_known(scan, row, AT_OFFSET, offsets[i]);
+        row_text(scan, row, AT_TIME, scan_key(scan, AT_TIME)->values[0].bytes);
+    }
+    return scan_end(scan, f);
+}
+
+const SqlTable table_offsets_at = {.name = "offsets_at",
+                                   .help =
+                                       "the first offsets at or after a time: offsets_at('-1h')",
+                                   SQL_COLUMNS(at_columns),
+                                   SQL_CALLS(at_calls),
+                                   .rows_of = SQL_ROWS_PARTITIONS,
+                                   .scan = scan_offsets_at};

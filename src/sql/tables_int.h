@@ -17,7 +17,7 @@ extern const SqlTable table_brokers, table_log_dirs, table_quorum, table_feature
 extern const SqlTable table_errors;
 extern const SqlTable table_acls, table_effective_rights, table_users, table_quotas, table_tokens;
 extern const SqlTable table_producers;
-extern const SqlTable table_all_nodes;
+extern const SqlTable table_offsets_at, table_all_nodes;
 extern const SqlTable table_messages, table_last_produced;
 
 /* ---- names.c: numbers of the protocol as words; "unknown" for others. Names to numbers: -1. ---- */

@@ -4,6 +4,7 @@
 #   my ($exit, $text) = kafka_tool($node->address, 'consumer-groups', '--list');
 #   my $peer = kafka_node();    # a real broker of its own; ends with the variable
 #   $peer->{address};
+#   Ottla::Test::Api->new($peer);
 #
 # ../shared/peers/kafka brings the jars. A tool is a JVM of half a second.
 #
@@ -73,6 +74,8 @@ sub kafka_node {
     kill 0, $pid and $up or die "Kafka does not come up: " . qx(tail -n 5 $dir/log);
     return $self;
 }
+
+sub connect_tcp { return IO::Socket::INET->new(PeerAddr => $_[0]{address}) // die "Kafka: $!" }
 
 sub DESTROY {
     my ($self) = @_;

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controller/bootstrap.h"
 #include "controller/broker_life.h"
 #include "controller/controller_int.h"
 #include "controller/decide.h"
@@ -261,30 +262,6 @@ lead(Controller *c, int64_t now_ms, ErrInfo *err)
 
 /* ---- first records ---- */
 
-/* A new cluster: its features and the default that eligible.leader.replicas.version asks for (3.2). */
-static void
-bootstrap(const Controller *c, RecordList *ret)
-{
-    BeginTransactionRecord begin;
-    EndTransactionRecord end;
-    ConfigRecord config;
-    char value[16];
-
-    begin_transaction_record_init(&begin);
-    begin.name = STRVIEW("Bootstrap records");
-    record_list_add(ret, &begin_transaction_record_desc, 0, &begin);
-    features_bootstrap(ret);
-    snprintf(value, sizeof value, "%d", (int)c->settings.min_insync_replicas);
-    config_record_init(&config);
-    config.resource_type = IMAGE_CONFIG_BROKER;
-    config.resource_name = STRVIEW("");
-    config.name = STRVIEW("min.insync.replicas");
-    config.value = strview_from(value);
-    record_list_add(ret, &config_record_desc, 0, &config);
-    end_transaction_record_init(&end);
-    record_list_add(ret, &end_transaction_record_desc, 0, &end);
-}
-
 static int
 abort_open_transaction(Controller *c, Turn *turn, ErrInfo *err)
 {
@@ -383,8 +360,10 @@ first_records(Controller *c, Turn *turn, ErrInfo *err)
         rc = abort_open_transaction(c, turn, err);
     if (rc == 0 && !c->saw_data) {
         record_list_init(&list, turn->arena);
-        bootstrap(c, &list);
-        rc = add_in_steps(c, turn, &list, err);
+        rc = bootstrap_records(c->settings.metadata_dir, c->settings.min_insync_replicas, &list,
+                               err);
+        if (rc == 0)
+            rc = add_in_steps(c, turn, &list, err);
         turn->sealed = true; /* the transaction is a batch of its own, as Kafka writes it */
     }
     if (rc == 0)

@@ -39,16 +39,17 @@ feature_metadata_changed(int16_t to, int16_t from)
 }
 
 void
-features_bootstrap(RecordList *ret)
+features_bootstrap(const int16_t *levels, RecordList *ret)
 {
     for (int i = 0; i < FEATURE_COUNT; i++) {
+        int16_t level = levels == NULL ? feature_rows[i].fresh : levels[i];
         FeatureLevelRecord record;
 
-        if (strcmp(feature_rows[i].name, "kraft.version") == 0)
+        if (strcmp(feature_rows[i].name, "kraft.version") == 0 || level == 0)
             continue;
         feature_level_record_init(&record);
         record.name = strview_from(feature_rows[i].name);
-        record.feature_level = feature_rows[i].fresh;
+        record.feature_level = level;
         record_list_add(ret, &feature_level_record_desc, 0, &record);
     }
 }

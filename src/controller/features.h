@@ -30,8 +30,11 @@ const FeatureRow *feature_find(StrView name);
 /* Would records of the metadata log be lost on the way down from one metadata.version to another? */
 bool feature_metadata_changed(int16_t to, int16_t from);
 
-/* The FeatureLevelRecords of a fresh node: metadata.version, then the others by name. */
-void features_bootstrap(RecordList *ret);
+/*
+ * The FeatureLevelRecords of a new node: metadata.version, then the others by name that are above 0. levels by row; NULL: the
+ * fresh ones.
+ */
+void features_bootstrap(const int16_t *levels, RecordList *ret);
 
 /*
  * Can this version serve a log with these finalized levels? OT_E_UNSUPPORTED_VERSION names the first

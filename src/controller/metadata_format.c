@@ -15,8 +15,26 @@
 #include "ottla/common/clock.h"
 #include "ottla/common/vfs.h"
 
+static void
+add_credentials(const FormatPlan *plan, RecordList *records)
+{
+    for (int i = 0; i < plan->credential_count; i++) {
+        const FormatCredential *c = &plan->credentials[i];
+        UserScramCredentialRecord record;
+
+        user_scram_credential_record_init(&record);
+        record.name = strview_from(c->name);
+        record.mechanism = (int8_t)c->mechanism;
+        record.salt = (BytesView){c->salt, c->salt_len};
+        record.stored_key = (BytesView){c->keys.stored_key, c->keys.key_len};
+        record.server_key = (BytesView){c->keys.server_key, c->keys.key_len};
+        record.iterations = c->iterations;
+        record_list_add(records, &user_scram_credential_record_desc, 0, &record);
+    }
+}
+
 int
-metadata_format_bootstrap(const char *dir, ErrInfo *err)
+metadata_format_bootstrap(const char *dir, const FormatPlan *plan, ErrInfo *err)
 {
     SnapshotFacts facts = {.now_ms = clock_wall_ms()};
     Arena *arena = arena_new(8192, 0);
@@ -28,7 +46,9 @@ metadata_format_bootstrap(const char *dir, ErrInfo *err)
     if (arena == NULL)
         return err_set(err, OT_E_NO_MEMORY, "no memory to format %s", dir);
     record_list_init(&records, arena);
-    features_bootstrap(&records);
+    features_bootstrap(plan == NULL ? NULL : plan->levels, &records);
+    if (plan != NULL)
+        add_credentials(plan, &records);
     snprintf(path, sizeof path, "%s/bootstrap.checkpoint", dir);
     w = snapshot_begin_as(path, &facts, err);
     if (w == NULL || records.no_memory) {

@@ -95,6 +95,9 @@ typedef struct MetaReader {
  */
 int metalog_replay(MetaLog *log, const MetaReader *reader, ErrInfo *err);
 
+/* Reads a file of batches such as bootstrap.checkpoint. OT_E_NOT_FOUND; OT_E_CORRUPT: it is not whole. */
+int metalog_read_checkpoint(const char *path, const MetaReader *reader, ErrInfo *err);
+
 /*
  * Cuts the torn tail, removes left-overs of killed snapshots, opens the active segment (makes it,
  * and partition.metadata, when there is none), completes indexes and epochs.

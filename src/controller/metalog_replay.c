@@ -157,6 +157,17 @@ replay_snapshot(const char *path, const MetaReader *reader, ErrInfo *err)
     return rc;
 }
 
+int
+metalog_read_checkpoint(const char *path, const MetaReader *reader, ErrInfo *err)
+{
+    bool whole = false;
+    int rc = snapshot_is_whole(path, &whole, err);
+
+    if (rc == 0 && !whole)
+        rc = err_set(err, OT_E_CORRUPT, "the file is not whole");
+    return rc != 0 ? rc : replay_snapshot(path, reader, err);
+}
+
 /* The newest whole snapshot; -1: none. */
 static int
 choose_snapshot(MetaLog *log, int32_t *ret_index, ErrInfo *err)

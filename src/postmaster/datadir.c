@@ -40,7 +40,8 @@ datadir_put_aside(const Datadir *dir, DatadirPlace *place, int code, const ErrIn
 
 /* used: a node lives there although its own names may lie further down; then it stays whose it is. */
 static int
-prepare_place(const char *path, bool may_make, bool used, const int owner[2], ErrInfo *err)
+prepare_place(const char *path, bool may_make, bool used, const int owner[2], bool *ret_made,
+              ErrInfo *err)
 {
     struct stat st;
     char name[NAME_MAX + 1];
@@ -52,6 +53,7 @@ prepare_place(const char *path, bool may_make, bool used, const int owner[2], Er
             return err_set(err, OT_E_NOT_FOUND, "directory %s does not exist", path);
         rc = vfs_mkdirs(path, 0750, err);
         fresh = true;
+        *ret_made = rc == 0;
     } else if (rc == 0 && !S_ISDIR(st.st_mode)) {
         return err_set(err, OT_E_CONFIG, "%s is not a directory", path);
     } else if (rc == 0 && !used && owner[0] >= 0 && (int)st.st_uid != owner[0]) {
@@ -73,11 +75,13 @@ datadir_prepare(const DatadirSettings *settings, int uid, int gid, Datadir *ret,
     *ret = (Datadir){.pid_fd = -1};
     rc = datadir_work_out_paths(settings, ret, err);
     if (rc == 0)
-        rc = prepare_place(ret->path, settings->auto_format, datadir_is_formatted(ret), owner, err);
+        rc = prepare_place(ret->path, settings->auto_format, datadir_is_formatted(ret), owner,
+                           &ret->made, err);
     for (int i = 0; rc == 0 && i < ret->place_count; i++)
-        rc = datadir_put_aside(
-            ret, &ret->places[i],
-            prepare_place(ret->places[i].path, settings->auto_format, false, owner, err), err);
+        rc = datadir_put_aside(ret, &ret->places[i],
+                               prepare_place(ret->places[i].path, settings->auto_format, false,
+                                             owner, &ret->places[i].made, err),
+                               err);
     return rc;
 }
 
@@ -206,6 +210,20 @@ datadir_publish_clean(bool first)
             logdir_set_clean(i, was_clean[i]);
 }
 
+static void
+close_all(Datadir *dir)
+{
+    for (int i = 0; i < dir->place_count; i++) {
+        vfs_close(dir->places[i].lock_fd);
+        dir->places[i].lock_fd = -1;
+    }
+    if (dir->pid_fd >= 0)
+        datadir_remove_pid_file(dir);
+    vfs_close(dir->pid_fd);
+    dir->pid_fd = -1;
+    logdirs_clear();
+}
+
 int
 datadir_open(Datadir *dir, const DatadirSettings *settings, ErrInfo *err)
 {
@@ -225,14 +243,36 @@ datadir_open(Datadir *dir, const DatadirSettings *settings, ErrInfo *err)
         report_put_aside(dir);
         return 0;
     }
-    for (int i = 0; i < dir->place_count; i++) {
-        vfs_close(dir->places[i].lock_fd);
-        dir->places[i].lock_fd = -1;
+    close_all(dir);
+    return rc;
+}
+
+/* OT_E_EXISTS for the first place that is formatted. */
+static int
+refuse_formatted(const Datadir *dir, ErrInfo *err)
+{
+    for (int i = 0; i < dir->place_count; i++)
+        if (dir->places[i].formatted)
+            return err_set(err, OT_E_EXISTS, "%s is formatted already", dir->places[i].path);
+    return 0;
+}
+
+int
+datadir_format_alone(Datadir *dir, const DatadirSettings *settings, bool ignore_formatted,
+                     ErrInfo *err)
+{
+    int rc = check_owner(dir, err);
+
+    if (rc == 0)
+        rc = pid_file_lock(dir, err);
+    for (int i = 0; rc == 0 && i < dir->place_count; i++) {
+        rc = lock_place(dir, &dir->places[i], err);
+        dir->places[i].formatted = rc == 0 && datadir_place_is_formatted(&dir->places[i]);
     }
-    if (dir->pid_fd >= 0)
-        datadir_remove_pid_file(dir);
-    vfs_close(dir->pid_fd);
-    dir->pid_fd = -1;
-    logdirs_clear();
+    if (rc == 0 && !ignore_formatted)
+        rc = refuse_formatted(dir, err);
+    if (rc == 0)
+        rc = datadir_load_identity(dir, settings, err);
+    close_all(dir);
     return rc;
 }

@@ -77,16 +77,21 @@ datadir_looks_empty(const char *path, char ret_name[NAME_MAX + 1], ErrInfo *err)
 }
 
 bool
-datadir_is_formatted(const Datadir *dir)
+datadir_place_is_formatted(const DatadirPlace *place)
 {
     char path[NODE_PATH_MAX + 32];
     struct stat st;
 
-    for (int i = 0; i < dir->place_count; i++) {
-        snprintf(path, sizeof path, "%s/" META_PROPERTIES_FILE, dir->places[i].path);
-        if (vfs_stat(path, &st, NULL) == 0)
+    snprintf(path, sizeof path, "%s/" META_PROPERTIES_FILE, place->path);
+    return vfs_stat(path, &st, NULL) == 0;
+}
+
+bool
+datadir_is_formatted(const Datadir *dir)
+{
+    for (int i = 0; i < dir->place_count; i++)
+        if (datadir_place_is_formatted(&dir->places[i]))
             return true;
-    }
     return false;
 }
 
@@ -103,9 +108,10 @@ format_place(const DatadirPlace *place, const DatadirSettings *settings,
         .port = settings->voter_port,
         .now_ms = clock_wall_ms(),
     };
-    int rc = metadata_format_bootstrap(place->path, err);
+    int rc = metadata_format_bootstrap(place->path, settings->plan, err);
+    bool voters = settings->plan == NULL || !settings->plan->no_voters;
 
-    if (rc == 0 && place->is_metadata)
+    if (rc == 0 && place->is_metadata && voters)
         rc = metadata_format_quorum(place->path, &voter, err);
     return rc;
 }
@@ -192,7 +198,10 @@ datadir_format(const Datadir *dir, const DatadirSettings *settings, MetaProperti
         if (!todo[i])
             continue;
         props[i] = common;
-        props[i].directory_id = random_uuid();
+        props[i].directory_id = dir->places[i].is_metadata && settings->plan != NULL &&
+                                        settings->plan->has_voter_directory
+                                    ? settings->plan->voter_directory
+                                    : random_uuid();
         rc = refuse_not_empty(&dir->places[i], err);
     }
     for (int i = 0; rc == 0 && i < dir->place_count; i++)
@@ -204,4 +213,36 @@ datadir_format(const Datadir *dir, const DatadirSettings *settings, MetaProperti
         log_msg(LL_LOG, "datadir", "formatted %s as a single node; cluster_id=%s node_id=%d",
                 dir->path, common.cluster_id, common.node_id);
     return rc;
+}
+
+/* A file or an empty folder; one that is not there is fine, and of the others people are told by what they find. */
+static void
+remove_name(const char *dir, const char *name, bool folder)
+{
+    char path[NODE_PATH_MAX + 128];
+
+    snprintf(path, sizeof path, "%s%s%s", dir, *name == '\0' ? "" : "/", name);
+    (void)!(folder ? vfs_rmdir(path, NULL) : vfs_unlink(path, NULL));
+}
+
+void
+datadir_undo_format(const Datadir *dir)
+{
+    static const char *const files[] = {
+        META_PROPERTIES_FILE, META_PROPERTIES_FILE ".tmp", "bootstrap.checkpoint",
+        "__cluster_metadata-0/00000000000000000000-0000000000.checkpoint", ".lock"};
+
+    for (int i = 0; i < dir->place_count; i++) {
+        const DatadirPlace *place = &dir->places[i];
+
+        if (place->formatted)
+            continue;
+        for (size_t k = 0; k < sizeof files / sizeof files[0]; k++)
+            remove_name(place->path, files[k], false);
+        remove_name(place->path, "__cluster_metadata-0", true);
+        if (place->made)
+            remove_name(place->path, "", true);
+    }
+    if (dir->made)
+        remove_name(dir->path, "", true);
 }

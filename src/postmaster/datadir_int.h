@@ -28,7 +28,8 @@ int datadir_work_out_paths(const DatadirSettings *settings, Datadir *dir, ErrInf
 /* 1: nothing in it but what an unformatted directory may hold; 0: something else, named in ret_name. */
 int datadir_looks_empty(const char *path, char ret_name[NAME_MAX + 1], ErrInfo *err);
 
-bool datadir_is_formatted(const Datadir *dir);
+bool datadir_place_is_formatted(const DatadirPlace *place);
+bool datadir_is_formatted(const Datadir *dir); /* one of its places */
 
 /* The places in todo, all that can be used, become those of a new node; their meta.properties come last. */
 int datadir_format(const Datadir *dir, const DatadirSettings *settings, MetaProperties *props,

@@ -7,8 +7,12 @@
  */
 #include "ottla/security/scram.h"
 
+#include <string.h>
+
 #include "crypto_lib_int.h"
 #include "ottla/common/assert.h"
+
+#define SCRAM_BASE64_MAX 256 /* letters of a salt or a salted password */
 
 static const EVP_MD *
 digest_of(const CryptoLib *lib, ScramMechanism mechanism)
@@ -53,4 +57,42 @@ scram_keys(ScramMechanism mechanism, BytesView salted_password, ScramKeys *ret)
         lib->EVP_Digest(client_key, (size_t)ret->key_len, ret->stored_key, NULL, digest, NULL) == 1;
     lib->OPENSSL_cleanse(client_key, sizeof client_key);
     return ok;
+}
+
+int32_t
+scram_salt_password(ScramMechanism mechanism, StrView password, BytesView salt, int32_t iterations,
+                    uint8_t ret[SCRAM_KEY_MAX])
+{
+    const CryptoLib *lib = crypto_lib();
+    const EVP_MD *digest;
+    int size;
+
+    if (lib == NULL)
+        return 0;
+    digest = digest_of(lib, mechanism);
+    size = lib->EVP_MD_get_size(digest);
+    ot_assert(size > 0 && size <= SCRAM_KEY_MAX);
+    return lib->PKCS5_PBKDF2_HMAC(password.ptr, password.len, salt.ptr, salt.len, iterations,
+                                  digest, size, ret) == 1
+               ? size
+               : 0;
+}
+
+int32_t
+scram_from_base64(StrView text, uint8_t *ret, size_t room)
+{
+    const CryptoLib *lib = crypto_lib();
+    uint8_t bytes[3 * SCRAM_BASE64_MAX / 4 + 3];
+    int32_t padding = 0, len;
+
+    if (lib == NULL || text.len <= 0 || text.len % 4 != 0 || text.len > SCRAM_BASE64_MAX)
+        return 0;
+    while (padding < 2 && text.ptr[text.len - 1 - padding] == '=')
+        padding++;
+    len = lib->EVP_DecodeBlock(bytes, (const uint8_t *)text.ptr, text.len) - padding;
+    if (len <= 0 || (size_t)len > room)
+        return 0;
+    memcpy(ret, bytes, (size_t)len);
+    lib->OPENSSL_cleanse(bytes, sizeof bytes);
+    return len;
 }

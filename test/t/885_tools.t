@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# 885_tools.t - the tools around a node: ottlactl, instances
+# 885_tools.t - the tools around a node: ottlactl, ottla-initdb, instances
 #
 # Proves shell-and-service.md 16 for them, on real nodes: what they print, their exit codes, and that what they did is true.
 #
@@ -9,6 +9,7 @@ use warnings;
 use Test::More;
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
+use Ottla::Test::Kafka qw(kafka_missing);
 use Ottla::Test::Node;
 use Ottla::Test::Wait;
 
@@ -91,6 +92,132 @@ subtest 'ottlactl' => sub {
     is((tool('ottlactl', 'stop', '-m', 'immediate', '-t', 30))[0], 0, 'immediate stop');
     is((tool('ottlactl', 'restart', '-l', $log, '-o', join ' ', "-p $port", @user))[0], 0, 'restart when none runs starts');
     is((tool('ottlactl', 'stop', '-s'))[0], 0, 'stop');
+};
+
+# Names below a folder, without locks.
+sub tree { my ($d) = @_; return join ' ', sort grep { !m{\.lock$} } map { s{^\Q$d\E/}{}r } split /\n/, `find $d -type f` }
+
+# The records of a checkpoint, without times and offsets.
+sub records_of {
+    my ($file) = @_;
+    my $text = `$bin/ottla-logdump -d --decode metadata $file`;
+    return join "\n", map { s/"(?:salt|storedKey|serverKey)":"[^"]*"/X/gr } $text =~ /(?:payload|SnapshotHeader|SnapshotFooter|KRaftVersion|KRaftVoters): .*/g;
+}
+
+subtest 'ottla-initdb' => sub {
+    my $data = "$dir/init";
+    my $port = Ottla::Test::Node::free_port();
+    my @as = $> == 0 ? ('--user', 'root') : ();
+    my $id = 'MkU3OEVBNTcwNTJENDM2Qk';
+    my ($code, $said) = tool('ottla-initdb', '-D', $data, @as, '-t', $id, '--node-id', 7, '-c', "listeners=PLAINTEXT://localhost:$port",
+        '-c', "broker.rack=it's \\ here", '-r', '4.1', '-f', 'group.version=0', '-S', 'SCRAM-SHA-256=[name=alice,password="alice,secret"]') ;
+    is($code, 1, 'a password with a comma ends where Kafka ends it');
+    ok(!-e $data, 'nothing was made for options that are wrong');
+    ($code, $said) = tool('ottla-initdb', '-D', $data, @as, '-t', $id, '--node-id', 7, '-c', "listeners=PLAINTEXT://localhost:$port",
+        '-c', "broker.rack=it's \\ here", '-r', '4.1', '-f', 'group.version=0', '-S', 'SCRAM-SHA-256=[name=alice,password=alice-secret]');
+    is($code, 0, 'formatted') or diag $said;
+    is($said, "Formatting data directory $data/log with metadata.version 4.1-IV1.\nFormatting dynamic metadata voter directory $data/meta with metadata.version 4.1-IV1.\n", 'and says what');
+    is(tree($data), 'log/bootstrap.checkpoint log/meta.properties meta/__cluster_metadata-0/00000000000000000000-0000000000.checkpoint meta/bootstrap.checkpoint meta/meta.properties ottla.conf', 'its files');
+    like(slurp("$data/$_/meta.properties"), qr/^version=1\ncluster\.id=$id\nnode\.id=7\ndirectory\.id=[\w-]{22}\n\z/, "$_/meta.properties") for qw(log meta);
+    is(`$bin/ottlad -D $data -C broker.rack`, "it's \\ here\n", 'the file of settings reads as they were given');
+    ($code, $said) = tool('ottla-initdb', '-D', $data, @as);
+    is($code, 1, 'a second time');
+    like($said, qr/$data\/log is formatted already/, 'is refused');
+    is((tool('ottla-initdb', '-D', $data, @as, '-g'))[0], 0, 'or ignored');
+
+    my ($start, $out) = tool('ottlactl', 'start', '-D', $data, '-l', "$dir/init.log", '-o', join ' ', @as);
+    is($start, 0, 'a server starts on it') or diag slurp("$dir/init.log");
+    like(slurp("$dir/init.log"), qr/ready; listeners=PLAINTEXT:\/\/localhost:$port.* cluster_id=$id node_id=7/, 'as the node it is');
+    tool('ottlactl', 'stop', '-D', $data);
+    my $log = `$bin/ottla-logdump -d --decode metadata $data/meta/__cluster_metadata-0/00000000000000000000.log`;
+    like($log, qr/"name":"metadata\.version","featureLevel":27/, 'the cluster has the release');
+    unlike($log, qr/"name":"group\.version","featureLevel"/, 'the feature that was turned off is off');
+    like($log, qr/"UserScramCredentialRecord".*"name":"alice"/, 'and the credential is there');
+
+    mkdir "$dir/full";
+    open my $fh, '>', "$dir/full/precious" or die $!;
+    close $fh;
+    ($code, $said) = tool('ottla-initdb', '-D', "$dir/new", @as, '-c', "log.dirs=$dir/new/a,$dir/full");
+    is($code, 1, 'a directory that is not empty');
+    like($said, qr/full is not formatted and not empty \(there is "precious"\)/, 'is named');
+    ok(!-e "$dir/new", 'and what was made beside it is taken away');
+    is(tree("$dir/full"), 'precious', 'what was there stays');
+    is((tool('ottla-initdb', '-D', "$dir/new", @as, '-n', '-c', "log.dirs=$dir/new/a,$dir/full"))[0], 1, 'with -n');
+    ok(-d "$dir/new/a", 'it stays');
+
+    my @wrong = ([ 'unknown feature', qr/no feature "nope"/, '-f', 'nope=1' ], [ 'level out of range', qr/levels from 7 to 30/, '-f', 'metadata.version=99' ],
+        [ 'unknown release', qr/no release "9\.9"/, '-r', '9.9' ], [ 'two ways to say it', qr/exclude each other/, '-r', '4.1', '-f', 'metadata.version=20' ],
+        [ 'credentials too early', qr/need metadata\.version 11/, '-r', '3.4', '-S', 'SCRAM-SHA-512=[name=a,password=b]' ],
+        [ 'few iterations', qr/iterations go from 4096/, '-S', 'SCRAM-SHA-512=[name=a,password=b,iterations=10]' ],
+        [ 'quorum of several', qr/several nodes/, '-I', '1@a:1:AAAAAAAAAAAAAAAAAAAAAQ,2@b:2:AAAAAAAAAAAAAAAAAAAAAg' ],
+        [ 'two quorums', qr/exclude each other/, '-s', '-N' ], [ 'unknown setting', qr/did you mean "num\.partitions"/, '-c', 'num.partitons=1' ]);
+    for my $case (@wrong) {
+        my ($name, $like, @options) = @$case;
+        my ($c, $s) = tool('ottla-initdb', '-D', "$dir/wrong", @as, @options);
+        ok($c == 1 && $s =~ $like && !-e "$dir/wrong", $name) or diag "$c: $s";
+    }
+    is((tool('ottla-initdb', '-D', "$dir/own", @as, '-I', '3@localhost:9093:MvDxzVmcRsaTz33bUuRU6A'))[0], 0, 'a voter with the id of its directory');
+    like(slurp("$dir/own/meta/meta.properties"), qr/^node\.id=3\ndirectory\.id=MvDxzVmcRsaTz33bUuRU6A$/m, 'which it gets');
+    is((tool('ottla-initdb', '-D', "$dir/none", @as, '-N'))[0], 0, 'no voters');
+    ok(!-e "$dir/none/meta/__cluster_metadata-0", 'no quorum');
+};
+
+subtest 'ottla-initdb --from-properties' => sub {
+    my @as = $> == 0 ? ('--user', 'root') : ();
+    my $file = "$dir/server.properties";
+    open my $fh, '>', $file or die $!;
+    print $fh <<'END';
+# of the year 2019
+broker.rack = C:\\racks\\'1'
+log.retention.hours=24
+
+  ! sizes
+num.partitions=4
+log.segment.bytes=\
+# no comment: 1073741824
+no.such.name=kept
+END
+    close $fh;
+    my ($code, $said) = tool('ottla-initdb', '-D', "$dir/conv", @as, '--from-properties', $file);
+    is($code, 1, 'a bad value');
+    like($said, qr/server\.properties:8: log\.segment\.bytes/, 'is found before anything is made');
+    ok(!-e "$dir/conv", 'nothing was');
+    my $text = slurp($file) =~ s/\\\n# no comment: //r;
+    open $fh, '>', $file or die $!;
+    print $fh $text;
+    close $fh;
+    ($code, $said) = tool('ottla-initdb', '-D', "$dir/conv", @as, '--from-properties', $file);
+    is($code, 0, 'converted') or diag $said;
+    like(slurp("$dir/conv/ottla.conf"), qr/# of the year 2019\nbroker\.rack = .*\nlog\.retention\.hours = '24'\n\n# sizes\nnum\.partitions = '4'\n.*# not known here: no\.such\.name = 'kept'\n/s, 'with its comments');
+    for my $name (qw(broker.rack log.retention.hours num.partitions log.segment.bytes)) {
+        is(`$bin/ottlad -D $dir/conv -C $name`, `$bin/ottlad -D $dir/none --properties $file -C $name 2>/dev/null`, "$name says the same");
+    }
+};
+
+subtest 'ottla-initdb and kafka-storage' => sub {
+    plan skip_all => kafka_missing() if kafka_missing();
+    my @as = $> == 0 ? ('--user', 'root') : ();
+    my $file = "$dir/kafka.properties";
+    open my $fh, '>', $file or die $!;
+    print $fh map { "$_\n" } 'process.roles=broker,controller', 'node.id=4', 'listeners=PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093',
+        'advertised.listeners=PLAINTEXT://localhost:9092', 'controller.listener.names=CONTROLLER', 'controller.quorum.bootstrap.servers=localhost:9093',
+        'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT', "log.dirs=$dir/theirs";
+    close $fh;
+    my $kafka = ($ENV{OTTLA_SHARED} // '../shared') . '/peers/kafka';
+    my @options = ('-t', 'MkU3OEVBNTcwNTJENDM2Qk', '-r', '4.2', '-f', 'streams.version=0', '-S', 'SCRAM-SHA-512=[name=bob,iterations=8192,salt="N3E=",saltedpassword="YCE="]');
+    local $ENV{JAVA_TOOL_OPTIONS} = '-XX:TieredStopAtLevel=1';
+    my $said = `$kafka tool storage format -s -c $file @{[ map { "'$_'" } @options ]} 2>&1`;
+    is($?, 0, 'Kafka formats') or diag $said;
+    rename "$dir/theirs", "$dir/theirs-by-kafka" or die $!;
+    my ($code, $ours) = tool('ottla-initdb', '-D', "$dir/ours", @as, '-s', '--config', $file, @options);
+    is($code, 0, 'with the same options we do, too') or diag $ours;
+    is($ours, join("\n", grep { /^Formatting/ } split /\n/, $said) . "\n", 'and say the same');
+    is(records_of("$dir/theirs/bootstrap.checkpoint"), records_of("$dir/theirs-by-kafka/bootstrap.checkpoint"), 'bootstrap.checkpoint has the same records');
+    my $exact = sub { my ($d) = @_; return `$bin/ottla-logdump -d --decode metadata $d/bootstrap.checkpoint` =~ /("UserScram.*)/ ? $1 : '' };
+    is($exact->("$dir/theirs"), $exact->("$dir/theirs-by-kafka"), 'its credential the same keys');
+    my $voters = sub { my ($d) = @_; my $r = records_of("$d/__cluster_metadata-0/00000000000000000000-0000000000.checkpoint"); $r =~ s/"voterDirectoryId":"[^"]*"/X/g; $r =~ s/Timestamp":\d+/Timestamp":T/; return $r };
+    is($voters->("$dir/theirs"), $voters->("$dir/theirs-by-kafka"), 'the quorum the same voter');
+    is(slurp("$dir/theirs/meta.properties") =~ s/directory\.id=.*//r, join('', sort { $b =~ /version/ <=> $a =~ /version/ || $a cmp $b } grep { !/^#|^directory/ } map { "$_\n" } split /\n/, slurp("$dir/theirs-by-kafka/meta.properties")) . "\n", 'meta.properties the same ids');
 };
 
 subtest 'instances, without systemd' => sub {

@@ -209,6 +209,13 @@ int conf_load(const ConfArgs *args, ConfReport *report) __attribute__((warn_unus
  */
 int conf_reload(const ConfArgs *args, ConfReport *report) __attribute__((warn_unused_result));
 
+/*
+ * A server.properties as the text of an ottla.conf: comments come along, names that are not known become comments. What it
+ * refers to by providers is filled in. OT_E_CONFIG: the report says why.
+ */
+int conf_convert_properties(const char *path, StrBuf *out, ConfReport *report)
+    __attribute__((warn_unused_result));
+
 /* Do the files say something else since the last reload, which a restart would put into force? */
 bool conf_pending_restart(ConfId id);
 

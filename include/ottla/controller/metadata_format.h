@@ -14,9 +14,14 @@
 
 #include "ottla/common/err.h"
 #include "ottla/common/view.h"
+#include "ottla/controller/format_plan.h"
 
-/* DIR/bootstrap.checkpoint with the features of a fresh node: in every log and metadata directory. */
-int metadata_format_bootstrap(const char *dir, ErrInfo *err) __attribute__((warn_unused_result));
+/*
+ * DIR/bootstrap.checkpoint with features and credentials of the plan, or those of a fresh node (NULL): in every log and
+ * metadata directory.
+ */
+int metadata_format_bootstrap(const char *dir, const FormatPlan *plan, ErrInfo *err)
+    __attribute__((warn_unused_result));
 
 typedef struct MetadataVoter {
     int32_t node_id;

@@ -13,6 +13,7 @@
 
 #include "ottla/common/err.h"
 #include "ottla/common/limits.h"
+#include "ottla/controller/format_plan.h"
 
 /* What the settings and the command line say; strings may be NULL (not set). */
 typedef struct DatadirSettings {
@@ -25,6 +26,7 @@ typedef struct DatadirSettings {
     const char *voter_listener; /* of the controller listener, for VotersRecord */
     const char *voter_host;
     uint16_t voter_port;
+    const FormatPlan *plan; /* of ottla-initdb; NULL: that of a single node */
 } DatadirSettings;
 
 #define DATADIR_PLACES_MAX (LIMIT_LOG_DIRS + 1) /* and the metadata directory */
@@ -35,12 +37,15 @@ typedef struct DatadirPlace {
     bool is_log;      /* listed in log.dirs */
     bool is_metadata; /* holds the metadata log */
     int lock_fd;      /* .lock, inherited by every child on purpose; -1: none */
+    bool made;        /* by datadir_prepare of this process */
+    bool formatted;   /* before this process came */
     bool unusable;    /* EIO, EROFS: the node starts beside it, if it holds logs alone */
     char why[200];    /* ... */
 } DatadirPlace;
 
 typedef struct Datadir {
     char path[1024]; /* absolute */
+    bool made;       /* as that of a place */
     DatadirPlace places[DATADIR_PLACES_MAX];
     int place_count;
     int pid_fd; /* ottlad.pid, locked; -1: not written */
@@ -62,6 +67,16 @@ int datadir_prepare(const DatadirSettings *settings, int uid, int gid, Datadir *
  * OT_E_CONFIG: not formatted and not to be, ids that contradict the settings or one another.
  */
 int datadir_open(Datadir *dir, const DatadirSettings *settings, ErrInfo *err);
+
+/*
+ * Formats the directories and does nothing else: locks are taken, no clean marker is, and everything is closed again. Needs
+ * datadir_prepare. ignore_formatted: those that are formatted are left as they are; else OT_E_EXISTS for the first.
+ */
+int datadir_format_alone(Datadir *dir, const DatadirSettings *settings, bool ignore_formatted,
+                         ErrInfo *err);
+
+/* After a failure: takes away what formatting has written, and directories that are empty then and were not there. */
+void datadir_undo_format(const Datadir *dir);
 
 /* What the pid file says beside the pid; strings are copied into the file. */
 typedef struct PidFileInfo {

@@ -39,4 +39,14 @@ typedef struct ScramKeys {
  */
 bool scram_keys(ScramMechanism mechanism, BytesView salted_password, ScramKeys *ret);
 
+/*
+ * The salted password of a password in UTF-8, into ret; the number of its bytes, that of the mechanism's digest. 0: it cannot be
+ * computed here, which one line of the log has said.
+ */
+int32_t scram_salt_password(ScramMechanism mechanism, StrView password, BytesView salt,
+                            int32_t iterations, uint8_t ret[SCRAM_KEY_MAX]);
+
+/* Bytes of a text in base64 with its padding, as credentials are written. Their number; 0: it is none, or too long. */
+int32_t scram_from_base64(StrView text, uint8_t *ret, size_t room);
+
 #endif

@@ -34,7 +34,7 @@ one_node_format(const char *folder, Uuid directory_id, int64_t now_ms, ErrInfo *
                            .host = "localhost",
                            .port = 9093,
                            .now_ms = now_ms};
-    int rc = metadata_format_bootstrap(folder, err);
+    int rc = metadata_format_bootstrap(folder, NULL, err);
 
     return rc != 0 ? rc : metadata_format_quorum(folder, &voter, err);
 }

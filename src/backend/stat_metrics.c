@@ -20,7 +20,7 @@ enum { M_NODE_ID, M_NAME, M_LABELS, M_VALUE, M_TYPE, M_HELP };
 
 static const StatColumn metric_columns[] = {
     [M_NODE_ID] = {"node_id", STAT_INTEGER}, [M_NAME] = {"name", STAT_TEXT},
-    [M_LABELS] = {"labels", STAT_TEXT},      [M_VALUE] = {"value", STAT_TEXT},
+    [M_LABELS] = {"labels", STAT_TEXT},      [M_VALUE] = {"value", STAT_REAL},
     [M_TYPE] = {"type", STAT_TEXT},          [M_HELP] = {"help", STAT_TEXT},
 };
 
@@ -63,8 +63,8 @@ take(void *arg, const MetricSample *sample)
                                                          [METRIC_GAUGE] = "gauge",
                                                          [METRIC_HISTOGRAM] = "histogram",
                                                          [METRIC_SUMMARY] = "summary"};
+    static const double scale[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
     StatScan *scan = arg;
-    char value[METRIC_VALUE_MAX];
 
     strbuf_clear(&name_text);
     strbuf_add_cstr(&name_text, sample->row->name);
@@ -73,8 +73,7 @@ take(void *arg, const MetricSample *sample)
     stat_text(scan, M_NAME, strbuf_view(&name_text));
     if (stat_wants(scan, M_LABELS))
         stat_text(scan, M_LABELS, labels_of(sample));
-    stat_text(scan, M_VALUE,
-              (StrView){value, metric_value_text(sample->value, sample->digits, value)});
+    stat_real(scan, M_VALUE, (double)sample->value / scale[sample->digits]);
     stat_text(scan, M_TYPE, strview_from(types[sample->row->type]));
     stat_text(scan, M_HELP, strview_from(sample->row->help));
     scan->failed |= strbuf_failed(&name_text) || strbuf_failed(&labels_text);

@@ -1,5 +1,5 @@
 /*
- * walks_node.c - samples about the node: who it is, its processes, connections, requests, disks
+ * walks_node.c - samples about the node: who it is, its processes, connections, disks
  *
  * Runs in: exporter, backend. Items: as each walk says; single ones give all their samples at once.
  *
@@ -12,11 +12,9 @@
 #include "ottla/coordinator/requests.h"
 #include "ottla/ipc/listeners.h"
 #include "ottla/ipc/node.h"
-#include "ottla/ipc/request_stats.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/slot.h"
 #include "ottla/metrics/walks.h"
-#include "ottla/protocol/apis.h"
 #include "ottla/storage/logdir_state.h"
 #include "ottla/storage/logdirs.h"
 #include "ottla/storage/partition_slot.h"
@@ -256,7 +254,7 @@ metric_walk_delayed(MetricScan *scan, int64_t item)
     return take_each(scan, item, kinds, counts, 4);
 }
 
-/* ---- connections and requests ------------------------------------------------------------------- */
+/* ---- connections ------------------------------------------------------------------- */
 
 int64_t
 metric_walk_connections_rejected(MetricScan *scan, int64_t item)
@@ -283,89 +281,6 @@ metric_walk_authentications(MetricScan *scan, int64_t item)
         metric_take(scan, labels, values[i]);
     }
     return METRIC_END;
-}
-
-/* Those that were called, and what every node has, so that it is there from the beginning. */
-static bool
-show_api(const ApiInfo *api, int16_t key, RequestStats *ret)
-{
-    if (api == NULL)
-        return false;
-    request_stats_api(key, ret);
-    return ret->count > 0 || key == API_Produce || key == API_Fetch;
-}
-
-/* Items: API keys. */
-static int64_t
-take_apis(MetricScan *scan, int64_t item, void (*take)(MetricScan *, StrView, const RequestStats *))
-{
-    for (; item <= API_KEY_MAX; item++) {
-        const ApiInfo *api = api_find((int16_t)item);
-        RequestStats sum;
-
-        if (!metric_room(scan))
-            return item;
-        if (show_api(api, (int16_t)item, &sum))
-            take(scan, strview_from(api->name), &sum);
-    }
-    return METRIC_END;
-}
-
-static void
-take_requests(MetricScan *scan, StrView api, const RequestStats *sum)
-{
-    metric_take(scan, &api, (int64_t)sum->count);
-}
-
-static void
-take_errors(MetricScan *scan, StrView api, const RequestStats *sum)
-{
-    metric_take(scan, &api, (int64_t)sum->failed);
-}
-
-int64_t
-metric_walk_requests(MetricScan *scan, int64_t item)
-{
-    return take_apis(scan, item, take_requests);
-}
-
-int64_t
-metric_walk_request_errors(MetricScan *scan, int64_t item)
-{
-    return take_apis(scan, item, take_errors);
-}
-
-/*
- * Bucket b holds what took less than 2^b us; the last one also all that took longer. The counts are added up
- * here, so that the buckets agree with one another however the counters move.
- */
-static void
-take_seconds(MetricScan *scan, StrView api, const RequestStats *sum)
-{
-    const StrView labels[] = {api, STRVIEW("total")};
-    int64_t count = 0;
-
-    for (int b = 0; b < REQUEST_STATS_BUCKETS; b++) {
-        char le[METRIC_VALUE_MAX];
-
-        count += (int64_t)sum->buckets[b];
-        if (b == REQUEST_STATS_BUCKETS - 1)
-            break;
-        MetricSample bucket = {.part = "_bucket", .value = count};
-        bucket.le = (StrView){le, metric_value_text(INT64_C(1) << b, 6, le)};
-        metric_take_part(scan, labels, &bucket);
-    }
-    metric_take_part(scan, labels,
-                     &(MetricSample){.part = "_bucket", .le = STRVIEW("+Inf"), .value = count});
-    metric_take_part(scan, labels,
-                     &(MetricSample){.part = "_sum", .value = (int64_t)sum->total_us, .digits = 6});
-    metric_take_part(scan, labels, &(MetricSample){.part = "_count", .value = count});
-}
-
-int64_t
-metric_walk_request_seconds(MetricScan *scan, int64_t item)
-{
-    return take_apis(scan, item, take_seconds);
 }
 
 /* ---- disks -------------------------------------------------------------------------------------- */

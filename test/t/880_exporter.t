@@ -58,7 +58,7 @@ subtest 'a new node' => sub {
     my $page = Ottla::Test::Prom::scrape($port, '/metrics', headers => { Accept => 'application/openmetrics-text;version=1.0.0,text/plain;q=0.5' });
     like($page->{type}, qr{^application/openmetrics-text; version=1\.0\.0}, 'OpenMetrics for who asks for it');
     my $open = Ottla::Test::Prom::parse($page->{text}, openmetrics => 1);
-    is($open->{families}{ottla_requests}{type}, 'counter', 'a counter without its suffix');
+    is($open->{families}{ottla_requests_failed}{type}, 'counter', 'a counter without its suffix');
     is(scalar @{ $open->{all} }, scalar @{ metrics()->{all} }, 'as many samples');
 };
 
@@ -84,7 +84,10 @@ subtest 'numbers follow what is done' => sub {
     is($m->value('ottla_leaders'), 4, 'leaders');
     is($m->value('ottla_controller_topics'), 2, 'topics');
     is($m->value('ottla_requests_total', api => 'Produce'), 5, 'requests');
-    is($m->value('ottla_request_errors_total', api => 'Produce'), 1, 'errors');
+    is($m->value('ottla_requests_failed_total', api => 'Produce'), 1, 'failed ones');
+    is($m->value('ottla_request_errors_total', api => 'Produce'), 1, 'its error');
+    is($m->value('ottla_requests_total', api => 'Fetch', version => 4), 2, 'by version');
+    cmp_ok($m->value('ottla_request_phase_seconds_total', api => 'Produce'), '>', 0, 'where the time went');
     is($m->value('ottla_request_seconds_count', api => 'Produce'), 5, 'the latency of as many');
     cmp_ok($m->value('ottla_request_seconds_sum', api => 'Produce'), '>', 0, '... is above 0');
     is($m->value('ottla_log_dir_partitions'), 4, 'in one directory');

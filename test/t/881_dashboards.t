@@ -14,6 +14,7 @@ use Ottla::Test::Api;
 use Ottla::Test::Batch qw(batch);
 use Ottla::Test::Node;
 use Ottla::Test::Prom;
+use Ottla::Test::Wire;
 use Test::More;
 
 my $port = Ottla::Test::Node::free_port();
@@ -21,6 +22,7 @@ my $node = Ottla::Test::Node->new(conf => { 'metrics.listen' => "127.0.0.1:$port
 my $api  = Ottla::Test::Api->new($node);
 $api->make_topic('orders', 1);
 $api->produce('orders', batch(records => [ { value => 'x' } ]));
+Ottla::Test::Wire->new($node)->call(0, 7, Ottla::Test::Wire::produce_body('orders', 'no batch'));
 $node->wait_until('a group to be served', sub {
     $api->ask(FindCoordinator => 4, { key_type => 0, coordinator_keys => ['app'] })->{coordinators}[0]{error_code} == 0 or return 0;
     my $answer = $api->ask(OffsetCommit => 8, { group_id => 'app', generation_id_or_member_epoch => -1,

@@ -1,0 +1,160 @@
+/*
+ * walks_requests.c - samples of requests: how many, how they ended, how long they took
+ *
+ * Runs in: exporter, backend. Items: as each walk says.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdio.h>
+
+#include "ottla/common/err.h"
+#include "ottla/ipc/request_stats.h"
+#include "ottla/metrics/walks.h"
+#include "ottla/protocol/apis.h"
+
+#define OT_CODE(kafka) (-1000 - (kafka)) /* as gen_errors.pl numbers them */
+
+/* Those that were called, and what every node has, so that it is there from the beginning. */
+static bool
+show_api(const ApiInfo *api, int16_t key, RequestStats *ret)
+{
+    if (api == NULL)
+        return false;
+    request_stats_api(key, ret);
+    return ret->count > 0 || key == API_Produce || key == API_Fetch;
+}
+
+/* Items: API keys. */
+static int64_t
+take_apis(MetricScan *scan, int64_t item, void (*take)(MetricScan *, StrView, const RequestStats *))
+{
+    for (; item <= API_KEY_MAX; item++) {
+        const ApiInfo *api = api_find((int16_t)item);
+        RequestStats sum;
+
+        if (!metric_room(scan))
+            return item;
+        if (show_api(api, (int16_t)item, &sum))
+            take(scan, strview_from(api->name), &sum);
+    }
+    return METRIC_END;
+}
+
+static void
+take_failed(MetricScan *scan, StrView api, const RequestStats *sum)
+{
+    metric_take(scan, &api, (int64_t)sum->failed);
+}
+
+int64_t
+metric_walk_requests_failed(MetricScan *scan, int64_t item)
+{
+    return take_apis(scan, item, take_failed);
+}
+
+/* Items: rows of request_stats.h. */
+int64_t
+metric_walk_requests(MetricScan *scan, int64_t item)
+{
+    for (; item < REQUEST_STATS_ROWS; item++) {
+        const ApiInfo *api;
+        RequestStats stats;
+        char version[8] = "";
+
+        if (!metric_room(scan))
+            return item;
+        if (!request_stats_read((int32_t)item, &stats))
+            continue;
+        api = api_find(stats.api_key);
+        if (api != NULL)
+            (void)snprintf(version, sizeof version, "%d", (int)stats.api_version);
+        metric_take(scan,
+                    (const StrView[]){strview_from(api == NULL ? "other" : api->name),
+                                      strview_from(version)},
+                    (int64_t)stats.count);
+    }
+    return METRIC_END;
+}
+
+/* Items: API key * codes + code. Where there was no error there is no sample. */
+int64_t
+metric_walk_request_errors(MetricScan *scan, int64_t item)
+{
+    for (; item < (API_KEY_MAX + 1) * REQUEST_STATS_CODES; item++) {
+        const ApiInfo *api = api_find((int16_t)(item / REQUEST_STATS_CODES));
+        int16_t code = (int16_t)(item % REQUEST_STATS_CODES - 1);
+        uint64_t count;
+
+        if (api == NULL) {
+            item += REQUEST_STATS_CODES - 1 - item % REQUEST_STATS_CODES;
+            continue;
+        }
+        count = code == 0 ? 0 : request_stats_errors(api->key, code);
+        if (count == 0)
+            continue;
+        if (!metric_room(scan))
+            return item;
+        metric_take(
+            scan, (const StrView[]){strview_from(api->name), strview_from(err_name(OT_CODE(code)))},
+            (int64_t)count);
+    }
+    return METRIC_END;
+}
+
+static void
+take_phases(MetricScan *scan, StrView api, const RequestStats *sum)
+{
+    uint64_t waited_us = sum->queue_us + sum->remote_us;
+    const struct {
+        const char *phase;
+        uint64_t us;
+    } phases[] = {
+        {"queue", sum->queue_us},
+        {"local", sum->total_us > waited_us ? sum->total_us - waited_us : 0},
+        {"remote", sum->remote_us},
+        {"throttle", sum->throttle_ms * 1000},
+    };
+
+    for (size_t i = 0; i < sizeof phases / sizeof phases[0]; i++)
+        metric_take(scan, (const StrView[]){api, strview_from(phases[i].phase)},
+                    (int64_t)phases[i].us);
+}
+
+int64_t
+metric_walk_request_phases(MetricScan *scan, int64_t item)
+{
+    return take_apis(scan, item, take_phases);
+}
+
+/*
+ * Bucket b holds what took less than 2^b us; the last one also all that took longer. The counts are added up
+ * here, so that the buckets agree with one another however the counters move.
+ */
+static void
+take_seconds(MetricScan *scan, StrView api, const RequestStats *sum)
+{
+    const StrView labels[] = {api, STRVIEW("total")};
+    int64_t count = 0;
+
+    for (int b = 0; b < REQUEST_STATS_BUCKETS; b++) {
+        char le[METRIC_VALUE_MAX];
+
+        count += (int64_t)sum->buckets[b];
+        if (b == REQUEST_STATS_BUCKETS - 1)
+            break;
+        MetricSample bucket = {.part = "_bucket", .value = count};
+        bucket.le = (StrView){le, metric_value_text(INT64_C(1) << b, 6, le)};
+        metric_take_part(scan, labels, &bucket);
+    }
+    metric_take_part(scan, labels,
+                     &(MetricSample){.part = "_bucket", .le = STRVIEW("+Inf"), .value = count});
+    metric_take_part(scan, labels,
+                     &(MetricSample){.part = "_sum", .value = (int64_t)sum->total_us, .digits = 6});
+    metric_take_part(scan, labels, &(MetricSample){.part = "_count", .value = count});
+}
+
+int64_t
+metric_walk_request_seconds(MetricScan *scan, int64_t item)
+{
+    return take_apis(scan, item, take_seconds);
+}

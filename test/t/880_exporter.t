@@ -198,7 +198,7 @@ subtest 'hostile clients' => sub {
         local $SIG{PIPE} = 'IGNORE';
         syswrite $socket, $bytes;
         shutdown $socket, 1;
-        my $end = time + 20;
+        my $end = time + 2; # the server may wait for more, but for others, too
         my $text = '';
         while (time < $end) { my $rin = ''; vec($rin, fileno $socket, 1) = 1; next if !select $rin, undef, undef, 1; sysread($socket, $text, 65536, length $text) or last }
         unlike($text, qr{^HTTP/1\.[01] 200}, "$what: no page");

@@ -103,6 +103,28 @@ glyph_next(StrView text, int64_t column)
     return g;
 }
 
+/* Bytes at the front that are printable ASCII, most of what there is: each is a character, one column wide. */
+static int32_t
+plain_run(StrView text)
+{
+    const uint64_t ones = ~UINT64_C(0) / 255, tops = ones * 0x80;
+    int32_t len = 0;
+
+    for (; text.len - len >= 8; len += 8) {
+        uint64_t x, del;
+
+        memcpy(&x, text.ptr + len, sizeof x);
+        del = x ^ ones * 0x7f;
+        /* in some byte: the top bit, a borrow when a blank is taken away, or nothing but DEL's bits */
+        if (((x | ((x - ones * 0x20) & ~x) | ((del - ones) & ~del)) & tops) != 0)
+            break;
+    }
+    while (len < text.len && (unsigned char)text.ptr[len] >= 0x20 &&
+           (unsigned char)text.ptr[len] < 0x7f)
+        len++;
+    return len;
+}
+
 static StrView
 behind(StrView text, int32_t bytes)
 {
@@ -116,8 +138,12 @@ cell_size(StrView text)
     int64_t column = 0;
 
     while (text.len > 0) {
-        Glyph g = glyph_next(text, column);
+        int32_t run = plain_run(text);
+        Glyph g;
 
+        column += run;
+        text = behind(text, run);
+        g = text.len > 0 ? glyph_next(text, column) : (Glyph){0};
         column += g.width;
         if (column > size.width)
             size.width = column;
@@ -177,8 +203,13 @@ cell_lines_set(CellLines *lines, StrView text)
     lines->count = 0;
     line = line_begin(lines);
     while (line != NULL && text.len > 0) {
-        Glyph g = glyph_next(text, line->width);
+        int32_t run = plain_run(text);
+        Glyph g;
 
+        strbuf_add(&lines->text, text.ptr, (size_t)run);
+        line->width += run;
+        text = behind(text, run);
+        g = text.len > 0 ? glyph_next(text, line->width) : (Glyph){0};
         if (g.shown_len > 0)
             strbuf_add(&lines->text, g.shown, (size_t)g.shown_len);
         else if (!g.ends_line)
@@ -207,8 +238,16 @@ cut_to_width(StrView text, int64_t width, int64_t *ret_width)
     int64_t used = 0;
 
     while (rest.len > 0) {
-        Glyph g = glyph_next(rest, 0);
+        int32_t run = plain_run(rest);
+        Glyph g;
 
+        if (run > width - used)
+            run = width > used ? (int32_t)(width - used) : 0;
+        used += run;
+        rest = behind(rest, run);
+        if (rest.len == 0)
+            break;
+        g = glyph_next(rest, 0);
         if (used > 0 && used + g.width > width)
             break;
         used += g.width;

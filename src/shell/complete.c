@@ -525,6 +525,22 @@ has_first_word(StrView text)
     return t.len > 0 && t.ptr + t.len != text.ptr + text.len;
 }
 
+/* Blanks and comments before a statement are none of its words. */
+static StrView
+without_front(StrView text)
+{
+    int32_t i = 0, behind;
+
+    for (;;) {
+        while (i < text.len && isspace((unsigned char)text.ptr[i]))
+            i++;
+        behind = skip_comment(text, i);
+        if (behind == i)
+            return (StrView){text.ptr + i, text.len - i};
+        i = behind;
+    }
+}
+
 static void
 complete_text(Shell *shell, StrView text, int32_t line_start, Completions *c)
 {
@@ -548,10 +564,7 @@ complete_text(Shell *shell, StrView text, int32_t line_start, Completions *c)
         return;
     }
     statement = (StrView){text.ptr + ctx.statement, text.len - ctx.statement};
-    while (statement.len > 0 && isspace((unsigned char)statement.ptr[0])) {
-        statement.ptr++;
-        statement.len--;
-    }
+    statement = without_front(statement);
     if (!has_first_word(statement)) {
         complete_statement(shell, statement, at, c);
         for (size_t i = 0; i < sizeof sql / sizeof sql[0]; i++)

@@ -34,7 +34,6 @@ typedef struct Cursor {
     SqlScan scan;      /* what is wanted; of a streaming table also its rows */
     SnapshotRows rows;
     int32_t at;
-    int64_t row_number;
     bool open; /* a streaming table that wants to be closed */
 } Cursor;
 
@@ -327,7 +326,10 @@ place_columns(SqlScan *scan)
 {
     scan->slot_count = 0;
     for (int32_t i = 0; i < scan->table->column_count; i++) {
-        bool place = scan_uses(scan, i);
+        /* Keys tell the rows of a streaming table apart: x_rowid needs them. */
+        bool key = scan->table->next != NULL &&
+                   (scan->table->columns[i].flags & (SQL_COLUMN_KEY | SQL_COLUMN_RANGE)) != 0;
+        bool place = key || scan_uses(scan, i);
 
         scan->slot_of[i] = place ? scan->slot_count++ : -1;
     }
@@ -347,7 +349,7 @@ fetch_more(Cursor *cursor)
     fault_clear(&f);
     if (cursor->table->next(&cursor->scan, &f) != 0 || scan_end(&cursor->scan, &f) != 0)
         return sql_keep_fault(cursor->sql, &f);
-    cursor->rows = (SnapshotRows){&cursor->scan, NULL, cursor->scan.row_count};
+    cursor->rows = (SnapshotRows){&cursor->scan, NULL, NULL, cursor->scan.row_count};
     return SQLITE_OK;
 }
 
@@ -379,8 +381,7 @@ x_filter(sqlite3_vtab_cursor *base, int number, const char *text, int argc, sqli
     close_stream(cursor);
     arena_reset(cursor->keys_arena);
     cursor->at = 0;
-    cursor->row_number = 1;
-    cursor->rows = (SnapshotRows){&cursor->scan, NULL, 0};
+    cursor->rows = (SnapshotRows){&cursor->scan, NULL, NULL, 0};
     if (!plan_read(cursor->table, text, &plan) || argc < plan.term_count + plan.limit + plan.offset)
         return SQLITE_INTERNAL;
     cursor->scan = (SqlScan){.sql = cursor->sql,
@@ -406,7 +407,6 @@ x_next(sqlite3_vtab_cursor *base)
     Cursor *cursor = (Cursor *)base;
 
     cursor->at++;
-    cursor->row_number++;
     if (cursor->at >= cursor->rows.count && cursor->open && cursor->rows.count > 0)
         return fetch_more(cursor);
     return SQLITE_OK;
@@ -459,7 +459,12 @@ x_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column)
 static int
 x_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *ret)
 {
-    *ret = ((Cursor *)base)->row_number;
+    Cursor *cursor = (Cursor *)base;
+    const SnapshotRows *rows = &cursor->rows;
+    int32_t at = rows->picked == NULL ? cursor->at : rows->picked[cursor->at];
+
+    *ret = rows->snapshot == NULL ? snapshot_hash_row(rows->scan, rows->scan->rows[at])
+                                  : snapshot_rowid(cursor->sql, rows->snapshot, at);
     return SQLITE_OK;
 }
 

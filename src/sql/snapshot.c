@@ -30,6 +30,7 @@ struct Snapshot {
     uint64_t index_keys; /* what the index is over: columns, 0: none */
     uint64_t *hashes;    /* sorted */
     int32_t *order;      /* row of each */
+    int64_t *rowids;     /* NULL: nobody asked yet */
 };
 
 static bool
@@ -291,7 +292,8 @@ look_up(const Snapshot *s, const SqlKey *keys, int32_t count, SnapshotRows *ret)
     }
     for (end = lo; end < s->scan.row_count && s->hashes[end] == hash; end++) {
     }
-    *ret = (SnapshotRows){&s->scan, s->order + lo, end - lo};
+    ret->picked = s->order + lo;
+    ret->count = end - lo;
 }
 
 /* Those of a snapshot that fit keys it was not read for. */
@@ -303,7 +305,7 @@ pick(Sql *sql, Snapshot *s, const SqlKey *keys, int32_t count, SnapshotRows *ret
     int32_t *picked;
     int32_t n = 0;
 
-    *ret = (SnapshotRows){&s->scan, NULL, s->scan.row_count};
+    *ret = (SnapshotRows){&s->scan, s, NULL, s->scan.row_count};
     if (count == 0)
         return 0;
     for (int32_t k = 0; k < count; k++) {
@@ -328,8 +330,53 @@ pick(Sql *sql, Snapshot *s, const SqlKey *keys, int32_t count, SnapshotRows *ret
         if (fits)
             picked[n++] = i;
     }
-    *ret = (SnapshotRows){&s->scan, picked, n};
+    *ret = (SnapshotRows){&s->scan, s, picked, n};
     return 0;
+}
+
+/* ---- numbers of rows ---- */
+
+int64_t
+snapshot_hash_row(const SqlScan *scan, const SqlValue *row)
+{
+    uint64_t hash = 0;
+
+    for (int32_t i = 0; i < scan->slot_count; i++) {
+        double real = row[i].type == SQL_REAL ? row[i].real : 0;
+
+        hash = mix(hash, row[i].type == SQL_REAL ? hash_bytes(&real, sizeof real, 3)
+                                                 : value_hash(&row[i]) + (uint64_t)row[i].type);
+    }
+    return (int64_t)(hash & INT64_MAX);
+}
+
+static int
+make_rowids(Sql *sql, Snapshot *s)
+{
+    int32_t rows = s->scan.row_count;
+    HashedRow *hashed = arena_calloc(sql->arena, (size_t)rows + 1, sizeof *hashed);
+    int64_t *rowids = arena_calloc(sql->arena, (size_t)rows + 1, sizeof *rowids);
+    uint64_t same = 0;
+
+    if (hashed == NULL || rowids == NULL)
+        return -1;
+    for (int32_t i = 0; i < rows; i++)
+        hashed[i] = (HashedRow){(uint64_t)snapshot_hash_row(&s->scan, s->scan.rows[i]), i};
+    qsort(hashed, (size_t)rows, sizeof *hashed, by_hash);
+    for (int32_t i = 0; i < rows; i++) {
+        same = i > 0 && hashed[i].hash == hashed[i - 1].hash ? same + 1 : 0;
+        rowids[hashed[i].row] = (int64_t)(mix(hashed[i].hash, same) & INT64_MAX);
+    }
+    s->rowids = rowids;
+    return 0;
+}
+
+int64_t
+snapshot_rowid(Sql *sql, Snapshot *s, int32_t row)
+{
+    if (s->rowids == NULL && make_rowids(sql, s) != 0)
+        return 0;
+    return s->rowids[row];
 }
 
 /* How many of the first keys the table is to be read for. */

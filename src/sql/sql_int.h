@@ -87,11 +87,21 @@ int views_discover(Sql *sql, bool *ret_new, Fault *f);
 /* Rows of a table, and those of them that fit. */
 typedef struct SnapshotRows {
     const SqlScan *scan;
+    Snapshot *snapshot;    /* NULL: of a streaming table, or no rows */
     const int32_t *picked; /* indexes into scan->rows; NULL: all of them */
     int32_t count;
 } SnapshotRows;
 
 int snapshot_open(Sql *sql, const SqlScan *wanted, SnapshotRows *ret, Fault *f);
+
+/*
+ * A number for a row that is the same in each reading of the statement: SQLite unites the readings of an OR by it.
+ * Rows that are equal in all columns the statement looks at are counted. 0: no memory.
+ */
+int64_t snapshot_rowid(Sql *sql, Snapshot *snapshot, int32_t row);
+
+/* The same for a row whose columns in these places tell it from all others. */
+int64_t snapshot_hash_row(const SqlScan *scan, const SqlValue *row);
 
 /* ---- plan.c: what xBestIndex tells xFilter, as text that EXPLAIN QUERY PLAN shows ---- */
 

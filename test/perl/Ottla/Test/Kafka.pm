@@ -27,7 +27,7 @@ my $cache = $ENV{PEERS_CACHE} // ($ENV{HOME} // '/root') . '/.cache/ottla-peers'
 # Why there is no Kafka here; undef: there is one.
 sub kafka_missing {
     return "no $kafka"                  if !-x $kafka;
-    return "no jars of Kafka in $cache" if !glob "$cache/kafka-*/.complete";
+    return "no jars of Kafka in $cache" if !(() = glob "$cache/kafka-*/.complete"); # all of them: asked again it is the same
     return 'no java'                    if !grep { -x "$_/java" } split /:/, $ENV{PATH};
     return undef;
 }

@@ -26,6 +26,7 @@ help_options(FILE *out)
           "  -X, --no-rc               do not read ottlarc files\n"
           "  -V, --version             print the version, exit\n"
           "  -?, --help[=options]      this text, exit\n"
+          "      --complete WORDS      print what may follow, for completion in other shells\n"
           "      --help=commands       list backslash commands, exit\n"
           "      --help=variables      list variables, exit\n"
           "\n"

@@ -15,14 +15,20 @@ static struct {
     char name[64];
 } known;
 
-/* A cell of the view: the data directory, whose last part is the name of the instance. */
+/* The directory of logs in its usual place, NAME/log: the name of the data directory is that of the instance. */
 static int
 take_folder(void *arg, const ClientStatCell *cells, int32_t count)
 {
+    static const StrView usual = {"/log", 4};
     StrView text = count > 0 ? cells[0].text : (StrView){NULL, 0};
-    const char *slash = text.len > 0 ? memrchr(text.ptr, '/', (size_t)text.len) : NULL;
+    const char *slash;
 
     (void)arg;
+    if (text.len <= usual.len ||
+        !strview_equal((StrView){text.ptr + text.len - usual.len, usual.len}, usual))
+        return 0;
+    text.len -= usual.len;
+    slash = memrchr(text.ptr, '/', (size_t)text.len);
     if (slash != NULL)
         text = (StrView){slash + 1, (int32_t)(text.ptr + text.len - slash - 1)};
     if (text.len > 0)
@@ -33,9 +39,8 @@ take_folder(void *arg, const ClientStatCell *cells, int32_t count)
 static void
 ask(Shell *shell)
 {
-    static const char *const columns[] = {"setting"};
-    const ClientStatFilter filter = {"name", STRVIEW("data_directory")};
-    const ClientStatQuery query = {"settings", columns, 1, &filter, 1};
+    static const char *const columns[] = {"directory"};
+    const ClientStatQuery query = {"log_dirs", columns, 1, NULL, 0};
     const ClientInfo *info = client_info(shell->client);
     Fault f;
 

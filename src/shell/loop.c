@@ -151,7 +151,7 @@ run_line(Shell *shell, Input *input)
             went = step;
         if (end == LEX_END_LINE || (step == WENT_WRONG && stops_at_error(shell, input)))
             break;
-        if (interrupt_pending() && !at_terminal(shell, input))
+        if (interrupt_pending())
             break;
     }
     return went;
@@ -341,9 +341,8 @@ loop(Shell *shell, Input *input)
     while (how == TURN_GO_ON);
     strbuf_release(&line);
     strbuf_release(&prompt);
-    if (how == TURN_STOPPED) {
-        interrupt_clear(shell->client);
-        shell->quit = true; /* the files around it, too */
+    if (how == TURN_STOPPED) { /* the files around it see it, too, up to the prompt */
+        shell->quit = !shell->interactive;
         return SHELL_EXIT_STOPPED;
     }
     open_if = input->conds.depth > 0 && !input->left && !shell->quit && !shell->lost &&

@@ -44,7 +44,8 @@ begin(Shell *shell, StrView text)
         fflush(stdout);
     }
     output_log_statement(shell, text);
-    interrupt_clear(shell->client);
+    if (shell->interactive) /* else it may be meant for the script */
+        interrupt_clear(shell->client);
     return shell_check_connection(shell);
 }
 

@@ -125,5 +125,24 @@ subtest 'single steps' => sub {
     $t->line('\q');
 };
 
+subtest 'Ctrl-C in files' => sub {
+    Ottla::Test::Shell::spew($shell->home . '/inner', "\\echo in\nSELECT 1 \\watch 60\n\\echo never\n");
+    Ottla::Test::Shell::spew($shell->home . '/outer', "\\i ~/inner\n\\echo never\n");
+    my $t = $shell->terminal(args => ['-X']);
+    $t->line('\i ~/outer \\\\ SELECT 3 AS three;');
+    ok($t->sees(qr/every 60s.*\(1 row\)/s), 'a file runs');
+    $t->keys('C-c');
+    ok($t->sees(qr/\(1 row\).*[#>]$/s), 'Ctrl-C leads to the prompt');
+    $t->line("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT max(i) FROM n; SELECT 4 AS four;");
+    $t->sees(qr/AS four;/);
+    $t->keys('C-c');
+    ok($t->sees(qr/ERROR: .*cancel.*[#>]$/s), 'it cancels a statement');
+    unlike($t->screen, qr/^ *four$/m, '... and the rest of its line');
+    $t->clear->line('SELECT 5 AS five;');
+    ok($t->sees(qr/five.*\(1 row\).*[#>]$/s), '... and not the next one');
+    $t->line('\q');
+    is($t->code, 0, 'it ends well');
+};
+
 is($node->stop('fast'), 0, 'clean stop');
 done_testing;

@@ -39,8 +39,11 @@ list_partitions(ClientScan *scan, Fault *f)
 
         for (int32_t k = 0; o->partitions != NULL && k < scan->part_count && !known; k++)
             known = scan->parts[k].partition == partition;
-        if (!known)
-            scan->parts[scan->part_count++].partition = partition;
+        if (known)
+            continue;
+        scan->parts[scan->part_count].partition = partition;
+        scan->parts[scan->part_count++].given =
+            o->partitions == NULL || o->starts == NULL ? CLIENT_NO_BOUND : o->starts[i];
     }
     return 0;
 }
@@ -62,6 +65,10 @@ bound_part(const ClientScanOptions *o, ScanPart *part)
 {
     int64_t latest = part->end;
 
+    part->latest = latest;
+    part->start += o->offset_skip;
+    if (part->given != CLIENT_NO_BOUND && part->given > part->start)
+        part->start = part->given;
     if (o->offset_min != CLIENT_NO_BOUND && o->offset_min < 0) {
         if (latest + o->offset_min > part->start)
             part->start = latest + o->offset_min;
@@ -149,6 +156,7 @@ client_scan_open(Client *c, const ClientScanOptions *options, ClientScan **ret, 
     scan->options.topic = strview_from(scan->topic);
     if (list_partitions(scan, f) != 0)
         goto out;
+    scan->options.starts = NULL;
     scan->options.partitions = NULL;                              /* the caller's */
     scan->turn = scan->part_count > 0 ? scan->part_count - 1 : 0; /* the first comes next */
     offsets = calloc((size_t)scan->part_count + 1, sizeof *offsets);
@@ -466,6 +474,16 @@ client_scan_next(ClientScan *scan, ClientRecord *ret, Fault *f)
         ret->sequence = sequence_of(scan->batch.ptr, &ret->record);
         return 1;
     }
+}
+
+bool
+client_scan_caught_up(const ClientScan *scan)
+{
+    for (int32_t i = 0; i < scan->part_count; i++) {
+        if (!scan->parts[i].done && scan->parts[i].next < scan->parts[i].latest)
+            return false;
+    }
+    return true;
 }
 
 int

@@ -21,6 +21,8 @@
 typedef struct ScanPart {
     int32_t partition;
     int64_t start;        /* as captured */
+    int64_t given;        /* where the caller wants it to begin; CLIENT_NO_BOUND: not said */
+    int64_t latest;       /* end of the log at that time */
     int64_t end;          /* first offset not wanted any more; INT64_MAX: it follows */
     int64_t next;         /* first offset not given yet */
     int64_t seen_bytes;   /* of batches that came, */

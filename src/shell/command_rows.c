@@ -12,6 +12,7 @@
 #define BUFFER  "Statement in the making"
 #define INPUT   "Input and output"
 #define LISTS   "What there is"
+#define STREAMS "Messages"
 #define BRANCH  "Branches"
 #define FORMAT  "Formatting"
 #define CONNECT "Connection"
@@ -81,6 +82,14 @@ const CommandRow command_rows[] = {
     {"d", LISTING, cmd_describe, LISTS, "\\d[S+] [TOPIC]", "a topic; without name as \\l"},
     {"offsets", COMMAND_REPEAT, cmd_list_offsets, LISTS, "\\offsets TOPIC [TIME]",
      "first and last offsets, and those at a time"},
+
+    /* messages */
+    {"copy", COMMAND_LINE | COMMAND_UNSAFE, cmd_copy, STREAMS,
+     "\\copy TOPIC|(QUERY) FROM|TO FILE|PROGRAM 'CMD'|STDIN|STDOUT [(OPTIONS)]",
+     "messages from or to files: csv, jsonl, raw, segment"},
+    {"tail", 0, cmd_tail, STREAMS,
+     "\\tail [-f] [-n N] [-p P] [-o OFF] [-g GROUP] [-F FMT] [-J] [-k RE] [-v RE] [TOPIC...]",
+     "the last messages of topics; -f follows"},
 
     /* input and output */
     {"echo", 0, cmd_echo, INPUT, "\\echo [-n] [TEXT]", "write to standard output"},

@@ -160,6 +160,12 @@ CommandResult cmd_ir(CommandCall *call);
 CommandResult cmd_cd(CommandCall *call);
 CommandResult cmd_system(CommandCall *call);
 
+/* cmd_copy.c */
+CommandResult cmd_copy(CommandCall *call);
+
+/* cmd_tail.c */
+CommandResult cmd_tail(CommandCall *call);
+
 /* cmd_vars.c */
 CommandResult cmd_set(CommandCall *call);
 CommandResult cmd_unset(CommandCall *call);

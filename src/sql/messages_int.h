@@ -68,10 +68,6 @@ bool messages_value(SqlScan *scan, SqlFormat format, BytesView bytes, SqlValue *
 /* [["name","value"], ...]; a value that is no UTF-8 is {"base64":"..."}. */
 bool messages_headers(Arena *arena, BytesView encoded, SqlValue *ret);
 
-/* The reverse, also from {"name":"value", ...}. 22023: it is neither. */
-int messages_parse_headers(Sql *sql, Arena *arena, StrView json, RecordHeader **ret,
-                           int32_t *ret_count, Fault *f);
-
 /* ---- messages_write.c ---- */
 
 int messages_insert(Sql *sql, const SqlValue *values, int64_t *ret_rowid, Fault *f);

@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "ottla/sql/headers.h"
 #include "sql/messages_int.h"
 #include "sql/tables_int.h"
 
@@ -205,8 +206,8 @@ add_message(Sql *sql, ClientProducer *producer, Arena *arena, const SqlValue *va
         timestamp_of(sql, values, &record.timestamp, f) != 0)
         return -1;
     if (values[M_HEADERS].type == SQL_TEXT) {
-        if (messages_parse_headers(sql, arena, values[M_HEADERS].bytes, &headers,
-                                   &record.header_count, f) != 0)
+        if (headers_from_json(sql->db, values[M_HEADERS].bytes, arena, &headers,
+                              &record.header_count, f) != 0)
             return -1;
     } else if (values[M_HEADERS].type != SQL_NULL) {
         return fault_set(f, FAULT_BAD_PARAMETER, "headers are a JSON text");

@@ -40,6 +40,9 @@ typedef struct ClientScanOptions {
     StrView topic;
     const int32_t *partitions; /* NULL: all; those that do not exist give no records */
     int32_t partition_count;
+    const int64_t *
+        starts; /* with partitions: where each begins; CLIENT_NO_BOUND: as the rest says. NULL: none is given */
+    int64_t offset_skip; /* so many offsets behind the beginning of each log */
     int64_t
         offset_min; /* first offset wanted; CLIENT_NO_BOUND: none. Below 0 counts from the end */
     int64_t offset_max; /* last offset wanted; CLIENT_NO_BOUND: none */
@@ -81,6 +84,9 @@ int client_scan_open(Client *c, const ClientScanOptions *options, ClientScan **r
 /* 1: a record. 0: the end; of a scan that follows: nothing new within max_wait_ms. -1: fault. */
 int client_scan_next(ClientScan *scan, ClientRecord *ret, Fault *f)
     __attribute__((warn_unused_result));
+
+/* True when a scan that follows has passed what was there when it was opened. */
+bool client_scan_caught_up(const ClientScan *scan);
 
 /* As client_scan_next, whole batches as they lie in the log: the record is not filled, offsets before the bounds may be in them. */
 int client_scan_next_batch(ClientScan *scan, ClientRecord *ret, Fault *f)

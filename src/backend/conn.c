@@ -82,17 +82,23 @@ settle(Request *rq, ReqResult result)
 }
 
 /* A client may use another id in each request; none does. */
-static bool
-client_is_new(StrView id)
+static inline bool
+client_is_same(const StrView *id)
 {
-    size_t len = (size_t)id.len < SLOT_TEXT_MAX ? (size_t)id.len : SLOT_TEXT_MAX;
+    return id->len == my_conn.client_raw_len &&
+           (id->ptr == NULL || memcmp(id->ptr, my_conn.client_raw, my_conn.client_raw_kept) == 0);
+}
 
-    if (id.len == my_conn.client_raw_len && memcmp(id.ptr, my_conn.client_raw, len) == 0)
-        return false;
-    memcpy(my_conn.client_raw, id.ptr, len);
+static void
+take_client(StrView id)
+{
     my_conn.client_raw_len = id.len;
+    my_conn.client_raw_kept = (size_t)id.len < SLOT_TEXT_MAX ? (size_t)id.len : SLOT_TEXT_MAX;
+    if (id.len > 0)
+        memcpy(my_conn.client_raw, id.ptr, my_conn.client_raw_kept);
     slot_text_set(my_conn.client_id, sizeof my_conn.client_id, id);
-    return true;
+    conn_show_client();
+    my_conn.title.client_is_new = true;
 }
 
 void
@@ -111,21 +117,20 @@ conn_show_client(void)
     my_conn.conn.software_is_new = false;
 }
 
-static void
-show_activity(const Request *rq)
+/* For every request, and therefore cheap: what others see of it, and where it will be counted. */
+static inline void
+show_activity(Request *rq)
 {
-    SlotActivity act = {.since_us = rq->received_us,
-                        .api_key = rq->head.api->key,
-                        .api_version = rq->head.api_version,
-                        .correlation_id = rq->head.correlation_id};
+    uint32_t key = (uint32_t)(uint16_t)rq->head.api->key << 16 | (uint16_t)rq->head.api_version;
 
-    if (rq->head.client_id.ptr != NULL && client_is_new(rq->head.client_id)) {
-        conn_show_client();
-        my_conn.title.client_is_new = true;
+    if (!client_is_same(&rq->head.client_id))
+        take_client(rq->head.client_id);
+    if (my_conn.counts_key != key) {
+        my_conn.counts = request_stats_row(rq->head.api->key, rq->head.api_version);
+        my_conn.counts_key = key;
     }
-    log_set_request(rq->head.api->name, rq->head.correlation_id);
-    slot_set_activity(&act);
-    slot_set_activity_state(ACTIVITY_ACTIVE, my_conn.now_us);
+    rq->counts = my_conn.counts;
+    slot_set_request((uint64_t)key << 32 | (uint32_t)rq->head.correlation_id, rq->received_us);
 }
 
 /* Begins the held frame when its turn has come. True: something happened. */
@@ -141,12 +146,10 @@ start_held(void)
         return false;
     my_conn.held = NULL;
     my_conn.trimmed = false;
-    my_conn.requests++;
+    my_conn.moved.requests++;
     rq->received_us = rq->now_us = my_conn.now_us;
     rq->frame_bytes = box->size;
     pending_push(&my_conn.pending, rq, beside);
-    slot_count_add(SLOT_COUNT_REQUESTS, 1);
-    stat_add(STAT_REQUESTS, 1);
     if (dispatch_request(rq, (BytesView){box->frame, box->size}, &err) < 0) {
         settle(rq, request_close(rq, "%s", err.text));
         return true;
@@ -154,6 +157,7 @@ start_held(void)
     arena_set_cap(rq->arena,
                   LIMIT_BACKEND_BASE_BYTES + api_memory_bytes(rq->head.api, (size_t)box->size));
     show_activity(rq);
+    log_set_request(rq->head.api->name, rq->head.correlation_id);
     quota_begin(rq);
     settle(rq, rq->handler->start(rq));
     return true;
@@ -305,6 +309,7 @@ conn_open(const BackendStart *start)
     name_local_peer();
     my_conn.connected_ms = clock_wall_ms();
     my_conn.title_due_us = INT64_MAX;
+    my_conn.counts_key = UINT32_MAX; /* nobody's */
     my_conn.now_us = my_conn.active_us = my_conn.begun_us = clock_mono_us();
     my_conn.readable = my_conn.writable = true;
     if (net_set_nonblocking(start->fd, &err) < 0 ||
@@ -378,8 +383,9 @@ conn_close(void)
                 "bytes_out=%llu",
                 my_conn.conn.peer, my_conn.conn.endpoint->name,
                 (long long)((clock_mono_us() - my_conn.begun_us) / 1000),
-                (unsigned long long)my_conn.requests, (unsigned long long)my_conn.bytes_in,
-                (unsigned long long)my_conn.bytes_out);
+                (unsigned long long)my_conn.moved.requests,
+                (unsigned long long)my_conn.moved.bytes_in,
+                (unsigned long long)my_conn.moved.bytes_out);
     fd_cache_reset(); /* says which files go without a commit */
     gate_forget();
     mainloop_remove(my_conn.conn.fd);

@@ -206,8 +206,7 @@ conn_read_some(void)
     else
         my_conn.in_end += (size_t)n;
     my_conn.active_us = my_conn.now_us;
-    my_conn.bytes_in += (uint64_t)n;
-    slot_count_add(SLOT_COUNT_BYTES_IN, (uint64_t)n);
+    my_conn.moved.bytes_in += (uint64_t)n;
     stat_add(STAT_BYTES_IN, (uint64_t)n);
     return true;
 }

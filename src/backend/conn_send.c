@@ -13,22 +13,45 @@
 #include "ottla/ipc/request_stats.h"
 #include "ottla/storage/fd_cache.h"
 
+/* What is told of few requests: what they waited for, and that they failed. */
+static __attribute__((noinline)) void
+account_parts(const Request *rq)
+{
+    request_stats_add_parts(rq->counts,
+                            &(RequestTimes){.queue_us = rq->received_us - rq->complete_us,
+                                            .remote_us = rq->remote_us,
+                                            .throttle_ms = rq->throttle_ms,
+                                            .failed = rq->failed});
+    if (!rq->failed)
+        return;
+    slot_count_add(SLOT_COUNT_ERRORS, 1);
+    stat_add(STAT_REQUEST_ERRORS, 1);
+}
+
+/* Inline, as all that is done for every request's statistics: test/bench/stat_cost.pl. */
+static inline void
+account(const Request *rq)
+{
+    if (rq->counts == NULL)
+        return; /* it was none */
+    request_stats_add_time(rq->counts, my_conn.now_us - rq->complete_us);
+    if (((rq->received_us - rq->complete_us) | rq->remote_us | rq->throttle_ms | rq->failed) != 0)
+        account_parts(rq);
+}
+
+/* Also for what comes next: until when to wait. */
+static void
+read_clock(void)
+{
+    my_conn.now_us = clock_mono_us();
+    my_conn.clock_fresh = true;
+}
+
 void
 conn_account(const Request *rq)
 {
-    if (rq->head.api != NULL)
-        request_stats_add(&(RequestTimes){.api_key = rq->head.api->key,
-                                          .api_version = rq->head.api_version,
-                                          .total_us = clock_mono_us() - rq->complete_us,
-                                          .queue_us = rq->received_us - rq->complete_us,
-                                          .remote_us = rq->remote_us,
-                                          .throttle_ms = rq->throttle_ms,
-                                          .failed = rq->failed});
-    if (rq->failed) {
-        slot_count_add(SLOT_COUNT_ERRORS, 1);
-        stat_add(STAT_REQUEST_ERRORS, 1);
-    }
-    slot_note_rates(my_conn.now_us);
+    read_clock();
+    account(rq);
 }
 
 /*
@@ -71,10 +94,10 @@ conn_send_ready(void)
             next != NULL && next->state == PENDING_READY && next->rq->out.bytes_left > 0, &count);
         if (count.bytes > 0) {
             my_conn.active_us = my_conn.now_us;
-            my_conn.bytes_out += (uint64_t)count.bytes;
-            slot_count_add(SLOT_COUNT_BYTES_OUT, (uint64_t)count.bytes);
+            my_conn.moved.bytes_out += (uint64_t)count.bytes;
             stat_add(STAT_BYTES_OUT, (uint64_t)count.bytes);
-            stat_add(STAT_BYTES_SENDFILE, (uint64_t)count.file_bytes);
+            if (count.file_bytes > 0)
+                stat_add(STAT_BYTES_SENDFILE, (uint64_t)count.file_bytes);
         }
         if (status == OUT_BLOCKED) {
             my_conn.writable = false;
@@ -86,7 +109,8 @@ conn_send_ready(void)
             my_conn.over = true;
             break;
         }
-        conn_account(head->rq);
+        read_clock();
+        account(head->rq);
         conn_box_free((RequestBox *)pending_pop(&my_conn.pending));
         freed = true;
     }

@@ -13,6 +13,7 @@
 #include "backend/pending_int.h"
 #include "ottla/common/arena.h"
 #include "ottla/common/own_page.h"
+#include "ottla/ipc/request_stats.h"
 #include "ottla/ipc/slot.h"
 
 /* A request with its memory. Reused: the arena keeps its first chunk. */
@@ -54,18 +55,22 @@ typedef struct Connection {
     int64_t trim_again_us; /* not all could be given back: not before this */
     int64_t active_us;     /* when bytes last moved */
     int64_t now_us;
+    bool clock_fresh;   /* now_us was read in this turn, after its work */
+    RequestRow *counts; /* where requests of the last API and version are counted */
+    uint32_t counts_key;
     ConnTitle title;       /* what ps shows */
     int64_t title_due_us;  /* something else is to be shown from then on; INT64_MAX: nothing */
     int64_t title_next_us; /* not before this: a title costs as much as a small request */
     int64_t begun_us;
-    uint64_t requests, bytes_in, bytes_out;
+    SlotProgress moved; /* requests begun, bytes read and written */
     /* For the lines and journal fields of this process. */
     char session[32]; /* hex start time and pid */
     char host[BACKEND_PEER_MAX];
     char client_id[SLOT_TEXT_MAX];
     char client_raw[SLOT_TEXT_MAX]; /* as it was sent, as much of it as counts */
     int32_t client_raw_len;         /* of all of it */
-    int64_t connected_ms;           /* wall clock */
+    size_t client_raw_kept;
+    int64_t connected_ms; /* wall clock */
 } Connection;
 
 /* The connection of this process; its only one. */

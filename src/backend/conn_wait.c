@@ -85,27 +85,29 @@ prepare_wait(WaitEvent *ret_event)
     int64_t idle_us = setting_idle_us();
     int64_t deadline = idle_us < 0 ? INT64_MAX : my_conn.active_us + idle_us;
     const char *api = NULL;
+    ActivityState state;
 
     *ret_event = WAIT_EV_CLIENT_READ;
+    slot_note_rates(my_conn.now_us);
     if (my_conn.conn.software_is_new)
         conn_show_client();
     if (conn_is_muted() && my_conn.conn.muted_until_us < deadline)
         deadline = my_conn.conn.muted_until_us;
     if (head == NULL) {
-        slot_set_activity_state(conn_is_muted() ? ACTIVITY_THROTTLED : ACTIVITY_IDLE,
-                                my_conn.now_us);
+        state = conn_is_muted() ? ACTIVITY_THROTTLED : ACTIVITY_IDLE;
         if (conn_is_muted())
             *ret_event = WAIT_EV_QUOTA_THROTTLE;
         if (!my_conn.trimmed && trim_due_us() < deadline)
             deadline = trim_due_us();
     } else if (head->state == PENDING_READY) {
-        slot_set_activity_state(ACTIVITY_SENDING, my_conn.now_us);
+        state = ACTIVITY_SENDING;
         *ret_event = WAIT_EV_CLIENT_WRITE;
     } else {
-        slot_set_activity_state(ACTIVITY_WAITING, my_conn.now_us);
+        state = ACTIVITY_WAITING;
         *ret_event = head->rq->wait_event;
         api = head->rq->head.api->name;
     }
+    slot_set_progress(state, &my_conn.moved, my_conn.now_us);
     want_title((ConnTitle){.api = api, .throttled = head == NULL && conn_is_muted()});
     if (my_conn.title_due_us < deadline)
         deadline = my_conn.title_due_us;
@@ -165,13 +167,18 @@ take_interrupts(void)
 void
 conn_wait_turn(void)
 {
-    WaitEvent event;
-    int64_t deadline = prepare_wait(&event);
     int64_t idle_us = setting_idle_us();
     bool was_hung_up = my_conn.hung_up;
-    uint32_t why = mainloop_wait(deadline, event);
+    WaitEvent event;
+    int64_t deadline;
+    uint32_t why;
 
-    my_conn.now_us = clock_mono_us();
+    if (!my_conn.clock_fresh)
+        my_conn.now_us = clock_mono_us();
+    my_conn.clock_fresh = false;
+    deadline = prepare_wait(&event);
+    why = mainloop_wait_from(my_conn.now_us, deadline, event);
+    my_conn.now_us = mainloop_turned_us();
     (void)live_conf_refresh(); /* settings are asked for when they are used */
     if (my_conn.gone && conn_is_muted())
         my_conn.over = true; /* what it still sent is not begun: nobody is left to be told */

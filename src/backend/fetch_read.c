@@ -229,7 +229,7 @@ read_one(FetchList *list, FetchLook *look, const FetchArgs *args, ReadBudget *bu
     FetchEntry *entry = look->entry;
 
     if (sum->known++ == 0)
-        meta_show_partition(look->part->ref);
+        meta_show_partition(look->part->ref, pslot_find(look->part->ref));
     fetch_read_looks++;
     if (entry->error == 0)
         entry->error = read_precheck(look, args);

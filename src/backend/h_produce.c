@@ -193,7 +193,7 @@ validate_and_append(ProduceWork *work, ProducePart *part)
         return;
     }
     if (part == work->parts)
-        meta_show_partition(part->meta.ref);
+        meta_show_partition(part->meta.ref, slot);
     pslot_settings(slot, &topic);
     produce_rules(&topic, clock_wall_ms(), &rules);
     batch_validate(&rules, records_of(part), work->rq->arena, &verdict);

@@ -9,7 +9,6 @@
 
 #include "backend/conn_int.h"
 #include "ottla/ipc/node.h"
-#include "ottla/ipc/slot.h"
 #include "ottla/storage/logdir_state.h"
 
 static bool
@@ -56,16 +55,6 @@ meta_copy(Arena *arena, StrView text)
         return (StrView){NULL, 0};
     memcpy(copy, text.ptr, (size_t)text.len);
     return (StrView){copy, text.len};
-}
-
-void
-meta_show_partition(PartitionRef ref)
-{
-    const PartitionSlot *slot = pslot_find(ref);
-
-    if (slot != NULL)
-        slot_set_topic((uint64_t)(uint32_t)(ref.slot + 1) << 32 | ref.generation, slot->topic,
-                       slot->partition);
 }
 
 /* A replica of this node whose log directory failed: it can be read as far as the disk allows, no more. */

@@ -9,14 +9,17 @@
 #ifndef OTTLA_BACKEND_META_INT_H
 #define OTTLA_BACKEND_META_INT_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "ottla/common/arena.h"
 #include "ottla/common/errlist.h"
 #include "ottla/common/view.h"
 #include "ottla/controller/image.h"
 #include "ottla/ipc/listeners.h"
+#include "ottla/ipc/slot.h"
 #include "ottla/storage/partition_slot.h"
 
 /* Authorized operations where everything is allowed (admin-and-security.md 2.6). */
@@ -36,8 +39,18 @@ typedef struct MetaPartition {
 bool meta_find(const Image *image, StrView topic, int32_t partition, MetaPartition *ret);
 bool meta_find_by_id(const Image *image, Uuid id, int32_t partition, MetaPartition *ret);
 
-/* Others see that the present request is about this partition; the first of a request is enough. */
-void meta_show_partition(PartitionRef ref);
+/* Others see that the present request is about this partition; the first of a request is enough. slot may be NULL. */
+static inline void
+meta_show_partition(PartitionRef ref, const PartitionSlot *slot)
+{
+    uint64_t key;
+
+    static_assert(sizeof key == sizeof ref, "a key for as long as the partition is there");
+    if (slot == NULL)
+        return;
+    memcpy(&key, &ref, sizeof key);
+    slot_set_topic(key, slot->topic, slot->partition);
+}
 
 /* Name of the listener whose endpoints this connection is told. */
 StrView meta_listener(const struct Conn *conn);

@@ -78,6 +78,7 @@ struct Request {
     /* Of conn.c: since when it waits, 0: it never did; how long it has. */
     int64_t parked_us;
     int64_t remote_us;
+    struct RequestRow *counts; /* where it is counted; NULL: nowhere */
 
     /* Of quota.c. */
     struct QuotaLimits *limits; /* NULL: the client is not limited */

@@ -192,7 +192,8 @@ put_request(StatScan *scan, int32_t index, const SlotActivity *activity, SlotTop
     stat_integer(scan, A_API_VERSION, activity->api_version);
     stat_integer(scan, A_CORRELATION_ID, activity->correlation_id);
     stat_integer(scan, A_REQUEST_STARTED, wall_ms(activity->since_us));
-    if (!slot_read_topic(index, topic))
+    if ((activity->api_key != API_Produce && activity->api_key != API_Fetch) ||
+        !slot_read_topic(index, topic))
         return;
     stat_text(scan, A_TOPIC, strview_from(topic->name));
     stat_integer(scan, A_PARTITION, topic->partition);
@@ -212,10 +213,11 @@ static ActivityState
 put_state(StatScan *scan, int32_t index, WaitEvent event)
 {
     const ProcSlot *slot = slot_at(index);
-    ActivityState state = (ActivityState)atomic_u32_load(&slot->activity_state);
-    int64_t since_us = atomic_i64_load(&slot->state_since_us);
+    ActivityState state = slot_activity_state(index);
+    int64_t since_us =
+        atomic_i64_load(state == ACTIVITY_ACTIVE ? &slot->request_since_us : &slot->state_since_us);
 
-    if (slot_state(index) == SLOT_STARTING || state >= ACTIVITY_COUNT)
+    if (slot_state(index) == SLOT_STARTING)
         state = ACTIVITY_STARTING;
     else if (atomic_u32_load(&slot->kind) != PROC_BACKEND) {
         state = state_of_worker(event);
@@ -267,7 +269,7 @@ static void
 put_process(StatScan *scan, int32_t index)
 {
     const ProcSlot *slot = slot_at(index);
-    WaitEvent event = (WaitEvent)atomic_u32_load(&slot->wait_event);
+    WaitEvent event = slot_wait_event(index);
     pid_t pid = atomic_i32_load(&slot->pid);
     char title[SLOT_TITLE_MAX];
     SlotActivity activity = {.api_key = -1};
@@ -275,8 +277,6 @@ put_process(StatScan *scan, int32_t index)
     SlotTopic topic;
     ActivityState state;
 
-    if (event >= WAIT_EV_COUNT)
-        event = WAIT_EV_NONE;
     stat_integer(scan, A_NODE_ID, node_info.node_id);
     stat_integer(scan, A_PID, pid);
     stat_integer(scan, A_SLOT, index);
@@ -288,8 +288,8 @@ put_process(StatScan *scan, int32_t index)
     if (slot_read_client(index, &client))
         put_client(scan, &client);
     state = put_state(scan, index, event);
-    if (serves_request(state) && atomic_u32_load(&slot->kind) == PROC_BACKEND &&
-        slot_read_activity(index, &activity))
+    slot_read_activity(index, &activity);
+    if (serves_request(state) && atomic_u32_load(&slot->kind) == PROC_BACKEND)
         put_request(scan, index, &activity, &topic);
     put_counts(scan, slot);
     if (stat_row_lives(scan)) {

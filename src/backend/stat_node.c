@@ -157,7 +157,7 @@ put_process(StatScan *scan, int32_t index)
 {
     const ProcSlot *slot = slot_at(index);
     SlotState state = slot_state(index);
-    WaitEvent event = (WaitEvent)atomic_u32_load(&slot->wait_event);
+    WaitEvent event = slot_wait_event(index);
     char title[SLOT_TITLE_MAX];
 
     stat_integer(scan, A_NODE_ID, node_info.node_id);

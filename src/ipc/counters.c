@@ -9,6 +9,7 @@
 #include "ottla/ipc/counters.h"
 
 #include "ottla/common/assert.h"
+#include "ottla/common/own_page.h"
 #include "ottla/ipc/slot.h"
 
 typedef struct Stripe {
@@ -16,6 +17,9 @@ typedef struct Stripe {
 } Stripe;
 
 static Stripe *stripes;
+static AtomicU64 nowhere[STAT_COUNT];
+
+AtomicU64 *stat_mine OWN_PAGE = nowhere;
 
 static const char *const names[STAT_COUNT] = {
 #define STAT_NAME(constant, name) [constant] = name,
@@ -35,21 +39,14 @@ stats_shm_init(void *base, const ShmLimits *limits)
 {
     (void)limits;
     stripes = base;
+    stats_claim(SLOT_NONE);
 }
 
 /* The supervisor and others without a slot share the last stripe. */
-static Stripe *
-my_stripe(void)
-{
-    return &stripes[(uint32_t)my_slot_index % STAT_STRIPES];
-}
-
 void
-stat_add(Stat stat, uint64_t amount)
+stats_claim(int32_t slot)
 {
-    ot_assert(stat < STAT_COUNT);
-    if (stripes != NULL)
-        atomic_u64_count(&my_stripe()->counters[stat], amount);
+    stat_mine = stripes == NULL ? nowhere : stripes[(uint32_t)slot % STAT_STRIPES].counters;
 }
 
 uint64_t

@@ -40,6 +40,7 @@ static OWN_PAGE uint32_t next_serial;
 static OWN_PAGE uint32_t interrupts;
 static OWN_PAGE bool interrupts_fresh; /* raised since mainloop_wait reported them last */
 static OWN_PAGE uint32_t seen_epoch;
+static OWN_PAGE int64_t turned_us;
 
 typedef struct SignalRow {
     int signal;
@@ -235,36 +236,21 @@ read_signals(void)
     }
 }
 
-/* Sleeps for at most the time to the deadline; number of events, 0 on EINTR. */
+/* Sleeps for at most so long, 0: looks without sleeping; number of events, 0 on EINTR. */
 static int
-sleep_for_events(struct epoll_event *events, int64_t deadline_us, bool poll_only, WaitEvent event)
+sleep_for_events(struct epoll_event *events, int64_t left_us, int64_t now_us, WaitEvent event)
 {
-    struct timespec timeout = {0};
-    struct timespec *limit = &timeout;
-    WaitEvent before;
-    int count;
+    struct timespec limit = {.tv_sec = left_us / 1000000, .tv_nsec = left_us % 1000000 * 1000};
 
-    if (!poll_only && deadline_us == MAINLOOP_NO_DEADLINE) {
-        limit = NULL;
-    } else if (!poll_only) {
-        int64_t left = deadline_us - clock_mono_us();
-
-        if (left > 0) {
-            timeout.tv_sec = left / 1000000;
-            timeout.tv_nsec = left % 1000000 * 1000;
-        } else {
-            poll_only = true;
-        }
+    if (left_us <= 0)
+        return epoll_pwait2(epoll_fd, events, MAINLOOP_EVENTS_PER_TURN, &(struct timespec){0},
+                            NULL);
+    if (my_slot != NULL) { /* latch_sleeps says that it is true */
+        atomic_u32_store_relaxed(&my_slot->sleep_event, (uint32_t)event);
+        atomic_i64_store_relaxed(&my_slot->waiting_since_us, now_us);
     }
-    if (poll_only)
-        return epoll_pwait2(epoll_fd, events, MAINLOOP_EVENTS_PER_TURN, limit, NULL);
-    before = slot_set_wait_event(event);
-    if (my_slot != NULL)
-        atomic_i64_store_relaxed(&my_slot->waiting_since_us, clock_mono_us());
-    count = epoll_pwait2(epoll_fd, events, MAINLOOP_EVENTS_PER_TURN, limit, NULL);
-    (void)slot_set_wait_event(before);
-    slot_count_add(SLOT_COUNT_WAKEUPS, 1);
-    return count;
+    return epoll_pwait2(epoll_fd, events, MAINLOOP_EVENTS_PER_TURN,
+                        left_us == MAINLOOP_NO_DEADLINE ? NULL : &limit, NULL);
 }
 
 /* Runs what is ready. WOKE_FD when a callback ran. */
@@ -301,7 +287,7 @@ take_flags(void)
         if (latch_reset())
             why |= WOKE_LATCH;
         latch_help();
-        atomic_i64_store_relaxed(&my_slot->progress_us, clock_mono_us());
+        atomic_i64_store_relaxed(&my_slot->progress_us, turned_us);
     }
     if (shared_page != NULL) {
         uint32_t epoch = atomic_u32_load_seq(&shared_page->rescan_epoch);
@@ -319,25 +305,38 @@ take_flags(void)
 }
 
 uint32_t
-mainloop_wait(int64_t deadline_us, WaitEvent event)
+mainloop_wait_from(int64_t now_us, int64_t deadline_us, WaitEvent event)
 {
     struct epoll_event events[MAINLOOP_EVENTS_PER_TURN];
-    bool poll_only = interrupts_fresh;
+    int64_t left_us = deadline_us == MAINLOOP_NO_DEADLINE ? deadline_us : deadline_us - now_us;
     uint32_t why = 0;
     int count;
 
     ot_assert(epoll_fd >= 0);
-    if (my_slot != NULL && !latch_begin_sleep())
-        poll_only = true;
+    if (interrupts_fresh || (my_slot != NULL && !latch_begin_sleep()))
+        left_us = 0;
     if (shared_page != NULL && atomic_u32_load(&shared_page->rescan_epoch) != seen_epoch)
-        poll_only = true;
-    count = sleep_for_events(events, deadline_us, poll_only, event);
+        left_us = 0;
+    count = sleep_for_events(events, left_us, now_us, event);
     if (my_slot != NULL)
         latch_end_sleep();
     ot_assert(count >= 0 || errno == EINTR);
+    turned_us = clock_mono_us();
     why = deliver(events, count < 0 ? 0 : count);
     why |= take_flags();
-    if (deadline_us != MAINLOOP_NO_DEADLINE && clock_mono_us() >= deadline_us)
+    if (turned_us >= deadline_us)
         why |= WOKE_DEADLINE;
     return why;
+}
+
+uint32_t
+mainloop_wait(int64_t deadline_us, WaitEvent event)
+{
+    return mainloop_wait_from(clock_mono_us(), deadline_us, event);
+}
+
+int64_t
+mainloop_turned_us(void)
+{
+    return turned_us;
 }

@@ -10,25 +10,14 @@
 #include "ottla/ipc/request_stats.h"
 
 #include "ottla/common/assert.h"
-#include "ottla/common/own_page.h"
 #include "ottla/ipc/counters.h"
 #include "ottla/ipc/slot.h"
 
 #define KEYS      512 /* buckets of the table below: twice as many as there are APIs and versions */
 #define OTHER_ROW (REQUEST_STATS_ROWS - 1)
 
-/* A line of counters of one stripe. */
-typedef struct RowCounts {
-    AtomicU64 failed;
-    AtomicU64 total_us;
-    AtomicU64 queue_us;
-    AtomicU64 remote_us;
-    AtomicU64 throttle_ms;
-    AtomicU64 buckets[REQUEST_STATS_BUCKETS];
-} RowCounts;
-
 typedef struct RequestStripe {
-    alignas(CACHE_LINE_BYTES) RowCounts rows[REQUEST_STATS_ROWS];
+    alignas(CACHE_LINE_BYTES) RequestRow rows[REQUEST_STATS_ROWS];
 } RequestStripe;
 
 /*
@@ -45,9 +34,7 @@ typedef struct RequestRows {
 
 static RequestRows *rows;
 
-/* What was asked for last: most connections ask for one thing again and again. */
-static OWN_PAGE uint32_t last_key;
-static OWN_PAGE int32_t last_row;
+static RequestRow nowhere;
 
 size_t
 request_stats_shm_size(const ShmLimits *limits)
@@ -61,8 +48,6 @@ request_stats_shm_init(void *base, const ShmLimits *limits)
 {
     (void)limits;
     rows = base;
-    last_key = 0;
-    last_row = 0;
 }
 
 /* API and version as one number above 0. */
@@ -113,14 +98,6 @@ find_row(uint32_t key)
     return OTHER_ROW;
 }
 
-static int
-bucket_of(int64_t us)
-{
-    int bucket = us <= 0 ? 0 : 64 - __builtin_clzll((unsigned long long)us);
-
-    return bucket < REQUEST_STATS_BUCKETS ? bucket : REQUEST_STATS_BUCKETS - 1;
-}
-
 static void
 add_time(AtomicU64 *counter, int64_t amount)
 {
@@ -128,25 +105,22 @@ add_time(AtomicU64 *counter, int64_t amount)
         atomic_u64_count(counter, (uint64_t)amount);
 }
 
-void
-request_stats_add(const RequestTimes *times)
+RequestRow *
+request_stats_row(int16_t api_key, int16_t api_version)
 {
-    uint32_t key = key_of(times->api_key, times->api_version);
-    RowCounts *counts;
-
     if (rows == NULL)
-        return;
-    if (key != last_key) {
-        last_row = find_row(key);
-        last_key = key;
-    }
-    counts = &rows->stripes[(uint32_t)my_slot_index % STAT_STRIPES].rows[last_row];
-    atomic_u64_count(&counts->buckets[bucket_of(times->total_us)], 1);
-    add_time(&counts->total_us, times->total_us);
-    add_time(&counts->queue_us, times->queue_us);
-    add_time(&counts->remote_us, times->remote_us);
-    add_time(&counts->throttle_ms, times->throttle_ms);
-    add_time(&counts->failed, times->failed);
+        return &nowhere;
+    return &rows->stripes[(uint32_t)my_slot_index % STAT_STRIPES]
+                .rows[find_row(key_of(api_key, api_version))];
+}
+
+void
+request_stats_add_parts(RequestRow *row, const RequestTimes *times)
+{
+    add_time(&row->queue_us, times->queue_us);
+    add_time(&row->remote_us, times->remote_us);
+    add_time(&row->throttle_ms, times->throttle_ms);
+    add_time(&row->failed, times->failed);
 }
 
 /* Kafka's keys have a row each, ours, which are far above, share the last. */
@@ -182,7 +156,7 @@ request_stats_errors(int16_t api_key, int16_t code)
 }
 
 static void
-sum_stripe(const RowCounts *counts, RequestStats *sum)
+sum_stripe(const RequestRow *counts, RequestStats *sum)
 {
     sum->failed += atomic_u64_load_relaxed(&counts->failed);
     sum->total_us += atomic_u64_load_relaxed(&counts->total_us);

@@ -20,6 +20,7 @@
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/own_page.h"
+#include "ottla/ipc/counters.h"
 #include "ottla/ipc/mailbox.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/waitlist.h"
@@ -27,8 +28,8 @@
 ProcSlot *my_slot OWN_PAGE;
 int32_t my_slot_index OWN_PAGE = SLOT_NONE;
 uint32_t my_generation OWN_PAGE;
-static OWN_PAGE uint64_t shown_topic; /* key of what this process published last; 0: nothing */
-static OWN_PAGE int64_t rates_noted_us;
+uint64_t slot_shown_topic OWN_PAGE;
+int64_t slot_rates_due_us OWN_PAGE;
 
 static ProcSlot *slots;
 static int32_t backend_slots;
@@ -124,7 +125,6 @@ slot_mark_dead(int32_t index, uint32_t generation)
 static void
 clear_leftovers(ProcSlot *slot)
 {
-    static const SlotActivity no_activity = {.api_key = -1};
     static const SlotTopic no_topic;
     static const SlotClient no_client;
     static const SlotRates no_rates;
@@ -143,7 +143,9 @@ clear_leftovers(ProcSlot *slot)
     atomic_i64_store_relaxed(&slot->waiting_since_us, 0);
     atomic_i64_store_relaxed(&slot->state_since_us, clock_mono_us());
     atomic_i64_store_relaxed(&slot->throttled_until_us, 0);
-    atomic_u32_store_relaxed(&slot->shows_topic, 0);
+    atomic_u64_store_relaxed(&slot->request, UINT64_MAX); /* API -1 */
+    atomic_i64_store_relaxed(&slot->request_since_us, 0);
+    atomic_u32_store_relaxed(&slot->sleep_event, WAIT_EV_NONE);
     atomic_u64_store_relaxed(&slot->control, 0);
     for (int i = 0; i < SLOT_COUNT_COUNT; i++)
         atomic_u64_store_relaxed(&slot->counters[i], 0);
@@ -153,8 +155,6 @@ clear_leftovers(ProcSlot *slot)
         twocopy_write(&slot->client_head, slot->client, &no_client, sizeof no_client);
     if (twocopy_serial(&slot->rates_head) != 0)
         twocopy_write(&slot->rates_head, slot->rates, &no_rates, sizeof no_rates);
-    if (twocopy_serial(&slot->activity_head) != 0)
-        twocopy_write(&slot->activity_head, slot->activity, &no_activity, sizeof no_activity);
     if (twocopy_serial(&slot->title_head) != 0)
         twocopy_write(&slot->title_head, slot->title, &no_title, sizeof no_title);
     if (slot->panic[0] != '\0')
@@ -170,8 +170,9 @@ slot_claim(int32_t index, uint32_t generation, ProcKind kind, int32_t instance)
     my_slot = slot;
     my_slot_index = index;
     my_generation = generation;
-    shown_topic = 0;
-    rates_noted_us = 0;
+    slot_shown_topic = 0;
+    slot_rates_due_us = 0;
+    stats_claim(index);
     ot_panic_hook = slot_panic;
     clear_leftovers(slot);
     atomic_u32_store_relaxed(&slot->kind, (uint32_t)kind);
@@ -245,27 +246,15 @@ slot_set_title(const char *text)
 }
 
 void
-slot_set_activity(const SlotActivity *activity)
-{
-    if (my_slot == NULL)
-        return;
-    atomic_u32_store_relaxed(&my_slot->shows_topic, 0);
-    twocopy_write(&my_slot->activity_head, my_slot->activity, activity, sizeof *activity);
-}
-
-void
-slot_set_topic(uint64_t key, const char *name, int32_t partition)
+slot_publish_topic(uint64_t key, const char *name, int32_t partition)
 {
     SlotTopic topic = {.partition = partition};
 
+    slot_shown_topic = key;
     if (my_slot == NULL)
         return;
-    if (key != shown_topic) {
-        shown_topic = key;
-        slot_text_set(topic.name, sizeof topic.name, strview_from(name));
-        twocopy_write(&my_slot->topic_head, my_slot->topic, &topic, sizeof topic);
-    }
-    atomic_u32_store_relaxed(&my_slot->shows_topic, 1);
+    slot_text_set(topic.name, sizeof topic.name, strview_from(name));
+    twocopy_write(&my_slot->topic_head, my_slot->topic, &topic, sizeof topic);
 }
 
 void
@@ -276,22 +265,13 @@ slot_set_client(const SlotClient *client)
 }
 
 void
-slot_set_activity_state(ActivityState state, int64_t now_us)
-{
-    if (my_slot == NULL || atomic_u32_load_relaxed(&my_slot->activity_state) == (uint32_t)state)
-        return;
-    atomic_i64_store_relaxed(&my_slot->state_since_us, now_us);
-    atomic_u32_store(&my_slot->activity_state, (uint32_t)state);
-}
-
-void
-slot_note_rates(int64_t now_us)
+slot_publish_rates(int64_t now_us)
 {
     SlotRates rates;
 
-    if (my_slot == NULL || now_us - rates_noted_us < SLOT_RATE_US)
+    slot_rates_due_us = now_us + SLOT_RATE_US;
+    if (my_slot == NULL)
         return;
-    rates_noted_us = now_us;
     rates.older =
         (*(const SlotRates *)twocopy_current(&my_slot->rates_head, my_slot->rates, sizeof rates))
             .newer;
@@ -307,33 +287,40 @@ slot_text_set(char *dst, size_t size, StrView text)
     copy_printable(dst, size, text.ptr, (size_t)text.len);
 }
 
-WaitEvent
-slot_set_wait_event(WaitEvent event)
-{
-    WaitEvent before;
-
-    if (my_slot == NULL)
-        return WAIT_EV_NONE;
-    before = (WaitEvent)atomic_u32_load_relaxed(&my_slot->wait_event);
-    atomic_u32_store_relaxed(&my_slot->wait_event, (uint32_t)event);
-    return before;
-}
-
 void
-slot_count_add(SlotCounter counter, uint64_t amount)
-{
-    ot_assert(counter < SLOT_COUNT_COUNT);
-    if (my_slot != NULL) /* one writer: no locked instruction needed */
-        atomic_u64_store_relaxed(&my_slot->counters[counter],
-                                 atomic_u64_load_relaxed(&my_slot->counters[counter]) + amount);
-}
-
-bool
 slot_read_activity(int32_t index, SlotActivity *ret)
 {
     const ProcSlot *slot = slot_at(index);
+    uint64_t word = atomic_u64_load_relaxed(&slot->request);
 
-    return twocopy_read(&slot->activity_head, slot->activity, sizeof *ret, ret) != 0;
+    *ret = (SlotActivity){.since_us = atomic_i64_load_relaxed(&slot->request_since_us),
+                          .api_key = (int16_t)(word >> 48),
+                          .api_version = (int16_t)(word >> 32),
+                          .correlation_id = (int32_t)(uint32_t)word};
+}
+
+WaitEvent
+slot_wait_event(int32_t index)
+{
+    const ProcSlot *slot = slot_at(index);
+    uint32_t event = atomic_u32_load(&slot->latch_sleeps) != 0
+                         ? atomic_u32_load_relaxed(&slot->sleep_event)
+                         : atomic_u32_load_relaxed(&slot->wait_event);
+
+    return event < WAIT_EV_COUNT ? (WaitEvent)event : WAIT_EV_NONE;
+}
+
+ActivityState
+slot_activity_state(int32_t index)
+{
+    const ProcSlot *slot = slot_at(index);
+    ActivityState state = (ActivityState)atomic_u32_load(&slot->activity_state);
+
+    if (state >= ACTIVITY_COUNT)
+        return ACTIVITY_STARTING;
+    if (state != ACTIVITY_IDLE && state != ACTIVITY_WAITING && state != ACTIVITY_SENDING)
+        return state;
+    return atomic_u32_load(&slot->latch_sleeps) != 0 ? state : ACTIVITY_ACTIVE;
 }
 
 bool
@@ -342,7 +329,7 @@ slot_read_topic(int32_t index, SlotTopic *ret)
     const ProcSlot *slot = slot_at(index);
 
     return twocopy_read(&slot->topic_head, slot->topic, sizeof *ret, ret) != 0 &&
-           atomic_u32_load_relaxed(&slot->shows_topic) != 0;
+           ret->name[0] != '\0';
 }
 
 bool

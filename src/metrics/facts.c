@@ -47,8 +47,7 @@ find_slots(MetricFacts *f)
     int64_t busy = 0;
 
     for (int32_t i = slot_skip_unused(0); i < end; i = slot_skip_unused(i + 1)) {
-        const ProcSlot *slot = slot_at(i);
-        ActivityState doing = (ActivityState)atomic_u32_load(&slot->activity_state);
+        ActivityState doing = slot_activity_state(i);
 
         if (slot_state(i) == SLOT_RUNNING)
             busy += doing == ACTIVITY_ACTIVE || doing == ACTIVITY_SENDING;

@@ -190,7 +190,7 @@ metric_walk_backends(MetricScan *scan, int64_t item)
     int32_t end = slot_backend_count();
 
     for (int32_t i = slot_skip_unused(0); item == 0 && i < end; i = slot_skip_unused(i + 1)) {
-        uint32_t doing = atomic_u32_load(&slot_at(i)->activity_state);
+        uint32_t doing = (uint32_t)slot_activity_state(i);
         SlotClient client;
 
         if (slot_state(i) == SLOT_RUNNING && doing < ACTIVITY_COUNT)
@@ -237,7 +237,7 @@ metric_walk_delayed(MetricScan *scan, int64_t item)
     int32_t end = slot_backend_count();
 
     for (int32_t i = slot_skip_unused(0); item == 0 && i < end; i = slot_skip_unused(i + 1)) {
-        WaitEvent event = (WaitEvent)atomic_u32_load(&slot_at(i)->wait_event);
+        WaitEvent event = slot_wait_event(i);
 
         if (slot_state(i) != SLOT_RUNNING)
             continue;

@@ -136,10 +136,10 @@ obituary_log(const Child *child, const PmExit *how, PmDeath death)
         return; /* it spoke for itself */
     slot_read_panic(child->slot, panic);
     (void)slot_read_title(child->slot, title); /* "" when it never had one */
-    if (!slot_read_activity(child->slot, &activity))
-        activity.api_key = -1;
+    slot_read_activity(child->slot, &activity);
     (void)slot_read_client(child->slot, &client); /* likewise */
-    if (!slot_read_topic(child->slot, &topic))
+    if ((activity.api_key != API_Produce && activity.api_key != API_Fetch) ||
+        !slot_read_topic(child->slot, &topic))
         topic.name[0] = '\0';
     const LastWords words = {
         .panic = panic,

@@ -19,7 +19,6 @@
 #define STAT_ROWS(X)                                           \
     X(STAT_CONNECTIONS, "connections")                         \
     X(STAT_CONNECTIONS_REFUSED, "connections_refused")         \
-    X(STAT_REQUESTS, "requests")                               \
     X(STAT_REQUEST_ERRORS, "request_errors")                   \
     X(STAT_BYTES_IN, "bytes_in")                               \
     X(STAT_BYTES_OUT, "bytes_out")                             \
@@ -66,8 +65,17 @@ typedef enum Stat {
 size_t stats_shm_size(const ShmLimits *limits);
 void stats_shm_init(void *base, const ShmLimits *limits);
 
-/* Adds to this process's stripe; without a region (unit tests) nothing happens. */
-void stat_add(Stat stat, uint64_t amount);
+/* The counters of this process's stripe; without a region (unit tests) some that nobody reads. */
+extern AtomicU64 *stat_mine;
+
+/* slot_claim alone: from now on this process adds to the stripe of its slot. */
+void stats_claim(int32_t slot);
+
+static inline void
+stat_add(Stat stat, uint64_t amount)
+{
+    atomic_u64_count(&stat_mine[stat], amount);
+}
 
 /* Sum of all stripes. */
 uint64_t stat_sum(Stat stat);

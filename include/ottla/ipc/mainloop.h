@@ -82,6 +82,12 @@ void mainloop_remove(int fd);
  */
 uint32_t mainloop_wait(int64_t deadline_us, WaitEvent event);
 
+/* The same for who has just looked at the monotonic clock. */
+uint32_t mainloop_wait_from(int64_t now_us, int64_t deadline_us, WaitEvent event);
+
+/* The monotonic clock as it was when the last wait was over. */
+int64_t mainloop_turned_us(void);
+
 /* True and taken back when the flag is set. */
 bool interrupt_take(Interrupt flag);
 

@@ -3,7 +3,8 @@
  *
  * A row per API and version that was ever asked, given away at the first request; each of 64 stripes has all
  * rows (counters.h says why). A request costs two additions: its time, and its place in the histogram. Errors are
- * counted node-wide, by API and code: they are rare. Nothing is reset while the node runs.
+ * counted node-wide, by API and code: they are rare. The whole of a time is that from the last byte of the request to the
+ * last byte of its answer. Nothing is reset while the node runs.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ottla/ipc/atomics.h"
 #include "ottla/ipc/region.h"
 
 #define REQUEST_STATS_ROWS \
@@ -22,19 +24,48 @@
 #define REQUEST_STATS_APIS  256 /* that errors are told apart for */
 #define REQUEST_STATS_CODES 160 /* error codes -1 ... 158 */
 
+/* A line of counters of one stripe. */
+typedef struct RequestRow {
+    AtomicU64 total_us;
+    AtomicU64 failed;
+    AtomicU64 queue_us;
+    AtomicU64 remote_us;
+    AtomicU64 throttle_ms;
+    AtomicU64 buckets[REQUEST_STATS_BUCKETS];
+} RequestRow;
+
 /* A request that is over. */
 typedef struct RequestTimes {
-    int16_t api_key;
-    int16_t api_version;
-    int64_t total_us;  /* from the whole request to the last byte of its answer */
-    int64_t queue_us;  /* of these, before it was begun */
-    int64_t remote_us; /* of these, waiting for others: replicas, workers, records to come */
+    int64_t queue_us;  /* of the whole, before it was begun */
+    int64_t remote_us; /* waiting for others: replicas, workers, records to come */
     int32_t throttle_ms;
     bool failed; /* its answer held an error */
 } RequestTimes;
 
-/* Without a region (unit tests) nothing happens. */
-void request_stats_add(const RequestTimes *times);
+/*
+ * Where this process counts requests of this API and version: the same as long as it has its slot, so that who asks for one
+ * thing again and again looks once. Never NULL; without a region (unit tests) a row that nobody reads.
+ */
+RequestRow *request_stats_row(int16_t api_key, int16_t api_version);
+
+static inline int
+request_stats_bucket(int64_t us)
+{
+    int bucket = 63 - __builtin_clzll((unsigned long long)us * 2 + 1);
+
+    return bucket < REQUEST_STATS_BUCKETS ? bucket : REQUEST_STATS_BUCKETS - 1;
+}
+
+/* What few requests have: all parts of the time but the whole. */
+void request_stats_add_parts(RequestRow *row, const RequestTimes *times);
+
+/* The whole time of a request, not below 0: all there is to say of one that waited for nothing and did not fail. */
+static inline void
+request_stats_add_time(RequestRow *row, int64_t total_us)
+{
+    atomic_u64_count(&row->buckets[request_stats_bucket(total_us)], 1);
+    atomic_u64_count(&row->total_us, (uint64_t)total_us);
+}
 
 /* Answers to this API held this error once more; 0 is none. */
 void request_stats_error(int16_t api_key, int16_t code, uint64_t count);

@@ -51,7 +51,7 @@ typedef enum ActivityState {
     ACTIVITY_COUNT
 } ActivityState;
 
-/* The request a backend serves, or served last; written at each, so it is small. Multiple of 8. */
+/* The request a backend serves, or served last. */
 typedef struct SlotActivity {
     int64_t since_us; /* monotonic: when the request was begun */
     int16_t api_key;  /* -1: none */
@@ -59,7 +59,7 @@ typedef struct SlotActivity {
     int32_t correlation_id;
 } SlotActivity;
 
-/* The topic that request is about, the first if there are several; written when it is another one. */
+/* The topic that the last Produce or Fetch was about, the first of several; written when it is another one. */
 typedef struct SlotTopic {
     int64_t partition;
     char name[SLOT_TEXT_MAX];
@@ -99,7 +99,6 @@ typedef enum SlotCounter {
     SLOT_COUNT_BYTES_IN,
     SLOT_COUNT_BYTES_OUT,
     SLOT_COUNT_ERRORS,
-    SLOT_COUNT_WAKEUPS,      /* returns from a sleep */
     SLOT_COUNT_SIGNALS_SENT, /* wake-ups that needed a signal */
     SLOT_COUNT_RESCANS,
     SLOT_COUNT_THROTTLE_MS, /* that clients were told to wait */
@@ -126,21 +125,22 @@ typedef struct ProcSlot {
 
     alignas(CACHE_LINE_BYTES) AtomicU64 image_pin; /* pinned image generation; 0: none */
     AtomicI64 image_pin_since_us;
-    AtomicU32 critical;   /* locks held: > 0 in a critical section */
-    AtomicU32 wait_event; /* WaitEvent; 0: running */
+    AtomicU32 critical;    /* locks held: > 0 in a critical section */
+    AtomicU32 wait_event;  /* WaitEvent of a lock that it waits for; 0: none */
+    AtomicU32 sleep_event; /* what its main loop waits for while it sleeps (latch_sleeps) */
     AtomicU32 activity_state;
     AtomicU32 cancel_serial; /* raised by who wants the current wait cancelled */
     AtomicI64 progress_us;   /* monotonic: last turn of the main loop */
     AtomicI64 waiting_since_us;
     AtomicI64 state_since_us;     /* monotonic: activity_state is what it is since then */
     AtomicI64 throttled_until_us; /* monotonic; in the past: not throttled */
-    AtomicU32 shows_topic;        /* 1: the topic is of the present request */
+    AtomicU64 request; /* api key << 48 | version << 32 | correlation id, of the last one */
+    AtomicI64 request_since_us; /* monotonic: when it was begun */
+    AtomicU32 shows_topic;      /* 1: the topic is of the present request */
 
     alignas(CACHE_LINE_BYTES) AtomicU64 counters[SLOT_COUNT_COUNT];
 
-    alignas(CACHE_LINE_BYTES) TwoCopy activity_head;
-    SlotActivity activity[2];
-    TwoCopy topic_head;
+    alignas(CACHE_LINE_BYTES) TwoCopy topic_head;
     SlotTopic topic[2];
     TwoCopy client_head;
     SlotClient client[2];
@@ -151,9 +151,8 @@ typedef struct ProcSlot {
     char panic[SLOT_PANIC_MAX]; /* written once by the dying process; zero-terminated */
 } ProcSlot;
 
-static_assert(sizeof(SlotActivity) % 8 == 0 && sizeof(SlotTitle) % 8 == 0 &&
-                  sizeof(SlotTopic) % 8 == 0 && sizeof(SlotClient) % 8 == 0 &&
-                  sizeof(SlotRates) % 8 == 0,
+static_assert(sizeof(SlotTitle) % 8 == 0 && sizeof(SlotTopic) % 8 == 0 &&
+                  sizeof(SlotClient) % 8 == 0 && sizeof(SlotRates) % 8 == 0,
               "copied by words");
 static_assert(sizeof(ProcSlot) <= 2944, "a slot is a good half page");
 
@@ -220,36 +219,119 @@ bool slot_ref_alive(uint64_t word);
 void slot_set_title(const char *text);
 
 /*
- * Publish what this process does, and for whom. Nothing happens without a slot. slot_set_activity begins
- * a request: it shows no topic until slot_set_topic says which; that costs next to nothing while the key,
- * whatever it stands for, is the same as before.
+ * Publish what this process does, and for whom; nothing happens without a slot. slot_set_request begins one: what is
+ * API, version and correlation id as in ProcSlot.request. slot_set_topic says what a Produce or Fetch is about; while
+ * the key, whatever it stands for, is the same as before that is a comparison. These run for every request, and are
+ * inline for that.
  */
-void slot_set_activity(const SlotActivity *activity);
-void slot_set_topic(uint64_t key, const char *name, int32_t partition);
+static inline void
+slot_set_request(uint64_t what, int64_t since_us)
+{
+    ProcSlot *slot = my_slot;
+
+    if (slot == NULL)
+        return;
+    atomic_u64_store_relaxed(&slot->request, what);
+    atomic_i64_store_relaxed(&slot->request_since_us, since_us);
+}
+
+extern uint64_t slot_shown_topic; /* the key of what was published last; 0: nothing */
+void slot_publish_topic(uint64_t key, const char *name, int32_t partition);
+
+static inline void
+slot_set_topic(uint64_t key, const char *name, int32_t partition)
+{
+    if (key != slot_shown_topic)
+        slot_publish_topic(key, name, partition);
+}
+
+/*
+ * What a connection will be doing while it sleeps, since when, and what it has moved so far. Awake it is active,
+ * which need not be said: slot_activity_state.
+ */
+static inline void
+slot_set_activity_state(ActivityState state, int64_t now_us)
+{
+    if (my_slot == NULL || atomic_u32_load_relaxed(&my_slot->activity_state) == (uint32_t)state)
+        return;
+    atomic_i64_store_relaxed(&my_slot->state_since_us, now_us);
+    atomic_u32_store(&my_slot->activity_state, (uint32_t)state);
+}
+
+typedef struct SlotProgress {
+    uint64_t requests, bytes_in, bytes_out;
+} SlotProgress;
+
+static inline void
+slot_set_progress(ActivityState state, const SlotProgress *progress, int64_t now_us)
+{
+    ProcSlot *slot = my_slot;
+
+    if (slot == NULL)
+        return;
+    if (atomic_u64_load_relaxed(&slot->counters[SLOT_COUNT_REQUESTS]) != progress->requests ||
+        atomic_u32_load_relaxed(&slot->activity_state) != (uint32_t)state) {
+        atomic_u64_store_relaxed(&slot->counters[SLOT_COUNT_REQUESTS], progress->requests);
+        atomic_i64_store_relaxed(&slot->state_since_us, now_us);
+        atomic_u32_store(&slot->activity_state, (uint32_t)state);
+    }
+    atomic_u64_store_relaxed(&slot->counters[SLOT_COUNT_BYTES_IN], progress->bytes_in);
+    atomic_u64_store_relaxed(&slot->counters[SLOT_COUNT_BYTES_OUT], progress->bytes_out);
+}
+
 void slot_set_client(const SlotClient *client);
-void slot_set_activity_state(ActivityState state, int64_t now_us);
 
 /* Of this process, now and then while bytes move: notes a moment for rates if the last is SLOT_RATE_US ago. */
-void slot_note_rates(int64_t now_us);
+extern int64_t slot_rates_due_us;
+void slot_publish_rates(int64_t now_us);
+
+static inline void
+slot_note_rates(int64_t now_us)
+{
+    if (now_us >= slot_rates_due_us)
+        slot_publish_rates(now_us);
+}
 
 /* Fills one text: cut, control and non-ASCII bytes become '?'. */
 void slot_text_set(char *dst, size_t size, StrView text);
 
 /* Wait event of this process; returns the one before, to be put back. */
-WaitEvent slot_set_wait_event(WaitEvent event);
+static inline WaitEvent
+slot_set_wait_event(WaitEvent event)
+{
+    WaitEvent before;
 
-/* Adds to a counter of this process; nothing without a slot. */
-void slot_count_add(SlotCounter counter, uint64_t amount);
+    if (my_slot == NULL)
+        return WAIT_EV_NONE;
+    before = (WaitEvent)atomic_u32_load_relaxed(&my_slot->wait_event);
+    atomic_u32_store_relaxed(&my_slot->wait_event, (uint32_t)event);
+    return before;
+}
+
+/* Adds to a counter of this process; nothing without a slot. One writer: no locked instruction needed. */
+static inline void
+slot_count_add(SlotCounter counter, uint64_t amount)
+{
+    if (my_slot != NULL)
+        atomic_u64_store_relaxed(&my_slot->counters[counter],
+                                 atomic_u64_load_relaxed(&my_slot->counters[counter]) + amount);
+}
 
 /*
  * Readers: whole copies, never waiting. They may be of a dead process: check the generation before
  * and after if that matters. False: nothing was ever published.
  */
-bool slot_read_activity(int32_t index, SlotActivity *ret);
-bool slot_read_topic(int32_t index, SlotTopic *ret); /* false, too: not of the present request */
+void slot_read_activity(int32_t index, SlotActivity *ret);
+bool slot_read_topic(int32_t index, SlotTopic *ret); /* of the last Produce or Fetch */
 bool slot_read_client(int32_t index, SlotClient *ret);
 bool slot_read_rates(int32_t index, SlotRates *ret);
 bool slot_read_title(int32_t index, char ret[SLOT_TITLE_MAX]);
+
+/* What it waits for now; WAIT_EV_NONE: it runs. */
+WaitEvent slot_wait_event(int32_t index);
+
+/* What a backend does now: awake it is active, once it has a connection. */
+ActivityState slot_activity_state(int32_t index);
 
 /* Copies the panic text, always zero-terminated; "" when there is none. */
 void slot_read_panic(int32_t index, char ret[SLOT_PANIC_MAX]);

@@ -65,7 +65,7 @@ static bool
 sleeps(int32_t slot)
 {
     return atomic_u32_load_seq(&slot_at(slot)->latch_sleeps) != 0 &&
-           atomic_u32_load(&slot_at(slot)->wait_event) == WAIT_EV_FETCH_MIN_BYTES;
+           slot_wait_event(slot) == WAIT_EV_FETCH_MIN_BYTES;
 }
 
 /* Until all of the first count slots sleep. */

@@ -34,18 +34,19 @@ find(int16_t api_key, int16_t api_version)
 static void
 add(int16_t api_key, int16_t api_version, int64_t us)
 {
-    request_stats_add(&(RequestTimes){.api_key = api_key,
-                                      .api_version = api_version,
-                                      .total_us = us,
-                                      .queue_us = us / 4,
-                                      .remote_us = us / 2,
-                                      .throttle_ms = (int32_t)(us % 7)});
+    RequestRow *row = request_stats_row(api_key, api_version);
+
+    request_stats_add_time(row, us);
+    request_stats_add_parts(row, &(RequestTimes){.queue_us = us / 4,
+                                                 .remote_us = us / 2,
+                                                 .throttle_ms = (int32_t)(us % 7),
+                                                 .failed = us == 1000});
 }
 
 static void
 stripes_are_summed(void **state)
 {
-    static const int64_t us[] = {0, -5, 1, 2, 3, 1000, INT64_MAX / 2};
+    static const int64_t us[] = {0, 0, 1, 2, 3, 1000, INT64_MAX / 2};
     RequestStats stats;
 
     (void)state;
@@ -58,7 +59,7 @@ stripes_are_summed(void **state)
     }
     stats = find(0, 9);
     assert_int_equal(stats.count, 14);
-    assert_int_equal(stats.failed, 0);
+    assert_int_equal(stats.failed, 2);
     assert_int_equal(stats.total_us, 2 * (1006 + (uint64_t)(INT64_MAX / 2)));
     assert_int_equal(stats.buckets[0], 4);
     assert_int_equal(stats.buckets[1], 2);

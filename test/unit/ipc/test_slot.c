@@ -52,7 +52,7 @@ generations_tell_owners_apart(void **state)
 static void
 a_new_owner_finds_nothing_of_the_old(void **state)
 {
-    SlotActivity activity = {.api_key = 1};
+    SlotActivity activity;
     SlotClient client = {.connected_ms = 7};
     SlotTopic topic;
     char title[SLOT_TITLE_MAX];
@@ -63,22 +63,26 @@ a_new_owner_finds_nothing_of_the_old(void **state)
     generation = my_generation;
     slot_text_set(client.client_id, sizeof client.client_id, STRVIEW("app\n\xc3\xa4"));
     slot_set_client(&client);
-    slot_set_activity(&activity);
+    slot_set_request(UINT64_C(1) << 48 | UINT64_C(7) << 32 | 0xffffffff, 4700);
     assert_false(slot_read_topic(2, &topic));
     slot_set_topic(17, "orders", 3);
-    slot_set_activity_state(ACTIVITY_WAITING, 4711);
+    slot_set_progress(ACTIVITY_WAITING, &(SlotProgress){3, 100, 200}, 4711);
     slot_set_title("backend PLAINTEXT 10.1.2.3:51544\tidle");
-    slot_count_add(SLOT_COUNT_REQUESTS, 3);
     slot_panic("something");
     atomic_u64_store(&my_slot->image_pin, 17);
-    assert_true(slot_read_activity(2, &activity));
+    slot_read_activity(2, &activity);
+    assert_int_equal(activity.api_key, 1);
+    assert_int_equal(activity.api_version, 7);
+    assert_int_equal(activity.correlation_id, -1);
+    assert_int_equal(activity.since_us, 4700);
+    assert_int_equal(slot_activity_state(2), ACTIVITY_ACTIVE); /* it does not sleep */
+    atomic_u32_store(&my_slot->latch_sleeps, 1);
+    assert_int_equal(slot_activity_state(2), ACTIVITY_WAITING);
     assert_true(slot_read_client(2, &client));
     assert_string_equal(client.client_id, "app???");
     assert_true(slot_read_topic(2, &topic));
     assert_string_equal(topic.name, "orders");
     assert_int_equal(topic.partition, 3);
-    slot_set_activity(&activity);
-    assert_false(slot_read_topic(2, &topic)); /* a request begins: about nothing yet */
     slot_set_topic(17, "not looked at", 0);
     assert_true(slot_read_topic(2, &topic));
     assert_string_equal(topic.name, "orders");
@@ -87,7 +91,7 @@ a_new_owner_finds_nothing_of_the_old(void **state)
     assert_string_equal(title, "backend PLAINTEXT 10.1.2.3:51544?idle");
     slot_mark_dead(2, generation);
     slot_claim(2, slot_prepare(2), PROC_BACKEND, 0);
-    assert_true(slot_read_activity(2, &activity));
+    slot_read_activity(2, &activity);
     assert_int_equal(activity.api_key, -1);
     assert_false(slot_read_topic(2, &topic));
     assert_true(slot_read_client(2, &client));

@@ -10,6 +10,7 @@
 #include "ottla/common/text.h"
 #include "ottla/protocol/apis.h"
 #include "ottla/protocol/msg_describe_configs.h"
+#include "ottla/protocol/msg_ottla_control.h"
 
 static const char *
 source_text(int8_t source)
@@ -283,8 +284,68 @@ do_set(Exec *x)
 
 /* ---- ALTER SYSTEM ---- */
 
+#define ORDER_SETTINGS 3
+
+/* The name as the node knows it, and the value as its file may hold it: with its unit. */
+static void
+fill_setting(const Statement *s, OttlaControlRequestSetting *ret)
+{
+    const StatementItem *item = &s->items[statement_find(s, ITEM_SETTING, 0)];
+    int row = conf_find_loose(item->text);
+
+    ottla_control_request_setting_init(ret);
+    ret->name = row >= 0 ? strview_from(conf_rows[row].name) : item->text;
+    if (!statement_has(s, ITEM_RESET))
+        ret->value = statement_text_of(s, ITEM_VALUE);
+}
+
 int
 do_alter_system(Exec *x)
 {
-    return exec_not_supported(x, "this server's settings cannot be changed from afar");
+    bool all = statement_has(x->s, ITEM_ALL);
+    OttlaControlRequest request;
+    OttlaControlRequestSetting setting;
+    OttlaControlResponse response;
+    int rc;
+
+    if (client_version(x->client, CLIENT_HERE, API_OttlaControl) < 0) {
+        (void)exec_not_supported(
+            x, "ALTER SYSTEM needs a node of Ottla, and a super user or the Unix socket");
+        fault_hint(x->f, "ALTER BROKER changes what Kafka lets change while a broker runs.");
+        return -1;
+    }
+    if (all && exec_confirm(x, "Take all settings out of ottla.auto.conf?") != 0)
+        return -1;
+    ottla_control_request_init(&request);
+    request.order = ORDER_SETTINGS;
+    request.reset_all = all;
+    request.validate_only = x->validate;
+    if (!all) {
+        fill_setting(x->s, &setting);
+        request.settings = &setting;
+        request.settings_count = 1;
+    }
+    rc = exec_change(x, CLIENT_HERE, API_OttlaControl, &request, &response);
+    if (rc != 0)
+        return rc;
+    if (response.error_code != 0) {
+        int32_t at =
+            statement_find(x->s, statement_has(x->s, ITEM_VALUE) ? ITEM_VALUE : ITEM_SETTING, 0);
+
+        (void)fault_kafka(x->f, response.error_code, client_info(x->client)->node_id, "%.*s",
+                          response.message.len > 0
+                              ? (int)response.message.len
+                              : (int)strlen(fault_kafka_text(response.error_code)),
+                          response.message.len > 0 ? response.message.ptr
+                                                   : fault_kafka_text(response.error_code));
+        x->f->position = at >= 0 ? x->s->items[at].pos : -1;
+        return -1;
+    }
+    for (int32_t i = 0; i < response.needs_restart_count; i++)
+        exec_notice(x, "NOTICE", "\"%.*s\" takes effect at the next start",
+                    (int)response.needs_restart[i].len, response.needs_restart[i].ptr);
+    if (x->validate)
+        exec_notice(x, "NOTICE", "validated only, nothing was written");
+    exec_tag(x, "ALTER SYSTEM");
+    return 0;
 }

@@ -102,6 +102,8 @@ const CommandRow command_rows[] = {
     {"qecho", 0, cmd_qecho, INPUT, "\\qecho [-n] [TEXT]", "write to where results go"},
     {"s", COMMAND_UNSAFE, cmd_history, INPUT, "\\s [FILE]",
      "show the history, or write it to a file"},
+    {"sf", 0, cmd_dump, INPUT, "\\sf TOPIC|*|users|acls|quotas",
+     "show the statements that make it anew"},
     {"warn", 0, cmd_warn, INPUT, "\\warn [-n] [TEXT]", "write to standard error"},
 
     /* branches */

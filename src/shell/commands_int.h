@@ -76,6 +76,9 @@ CommandResult command_fail(CommandCall *call, const char *format, ...)
 /* cmd_api.c */
 CommandResult cmd_api(CommandCall *call);
 
+/* cmd_dump.c */
+CommandResult cmd_dump(CommandCall *call);
+
 /* cmd_node.c */
 CommandResult cmd_kill(CommandCall *call);
 CommandResult cmd_cancel(CommandCall *call);

@@ -5,20 +5,8 @@
  */
 #include <inttypes.h>
 
+#include "dump_int.h"
 #include "exec_int.h"
-#include "ottla/protocol/json.h"
-
-static void
-add_literal(StrBuf *out, StrView text)
-{
-    strbuf_add_char(out, '\'');
-    for (int32_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '\'')
-            strbuf_add_char(out, '\'');
-        strbuf_add_char(out, text.ptr[i]);
-    }
-    strbuf_add_char(out, '\'');
-}
 
 /* [["name","value"], ...] */
 static void
@@ -39,7 +27,7 @@ add_headers(Exec *x, StrBuf *out)
         before = ",";
     }
     strbuf_add_char(&json, ']');
-    add_literal(out, strbuf_view(&json));
+    dump_literal(out, strbuf_view(&json));
 }
 
 int
@@ -53,20 +41,20 @@ do_produce(Exec *x)
     strbuf_init(&sql, STATEMENT_JSON_MAX, x->arena);
     strbuf_printf(&sql, "INSERT INTO messages(topic, %skey, %svalue) VALUES (",
                   partition ? "partition, " : "", headers ? "headers, " : "");
-    add_literal(&sql, statement_text_of(s, ITEM_TOPIC));
+    dump_literal(&sql, statement_text_of(s, ITEM_TOPIC));
     if (partition)
         strbuf_printf(&sql, ", %" PRId64, statement_number_of(s, ITEM_PARTITION, 0));
     strbuf_add_cstr(&sql, ", ");
     if (key.ptr == NULL)
         strbuf_add_cstr(&sql, "NULL");
     else
-        add_literal(&sql, key);
+        dump_literal(&sql, key);
     strbuf_add_cstr(&sql, ", ");
     if (headers) {
         add_headers(x, &sql);
         strbuf_add_cstr(&sql, ", ");
     }
-    add_literal(&sql, s->items[s->count - 1].text); /* VALUE stands last */
+    dump_literal(&sql, s->items[s->count - 1].text); /* VALUE stands last */
     strbuf_add_char(&sql, ')');
     if (strbuf_failed(&sql))
         return fault_set(x->f, FAULT_LIMIT, "the record is too large for a statement");

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "dump_int.h"
 #include "exec_int.h"
 #include "ottla/common/text.h"
 #include "ottla/protocol/apis.h"
@@ -190,13 +191,7 @@ literal(Exec *x, StrView text)
     StrBuf out;
 
     strbuf_init(&out, 65536, x->arena);
-    strbuf_add_char(&out, '\'');
-    for (int32_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '\'')
-            strbuf_add_char(&out, '\'');
-        strbuf_add_char(&out, text.ptr[i]);
-    }
-    strbuf_add_char(&out, '\'');
+    dump_literal(&out, text);
     return out.ptr;
 }
 

@@ -135,6 +135,9 @@ typedef enum NamesKind { NAMES_TOPICS, NAMES_GROUPS, NAMES_USERS } NamesKind;
  */
 int names_expand(Exec *x, StatementItemName name, NamesKind kind, bool missing_ok, Items *ret);
 
+/* All that there are, sorted. */
+int names_all(Exec *x, NamesKind kind, StrView **ret, int32_t *ret_count);
+
 /* Shows what a pattern stood for, and asks. verb: "Drop". 0, or -1: no. */
 int names_confirm(Exec *x, const char *verb, const Items *items);
 

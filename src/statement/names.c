@@ -125,6 +125,22 @@ compare_names(const void *a, const void *b)
     return order != 0 ? order : (x->len > y->len) - (x->len < y->len);
 }
 
+int
+names_all(Exec *x, NamesKind kind, StrView **ret, int32_t *ret_count)
+{
+    Names all = {0};
+
+    if ((kind == NAMES_TOPICS   ? all_topics(x, &all)
+         : kind == NAMES_GROUPS ? all_groups(x, &all)
+                                : all_users(x, &all)) != 0)
+        return -1;
+    if (all.count > 1)
+        qsort(all.list, (size_t)all.count, sizeof *all.list, compare_names);
+    *ret = all.list;
+    *ret_count = all.count;
+    return 0;
+}
+
 /* ---- patterns ---- */
 
 static int
@@ -165,12 +181,8 @@ names_expand(Exec *x, StatementItemName name, NamesKind kind, bool missing_ok, I
             continue;
         }
         if (!looked) {
-            if ((kind == NAMES_TOPICS   ? all_topics(x, &all)
-                 : kind == NAMES_GROUPS ? all_groups(x, &all)
-                                        : all_users(x, &all)) != 0)
+            if (names_all(x, kind, &all.list, &all.count) != 0)
                 return -1;
-            if (all.count > 1)
-                qsort(all.list, (size_t)all.count, sizeof *all.list, compare_names);
             looked = true;
         }
         added = expand_one(x, item, &all, ret);

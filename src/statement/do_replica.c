@@ -176,9 +176,10 @@ find_partition(Exec *x, const MetadataResponse *metadata, const MetadataResponse
                                                 : KERR_UNKNOWN_TOPIC_OR_PARTITION;
 
     if (error != 0) {
-        (void)fault_kafka(
-            x->f, error, -1, "topic \"%.*s\": %s", (int)topic->text.len, topic->text.ptr,
-            error == KERR_UNKNOWN_TOPIC_OR_PARTITION ? "does not exist" : fault_kafka_text(error));
+        bool missing = error == KERR_UNKNOWN_TOPIC_OR_PARTITION;
+
+        (void)fault_kafka(x->f, error, -1, "topic \"%.*s\" %s", (int)topic->text.len,
+                          topic->text.ptr, missing ? "does not exist" : "cannot be looked at");
         x->f->position = topic->pos;
         return -1;
     }

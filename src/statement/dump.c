@@ -130,11 +130,12 @@ dump_topics(Exec *x, const Items *named, StrBuf *out)
     for (int32_t i = 0; i < metadata.topics_count; i++) {
         MetadataResponseTopic *t = &metadata.topics[i];
 
+        if (named != NULL && t->error_code == KERR_UNKNOWN_TOPIC_OR_PARTITION)
+            return fault_kafka(x->f, t->error_code, -1, "topic \"%.*s\" does not exist",
+                               (int)t->name.len, t->name.ptr);
         if (named != NULL && t->error_code != 0)
-            return fault_kafka(
-                x->f, t->error_code, -1, "topic \"%.*s\": %s", (int)t->name.len, t->name.ptr,
-                t->error_code == KERR_UNKNOWN_TOPIC_OR_PARTITION ? "does not exist"
-                                                                 : fault_kafka_text(t->error_code));
+            return fault_kafka(x->f, t->error_code, -1, "topic \"%.*s\": %s", (int)t->name.len,
+                               t->name.ptr, fault_kafka_text(t->error_code));
         if (named != NULL || !t->is_internal)
             metadata.topics[count++] = *t;
     }

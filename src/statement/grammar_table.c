@@ -57,7 +57,7 @@ const GrammarRow grammar_rows[] = {
      "       | TIMESTAMP <timestamp:VALUE> | DURATION <duration:VALUE> | SHIFT BY <shift:NUMBER>\n"
      "       | FILE <file:FILE> }\n"
      "    [ DRY RUN @dry ]",
-     "move the committed offsets of a group"},
+     "change offsets, members or settings of a group"},
     {STATEMENT_DELETE_OFFSETS, "ALTER GROUP",
      "ALTER GROUP <group:GROUP> DELETE OFFSETS FOR TOPIC " TOPIC_PARTITIONS,
      "forget committed offsets of a group"},

@@ -106,7 +106,7 @@ span(Exec *x, int64_t ms)
 static void
 show(Exec *x, const Segments *all, PrintTable *table)
 {
-    int64_t now_ms = clock_wall_ms(), bytes = 0, leaving = 0;
+    int64_t now_ms = clock_wall_ms(), bytes = 0, leaving = 0, until = 0;
 
     print_table_init(table, x->arena, (StrView){0});
     print_table_add_column(table, STRVIEW("partition"), 'r');
@@ -131,14 +131,18 @@ show(Exec *x, const Segments *all, PrintTable *table)
                 table, "%s%s", s->newest > now_ms ? "in " : "",
                 exec_text(x, s->newest > now_ms ? "%s" : "%s ago",
                           span(x, s->newest > now_ms ? s->newest - now_ms : now_ms - s->newest)));
+        /* segments go in their order: what holds an older one holds this one, too */
+        if (i == 0 || all->list[i - 1].partition != s->partition)
+            until = 0;
+        until = s->from < 0 || until < 0 ? -1 : s->from > until ? s->from : until;
         if (s->goes)
             print_table_add_text(table, "next check");
-        else if (s->from < 0)
+        else if (until < 0)
             print_table_add_text(table, "never by time");
-        else if (s->from <= now_ms)
+        else if (until <= now_ms)
             print_table_add_text(table, "when what holds it is gone");
         else
-            print_table_printf(table, "in %s", span(x, s->from - now_ms));
+            print_table_printf(table, "in %s", span(x, until - now_ms));
         print_table_printf(table, "%s%s", s->why, s->active ? " (written to)" : "");
         bytes += s->bytes;
         leaving += s->goes ? s->bytes : 0;

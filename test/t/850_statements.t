@@ -230,4 +230,17 @@ subtest 'EXPLAIN sends nothing' => sub {
     ok({ topics() }->{a}, 'nothing was dropped');
 };
 
+subtest 'the manual has the syntax that \h shows' => sub {
+    my $page = Ottla::Test::Shell::slurp('doc/man/ottla-statements.7') =~ s/\\e/\\/gr =~ s/\\&//gr;
+    my ($list) = run('\h');
+    my @names = $page =~ /^\.Ss (.*)$/mg;
+    cmp_ok(scalar @names, '>', 35, 'statements');
+    for my $name (@names) {
+        like($list, qr/\b\Q$name\E\b/, "\\h lists $name");
+        my ($syntax) = map { /Syntax:\n(.*)/s } grep { /\A\w+: +\Q$name\E\n/ } split /^\n(?=Command:)/m, (run("\\h $name"))[0];
+        $syntax =~ s/\s+\z//;
+        ok(index($page, ".Bd -literal\n$syntax\n.Ed") >= 0, "$name as it is") or diag($syntax);
+    }
+};
+
 done_testing();

@@ -204,7 +204,7 @@ subtest 'hostile clients' => sub {
         unlike($text, qr{^HTTP/1\.[01] 200}, "$what: no page");
         is(metrics()->value('ottla_node_state'), 3, '... and others are served');
     }
-    my @idle = map { dial() } 1 .. 40;
+    my @idle = map { dial() } 1 .. 30;
     my @trickle = map { my $s = dial(); syswrite $s, "GET /metr"; $s } 1 .. 7;
     my $before = time;
     is(Ottla::Test::Prom::scrape($port, '/healthz')->{status}, 200, 'idle and slow connections leave room for others');
@@ -244,6 +244,18 @@ subtest 'where it listens' => sub {
     $other->wait_until('another one', sub { Ottla::Test::Prom::scrape($again)->{status} == 200 });
     pass('and again');
     is($other->stop, 0, 'it stops');
+};
+
+subtest 'many partitions' => sub {
+    is($wire->create_topic("many$_", 5000), 0, 'five thousand of them') for 1, 2;
+    $node->restart; # opens them
+    $m = comes('all to be open', sub { ($_[0]->value('ottla_unopened_partitions') // 1) == 0 });
+    is(scalar(grep { $_->{name} eq 'ottla_log_end_offset' } @{ $m->{all} }), $m->value('ottla_partitions'), 'each is told');
+    my $before = time;
+    cmp_ok(length Ottla::Test::Prom::scrape($port)->{text}, '>', 2_000_000, 'a long page');
+    cmp_ok(time - $before, '<', 5, '... at once');
+    my ($kb) = Ottla::Test::Node::slurp('/proc/' . ($node->children_of_kind('exporter'))[0]{pid} . '/smaps_rollup') =~ /^Private_Dirty:\s+(\d+)/m;
+    cmp_ok($kb, '<', 64 << 10, "... and little memory ($kb KiB)");
 };
 
 SKIP: {

@@ -30,6 +30,7 @@ help(void)
         "Options and TARGET are those of ottla (ottla --help). Topics, settings, access control\n"
         "lists, quotas and committed offsets are written to standard output, or with -o FILE to a\n"
         "file; records are not. Users stand there without passwords, which no cluster tells.\n"
+        "--version says which version this is.\n"
         "To restore: ottla -X -v ON_ERROR_STOP=1 -f FILE\n",
         stdout);
     return 0;

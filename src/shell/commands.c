@@ -50,7 +50,7 @@ command_nearest(StrView name)
     for (int i = 0; i < command_rows_count; i++) {
         int distance = text_distance(name, strview_from(command_rows[i].name), least);
 
-        if (distance < least && distance < (int)strlen(command_rows[i].name)) {
+        if (distance < least && distance * 2 < (int)strlen(command_rows[i].name)) {
             least = distance;
             nearest = command_rows[i].name;
         }

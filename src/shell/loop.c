@@ -14,6 +14,7 @@
 #include "interrupt_int.h"
 #include "ottla/common/text.h"
 #include "prompt_fields_int.h"
+#include "send_int.h"
 
 /* What a line, or the whole input, came to. */
 typedef enum Went {
@@ -139,6 +140,7 @@ run_line(Shell *shell, Input *input)
         if (end == LEX_END_COMMAND) {
             drop_line_end(shell, input);
             step = run_command(shell, input);
+            send_plan_clear(&shell->plan); /* of a \g that sent nothing */
         }
         if (end == LEX_END_STATEMENT)
             step = send_statement(shell, input);
@@ -159,7 +161,7 @@ run_line(Shell *shell, Input *input)
 
 /* help, quit and exit alone in a line. True: that was it. */
 static bool
-run_word(Shell *shell, StrView line, Went *ret)
+run_word(StrView line, Went *ret)
 {
     StrView word = text_trim(line);
 
@@ -178,8 +180,19 @@ run_word(Shell *shell, StrView line, Went *ret)
         *ret = WENT_OUT;
         return true;
     }
-    (void)shell;
     return false;
+}
+
+/* The same words while a statement goes on are a part of it, but hardly meant so. */
+static void
+hint_at_word(StrView line)
+{
+    StrView word = text_trim(line);
+
+    if (text_equal_nocase(word, STRVIEW("help")))
+        puts("Use \\? for help or press control-C to clear the input buffer.");
+    else if (text_equal_nocase(word, STRVIEW("quit")) || text_equal_nocase(word, STRVIEW("exit")))
+        puts("Use \\q to quit.");
 }
 
 static Went
@@ -188,9 +201,12 @@ take_line(Shell *shell, Input *input, const StrBuf *line)
     Went went = WENT_ON;
 
     input->line++;
-    if (at_terminal(shell, input) && shell->statement.len == 0 && lexer_open(&input->lexer) == 0 &&
-        run_word(shell, strbuf_view(line), &went))
-        return went;
+    if (at_terminal(shell, input) && shell->statement.len == 0 && lexer_open(&input->lexer) == 0) {
+        if (run_word(strbuf_view(line), &went))
+            return went;
+    } else if (at_terminal(shell, input)) {
+        hint_at_word(strbuf_view(line));
+    }
     if (!at_terminal(shell, input) && input->kind == INPUT_FILE &&
         variables_is(shell->vars, "ECHO", "all"))
         shell_say(shell, "%s\n", line->ptr);

@@ -190,8 +190,8 @@ failed(Shell *shell, const Fault *f, StrView text)
     (void)shell_check_connection(shell); /* the next one looks again */
 }
 
-static void
-plan_clear(ResultPlan *plan)
+void
+send_plan_clear(ResultPlan *plan)
 {
     free(plan->target);
     free(plan->prefix);
@@ -224,7 +224,7 @@ send_to_output(Shell *shell, StrView text)
     if (shell->timing)
         print_timing(clock_mono_us() - began);
     if (rc == 0 && sending.cells.column_count > 0) {
-        plan_clear(&shell->plan);
+        send_plan_clear(&shell->plan);
         run_cells(shell, &sending.cells);
     }
     arena_free(sending.arena);
@@ -239,7 +239,7 @@ shell_send(Shell *shell, StrView text)
     bool good = false;
 
     if (!begin(shell, text)) {
-        plan_clear(&shell->plan);
+        send_plan_clear(&shell->plan);
         return false;
     }
     if (!redirected || output_open(shell, shell->plan.target, &shell->out) == 0) {
@@ -248,7 +248,7 @@ shell_send(Shell *shell, StrView text)
             output_close(&shell->out);
     }
     shell->out = before;
-    plan_clear(&shell->plan);
+    send_plan_clear(&shell->plan);
     output_check(shell);
     return good;
 }

@@ -23,6 +23,9 @@ typedef struct Sending {
 /* Prints, or does what \gset and \gexec want. -1: *f. */
 int send_deliver(Sending *sending, const PrintTable *table, Fault *f);
 
+/* Back to printing, as it is without \g and its kin. */
+void send_plan_clear(ResultPlan *plan);
+
 /* By its first keyword: SQL, or a statement of our own? EXPLAIN is what follows it. */
 bool send_is_sql(Shell *shell, StrView text);
 

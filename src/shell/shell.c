@@ -5,6 +5,7 @@
  */
 #include "ottla/shell/shell.h"
 
+#include <errno.h>
 #include <locale.h>
 
 #include "complete_int.h"
@@ -145,7 +146,7 @@ shell_main(int argc, char **argv)
         code = options.ended ? options.exit_code : run(&shell, &options);
     }
     fini(&shell);
-    if (fflush(stdout) != 0 && code == SHELL_EXIT_OK && !shell.stdout_gone)
+    if (fflush(stdout) != 0 && errno != EPIPE && code == SHELL_EXIT_OK && !shell.stdout_gone)
         code = SHELL_EXIT_FAILURE;
     return code;
 }

@@ -170,6 +170,21 @@ X
     like(Ottla::Test::Shell::slurp("$dir/log"), qr/QUERY \*+\nSELECT 10 AS ten\n.*ten.*10/s, 'the log of a session');
 };
 
+subtest 'an editor' => sub {
+    my $edit = sub {
+        my ($script, $in) = @_;
+        Ottla::Test::Shell::spew("$dir/editor", "#!/bin/sh\n$script\n");
+        chmod 0755, "$dir/editor";
+        my $with = Ottla::Test::Shell->new(node => $node, env => { EDITOR => "$dir/editor" });
+        return $with->run(['-XAt'], stdin => $in);
+    };
+    is($edit->('sed -i "s/1 */77;/" "$1"', "SELECT 1 \\e\n\\p\n")->{out}, "77\nSELECT 77\n", 'what it leaves is run when it ends with a semicolon');
+    is($edit->('sed -i s/1/78/ "$1"', "SELECT 1;\n\\e\n+ 1;\n")->{out}, "1\n79\n", '... else it goes on; the last statement is offered');
+    like($edit->('exit 1', "SELECT 1 \\e\n")->{err}, qr/\\e: the editor ".*" failed/, 'one that fails');
+    Ottla::Test::Shell::spew("$dir/edited", "SELECT 80;\n");
+    is($edit->('test "$1" = +3', "\\e $dir/edited 3\n")->{out}, "80\n", 'a file, at a line');
+};
+
 subtest 'echoes' => sub {
     my $in = "SELECT 1;\nbad;\n";
     is(ottla(['-XAt', '-a'], stdin => $in)->{out}, "SELECT 1;\n1\nbad;\n", '-a: all input');
@@ -239,6 +254,14 @@ subtest 'a backend is ended and cancelled' => sub {
     is($r->{code}, 2, 'a script that loses its connection: exit code 2');
     like($r->{err}, qr/connection to the server was lost/, '... and why');
     like(ottla(['-X', '-c', '\kill 1'])->{err}, qr/has no backend with pid 1/, 'a process that is no backend');
+};
+
+subtest 'a plan that came to nothing' => sub {
+    out_is(['-XAt'], "5\n", 'is forgotten', stdin => "\\gset\nSELECT 5;\n");
+    out_is(['-XAt'], "6\n", '... also with a wrong option', stdin => "SELECT 1 \\g (nonsense=1)\n\\r\nSELECT 6;\n" =~ s/\\r\n//r =~ s/SELECT 1 //r);
+    like(ottla(['-X'], stdin => "SELECT 1 AS a UNION SELECT 2 \\gset\n")->{err}, qr/several rows returned for \\gset/, 'rows that are too many');
+    like(ottla(['-X'], stdin => "SELECT 1 AS a WHERE 0 \\gset\n")->{err}, qr/no rows returned for \\gset/, '... or none');
+    like(ottla(['-X'], stdin => "SELECT 1 AS \"QUIET\" \\gset\n")->{err}, qr/specially treated variable "QUIET" ignored/, 'a variable that means something');
 };
 
 is($node->stop('fast'), 0, 'clean stop');

@@ -26,6 +26,8 @@ subtest 'shell 5: errors in scripts' => sub {
     is($r->{code}, 0, 'without: exit code 0');
     is(topics(), 'a b', '... and the rest has run');
     like($r->{err}, qr/^-:1: ERROR:  topic "a" already exists\nLINE 1: CREATE TOPIC a PARTITIONS 3\n {21}\^\nDETAIL:  TOPIC_ALREADY_EXISTS \(36\)/m, 'an error of the server');
+    is(ottla(['-X', '-f', '-'], stdin => "CREATE TOPIC a;\n\\echo :KAFKA_ERROR :SQLSTATE\nSELECT 1 \\g /dev/null\n\\echo :KAFKA_ERROR\n")->{out},
+        "TOPIC_ALREADY_EXISTS 42P07\nNONE\n", '... and its name in a variable');
     is($r->{out}, "CREATE TOPIC\n", 'a tag for what went well');
     is(ottla(['-Xq', '-c', 'DROP TOPIC b'])->{out}, '', '... not with -q');
 };

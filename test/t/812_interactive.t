@@ -24,6 +24,8 @@ subtest 'greeting, prompts, words' => sub {
     ok($t->sees(qr/\*>$/m), '... a comment');
     $t->line('*/ (');
     ok($t->sees(qr/\(>$/m), '... a parenthesis');
+    $t->line('quit');
+    ok($t->sees(qr/^Use \\q to quit\.$/m), '... in which a word is a part of the statement');
     $t->line(')');
     ok($t->sees(qr/->$/m), '... nothing, but the statement goes on');
     $t->keys('C-c');

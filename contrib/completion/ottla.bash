@@ -29,6 +29,6 @@ _ottla_tool() {
     esac
 }
 
-complete -F _ottla ottla
+complete -F _ottla ottla ottla-dumpall
 complete -o filenames -F _ottla_tool ottlactl ottla-initdb ottla-controldata ottla-logdump ottla-verify ottla-bench \
     ottla-createinstance ottla-dropinstance ottla-lsinstances

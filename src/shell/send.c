@@ -212,7 +212,9 @@ send_to_output(Shell *shell, StrView text)
         rc = fault_set(&f, FAULT_NO_MEMORY, "no memory");
     else
         rc = run(&sending, text, &f);
-    if (rc != 0) {
+    if (rc != 0 && sending.reported) {
+        shell_check_connection(shell);
+    } else if (rc != 0) {
         failed(shell, &f, text);
     } else {
         int64_t rows = sending.tables > 0 ? sending.rows : rows_of_tag(sending.tag);

@@ -15,6 +15,7 @@ typedef struct Sending {
     char tag[SQL_TAG_MAX];
     bool is_query;     /* its tag is not printed: the result speaks for itself */
     bool print_failed; /* and that was reported */
+    bool reported;     /* its fault was reported by a command that it ran */
     int tables;        /* results delivered */
     int64_t rows;      /* in them */
     PrintTable cells;  /* of \gexec */

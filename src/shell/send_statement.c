@@ -86,8 +86,11 @@ command(void *arg, const char *name, StrView argument, Fault *f)
     }
     if (strbuf_failed(&text))
         rc = fault_set(f, FAULT_LIMIT, "the name is too long");
-    else if (command_repeat(sending->shell, text.ptr) != COMMAND_DONE)
-        rc = fault_set(f, FAULT_INTERNAL, "\\%s failed", name);
+    else if (command_repeat(sending->shell, text.ptr) != COMMAND_DONE) {
+        *f = sending->shell->last_fault;
+        sending->reported = true;
+        rc = -1;
+    }
     sending->is_query = true;
     strbuf_release(&text);
     return rc;

@@ -181,6 +181,10 @@ run_query(Exec *x, const char *query)
 {
     if (x->env->query == NULL)
         return exec_not_supported(x, "queries are not available here");
+    if (x->s->explain) { /* SQL has its own */
+        x->explained = true;
+        query = exec_text(x, "EXPLAIN %s", query);
+    }
     return x->env->query(x->env->arg, strview_from(query), x->f);
 }
 
@@ -217,12 +221,17 @@ do_show_list(Exec *x)
         {ITEM_ACTIVITY, "ds", NULL, NULL, NULL},
         {ITEM_WORKERS, "dw", NULL, NULL, NULL},
     };
+    static const char *const tables[] = {"topics",  "groups",   "users",        "acls",
+                                         "brokers", "quotas",   "transactions", "reassignments",
+                                         "quorum",  "features", "activity",     "workers"};
     int32_t pattern = statement_find(x->s, ITEM_PATTERN, 0);
     size_t i = 0;
     const char *where = "";
 
     while (!statement_has(x->s, lists[i].name))
         i++;
+    if (x->s->explain) /* the command reads this table first of all */
+        return run_query(x, exec_text(x, "SELECT * FROM %s", tables[i]));
     if (lists[i].command != NULL && (pattern < 0 || i < 8))
         return run_command(x, lists[i].command,
                            pattern < 0 ? (StrView){0} : x->s->items[pattern].text);
@@ -240,6 +249,12 @@ do_describe(Exec *x)
 {
     const Statement *s = x->s;
 
+    if (s->explain)
+        return run_query(x, statement_has(s, ITEM_TOPICS)         ? "SELECT * FROM partitions"
+                            : statement_has(s, ITEM_GROUPS)       ? "SELECT * FROM group_members"
+                            : statement_has(s, ITEM_USERS)        ? "SELECT * FROM users"
+                            : statement_has(s, ITEM_TRANSACTIONS) ? "SELECT * FROM transactions"
+                                                                  : "SELECT * FROM brokers");
     if (statement_has(s, ITEM_TOPICS))
         return run_command(x, "d", statement_text_of(s, ITEM_TOPIC));
     if (statement_has(s, ITEM_GROUPS))

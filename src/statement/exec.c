@@ -266,7 +266,7 @@ run(Exec *x)
     print_table_init(&x->plan, x->arena, (StrView){0});
     print_table_add_column(&x->plan, strview_from(title), 'l');
     rc = runs[x->s->kind](x);
-    if (rc < 0)
+    if (rc < 0 || x->explained)
         return rc;
     x->tag[0] = '\0';
     if (print_table_rows(&x->plan) == 0)

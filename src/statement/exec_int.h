@@ -29,6 +29,7 @@ typedef struct Exec {
     char *tag;
     int64_t deadline_ms;
     bool validate;   /* VALIDATE ONLY, or the shell's variable */
+    bool explained;  /* somebody else has shown the plan */
     PrintTable plan; /* EXPLAIN: requests, a row each */
 } Exec;
 

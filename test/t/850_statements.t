@@ -223,6 +223,20 @@ subtest 'places, leaders, what does not exist yet' => sub {
     fails("DROP CLIENT METRICS m;", qr/42704: client metrics "m" does not exist/, 'gone');
 };
 
+subtest 'lists and descriptions are those of the commands' => sub {
+    for my $pair ([ "SHOW TOPICS LIKE 'a*'", '\l a*' ], [ 'SHOW BROKERS', '\db' ], [ 'SHOW QUOTAS', '\dq' ], [ 'DESCRIBE TOPIC a', '\d a' ], [ 'SHOW REASSIGNMENTS', '\dR' ]) {
+        my ($statement, $command) = @$pair;
+        my ($out, $err) = run("$statement;");
+        is($out, (run($command))[0], "$statement is $command");
+        is($err, '', 'without a complaint');
+    }
+    like((run("SHOW FEATURES LIKE 'k*';"))[0], qr/^kraft\.version\|\d+\|\d+\|\d+\n\z/, 'features');
+    my ($out, $err) = run('DESCRIBE TOPIC nothing;');
+    is(() = $err =~ /ERROR/g, 1, 'one error, not two') or diag($err);
+    fails("SHOW QUORUM LIKE 'x';", qr/22023: this list has no names/, 'no pattern where there are no names');
+    like((run('EXPLAIN SHOW TOPICS;'))[0], qr/API calls: .*Metadata/, 'EXPLAIN names the requests');
+};
+
 subtest 'EXPLAIN sends nothing' => sub {
     my ($out) = run("EXPLAIN DROP TOPIC 'a*';\nEXPLAIN CREATE USER u PASSWORD 'hidden';");
     like($out, qr/^Read:   Metadata v\d+ to node 1\nChange: DeleteTopics v5 to node 1\n  \{"topicNames":\["a"\],/, 'requests, and what is in them');

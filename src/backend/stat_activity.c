@@ -115,9 +115,8 @@ static const char *const protocol_names[] = {
     [SECURITY_SASL_SSL] = "SASL_SSL",
 };
 
-/* First word of a title: the kind of process. */
-static StrView
-kind_of_title(const char *title)
+StrView
+stat_kind_of_title(const char *title)
 {
     return (StrView){title, (int32_t)strcspn(title, " ")};
 }
@@ -284,7 +283,7 @@ put_process(StatScan *scan, int32_t index)
     if (!stat_row_lives(scan))
         return;
     if (slot_read_title(index, title))
-        stat_text(scan, A_KIND, kind_of_title(title));
+        stat_text(scan, A_KIND, stat_kind_of_title(title));
     if (slot_read_client(index, &client))
         put_client(scan, &client);
     state = put_state(scan, index, event);

@@ -107,6 +107,9 @@ void stat_text(StatScan *scan, int32_t column, StrView value);
 /* Can the row still pass, by the cells that are set? False: it is dropped, begin the next. Before what is costly. */
 bool stat_row_lives(StatScan *scan);
 
+/* First word of a title: the kind of process. */
+StrView stat_kind_of_title(const char *title);
+
 /* Takes the row into the page if it passes the filters, and begins the next. */
 void stat_end(StatScan *scan);
 
@@ -115,6 +118,10 @@ void stat_end(StatScan *scan);
 extern const StatView stat_activity_view;
 extern const StatView stat_file_settings_view;
 extern const StatView stat_settings_view;
+extern const StatView stat_workers_view;
+extern const StatView stat_brokers_view;
+extern const StatView stat_shmem_view;
+extern const StatView stat_connections_view;
 extern const StatView stat_requests_view;
 extern const StatView stat_segments_view;
 extern const StatView stat_partitions_view;

@@ -27,7 +27,9 @@ static const StatView columns_view = {.name = "columns",
 /* clang-format off */
 static const StatView *const views[] = {
     &stat_activity_view,
+    &stat_brokers_view,
     &columns_view,
+    &stat_connections_view,
     &stat_coordinator_shards_view,
     &stat_coordinators_view,
     &stat_file_settings_view,
@@ -41,6 +43,8 @@ static const StatView *const views[] = {
     &stat_requests_view,
     &stat_segments_view,
     &stat_settings_view,
+    &stat_shmem_view,
+    &stat_workers_view,
 };
 /* clang-format on */
 

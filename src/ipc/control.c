@@ -22,7 +22,15 @@
 
 #define PID_BITS 24 /* the kernel's numbers end at 2^22 */
 
+/* Of one kind and instance; two words, the last death may be newer than the count. */
+typedef struct DeathRow {
+    AtomicU64 who; /* kind << 32 | instance, + 1; 0: nobody's */
+    AtomicU32 count;
+    AtomicU32 last; /* code << 1 | exited */
+} DeathRow;
+
 typedef struct Control {
+    DeathRow deaths[PROC_WORKERS_MAX];
     TwoCopy reload_head;
     ControlReload reload[2];
     PLock auto_file;
@@ -118,6 +126,47 @@ control_read_reload(ControlReload *ret)
     if (twocopy_read(&control->reload_head, control->reload, sizeof *ret, ret) == 0)
         *ret = (ControlReload){0};
     ret->text[sizeof ret->text - 1] = '\0';
+}
+
+static DeathRow *
+death_row(ProcKind kind, int32_t instance, bool make)
+{
+    uint64_t who = ((uint64_t)kind << 32 | (uint32_t)instance) + 1;
+
+    for (int i = 0; i < PROC_WORKERS_MAX; i++) {
+        DeathRow *row = &control->deaths[i];
+        uint64_t there = atomic_u64_load(&row->who);
+
+        if (there == 0 && make)
+            atomic_u64_store(&row->who, who);
+        if (there == who || (there == 0 && make))
+            return row;
+        if (there == 0)
+            break;
+    }
+    return NULL;
+}
+
+void
+control_tell_death(ProcKind kind, int32_t instance, bool exited, int32_t code)
+{
+    DeathRow *row = death_row(kind, instance, true);
+
+    if (row == NULL)
+        return;
+    atomic_u32_store(&row->last, (uint32_t)code << 1 | exited);
+    (void)atomic_u32_add(&row->count, 1);
+}
+
+void
+control_read_deaths(ProcKind kind, int32_t instance, ControlDeaths *ret)
+{
+    const DeathRow *row = death_row(kind, instance, false);
+    uint32_t last = row == NULL ? 0 : atomic_u32_load(&row->last);
+
+    *ret = (ControlDeaths){.count = row == NULL ? 0 : atomic_u32_load(&row->count),
+                           .exited = (last & 1) != 0,
+                           .code = (int32_t)(last >> 1)};
 }
 
 bool

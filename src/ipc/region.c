@@ -59,6 +59,10 @@ row_start(size_t end, size_t size)
     return (end + align - 1) & ~(align - 1);
 }
 
+/* What was mapped last; children inherit it. */
+static Region mapped;
+static const RegionRow *mapped_rows;
+
 /* Lays the rows out one behind the other. False: more than REGION_BYTES_MAX. */
 static bool
 lay_out(const RegionRow *rows, int count, const ShmLimits *limits, Region *ret)
@@ -152,6 +156,8 @@ region_map(const RegionRow *rows, int count, const ShmLimits *limits, Region *re
                              region.size >> 20, row->name, row->size(limits) >> 20);
     }
     *ret = region;
+    mapped = region;
+    mapped_rows = rows;
     for (int i = 0; i < count; i++)
         rows[i].init(region.row_size[i] == 0 ? NULL : (char *)region.base + region.row_offset[i],
                      limits);
@@ -175,5 +181,19 @@ region_unmap(Region *region)
 {
     if (region->base != NULL)
         ot_assert(munmap(region->base, region->size) == 0);
+    if (mapped.base == region->base)
+        mapped = (Region){0};
     *region = (Region){0};
+}
+
+bool
+region_part(int index, RegionPart *ret)
+{
+    if (mapped.base == NULL || index < 0 || index >= mapped.rows)
+        return false;
+    ret->row = &mapped_rows[index];
+    ret->at = (const char *)mapped.base + mapped.row_offset[index];
+    ret->offset = mapped.row_offset[index];
+    ret->size = mapped.row_size[index];
+    return true;
 }

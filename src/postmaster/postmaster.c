@@ -371,6 +371,8 @@ bury(Postmaster *pm, pid_t pid, int status)
     bool expected = pm->machine.state == PM_CRASH_WAIT || pm->machine.state == PM_STOP_IMMEDIATE;
     if (!expected || how.panicked)
         obituary_log(&child, &how, death);
+    if (child.kind != PROC_BACKEND && death != PM_DEATH_ROUTINE)
+        control_tell_death(child.kind, child.instance, how.exited, how.code);
     if (child.kind == PROC_BACKEND) {
         spare_buried(pid);
         pm->spares_blocked = false;

@@ -145,6 +145,38 @@ subtest 'what the kernel says' => sub {
     cmp_ok($row->{cpu_ms}, '<', 60_000, '... of this process');
 };
 
+subtest 'workers' => sub {
+    my @workers = @{ $own->stat('workers') };
+    my %title = map { $_->{pid} => $_->{title} } $node->children;
+    is_deeply([ sort map { $_->{pid} } @workers ], [ sort map { $_->{pid} } grep { $_->{kind} !~ /^(?:backend|spare)$/ } $node->children ], 'all of them');
+    for my $w (grep { $_->{kind} ne 'controller' } @workers) {
+        like($title{ $w->{pid} }, qr/: \Q$w->{kind} $w->{activity}\E$/, "$w->{kind} $w->{index}: as ps shows it");
+    }
+    my ($victim) = @{ $own->stat('workers', undef, { kind => 'coordinator', index => 1 }) };
+    is_deeply([ @$victim{qw(restarts last_error state)} ], [ 0, undef, 'running' ], 'before its death');
+    like((grep { $_->{kind} eq 'controller' } @workers)[0]{progress}, qr/^\{"epoch":\d+,"offset":\d+\}$/, 'progress of the controller');
+    kill 'KILL', $victim->{pid};
+    my $next;
+    $node->wait_until('another', sub { ($next) = @{ $own->stat('workers', undef, { kind => 'coordinator', index => 1 }) }; $next && $next->{pid} != $victim->{pid} });
+    is_deeply([ @$next{qw(restarts last_error)} ], [ 1, 'died by signal 9: SIGKILL' ], 'after it');
+};
+
+subtest 'connections, the node, its memory' => sub {
+    my @same = map { Ottla::Test::Wire->new($node, 'twin') } 1 .. 3;
+    $_->call(18, 0, '') for @same;
+    my ($group) = @{ $own->stat('connections_by', undef, { client_id => 'twin' }) };
+    is_deeply([ @$group{qw(listener principal software count)} ], [ 'PLAINTEXT', 'User:ANONYMOUS', undef, 3 ], 'connections by client');
+    cmp_ok($group->{rate_out}, '>', 0, 'and what they get');
+    my ($me) = @{ $own->stat('brokers') };
+    like($me->{version}, qr/^\d+\.\d+/, "version $me->{version}");
+    cmp_ok($me->{uptime_ms}, '>', 0, 'uptime');
+    is($me->{crash_cycles}, 0, 'no crash');
+    my %shmem = map { $_->{name} => $_ } @{ $own->stat('shmem') };
+    cmp_ok($shmem{proc_slot}{size_bytes}, '>', 16384 * 1024, 'a region');
+    cmp_ok($shmem{proc_slot}{used_bytes}, '<', $shmem{proc_slot}{size_bytes} / 2, '... most of which nobody has touched');
+    cmp_ok($shmem{proc_slot}{used_bytes}, '>', 0, '... but some');
+};
+
 subtest 'the manual of wait events' => sub {
     my (%code, %told, $type);
     open my $header, '<', 'include/ottla/ipc/wait_events.h' or die $!;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "ottla/ipc/proc_kind.h"
 #include "ottla/ipc/region.h"
 
 typedef enum ControlState {
@@ -60,6 +61,17 @@ typedef struct ControlReload {
 /* Supervisor, at the end of a reload; anybody. */
 void control_tell_reload(const char *text);
 void control_read_reload(ControlReload *ret);
+
+/* How workers of one kind and instance have ended since the region was made. */
+typedef struct ControlDeaths {
+    uint32_t count;
+    bool exited; /* the last one: by itself, with this code; else by this signal */
+    int32_t code;
+} ControlDeaths;
+
+/* Supervisor, when a worker has died that is started again; anybody. */
+void control_tell_death(ProcKind kind, int32_t instance, bool exited, int32_t code);
+void control_read_deaths(ProcKind kind, int32_t instance, ControlDeaths *ret);
 
 size_t control_shm_size(const ShmLimits *limits);
 void control_shm_init(void *base, const ShmLimits *limits);

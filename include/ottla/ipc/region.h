@@ -11,6 +11,7 @@
 #ifndef OTTLA_IPC_REGION_H
 #define OTTLA_IPC_REGION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -80,6 +81,16 @@ int region_map(const RegionRow *rows, int count, const ShmLimits *limits, Region
 int region_advise_huge(const Region *region, int row, ErrInfo *err);
 
 void region_unmap(Region *region);
+
+/* A row of the region that this process has: what it is, and where. False: there is no such row. */
+typedef struct RegionPart {
+    const RegionRow *row;
+    const void *at;
+    size_t offset;
+    size_t size;
+} RegionPart;
+
+bool region_part(int index, RegionPart *ret);
 
 /* size rounded up to whole cache lines; SIZE_MAX stays. */
 size_t region_round(size_t size);

@@ -116,8 +116,6 @@ typedef struct ProcSlot {
     AtomicI32 instance;
     AtomicI64 started_ms; /* wall clock */
     AtomicU64 control;    /* what is asked of the supervisor, and its answer (control.h) */
-    AtomicU32 restarts;   /* supervisor: how often a worker of this slot was started again */
-    AtomicU32 last_exit;  /* supervisor: how the one before ended: SlotExit; 0: it did not */
 
     alignas(CACHE_LINE_BYTES) AtomicU32 latch_set;
     AtomicU32 latch_sleeps;

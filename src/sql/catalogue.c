@@ -10,13 +10,13 @@
 #include "sql/tables_int.h"
 
 static const SqlTable *const built_in[] = {
-    &table_topics,         &table_partitions,    &table_replicas,      &table_reassignments,
-    &table_configs,        &table_groups,        &table_group_members, &table_group_offsets,
-    &table_group_lag,      &table_brokers,       &table_log_dirs,      &table_quorum,
-    &table_features,       &table_apis,          &table_acls,          &table_effective_rights,
-    &table_users,          &table_quotas,        &table_tokens,        &table_producers,
-    &table_client_metrics, &table_errors,        &table_offsets_at,    &table_all_nodes,
-    &table_messages,       &table_last_produced,
+    &table_topics,       &table_partitions,     &table_replicas,      &table_reassignments,
+    &table_configs,      &table_groups,         &table_group_members, &table_group_offsets,
+    &table_group_lag,    &table_brokers,        &table_log_dirs,      &table_quorum,
+    &table_features,     &table_apis,           &table_acls,          &table_effective_rights,
+    &table_users,        &table_quotas,         &table_tokens,        &table_producers,
+    &table_transactions, &table_client_metrics, &table_errors,        &table_offsets_at,
+    &table_all_nodes,    &table_messages,       &table_last_produced,
 };
 
 /* Tables that others have or will have: what is said where they are missing. */
@@ -26,7 +26,6 @@ typedef struct Absent {
 } Absent;
 
 static const Absent absent[] = {
-    {"transactions", "transactions"},
     {"quota_usage", "security"},
     {"hba_rules", "security"},
     {"client_instances", "client metrics"},

@@ -16,7 +16,7 @@ extern const SqlTable table_groups, table_group_members, table_group_offsets, ta
 extern const SqlTable table_brokers, table_log_dirs, table_quorum, table_features, table_apis;
 extern const SqlTable table_errors;
 extern const SqlTable table_acls, table_effective_rights, table_users, table_quotas, table_tokens;
-extern const SqlTable table_producers;
+extern const SqlTable table_producers, table_transactions;
 extern const SqlTable table_offsets_at, table_all_nodes;
 extern const SqlTable table_messages, table_last_produced;
 

@@ -95,7 +95,7 @@ subtest 'what is refused' => sub {
     is($sql->state_of($_->[0]), $_->[1], $_->[0]) for
         [ 'SELECT nope FROM topics', '42703' ], [ 'SELECT * FROM nope', '42P01' ], [ 'SELECT nope()', '42883' ],
         [ 'CREATE TABLE x(a)', '0A000' ], [ 'DELETE FROM topics', '42501' ], [ q{INSERT INTO groups(group_id) VALUES('a')}, '42501' ],
-        [ 'PRAGMA synchronous = 0', '0A000' ], [ q{SELECT load_extension('x')}, '42501' ], [ 'SELECT * FROM transactions', '0A000' ],
+        [ 'PRAGMA synchronous = 0', '0A000' ], [ q{SELECT load_extension('x')}, '42501' ], [ 'SELECT * FROM quota_usage', '0A000' ],
         [ 'SELECT * FROM effective_rights', '42601' ], [ q{SELECT * FROM all_nodes}, '42601' ],
         [ q{WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT zeroblob(300000000)}, '54000' ];
     my (undef, undef, $errors) = $sql->run('-c', 'SELECT topic, nope FROM topics');

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "controller/features.h"
+#include "ottla/common/base64.h"
 #include "ottla/common/random.h"
 #include "ottla/common/text.h"
 
@@ -167,6 +168,22 @@ read_fields(StrView text, ScramFields *ret, ErrInfo *err)
     return rc;
 }
 
+/* The bytes of a text in base64; their number, 0: it is none, or they are too many. */
+static int32_t
+from_base64(StrView text, uint8_t *ret, size_t room)
+{
+    StrBuf bytes;
+    int32_t len = 0;
+
+    strbuf_init(&bytes, room, NULL);
+    if (base64_decode(&bytes, text) && !strbuf_failed(&bytes)) {
+        len = (int32_t)bytes.len;
+        memcpy(ret, bytes.ptr, bytes.len);
+    }
+    strbuf_release(&bytes);
+    return len;
+}
+
 static int
 read_salt(const ScramFields *fields, FormatCredential *c, ErrInfo *err)
 {
@@ -177,7 +194,7 @@ read_salt(const ScramFields *fields, FormatCredential *c, ErrInfo *err)
         c->salt_len = SALT_BYTES;
         return 0;
     }
-    c->salt_len = scram_from_base64(fields->salt, c->salt, sizeof c->salt);
+    c->salt_len = from_base64(fields->salt, c->salt, sizeof c->salt);
     return c->salt_len > 0 ? 0
                            : err_set(err, OT_E_CONFIG, "the salt is no base64 of 1 to %d bytes",
                                      FORMAT_SALT_MAX);
@@ -190,7 +207,7 @@ make_keys(const ScramFields *fields, FormatCredential *c, ErrInfo *err)
     BytesView view = {salted, 0};
 
     if (fields->salted.ptr != NULL)
-        view.len = scram_from_base64(fields->salted, salted, sizeof salted);
+        view.len = from_base64(fields->salted, salted, sizeof salted);
     else
         view.len = scram_salt_password(c->mechanism, fields->password,
                                        (BytesView){c->salt, c->salt_len}, c->iterations, salted);

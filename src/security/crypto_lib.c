@@ -19,7 +19,6 @@ crypto_lib(void)
         DYN_FUNCTION(lib, , EVP_sha512),
         DYN_FUNCTION(lib, , EVP_MD_get_size),
         DYN_FUNCTION(lib, , EVP_Digest),
-        DYN_FUNCTION(lib, , EVP_DecodeBlock),
         DYN_FUNCTION(lib, , PKCS5_PBKDF2_HMAC),
         DYN_FUNCTION(lib, , HMAC),
         DYN_FUNCTION(lib, , OPENSSL_cleanse),

@@ -16,7 +16,6 @@ typedef struct CryptoLib {
     __typeof__(EVP_sha512) *EVP_sha512;
     __typeof__(EVP_MD_get_size) *EVP_MD_get_size;
     __typeof__(EVP_Digest) *EVP_Digest;
-    __typeof__(EVP_DecodeBlock) *EVP_DecodeBlock;
     __typeof__(PKCS5_PBKDF2_HMAC) *PKCS5_PBKDF2_HMAC;
     __typeof__(HMAC) *HMAC;
     __typeof__(OPENSSL_cleanse) *OPENSSL_cleanse;

@@ -7,12 +7,8 @@
  */
 #include "ottla/security/scram.h"
 
-#include <string.h>
-
 #include "crypto_lib_int.h"
 #include "ottla/common/assert.h"
-
-#define SCRAM_BASE64_MAX 256 /* letters of a salt or a salted password */
 
 static const EVP_MD *
 digest_of(const CryptoLib *lib, ScramMechanism mechanism)
@@ -76,23 +72,4 @@ scram_salt_password(ScramMechanism mechanism, StrView password, BytesView salt, 
                                   digest, size, ret) == 1
                ? size
                : 0;
-}
-
-int32_t
-scram_from_base64(StrView text, uint8_t *ret, size_t room)
-{
-    const CryptoLib *lib = crypto_lib();
-    uint8_t bytes[3 * SCRAM_BASE64_MAX / 4 + 3];
-    int32_t padding = 0, len;
-
-    if (lib == NULL || text.len <= 0 || text.len % 4 != 0 || text.len > SCRAM_BASE64_MAX)
-        return 0;
-    while (padding < 2 && text.ptr[text.len - 1 - padding] == '=')
-        padding++;
-    len = lib->EVP_DecodeBlock(bytes, (const uint8_t *)text.ptr, text.len) - padding;
-    if (len <= 0 || (size_t)len > room)
-        return 0;
-    memcpy(ret, bytes, (size_t)len);
-    lib->OPENSSL_cleanse(bytes, sizeof bytes);
-    return len;
 }

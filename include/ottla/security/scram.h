@@ -46,7 +46,4 @@ bool scram_keys(ScramMechanism mechanism, BytesView salted_password, ScramKeys *
 int32_t scram_salt_password(ScramMechanism mechanism, StrView password, BytesView salt,
                             int32_t iterations, uint8_t ret[SCRAM_KEY_MAX]);
 
-/* Bytes of a text in base64 with its padding, as credentials are written. Their number; 0: it is none, or too long. */
-int32_t scram_from_base64(StrView text, uint8_t *ret, size_t room);
-
 #endif

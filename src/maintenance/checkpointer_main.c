@@ -11,6 +11,7 @@
 #include "ottla/maintenance/checkpointer_main.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "checkpoint_int.h"
@@ -20,16 +21,20 @@
 #include "ottla/common/clock.h"
 #include "ottla/common/conf.h"
 #include "ottla/common/log.h"
+#include "ottla/common/version.h"
 #include "ottla/controller/image.h"
 #include "ottla/controller/live_conf.h"
 #include "ottla/ipc/mainloop.h"
 #include "ottla/ipc/node.h"
+#include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/slot.h"
 #include "ottla/ipc/title.h"
+#include "ottla/storage/failure_record.h"
 #include "ottla/storage/fd_cache.h"
 #include "ottla/storage/logdir_state.h"
 
-#define OPEN_FILES 256
+#define OPEN_FILES       256
+#define RECOVERY_LOOK_US 200000 /* is it over? Nobody wakes us for that */
 
 typedef struct Checkpointer {
     int dir;
@@ -41,6 +46,7 @@ typedef struct Checkpointer {
     bool everything;    /* somebody died: the next commit looks at all */
     Committer *committer;
     DirWatch watch;
+    ControlNode node; /* as DIR/control has it; the first directory's keeps it */
 } Checkpointer;
 
 #define FULL_RETRY_US (1 * INT64_C(1000000)) /* of a checkpoint that found no space */
@@ -83,6 +89,36 @@ commit_between(void *arg)
     commit(arg);
 }
 
+/* ---- DIR/control ------------------------------------------------------------------------------------ */
+
+/* For ottla-controldata alone: a disk that refuses it is told of by whoever needs it. */
+static void
+record_node(Checkpointer *c, ControlState state)
+{
+    ErrInfo err;
+
+    if (c->dir != 0)
+        return;
+    if (state != c->node.state)
+        c->node.changed_ms = clock_wall_ms();
+    c->node.state = state;
+    (void)snprintf(c->node.version, sizeof c->node.version, "%s", OT_VERSION);
+    if (control_record_node(&c->node, &err) != 0)
+        log_msg(LL_DEBUG1, "checkpointer", "the state of the node is not written down: %s",
+                err.text);
+}
+
+/* Logs are checked after an unclean stop until all of them are; then the node is what it should be. */
+static ControlState
+present_state(void)
+{
+    bool recovering = atomic_u32_load(&shared_page->clean_start) == 0 &&
+                      atomic_u32_load(&shared_page->recovery_done) <
+                          atomic_u32_load(&shared_page->recovery_total);
+
+    return recovering ? CONTROL_RECOVERING : CONTROL_PRODUCTION;
+}
+
 /* ---- checkpoints ---------------------------------------------------------------------------------- */
 
 static void
@@ -117,6 +153,10 @@ checkpoint(Checkpointer *c, PlogCheckpointKind kind)
     else if (!c->failed || logdir_state(c->dir) != LOGDIR_FAILED)
         log_msg(LL_ERROR, "checkpointer", "checkpoint failed: %s; dir=%s", err.text,
                 logdir_path(c->dir));
+    if (rc == 0 && kind == PLOG_CHECKPOINT_FULL && c->dir == 0) {
+        c->node.checkpoint_ms = clock_wall_ms();
+        record_node(c, present_state());
+    }
     c->failed = rc != 0;
     if (rc != 0 &&
         logdir_state(c->dir) == LOGDIR_FULL) /* there was no space; now there is the reserve's */
@@ -145,7 +185,7 @@ own_epoch(void)
 }
 
 static _Noreturn void
-finish(const Checkpointer *c)
+finish(Checkpointer *c)
 {
     int64_t begin = clock_mono_us();
     CheckpointReport r;
@@ -154,11 +194,14 @@ finish(const Checkpointer *c)
 
     title_set("final checkpoint of %s", logdir_path(c->dir));
     rc = checkpoint_final(c->dir, own_epoch(), &r, &err);
-    if (rc == 0)
+    if (rc == 0) {
         report(c, &r, clock_mono_us() - begin);
-    else
+        c->node.checkpoint_ms = clock_wall_ms();
+        record_node(c, CONTROL_SHUT_DOWN);
+    } else {
         log_msg(LL_ERROR, "checkpointer", "final checkpoint failed: %s; dir=%s", err.text,
                 logdir_path(c->dir));
+    }
     exit(rc == 0 ? 0 : 1);
 }
 
@@ -196,6 +239,9 @@ checkpointer_main(int instance, const void *start)
 
         if (c.watch.next_us < deadline)
             deadline = c.watch.next_us;
+        if (c.dir == 0 && c.node.state == CONTROL_RECOVERING &&
+            clock_mono_us() + RECOVERY_LOOK_US < deadline)
+            deadline = clock_mono_us() + RECOVERY_LOOK_US;
 
         if (mainloop_wait(due < deadline ? due : deadline, WAIT_EV_CHECKPOINTER_MAIN) & WOKE_RESCAN)
             c.everything = true; /* who died may have asked half a sentence */
@@ -204,6 +250,8 @@ checkpointer_main(int instance, const void *start)
         commit(&c);
         fd_cache_sweep();
         dir_watch_turn(&c.watch, clock_mono_us());
+        if (c.dir == 0 && c.node.state != present_state())
+            record_node(&c, present_state());
         now = clock_mono_us();
         if (now >= c.next_us)
             checkpoint(&c, PLOG_CHECKPOINT_FULL);

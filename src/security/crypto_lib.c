@@ -15,12 +15,9 @@ crypto_lib(void)
 {
     static CryptoLib lib;
     static const DynFunction functions[] = {
-        DYN_FUNCTION(lib, , EVP_sha256),
-        DYN_FUNCTION(lib, , EVP_sha512),
-        DYN_FUNCTION(lib, , EVP_MD_get_size),
-        DYN_FUNCTION(lib, , EVP_Digest),
-        DYN_FUNCTION(lib, , PKCS5_PBKDF2_HMAC),
-        DYN_FUNCTION(lib, , HMAC),
+        DYN_FUNCTION(lib, , EVP_sha256),        DYN_FUNCTION(lib, , EVP_sha512),
+        DYN_FUNCTION(lib, , EVP_MD_get_size),   DYN_FUNCTION(lib, , EVP_Digest),
+        DYN_FUNCTION(lib, , PKCS5_PBKDF2_HMAC), DYN_FUNCTION(lib, , HMAC),
         DYN_FUNCTION(lib, , OPENSSL_cleanse),
     };
     static enum { UNTRIED, LOADED, FAILED } state;

@@ -1,5 +1,5 @@
 /*
- * control_file.c - DIR/control: which log directories failed and are not repaired yet
+ * control_file.c - DIR/control: what the node was doing last, which log directories failed
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -15,10 +15,22 @@
 #include "ottla/common/text.h"
 #include "ottla/common/vfs.h"
 
-#define FIRST_LINE   "ottla-control 1\n"
+#define FIRST_LINE   "ottla-control 2\n"
+#define FIRST_LINE_1 "ottla-control 1\n" /* has no line of the node's state */
 #define CRC_KEY      "crc32c\t"
 #define CRC_LINE_LEN (sizeof CRC_KEY - 1 + 8 + 1)
 #define FILE_MAX     (CONTROL_ROWS_MAX * 4096)
+
+static_assert(sizeof FIRST_LINE == sizeof FIRST_LINE_1, "read alike");
+
+const char *
+control_state_name(ControlState state)
+{
+    static const char *const names[CONTROL_STATE_COUNT] = {"unknown", "in crash recovery",
+                                                           "in production", "shut down"};
+
+    return names[state];
+}
 
 /* ---- encoding ----------------------------------------------------------------------------------- */
 
@@ -35,6 +47,13 @@ encode(const ControlFile *file, StrBuf *out)
     int32_t i;
 
     strbuf_add_cstr(out, FIRST_LINE);
+    if (file->node.state != CONTROL_UNKNOWN) {
+        strbuf_printf(out, "state\t%s\t%" PRId64 "\t%" PRId64 "\t",
+                      control_state_name(file->node.state), file->node.changed_ms,
+                      file->node.checkpoint_ms);
+        add_printable(out, file->node.version);
+        strbuf_add_char(out, '\n');
+    }
     for (i = 0; i < file->count; i++) {
         const ControlRow *row = &file->rows[i];
         char id[UUID_TEXT_LEN + 1];
@@ -120,6 +139,25 @@ decode_row(StrView line, ControlRow *ret)
     return true;
 }
 
+/* The line of the node's state; false: it is another line, or cannot be read. */
+static bool
+decode_node(StrView line, ControlNode *ret)
+{
+    StrView key, state, changed, checkpoint;
+
+    if (!take_until(&line, '\t', &key) || !strview_equal(key, STRVIEW("state")) ||
+        !take_until(&line, '\t', &state) || !take_until(&line, '\t', &changed) ||
+        !take_until(&line, '\t', &checkpoint) || line.len >= (int32_t)sizeof ret->version ||
+        !text_to_int64(changed, &ret->changed_ms) ||
+        !text_to_int64(checkpoint, &ret->checkpoint_ms))
+        return false;
+    (void)snprintf(ret->version, sizeof ret->version, "%.*s", (int)line.len, line.ptr);
+    for (int i = CONTROL_UNKNOWN + 1; i < CONTROL_STATE_COUNT; i++)
+        if (strview_equal(state, strview_from(control_state_name((ControlState)i))))
+            ret->state = (ControlState)i;
+    return ret->state != CONTROL_UNKNOWN;
+}
+
 /* The rows between the first line and that of the checksum, which holds. */
 static bool
 decode(StrView text, ControlFile *ret)
@@ -128,17 +166,21 @@ decode(StrView text, ControlFile *ret)
     StrView line;
 
     ret->count = 0;
+    ret->node = (ControlNode){0};
     if (text.len < (int32_t)(sizeof FIRST_LINE - 1 + CRC_LINE_LEN))
         return false;
     text.len -= (int32_t)CRC_LINE_LEN;
     (void)snprintf(last, sizeof last, CRC_KEY "%08" PRIx32 "\n",
                    crc32c(text.ptr, (size_t)text.len));
     if (memcmp(text.ptr + text.len, last, CRC_LINE_LEN) != 0 ||
-        memcmp(text.ptr, FIRST_LINE, sizeof FIRST_LINE - 1) != 0)
+        (memcmp(text.ptr, FIRST_LINE, sizeof FIRST_LINE - 1) != 0 &&
+         memcmp(text.ptr, FIRST_LINE_1, sizeof FIRST_LINE_1 - 1) != 0))
         return false;
     text.ptr += sizeof FIRST_LINE - 1;
     text.len -= (int32_t)(sizeof FIRST_LINE - 1);
     while (take_until(&text, '\n', &line)) {
+        if (ret->node.state == CONTROL_UNKNOWN && ret->count == 0 && decode_node(line, &ret->node))
+            continue;
         if (ret->count == CONTROL_ROWS_MAX || !decode_row(line, &ret->rows[ret->count]))
             return false;
         ret->count++;

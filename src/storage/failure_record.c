@@ -164,9 +164,12 @@ fill_metadata_row(ControlRow *ret)
     (void)snprintf(ret->path, sizeof ret->path, "%s", node_info.metadata_dir);
 }
 
-/* DIR/control as it should be now; what another process marked before it came here is in it. */
+/*
+ * DIR/control as it should be now; what another process marked before it came here is in it. node: its state; NULL: as it was
+ * written last.
+ */
 static int
-store_control(ErrInfo *err)
+store_control(const ControlNode *node, ErrInfo *err)
 {
     ControlFile *file = file_new(err);
     char path[LIMIT_PATH_BYTES];
@@ -177,6 +180,16 @@ store_control(ErrInfo *err)
         free(file);
         return rc;
     }
+    control_path(path);
+    if (control_file_load(path, file, NULL) != 0)
+        file->node = (ControlNode){0};
+    if (node != NULL) {
+        int64_t checkpoint_ms = file->node.checkpoint_ms;
+
+        file->node = *node;
+        if (node->checkpoint_ms == 0)
+            file->node.checkpoint_ms = checkpoint_ms; /* of the run before */
+    }
     file->count = foreign_count;
     if (foreign_count > 0)
         memcpy(file->rows, foreign, (size_t)foreign_count * sizeof *foreign);
@@ -186,7 +199,6 @@ store_control(ErrInfo *err)
     }
     if (atomic_u32_load(logdirs_metadata_failed()) != 0)
         fill_metadata_row(&file->rows[file->count++]);
-    control_path(path);
     rc = control_file_store(path, file, err);
     logdirs_control_unlock();
     free(file);
@@ -204,7 +216,7 @@ failure_record_add(int dir, ErrInfo *err)
     if (!logdir_id_is_known(dir))
         return 0; /* nothing was written to it in this run, and there is no name to write down */
     atomic_u32_store(&logdir_shared(dir)->recorded, 1);
-    rc = store_control(err);
+    rc = store_control(NULL, err);
     note = file_new(&unused);
     if (note == NULL)
         return rc;
@@ -223,7 +235,7 @@ failure_record_metadata(bool failed, ErrInfo *err)
     if (!failed && atomic_u32_load(logdirs_metadata_failed()) == 0)
         return 0;
     atomic_u32_store(logdirs_metadata_failed(), failed);
-    return store_control(err);
+    return store_control(NULL, err);
 }
 
 int
@@ -241,8 +253,14 @@ failure_record_remove(int dir, ErrInfo *err)
     if (rc != 0)
         return rc;
     atomic_u32_store(&logdir_shared(dir)->recorded, 0);
-    rc = store_control(err);
+    rc = store_control(NULL, err);
     if (rc != 0)
         atomic_u32_store(&logdir_shared(dir)->recorded, 1);
     return rc;
+}
+
+int
+control_record_node(const ControlNode *node, ErrInfo *err)
+{
+    return store_control(node, err);
 }

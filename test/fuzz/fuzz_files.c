@@ -117,6 +117,8 @@ control_file(const char *folder, BytesView bytes)
     ot_assert(control_file_store(path, &first, &err) == 0);
     ot_assert(control_file_load(path, &again, &err) == 0);
     ot_assert(first.count == again.count);
+    ot_assert(first.node.state == again.node.state);
+    ot_assert(first.node.checkpoint_ms == again.node.checkpoint_ms);
 }
 
 static void

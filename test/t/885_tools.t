@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# 885_tools.t - the tools around a node: ottlactl, ottla-initdb, instances
+# 885_tools.t - the tools around a node: ottlactl, ottla-initdb, ottla-controldata, instances
 #
 # Proves shell-and-service.md 16 for them, on real nodes: what they print, their exit codes, and that what they did is true.
 #
@@ -9,9 +9,10 @@ use warnings;
 use Test::More;
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
+use JSON::PP ();
 use Ottla::Test::Kafka qw(kafka_missing);
 use Ottla::Test::Node;
-use Ottla::Test::Wait;
+use Ottla::Test::Wait qw(comes_true);
 
 my $dir = tempdir(CLEANUP => 1);
 chmod 0755, $dir;
@@ -54,7 +55,7 @@ subtest 'ottlactl' => sub {
     like($said, qr/another server runs on .*PID: $pid/, 'is refused');
     ($code, $said) = tool('ottlactl', 'reload', @d);
     is("$code $said", "0 server signaled\n", 'reload');
-    ok(Ottla::Test::Wait::comes_true(sub { slurp($log) =~ /Reloaded/ }, 30), 'reaches it');
+    ok(comes_true(sub { slurp($log) =~ /Reloaded/ }, 30), 'reaches it');
 
     ($code, $said) = tool('ottlactl', 'restart', @d, '-s');
     is("$code$said", '0', 'restart, silent');
@@ -88,7 +89,7 @@ subtest 'ottlactl' => sub {
     is((tool('ottlactl', 'status'))[0], 3, 'a stale file with the number of a living process is none');
     ($code, $said) = tool('ottlactl', 'start', '-W', '-l', $log, '-o', join ' ', "-p $port", @user);
     is("$code $said", "0 server starting\n", 'start without waiting, directory by OTTLA_DATA');
-    ok(Ottla::Test::Wait::comes_true(sub { (tool('ottlactl', 'status'))[1] =~ /running \(PID: \d+\)\n/ }, 30), 'it comes');
+    ok(comes_true(sub { (tool('ottlactl', 'status'))[1] =~ /running \(PID: \d+\)\n/ }, 30), 'it comes');
     is((tool('ottlactl', 'stop', '-m', 'immediate', '-t', 30))[0], 0, 'immediate stop');
     is((tool('ottlactl', 'restart', '-l', $log, '-o', join ' ', "-p $port", @user))[0], 0, 'restart when none runs starts');
     is((tool('ottlactl', 'stop', '-s'))[0], 0, 'stop');
@@ -218,6 +219,50 @@ subtest 'ottla-initdb and kafka-storage' => sub {
     my $voters = sub { my ($d) = @_; my $r = records_of("$d/__cluster_metadata-0/00000000000000000000-0000000000.checkpoint"); $r =~ s/"voterDirectoryId":"[^"]*"/X/g; $r =~ s/Timestamp":\d+/Timestamp":T/; return $r };
     is($voters->("$dir/theirs"), $voters->("$dir/theirs-by-kafka"), 'the quorum the same voter');
     is(slurp("$dir/theirs/meta.properties") =~ s/directory\.id=.*//r, join('', sort { $b =~ /version/ <=> $a =~ /version/ || $a cmp $b } grep { !/^#|^directory/ } map { "$_\n" } split /\n/, slurp("$dir/theirs-by-kafka/meta.properties")) . "\n", 'meta.properties the same ids');
+};
+
+subtest 'ottla-controldata' => sub {
+    my @as = $> == 0 ? ('--user', 'root') : ();
+    my $data = "$dir/control";
+    my $look = sub {
+        my ($code, $said) = tool('ottla-controldata', '-D', $data, '--json');
+        my $facts = eval { JSON::PP::decode_json($said =~ s/^ottla-controldata: WARNING.*\n//mgr) } // {};
+        return { %$facts, code => $code, said => $said };
+    };
+    is((tool('ottla-controldata', '-D', $data))[0], 1, 'no directory');
+    my $port = Ottla::Test::Node::free_port();
+    tool('ottla-initdb', '-D', $data, @as, '-t', 'MkU3OEVBNTcwNTJENDM2Qk', '--node-id', 5, '-c', "listeners=PLAINTEXT://localhost:$port", '-c', "log.dirs=$data/a,$data/b");
+    my $facts = $look->();
+    is("$facts->{code} $facts->{control_file}", '0 none: never started', 'a directory that was formatted');
+    is_deeply([ @$facts{qw(cluster_id node_id format_version)} ], [ 'MkU3OEVBNTcwNTJENDM2Qk', 5, 1 ], 'its ids');
+    is(join(' ', map { "$_->{path}:$_->{kind}" =~ s/^\Q$data\E//r } @{ $facts->{directories} }), '/a:both /b:log', 'its directories, by the settings in it');
+    tool('ottlactl', 'start', '-s', '-D', $data, '-l', "$dir/control.log", '-o', join ' ', @as);
+    ok(comes_true(sub { ($look->()->{state} // '') eq 'in production' }, 30), 'a server runs') or diag $look->()->{said};
+    tool('ottlactl', 'stop', '-s', '-D', $data);
+    $facts = $look->();
+    is("$facts->{code} $facts->{state}", '0 shut down', 'it was stopped');
+    cmp_ok(abs($facts->{checkpoint} / 1000 - time), '<', 100, 'with a checkpoint');
+    is(join(' ', map { $_->{clean} } @{ $facts->{directories} }), 'yes yes', 'in order');
+    is($facts->{'metadata.version'}, 30, 'features');
+    cmp_ok($facts->{metadata_end_offset}, '>', 10, 'and the end of the metadata log');
+    tool('ottlactl', 'start', '-s', '-D', $data, '-l', "$dir/control.log", '-o', join ' ', @as);
+    ok(comes_true(sub { $look->()->{state} eq 'in production' }, 30), 'it runs again');
+    is($look->()->{checkpoint}, $facts->{checkpoint}, 'the checkpoint of the run before is remembered');
+    my ($pid) = slurp("$data/ottlad.pid") =~ /^(\d+)\n/;
+    kill KILL => $pid;
+    ok(comes_true(sub { (tool('ottlactl', 'status', '-D', $data))[1] =~ /no server running\n/ }, 30), 'it was killed');
+    $facts = $look->();
+    is($facts->{state}, 'in production', 'which shows');
+    is(join(' ', map { $_->{clean} } @{ $facts->{directories} }), 'no no', 'in its directories, too');
+    my ($code, $said) = tool('ottla-controldata', '-D', $data);
+    like($said, qr/^State of the node: +in production\nSince: +20\d\d-.* UTC\n/m, 'for people');
+    open my $fh, '>>', "$data/control" or die $!;
+    print $fh 'x';
+    close $fh;
+    ($code, $said) = tool('ottla-controldata', '-D', $data);
+    is($code, 1, 'a damaged control file');
+    like($said, qr/WARNING: .*control is damaged/, 'is a warning');
+    like($said, qr/^Cluster id: +MkU3OEVBNTcwNTJENDM2Qk$/m, 'and the rest is told');
 };
 
 subtest 'instances, without systemd' => sub {

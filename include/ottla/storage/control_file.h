@@ -1,5 +1,5 @@
 /*
- * control_file.h - DIR/control: which log directories failed and are not repaired yet
+ * control_file.h - DIR/control: what the node was doing last, which log directories failed and are not repaired yet
  *
  * A failed flush leaves pages in the kernel's memory that look written and are not (design.md 6), so
  * the node that starts next must know. The same format, with a single row, is the note that is left
@@ -7,11 +7,12 @@
  *
  * Lines of text, fields behind single tabs, as an operator may look into it:
  *
- *   ottla-control 1
+ *   ottla-control 2
+ *   state <in crash recovery|in production|shut down> <unix ms> <unix ms of the last checkpoint> <version>
  *   failed <directory.id> <write|flush> <unix ms> <path> <what happened>
  *   crc32c <of all bytes before this line, 8 hex digits>
  *
- * Path and text are for people; a control byte in them becomes '?'.
+ * The line "state" may be missing, as in files of version 1. Path and text are for people; a control byte in them becomes '?'.
  * Runs in: supervisor (load), checkpointer (store).
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -37,10 +38,32 @@ typedef struct ControlRow {
     char text[LOGDIR_FAILURE_TEXT_BYTES];
 } ControlRow;
 
+/* As the checkpointer of the first log directory last saw it; for people and tools, no start depends on it. */
+typedef enum ControlState {
+    CONTROL_UNKNOWN,
+    CONTROL_RECOVERING,
+    CONTROL_PRODUCTION,
+    CONTROL_SHUT_DOWN,
+    CONTROL_STATE_COUNT
+} ControlState;
+
+#define CONTROL_VERSION_MAX 32
+
+typedef struct ControlNode {
+    ControlState state;
+    int64_t changed_ms;
+    int64_t checkpoint_ms; /* 0: none since the directory was formatted */
+    char version[CONTROL_VERSION_MAX];
+} ControlNode;
+
 typedef struct ControlFile {
+    ControlNode node;
     int32_t count;
     ControlRow rows[CONTROL_ROWS_MAX];
 } ControlFile;
+
+/* "in production" */
+const char *control_state_name(ControlState state);
 
 /* OT_E_NOT_FOUND: no such file. OT_E_CORRUPT: not this format, or a wrong checksum. */
 int control_file_load(const char *path, ControlFile *ret, ErrInfo *err);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "ottla/common/err.h"
+#include "ottla/storage/control_file.h"
 
 /*
  * Supervisor, at the start, when all directories are known: each log directory that DIR/control or its own
@@ -36,6 +37,9 @@ int failure_record_add(int dir, ErrInfo *err);
  * last segment is written again. After that, failed false: it was.
  */
 int failure_record_metadata(bool failed, ErrInfo *err);
+
+/* Checkpointer of the first directory: what the node is doing, beside the rows of failures. */
+int control_record_node(const ControlNode *node, ErrInfo *err);
 
 /* Checkpointer, after the repair: takes it out of both. May be repeated. */
 int failure_record_remove(int dir, ErrInfo *err);

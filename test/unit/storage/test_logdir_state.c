@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ottla/common/crc32c.h"
 #include "ottla/common/vfs_faulty.h"
 #include "ottla/ipc/node.h"
 #include "ottla/ipc/slot.h"
@@ -174,6 +175,50 @@ rows_of_other_directories_are_kept(void **state)
     assert_string_equal(file->rows[0].path, "/elsewhere");
     assert_string_equal(file->rows[0].text, "gone");
     assert_int_equal(file->rows[0].time_ms, 5);
+    free(file);
+}
+
+/* The state of the node stands beside the rows, and neither writer takes away what the other wrote. */
+static void
+state_and_rows_keep_each_other(void **state)
+{
+    static const char old[] = "ottla-control 1\ncrc32c\t";
+    ControlFile *file = calloc(1, sizeof *file);
+    ControlNode node = {
+        .state = CONTROL_PRODUCTION, .changed_ms = 7, .checkpoint_ms = 8, .version = "1.2"};
+    ErrInfo err = {0};
+    char text[64];
+
+    (void)state;
+    keep_control_here();
+    assert_int_equal(control_record_node(&node, &err), 0);
+    logdir_fail(0, LOGDIR_FAILURE_FLUSH, "why");
+    assert_int_equal(failure_record_add(0, &err), 0);
+    assert_int_equal(control_file_load(in_dir(CONTROL_FILE), file, &err), 0);
+    assert_int_equal(file->count, 1);
+    assert_int_equal(file->node.state, CONTROL_PRODUCTION);
+    assert_int_equal(file->node.changed_ms, 7);
+    assert_int_equal(file->node.checkpoint_ms, 8);
+    assert_string_equal(file->node.version, "1.2");
+    node = (ControlNode){.state = CONTROL_SHUT_DOWN, .changed_ms = 9, .version = "1.3"};
+    assert_int_equal(control_record_node(&node, &err), 0);
+    assert_int_equal(control_file_load(in_dir(CONTROL_FILE), file, &err), 0);
+    assert_int_equal(file->count, 1);
+    assert_int_equal(file->node.state, CONTROL_SHUT_DOWN);
+    assert_int_equal(file->node.checkpoint_ms, 8); /* of the run before */
+    assert_int_equal(failure_record_remove(0, &err), 0);
+    assert_int_equal(control_file_load(in_dir(CONTROL_FILE), file, &err), 0);
+    assert_int_equal(file->count, 0);
+    assert_int_equal(file->node.state, CONTROL_SHUT_DOWN);
+
+    /* A file of version 1 has no such line. */
+    snprintf(text, sizeof text, "%s%08x\n", old, (unsigned)crc32c(old, 16));
+    assert_int_equal(vfs_replace_file(in_dir(CONTROL_FILE),
+                                      (BytesView){(const uint8_t *)text, (int32_t)strlen(text)},
+                                      0640, VFS_NOT_SYNCED, &err),
+                     0);
+    assert_int_equal(control_file_load(in_dir(CONTROL_FILE), file, &err), 0);
+    assert_int_equal(file->node.state, CONTROL_UNKNOWN);
     free(file);
 }
 
@@ -409,6 +454,7 @@ main(void)
                                         kit_teardown),
         cmocka_unit_test_setup_teardown(first_failure_counts, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(the_record_comes_back, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(state_and_rows_keep_each_other, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(rows_of_other_directories_are_kept, kit_setup,
                                         kit_teardown),
         cmocka_unit_test_setup_teardown(a_damaged_record_counts_against_all, kit_setup,

@@ -72,6 +72,8 @@ file_new(ErrInfo *err)
 
     if (file == NULL)
         (void)err_set(err, OT_E_NO_MEMORY, "no memory for the rows of failed directories");
+    else
+        file->node = (ControlNode){0}; /* rows are written before they are read */
     return file;
 }
 

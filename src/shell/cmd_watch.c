@@ -5,13 +5,18 @@
  */
 #include "commands_int.h"
 
+#include <sys/wait.h>
 #include <time.h>
 
+#include "child_int.h"
 #include "interrupt_int.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/text.h"
 
 #define INTERVAL_SECONDS_MAX (7 * 86400)
+
+/* How soon the end of a pager is noticed. */
+#define LOOK_MS 100
 
 typedef struct Watch {
     double seconds;
@@ -71,6 +76,62 @@ run_once(Shell *shell, const Watch *watch, StrView statement, const char *comman
     return command_repeat(shell, command) == COMMAND_DONE;
 }
 
+/* ---- the pager of all results ------------------------------------------------------------------ */
+
+/* No result has a pager of its own; all go into that of OTTLA_WATCH_PAGER, if there is one. */
+static void
+pager_begin(Shell *shell, Output *ret_before, PrintSwitch *ret_pager)
+{
+    const char *command = getenv("OTTLA_WATCH_PAGER");
+    Output pager = {.close = true};
+
+    *ret_before = shell->out;
+    *ret_pager = shell->pset.pager;
+    shell->pset.pager = PRINT_OFF;
+    if (command == NULL || command[strspn(command, " \t\r\n")] == '\0' || !shell->interactive ||
+        shell->out.file != stdout)
+        return;
+    pager.file = child_open(command, false, &pager.pid);
+    if (pager.file != NULL)
+        shell->out = pager;
+}
+
+static void
+pager_end(Shell *shell, const Output *before, PrintSwitch pager)
+{
+    shell->pset.pager = pager;
+    if (shell->out.file == before->file)
+        return;
+    (void)child_close(shell->out.file,
+                      shell->out.pid); /* how a pager ends is its user's business */
+    shell->out = *before;
+}
+
+/* The user has left the pager. */
+static bool
+pager_is_gone(const Shell *shell)
+{
+    siginfo_t info = {.si_pid = 0};
+
+    return shell->out.pid != 0 &&
+           (waitid(P_PID, (id_t)shell->out.pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+            info.si_pid != 0);
+}
+
+/* False: the user wants no more. */
+static bool
+wait_ms(const Shell *shell, int64_t ms)
+{
+    while (ms > 0 && shell->out.pid != 0 && !pager_is_gone(shell)) {
+        int64_t piece = ms < LOOK_MS ? ms : LOOK_MS;
+
+        if (interrupt_wait_ms(piece))
+            return false;
+        ms -= piece;
+    }
+    return !pager_is_gone(shell) && !interrupt_wait_ms(ms > 0 ? ms : 0);
+}
+
 /* The result that the user gets, once the loop has ended by itself or by Ctrl-C. */
 static bool
 watch_it(Shell *shell, const Watch *watch, StrView statement, const char *command)
@@ -89,7 +150,7 @@ watch_it(Shell *shell, const Watch *watch, StrView statement, const char *comman
         if (i + 1 == watch->times)
             break;
         wait = (int64_t)(watch->seconds * 1000) - (clock_mono_ms() - began);
-        if (interrupt_wait_ms(wait > 0 ? wait : 0))
+        if (!wait_ms(shell, wait))
             break;
     }
     return true;
@@ -101,6 +162,8 @@ cmd_watch(CommandCall *call)
     Shell *shell = call->shell;
     Watch watch = {.seconds = 2};
     char *command = NULL, *statement = NULL;
+    PrintSwitch pager;
+    Output before;
     StrBuf *from = shell->statement.len > 0 ? &shell->statement : &shell->previous;
     bool good;
 
@@ -119,7 +182,9 @@ cmd_watch(CommandCall *call)
         lexer_reset(call->lexer);
     }
     interrupt_clear(shell->client);
+    pager_begin(shell, &before, &pager);
     good = watch_it(shell, &watch, strview_from(statement), command);
+    pager_end(shell, &before, pager);
     interrupt_clear(shell->client);
     shell->plan.title[0] = '\0';
     free(command);

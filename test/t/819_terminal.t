@@ -172,7 +172,25 @@ subtest 'shell 11: \watch' => sub {
     $t->type('Q');
     $t->wait_for(qr/# ?Q$/m);
     my $took = time - $begin;
+    $t->keys('C-c');
     cmp_ok($took, '<', 1, sprintf 'Ctrl-C returns to the prompt (%.0f ms with the looking)', $took * 1000);
+};
+
+subtest 'the pagers of \watch' => sub {
+    my $t = terminal(env => { OTTLA_PAGER => "sed 's/^/paged /'" });
+    my $long = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50) SELECT i FROM n';
+    $t->line("$long \\watch i=0.1 c=2");
+    unlike($t->wait_for(qr/^ 50\n\(50 rows\)\n\n\S*# ?$/m), qr/^paged/m, 'none of its own');
+    my $watched = terminal(env => { OTTLA_WATCH_PAGER => "sed -u 's/^/watched /'" });
+    $watched->line('SELECT 5 AS seen \watch i=0.1 c=3');
+    $watched->wait_for(qr/(?:^watched +5\n.*?){3}^\S*# ?$/ms);
+    pass('OTTLA_WATCH_PAGER');
+    my $left = terminal(env => { OTTLA_WATCH_PAGER => 'head -n 3' });
+    $left->line('SELECT 5 AS seen \watch 100');
+    $left->wait_for(qr/# ?$/);
+    $left->line('SELECT 7 AS next;');
+    $left->wait_for(qr/^ +7$/m);
+    pass('who leaves the pager leaves the loop');
 };
 
 subtest 'shell 12: the server is gone' => sub {

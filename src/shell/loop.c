@@ -284,6 +284,8 @@ code_of(const Shell *shell, const Input *input, bool wrong, bool open_if)
 
     if (shell->stdout_gone)
         return SHELL_EXIT_OK;
+    if (shell->write_failed)
+        return SHELL_EXIT_FAILURE;
     if (shell->lost)
         return SHELL_EXIT_LOST;
     if (input->stop_at_error)

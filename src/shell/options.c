@@ -122,6 +122,8 @@ set_variable(Reading *r, const char *name, const char *value)
 {
     ErrInfo err;
 
+    if (strcmp(name, "CONFIRM") == 0)
+        r->options->confirm_given = true;
     if (variables_set(r->shell->vars, strview_from(name), strview_from(value), &err) != 0)
         complain(r, "cannot set a variable", err.text);
 }

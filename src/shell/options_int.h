@@ -21,9 +21,10 @@ typedef struct Action {
 typedef struct Options {
     Action actions[OPTION_ACTIONS_MAX];
     int action_count;
-    bool list;  /* -l */
-    bool no_rc; /* -X */
-    bool ended; /* help or version was printed: exit_code is the end */
+    bool list;          /* -l */
+    bool no_rc;         /* -X */
+    bool confirm_given; /* -v CONFIRM=... */
+    bool ended;         /* help or version was printed: exit_code is the end */
     int exit_code;
 } Options;
 

@@ -8,6 +8,7 @@
 #include "output_int.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 
@@ -60,10 +61,19 @@ output_change(Shell *shell, const char *target)
 void
 output_check(Shell *shell)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    int why;
+
+    if (shell->quit || (fflush(stdout) == 0 && !ferror(stdout)))
         return;
-    shell->stdout_gone = true;
+    why = errno;
     shell->quit = true;
+    shell->stdout_gone = poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+    if (!shell->stdout_gone) {
+        shell->write_failed = true;
+        (void)shell_error(shell, FAULT_FILE, "could not write to standard output: %s",
+                          strerror(why));
+    }
 }
 
 /* Columns of the screen that output goes to; 0: it is none. */
@@ -98,7 +108,7 @@ shell_print_with(Shell *shell, const PrintTable *table, const PrintOptions *opti
     int rc;
 
     with.screen_columns = screen_columns(shell);
-    if (shell->out.file == stdout && shell->interactive)
+    if (shell->out.file == stdout && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
         rc = pager_print(shell, table, &with);
     else
         rc = print_plainly(shell, table, &with, shell->out.file);

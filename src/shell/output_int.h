@@ -17,7 +17,7 @@ void output_close(Output *output);
 /* Changes where all further output goes (\o, -o). -1: reported, nothing changed. */
 int output_change(Shell *shell, const char *target);
 
-/* After writing to stdout: a pipe that nobody reads any more ends the shell without a word. */
+/* After writing to stdout: a pipe that nobody reads any more ends the shell without a word, another failure with one. */
 void output_check(Shell *shell);
 
 /* A statement and what is done with it, into the session log. */

@@ -134,8 +134,8 @@ pager_open(Shell *shell)
     Paged *p;
     FILE *out;
 
-    if (!shell->interactive || shell->pset.pager == PRINT_OFF || command == NULL ||
-        shell->out.file != stdout || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+    if (shell->pset.pager == PRINT_OFF || command == NULL || shell->out.file != stdout ||
+        !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return stdout;
     p = calloc(1, sizeof *p);
     if (p == NULL)

@@ -116,7 +116,7 @@ run(Shell *shell, const Options *options)
     Fault f;
 
     shell->interactive = !actions && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-    if (shell->interactive)
+    if (shell->interactive && !options->confirm_given)
         variables_state(shell->vars, "CONFIRM", "on");
     if (shell_connect(shell, &f) != 0) {
         shell_report(shell, &f, (StrView){NULL, 0});

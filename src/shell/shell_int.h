@@ -84,10 +84,11 @@ typedef struct Shell {
     bool interactive;    /* stdin and stdout are terminals, and the shell reads from stdin */
     struct Input *input; /* the innermost one; NULL: none */
     int input_depth;
-    Output out; /* \o */
-    FILE *log;  /* -L; NULL: none */
-    bool quit;  /* \q, or the output is gone */
-    bool stdout_gone;
+    Output out;        /* \o */
+    FILE *log;         /* -L; NULL: none */
+    bool quit;         /* \q, or the output is gone */
+    bool stdout_gone;  /* a pipe whose reader has gone */
+    bool write_failed; /* stdout failed otherwise, and that was said */
 
     /* statements */
     StrBuf statement; /* the query buffer */

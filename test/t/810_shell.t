@@ -240,6 +240,16 @@ subtest 'in a pipe' => sub {
     is(Ottla::Test::Shell::slurp("$dir/err"), "code 0\n", '... without a word');
 };
 
+subtest 'a disk that is full' => sub {
+    my $r;
+    {
+        local %ENV = (%{ $shell->{env} }, PATH => $ENV{PATH});
+        my $bin = Ottla::Test::Shell::binary();
+        $r = `$bin -X -c 'SELECT 1' -c '\\echo more' 2>&1 >/dev/full; echo "code \$?"`;
+    }
+    like($r, qr/^ERROR:  could not write.*No space left on device\n.*code 1\n\z/s, 'is an error');
+};
+
 subtest 'a backend is ended and cancelled' => sub {
     plan skip_all => 'no view activity' if ottla(['-XAt', '-c', 'SELECT count(*) FROM activity'])->{code} != 0;
     my $script = "\\! while ! test -e $dir/go; do sleep 0.02; done\n\\api Metadata\n";

@@ -238,6 +238,20 @@ exec_change(Exec *x, int32_t node, int16_t api, const void *request, void *respo
 }
 
 int
+exec_again(Exec *x, int16_t error, int attempt)
+{
+    bool wants_metadata = false;
+    int rc;
+
+    if (!client_retryable(error, &wants_metadata))
+        return 0;
+    if (wants_metadata)
+        client_refresh(x->client);
+    rc = client_backoff(x->client, attempt, x->deadline_ms, x->f);
+    return rc < 0 ? -1 : rc == 0;
+}
+
+int
 exec_group_node(Exec *x, StrView group, int32_t *ret_node)
 {
     return client_coordinator(x->client, 0, group, ret_node, x->f);

@@ -46,6 +46,9 @@ int exec_read_at(Exec *x, ClientCall call, const void *request, void *response);
 int exec_change(Exec *x, int32_t node, int16_t api, const void *request, void *response);
 int exec_change_at(Exec *x, ClientCall call, const void *request, void *response);
 
+/* After an answer with an error, attempt from 1. 1: it may pass, a moment went by, ask again. 0: not so. -1: interrupted. */
+int exec_again(Exec *x, int16_t error, int attempt);
+
 /* The node to ask for the coordinator of a group. */
 int exec_group_node(Exec *x, StrView group, int32_t *ret_node);
 

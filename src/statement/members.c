@@ -80,12 +80,21 @@ read_classic(Exec *x, StrView group, int32_t node, MemberList *ret)
 int
 members_read(Exec *x, StrView group, MemberList *ret)
 {
-    int32_t node;
+    for (int attempt = 1;; attempt++) {
+        int32_t node;
+        int rc;
 
-    *ret = (MemberList){0};
-    if (exec_group_node(x, group, &node) != 0 || read_consumer(x, group, node, ret) != 0)
-        return -1;
-    return ret->exists ? 0 : read_classic(x, group, node, ret);
+        *ret = (MemberList){0};
+        if (exec_group_node(x, group, &node) != 0 || read_consumer(x, group, node, ret) != 0)
+            return -1;
+        rc = ret->exists ? 0 : read_classic(x, group, node, ret);
+        if (rc == 0)
+            return 0;
+        /* coordinators load, and move */
+        if (x->f->kafka_error == 0 || exec_again(x, x->f->kafka_error, attempt) != 1)
+            return -1;
+        fault_clear(x->f);
+    }
 }
 
 int

@@ -78,8 +78,15 @@ all_groups(Exec *x, Names *ret)
         ListGroupsResponse response;
         StrView *list;
 
+        int again = 0;
+
         list_groups_request_init(&request);
-        if (exec_read(x, nodes[i], API_ListGroups, &request, &response) != 0)
+        for (int attempt = 1; attempt == 1 || again == 1; attempt++) {
+            if (exec_read(x, nodes[i], API_ListGroups, &request, &response) != 0)
+                return -1;
+            again = response.error_code == 0 ? 0 : exec_again(x, response.error_code, attempt);
+        }
+        if (again < 0)
             return -1;
         if (response.error_code != 0)
             return fault_kafka(x->f, response.error_code, nodes[i], "could not list groups");

@@ -209,13 +209,11 @@ fetch_all(Exec *x, StrView group, OffsetFetchResponseGroup *ret)
             return -1;
         if (ret->error_code == 0 || ret->error_code == KERR_GROUP_ID_NOT_FOUND)
             return 0;
-        if (client_retryable(ret->error_code, NULL)) {
-            rc = client_backoff(x->client, attempt, x->deadline_ms, x->f);
-            if (rc < 0)
-                return -1;
-            if (rc == 0)
-                continue;
-        }
+        rc = exec_again(x, ret->error_code, attempt);
+        if (rc < 0)
+            return -1;
+        if (rc == 1)
+            continue;
         return fault_kafka(x->f, ret->error_code, node,
                            "could not read offsets of group \"%.*s\": %s", (int)group.len,
                            group.ptr, fault_kafka_text(ret->error_code));

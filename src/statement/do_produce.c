@@ -63,6 +63,11 @@ do_produce(Exec *x)
         print_table_printf(&x->plan, "  %s", sql.ptr);
         return EXEC_PLANNED;
     }
+    if (x->validate) {
+        exec_notice(x, "NOTICE", "validated only, nothing was produced");
+        exec_tag(x, "PRODUCE 0");
+        return 0;
+    }
     if (x->env->query == NULL)
         return exec_not_supported(x, "queries are not available here");
     if (x->env->query(x->env->arg, strbuf_view(&sql), x->f) != 0)

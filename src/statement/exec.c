@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "exec_int.h"
+#include "grammar_int.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -215,9 +216,31 @@ exec_read(Exec *x, int32_t node, int16_t api, const void *request, void *respons
     return exec_read_at(x, client_call_to(node, api), request, response);
 }
 
+/* Requests that can be tried: the server judges them and does nothing. */
+static bool
+has_trial(const Exec *x, const ClientCall *call)
+{
+    switch (call->api_key) {
+    case API_CreateTopics:
+    case API_CreatePartitions:
+    case API_IncrementalAlterConfigs:
+    case API_AlterClientQuotas:
+    case API_OttlaControl:
+        return true;
+    case API_UpdateFeatures:
+        return client_version(x->client, call->node_id, call->api_key) >= 1;
+    default:
+        return false;
+    }
+}
+
 int
 exec_change_at(Exec *x, ClientCall call, const void *request, void *response)
 {
+    if (x->validate && !x->s->explain && !has_trial(x, &call)) {
+        x->untried = true;
+        return EXEC_PLANNED;
+    }
     if (x->s->explain) {
         int16_t version = client_version(x->client, call.node_id, call.api_key);
 
@@ -275,8 +298,15 @@ run(Exec *x)
     static const char *const title = "QUERY PLAN";
     int rc;
 
-    if (!x->s->explain)
-        return runs[x->s->kind](x);
+    if (!x->s->explain) {
+        rc = runs[x->s->kind](x);
+        if (rc >= 0 && x->untried) {
+            exec_notice(x, "NOTICE", "nothing was sent: the server cannot try this");
+            if (x->tag[0] == '\0')
+                exec_tag(x, "%s", grammar_name(x->s->kind));
+        }
+        return rc;
+    }
     print_table_init(&x->plan, x->arena, (StrView){0});
     print_table_add_column(&x->plan, strview_from(title), 'l');
     rc = runs[x->s->kind](x);

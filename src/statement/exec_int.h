@@ -29,6 +29,7 @@ typedef struct Exec {
     char *tag;
     int64_t deadline_ms;
     bool validate;   /* VALIDATE ONLY, or the shell's variable */
+    bool untried;    /* VALIDATE ONLY: something was not sent */
     bool explained;  /* somebody else has shown the plan */
     PrintTable plan; /* EXPLAIN: requests, a row each */
 } Exec;
@@ -41,7 +42,7 @@ int exec_read(Exec *x, int32_t node, int16_t api, const void *request, void *res
 /* As exec_read, at most this version. */
 int exec_read_at(Exec *x, ClientCall call, const void *request, void *response);
 
-/* A request that changes something. EXEC_PLANNED: it was noted, there is no answer. */
+/* A request that changes something. EXEC_PLANNED: it was noted, or cannot be tried; there is no answer. */
 #define EXEC_PLANNED 1
 int exec_change(Exec *x, int32_t node, int16_t api, const void *request, void *response);
 int exec_change_at(Exec *x, ClientCall call, const void *request, void *response);

@@ -610,3 +610,13 @@ grammar_want_text(StatementWant want)
 {
     return wants[want].text;
 }
+
+const char *
+grammar_name(StatementKind kind)
+{
+    for (int32_t i = 0; i < grammar_row_count; i++) {
+        if (grammar_rows[i].kind == kind)
+            return grammar_rows[i].name;
+    }
+    ot_unreachable();
+}

@@ -51,6 +51,9 @@ void grammar_show(const char *grammar, StrBuf *out);
 /* What is wanted, for messages: "topic name". */
 const char *grammar_want_text(StatementWant want);
 
+/* Name of the first row of a kind. */
+const char *grammar_name(StatementKind kind);
+
 bool grammar_word_equal(StrView text, const char *word);
 
 #endif

@@ -90,6 +90,11 @@ subtest 'shell 16: VALIDATE_ONLY' => sub {
     fails("CREATE TOPIC ghost WITH (retention.ms = 5fish) VALIDATE ONLY;", qr/22023/, 'what would fail fails');
     is(()= run("CREATE TOPIC ghost VALIDATE ONLY;"), 2, 'one statement alone');
     ok(!{ topics() }->{ghost}, 'still not there');
+    ($out, my $err) = run("\\set VALIDATE_ONLY on\nALTER GROUP g DELETE OFFSETS FOR TOPIC a;\nUNREGISTER BROKER 1;\nELECT PREFERRED LEADER FOR ALL;\n"
+        . "PRODUCE INTO a VALUE v;\nCREATE USER u PASSWORD 'x';\nALTER QUOTA FOR USER u SET (request_percentage = 5);\nREASSIGN BALANCE;\nGRANT READ ON TOPIC a TO u;");
+    is($out, "ALTER GROUP\nUNREGISTER BROKER\nELECT LEADER\nPRODUCE 0\nCREATE USER\nALTER QUOTA\nREASSIGN\nGRANT 1\n", 'what no server can try is not sent') or diag($err);
+    is($api->offset_at('a', -1)->{offset}, 0, 'nothing was produced');
+    is(scalar @{ $api->ask(DescribeUserScramCredentials => 0, { users => undef })->{results} }, 0, 'no user');
 };
 
 subtest 'shell 15: many topics want their number typed' => sub {

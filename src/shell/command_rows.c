@@ -80,6 +80,8 @@ const CommandRow command_rows[] = {
     {"ds", LISTING, cmd_list_sessions, LISTS, "\\ds[S+]", "sessions of the node"},
     {"dw", LISTING, cmd_list_workers, LISTS, "\\dw[+]", "worker processes of the node"},
     {"d", LISTING, cmd_describe, LISTS, "\\d[S+] [TOPIC]", "a topic; without name as \\l"},
+    {"reset", COMMAND_LINE, cmd_reset, LISTS, "\\reset GROUP [TOPICS] TO WHERE",
+     "set the offsets of a group, as ALTER GROUP ... RESET OFFSETS"},
     {"offsets", COMMAND_REPEAT, cmd_list_offsets, LISTS, "\\offsets TOPIC [TIME]",
      "first and last offsets, and those at a time"},
 

@@ -83,6 +83,9 @@ CommandResult cmd_dump(CommandCall *call);
 CommandResult cmd_kill(CommandCall *call);
 CommandResult cmd_cancel(CommandCall *call);
 
+/* cmd_reset.c */
+CommandResult cmd_reset(CommandCall *call);
+
 /* cmd_password.c */
 CommandResult cmd_password(CommandCall *call);
 

@@ -2,14 +2,12 @@
 # 876_packages.t - what is installed: make install and uninstall, the sample of settings, the Debian packages
 #
 # Proves: install and uninstall are each other's opposite; the sample has every setting with a valid value; the packages hold every
-# program and page once, lintian finds no fault, and in a root of its own they give a running instance (scenario 45 but for the
-# upgrade to another version).
+# program and page once, and lintian finds no fault. 877_packages_installed.t installs them.
 #
 # SPDX-License-Identifier: Apache-2.0
 use strict;
 use warnings;
 use Test::More;
-use Cwd qw(abs_path);
 use File::Temp qw(tempdir);
 use Ottla::Test::Node;
 
@@ -75,7 +73,7 @@ subtest 'packages' => sub {
         my ($name) = $deb =~ m{/([a-z-]+)_};
         push @{ $in{$_} }, $name for map { (split ' ', $_, 6)[5] =~ s{^\./}{}r } grep { /^-/ } split /\n/, `dpkg-deb -c $deb`;
     }
-    is("@{ $in{ $_ eq 'ottlad' ? \"usr/lib/ottla/bin/$_\" : \"usr/bin/$_\" } // [] }", /^ottla(?:-bench)?$/ ? 'ottla-client' : 'ottla-server', "program $_") for @programs;
+    is("@{ $in{ $_ eq 'ottlad' ? \"usr/lib/ottla/bin/$_\" : \"usr/bin/$_\" } // [] }", /^ottla(?:-bench|-dumpall)?$/ ? 'ottla-client' : 'ottla-server', "program $_") for @programs;
     for my $page (@pages) {
         my ($n) = $page =~ /(\d)$/;
         is(scalar @{ $in{"usr/share/man/man$n/$page.gz"} // [] }, 1, "page $page");
@@ -85,19 +83,6 @@ subtest 'packages' => sub {
     is(join("\n", grep { !/^O:/ } @said), '', 'lintian has neither error nor warning');
     my %overridden = map { /^O: (\S+ \S+)/ ? ($1 => 1) : () } @said;
     cmp_ok(scalar keys %overridden, '<=', 3, 'and at most three are overridden');
-};
-
-subtest 'shell 45: installed, upgraded, removed, purged' => sub {
-    my $lab = ($ENV{OTTLA_SHARED} // '../shared') . '/lab/systemd-lab';
-    plan skip_all => $skipped =~ s/\n//r if !@debs && $skipped ne '';
-    plan skip_all => 'no lab here' if !-x $lab;
-    plan skip_all => 'needs root' if $> != 0;
-    system("$lab check >/dev/null 2>&1") == 0 or plan skip_all => 'this machine cannot run the lab';
-    my $dir = abs_path("$build/deb");
-    my $out = `$lab run --ro --timeout 120 --bind '$dir:/opt/debs' -- sh test/t/876_packages_lab.sh /opt/debs 2>&1`;
-    my $code = $? >> 8;
-    is($code, 0, 'packages') or diag $out;
-    like($out, qr/^ok $_$/m, $_) for 'install', 'upgrade', 'remove', 'purge', 'nothing left', 'no instance';
 };
 
 done_testing;

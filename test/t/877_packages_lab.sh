@@ -1,7 +1,7 @@
 #!/bin/sh
-# 876_packages_lab.sh - runs inside systemd-lab: the Debian packages of the folder $1 installed, upgraded, removed, purged
+# 877_packages_lab.sh - runs inside systemd-lab: the Debian packages of the folder $1 installed, upgraded, removed, purged
 #
-# Prints "ok NAME" per proof; 876_packages.t counts them.
+# Prints "ok NAME" per proof; 877_packages_installed.t counts them.
 #
 # SPDX-License-Identifier: Apache-2.0
 set -eu

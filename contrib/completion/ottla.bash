@@ -8,6 +8,8 @@
 _ottla() {
     COMPREPLY=()
     mapfile -t COMPREPLY < <(timeout 0.3 ottla --complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+    # a value comes behind it
+    [[ ${COMPREPLY[0]-} != *[=/] ]] || compopt -o nospace
 }
 
 # Options and words of --help, files elsewhere.

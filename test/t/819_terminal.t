@@ -93,10 +93,30 @@ subtest 'bash' => sub {
     is($complete->($node->address, '-c', '"DROP TOPIC pay'), 'DROP TOPIC payments', '... behind a quote');
     is($complete->('--boot'), '--bootstrap-server=', 'options');
     is($complete->('-P', 'format=json'), 'format=json format=jsonl', 'options of printing');
+    is($complete->('--pset=format=jsonl'), '--pset=format=jsonl', '... in one word');
+    is($complete->('--pset', '=', 'format', '=', 'jsonl'), 'jsonl', '... that bash has cut');
+    my ($host, $port) = split /:/, $node->address;
+    is($complete->($host, ':', $port, '-c', 'ALTER TOPIC or'), 'ALTER TOPIC orders', '... as it does with addresses');
     is($complete->('-v', 'ON_ERROR_S'), 'ON_ERROR_STOP=', 'variables');
     is($nothing->('127.0.0.1:1', '-c', 'ALTER TOPIC or'), '', 'nobody there: nothing');
     is($nothing->(), '', 'no word: nothing');
     is(system('bash', '-n', 'contrib/completion/ottla.bash'), 0, 'the script is one');
+    my $t = Ottla::Test::Terminal->new(command => ['bash', '--norc', '--noprofile'], columns => 100,
+        env => { PS1 => 'sh> ', PATH => ($ottla =~ s{/ottla$}{}r) . ":$ENV{PATH}" });
+    $t->wait_for(qr/sh> ?$/);
+    $t->line('. contrib/completion/ottla.bash');
+    # What is typed, Tab, what bash makes of it; asked for again as above.
+    my $in_bash = sub {
+        my ($typed, $pattern) = @_;
+        my $good = comes_true(sub {
+            $t->keys('C-u', 'C-l')->type($typed)->keys('Tab');
+            return comes_true(sub { $t->screen =~ $pattern }, 2);
+        }, 20);
+        ok($good, "in bash: $typed") or diag($t->screen);
+    };
+    $in_bash->('ottla --pset=linest', qr/ottla --pset=linestyle=$/m);
+    $in_bash->('ottla -P format=jsonl -f /etc/pass', qr{-f /etc/passwd ?$}m);
+    $in_bash->('ottla ' . $node->address . ' -c "ALTER TOPIC or', qr/-c "ALTER TOPIC orders" ?$/m);
 };
 
 subtest 'shell 14: history' => sub {

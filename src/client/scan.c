@@ -507,3 +507,15 @@ client_scan_counts(const ClientScan *scan)
 {
     return scan->counts;
 }
+
+bool
+client_scan_range(const ClientScan *scan, int32_t i, int32_t *ret_partition, int64_t *ret_start,
+                  int64_t *ret_end)
+{
+    if (i < 0 || i >= scan->part_count)
+        return false;
+    *ret_partition = scan->parts[i].partition;
+    *ret_start = scan->parts[i].start;
+    *ret_end = scan->parts[i].end;
+    return true;
+}

@@ -12,7 +12,7 @@
 
 #include "ottla/common/assert.h"
 
-#define FUNCTIONS_MAX 32
+#define FUNCTIONS_MAX 64
 
 int
 dynlib_load(const char *soname, const DynFunction *functions, int count, ErrInfo *err)

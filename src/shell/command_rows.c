@@ -86,6 +86,15 @@ const CommandRow command_rows[] = {
      "first and last offsets, and those at a time"},
 
     /* messages */
+    {"consume", 0, cmd_consume, STREAMS,
+     "\\consume [-o OFF] [-p P] [-c N] [-e] [-g GROUP] [-f FMT] [-J] [-D DELIM] [-K DELIM] [-Z] "
+     "[-u] [-X NAME=VALUE] TOPIC",
+     "messages as a stream"},
+    {"produce", 0, cmd_produce, STREAMS,
+     "\\produce [-k KEY] [-K DELIM] [-D DELIM] [-H NAME=VALUE] [-p P] [-P PARTITIONER] [-Z] [-z "
+     "CODEC] [-l FILE] [-T FILE] "
+     "[-X NAME=VALUE] [--transactional-id ID] TOPIC",
+     "lines as messages"},
     {"copy", COMMAND_LINE | COMMAND_UNSAFE, cmd_copy, STREAMS,
      "\\copy TOPIC|(QUERY) FROM|TO FILE|PROGRAM 'CMD'|STDIN|STDOUT [(OPTIONS)]",
      "messages from or to files: csv, jsonl, raw, segment"},

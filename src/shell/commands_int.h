@@ -166,6 +166,10 @@ CommandResult cmd_ir(CommandCall *call);
 CommandResult cmd_cd(CommandCall *call);
 CommandResult cmd_system(CommandCall *call);
 
+/* cmd_consume.c, cmd_produce.c */
+CommandResult cmd_consume(CommandCall *call);
+CommandResult cmd_produce(CommandCall *call);
+
 /* cmd_copy.c */
 CommandResult cmd_copy(CommandCall *call);
 

@@ -8,6 +8,7 @@
 #include "stream_format_int.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -50,6 +51,27 @@ escape_at(const char *at, char *ret)
         return 0;
     *ret = to[found - from];
     return 2;
+}
+
+char *
+stream_unescape(const char *text, size_t *ret_len)
+{
+    char *out = malloc(strlen(text) + 1);
+    size_t len = 0;
+
+    if (out == NULL)
+        return NULL;
+    while (*text != '\0') {
+        int used = escape_at(text, &out[len]);
+
+        if (used == 0)
+            out[len] = *text;
+        text += used == 0 ? 1 : used;
+        len++;
+    }
+    out[len] = '\0';
+    *ret_len = len;
+    return out;
 }
 
 /* ---- tokens ---- */

@@ -45,4 +45,7 @@ const char *stream_format_check(const char *format);
 /* Appends a message. What does not fit into the buffer makes it fail. */
 void stream_format_add(const StreamFormat *format, const StreamMessage *message, StrBuf *to);
 
+/* Takes the escapes \n \r \t \\ \0 \xNN away. Another backslash stays. To be freed; NULL: no memory. */
+char *stream_unescape(const char *text, size_t *ret_len);
+
 #endif

@@ -104,4 +104,8 @@ typedef struct ClientScanCounts {
 
 ClientScanCounts client_scan_counts(const ClientScan *scan);
 
+/* The bounds that the scan took for its i-th partition: [*ret_start, *ret_end). False: there is no i-th. */
+bool client_scan_range(const ClientScan *scan, int32_t i, int32_t *ret_partition,
+                       int64_t *ret_start, int64_t *ret_end);
+
 #endif

@@ -4,7 +4,7 @@
  * A library that is linked costs each of the processes of a node, one per connection, page tables and
  * mappings whether it is used or not (doc/internals/idle-connection.md). What few processes need is
  * loaded by this: by its soname, when its first function is wanted, and kept for the life of the process
- * and of its children. Modules that use it: systemd_lib.c, codec_libs.c, security/crypto_lib.c.
+ * and of its children. Modules that use it: systemd_lib.c, codec_libs.c, security/crypto_lib.c, shell/kafka_lib.c.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -103,8 +103,7 @@ glyph_next(StrView text, int64_t column)
     return g;
 }
 
-/* Bytes at the front that are printable ASCII, most of what there is: each is a character, one column wide. */
-static int32_t
+int32_t
 plain_run(StrView text)
 {
     const uint64_t ones = ~UINT64_C(0) / 255, tops = ones * 0x80;

@@ -94,6 +94,9 @@ typedef struct CellLines {
     int64_t size;
 } CellLines;
 
+/* Bytes at the front that are printable ASCII, most of what there is: each is a character, one column wide. */
+int32_t plain_run(StrView text);
+
 CellSize cell_size(StrView text);
 
 void cell_lines_init(CellLines *lines);

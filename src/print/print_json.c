@@ -15,6 +15,15 @@
 static void
 put_json_string(Printer *p, StrView text)
 {
+    /* most texts need no escapes */
+    if (text.len > 0 && plain_run(text) == text.len &&
+        memchr(text.ptr, '"', (size_t)text.len) == NULL &&
+        memchr(text.ptr, '\\', (size_t)text.len) == NULL) {
+        put_char(p, '"');
+        put_view(p, text);
+        put_char(p, '"');
+        return;
+    }
     strbuf_clear(&p->scratch);
     strbuf_add_json(&p->scratch, text);
     p->no_memory |= strbuf_failed(&p->scratch);

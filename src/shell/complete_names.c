@@ -2,7 +2,8 @@
  * complete_names.c - names of the cluster for completion: asked for in bounded time, remembered for ten seconds
  *
  * A question that failed or came late is not asked again for as long: Tab is never slow twice. A connection that is gone
- * stays gone, so that nobody waits for it here.
+ * stays gone, so that nobody waits for it here. Only the node that is connected is asked, for the same reason: of groups and
+ * transactions it knows those that it coordinates.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -9,9 +9,13 @@
 
 #include "ottla/common/clock.h"
 #include "ottla/common/log.h"
+#include "ottla/common/slice.h"
 #include "ottla/ipc/counters.h"
 #include "ottla/ipc/request_stats.h"
 #include "ottla/storage/fd_cache.h"
+
+#define HEAVY_BYTES    65536 /* a request that moved so many makes its connection a heavy one */
+#define HEAVY_REQUESTS 64    /* lighter ones until it is none again */
 
 /* What is told of few requests: what they waited for, and that they failed. */
 static __attribute__((noinline)) void
@@ -47,11 +51,32 @@ read_clock(void)
     my_conn.clock_fresh = true;
 }
 
+/*
+ * Who answers short requests gets a core before those who move many bytes, its own process among them (slice.h): a client
+ * that sends large requests must not make the others wait.
+ */
+static inline void
+weigh(void)
+{
+    int64_t bytes = (int64_t)(my_conn.moved.bytes_in + my_conn.moved.bytes_out);
+    bool heavy = bytes - my_conn.bytes_accounted >= HEAVY_BYTES;
+
+    my_conn.bytes_accounted = bytes;
+    if (heavy) {
+        if (my_conn.heavy_left == 0)
+            slice_ask_default();
+        my_conn.heavy_left = HEAVY_REQUESTS;
+    } else if (my_conn.heavy_left > 0 && --my_conn.heavy_left == 0) {
+        slice_ask_short();
+    }
+}
+
 void
 conn_account(const Request *rq)
 {
     read_clock();
     account(rq);
+    weigh();
 }
 
 /*

@@ -62,7 +62,9 @@ typedef struct Connection {
     int64_t title_due_us;  /* something else is to be shown from then on; INT64_MAX: nothing */
     int64_t title_next_us; /* not before this: a title costs as much as a small request */
     int64_t begun_us;
-    SlotProgress moved; /* requests begun, bytes read and written */
+    SlotProgress moved;      /* requests begun, bytes read and written */
+    int64_t bytes_accounted; /* of both, up to the last request that is over */
+    int32_t heavy_left; /* light requests until this process is no heavy one again; 0: it is none */
     /* For the lines and journal fields of this process. */
     char session[32]; /* hex start time and pid */
     char host[BACKEND_PEER_MAX];

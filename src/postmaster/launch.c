@@ -20,6 +20,7 @@
 #include "ottla/common/assert.h"
 #include "ottla/common/log.h"
 #include "ottla/common/own_page.h"
+#include "ottla/common/slice.h"
 #include "ottla/common/text.h"
 #include "ottla/common/vfs.h"
 #include "ottla/ipc/mainloop.h"
@@ -83,6 +84,8 @@ child_main(const LaunchOrder *order, uint32_t generation, pid_t supervisor)
     if (order->close_inherited != NULL)
         order->close_inherited();
     set_oom_score(row);
+    if (row->background)
+        slice_ask_default();
     slot_claim(order->slot, generation, order->kind, order->instance);
     title_begin(row->name);
     log_set_identity(&(LogIdentity){

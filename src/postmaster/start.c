@@ -17,6 +17,7 @@
 #include "ottla/common/clock.h"
 #include "ottla/common/log.h"
 #include "ottla/common/random.h"
+#include "ottla/common/slice.h"
 #include "ottla/common/version.h"
 #include "ottla/common/vfs.h"
 #include "ottla/coordinator/requests.h"
@@ -272,5 +273,6 @@ postmaster_start(Postmaster *pm, ErrInfo *err)
         rc = launch_init(err);
     if (rc == 0)
         rc = mainloop_init(-1, err);
+    slice_ask_short(); /* for all children, but those that nobody waits for */
     return rc;
 }

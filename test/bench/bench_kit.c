@@ -7,14 +7,9 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-#define SLICE_NS 100000 /* the least that Linux gives; before 6.12 it gives what it always does */
 
 void
 die(const char *what)
@@ -67,21 +62,4 @@ launch_node(char **command)
         _exit(127);
     }
     return pid;
-}
-
-/* Linux's struct sched_attr as far as slices need it; this libc has no name for it. */
-void
-ask_for_short_slices(void)
-{
-    struct {
-        uint32_t size, policy;
-        uint64_t flags;
-        int32_t nice;
-        uint32_t priority;
-        uint64_t runtime, deadline, period;
-    } attributes = {
-        .size = sizeof attributes, .nice = getpriority(PRIO_PROCESS, 0), .runtime = SLICE_NS};
-
-    (void)syscall(SYS_sched_setattr, 0, &attributes,
-                  0); /* refused: figures are larger, that is all */
 }

@@ -23,9 +23,4 @@ double percentile(const double *sorted, size_t count, double part);
 /* Starts a node in a session of its own, with its output dropped. */
 pid_t launch_node(char **command);
 
-/*
- * This process stands for one on another machine: its own waiting for a core is not to be taken for the node's.
- */
-void ask_for_short_slices(void);
-
 #endif

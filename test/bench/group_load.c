@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "ottla/common/errlist.h"
+#include "ottla/common/slice.h"
 #include "ottla/protocol/msg_consumer_group_heartbeat.h"
 #include "ottla/protocol/msg_find_coordinator.h"
 #include "ottla/protocol/msg_heartbeat.h"
@@ -624,7 +625,7 @@ static void
 commits_load(double rate)
 {
     prepare();
-    ask_for_short_slices(); /* as acks, which it is compared with */
+    slice_ask_short(); /* as acks, which it is compared with */
     many_init(COMMIT_CONNS, (ManyHandlers){commit_answered, commit_timer});
     for (int i = 0; i < COMMIT_CONNS; i++) {
         many_connect(&commits.conns[i], me.port);

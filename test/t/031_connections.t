@@ -3,7 +3,7 @@
 #
 # Proves: a client that sends and never reads is bounded and hurts nobody; answers come in order all
 # the same; large requests wait for queued.max.request.bytes and go on when it is given back, by a
-# hang-up too; an idle connection is closed; SIGINT ends a wait, SIGTERM answers what was begun and
+# hang-up too; an idle connection is closed; a backend that moves many bytes is no longer in a hurry for a core; SIGINT ends a wait, SIGTERM answers what was begun and
 # ends; titles say who waits; what was sent before a hang-up is carried out (acks=0).
 #
 # SPDX-License-Identifier: Apache-2.0
@@ -116,6 +116,34 @@ subtest 'what was sent before a hang-up is carried out' => sub {
     my $other = client();
     $node->wait_until('the last record', sub { $other->list_offset('silent', 0, -1) == 500 }, 20);
     pass('all records were written');
+};
+
+# What the process asked of the scheduler, ns; 0: this kernel keeps no such wish, undef: not known how to ask.
+sub slice_of {
+    my ($pid) = @_;
+    my $number = { x86_64 => 315, aarch64 => 275 }->{ (POSIX::uname())[4] } // return undef; # sched_getattr
+    my $attr = pack 'L L x48', 56, 0;
+    syscall($number, $pid, $attr, 56, 0) == 0 or return undef;
+    return unpack 'x24 Q', $attr;
+}
+
+subtest 'who moves many bytes lets the others go first' => sub {
+    plan skip_all => 'this kernel has no slices to ask for' if !slice_of($$);
+    my ($SHORT, $HEAVY, $LIGHT) = (100_000, 64 << 10, 64);
+    my $c = client();
+    api_versions($c);
+    my $pid = backend_of($c);
+    is(slice_of($pid), $SHORT, 'a backend asks for a core soon');
+    $c->send_bytes(large($c, $HEAVY));
+    $c->receive_frame;
+    $node->wait_until('the slice of others', sub { slice_of($pid) == slice_of($$) }, 5);
+    api_versions($c) for 1 .. $LIGHT - 1;
+    isnt(slice_of($pid), $SHORT, 'and not for one moment');
+    api_versions($c);
+    $node->wait_until('its own again', sub { slice_of($pid) == $SHORT }, 5);
+    my %slices = map { $_->{kind} => slice_of($_->{pid}) } $node->children;
+    is($slices{$_}, $SHORT, "a $_ asks, too") for qw(controller checkpointer coordinator);
+    is($slices{retention}, slice_of($$), 'who has time does not');
 };
 
 $node->stop('fast');

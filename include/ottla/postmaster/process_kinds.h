@@ -48,6 +48,7 @@ typedef struct KindRow {
     KindStop stop;
     int stop_signal;        /* the orderly stop */
     bool runs_to_end;       /* exit 0 is its job done, not a stop (startup) */
+    bool background;        /* nobody waits for it: keeps the system's slice of a core (slice.h) */
     int oom_score_adj;      /* only where OTTLA_OOM_ADJUST_VALUE is set */
     const char *exit1_hint; /* HINT of an obituary for exit 1; NULL: none */
 } KindRow;

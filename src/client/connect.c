@@ -266,6 +266,29 @@ find_node_id(Client *c)
     return c->broker_count == 1 ? c->brokers[0].node_id : -1;
 }
 
+static int
+take_version(void *arg, const ClientStatCell *cells, int32_t count)
+{
+    Client *c = arg;
+
+    if (count == 1 && cells[0].type == CLIENT_STAT_TEXT && !cells[0].null)
+        (void)snprintf(c->server_version, sizeof c->server_version, "%.*s", (int)cells[0].text.len,
+                       cells[0].text.ptr);
+    return 0;
+}
+
+/* An Ottla that has no such view is older than it: its version stays untold. */
+static void
+ask_version(Client *c)
+{
+    static const char *const columns[] = {"version"};
+    const ClientStatQuery query = {.view = "brokers", .columns = columns, .column_count = 1};
+    Fault untold;
+
+    if (client_stat(c, CLIENT_HERE, &query, take_version, c, &untold) != 0)
+        c->server_version[0] = '\0';
+}
+
 /* Fills what client_info tells. A node without Metadata (a controller alone) still serves. */
 static int
 learn(Client *c, Fault *f)
@@ -293,6 +316,8 @@ learn(Client *c, Fault *f)
                    c->info.is_ottla ? "" : kafka_release(conn->metadata_level));
     conn->node_id = -1;
     c->brokers_ms = 0;
+    if (c->info.is_ottla)
+        ask_version(c);
     if (conn_api(conn, API_Metadata) == NULL)
         return 0;
     if (route_fetch(c, WIRE_NULL_STRING, f) != 0)

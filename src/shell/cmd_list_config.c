@@ -83,8 +83,8 @@ cmd_list_node_settings(CommandCall *call)
 
     list_begin(&list, call);
     list_add(&list, call->plus ? "*"
-                               : "name AS \"Name\", value AS \"Value\", source AS \"Source\","
-                                 " file AS \"File\", line AS \"Line\"");
+                               : "name AS \"Name\", setting AS \"Value\", source AS \"Source\","
+                                 " sourcefile AS \"File\", sourceline AS \"Line\"");
     list_add(&list, "\nFROM settings");
     if (pattern == NULL && !call->system)
         list_where(&list, "source <> 'default'");

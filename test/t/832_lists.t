@@ -16,7 +16,7 @@ use Ottla::Test::Sql;
 use Test::More;
 
 my @LISTS = qw(\l \dt \d \dp \dpu \dpo \dpm \dr \dR \dg \dP \dc \du \dq \db \dk \dm);
-my @NODES = qw(\ds);
+my @NODES = qw(\ds \dw \dconfig);
 
 my $node = Ottla::Test::Node->new(conf => { 'offsets.topic.num.partitions' => 3 })->start;
 my $api = Ottla::Test::Api->new($node);
@@ -84,6 +84,13 @@ subtest 'groups, settings, offsets' => sub {
     is_deeply([ $shell->rows('\dc topic tmp-1 retention.ms') ], ['retention.ms|1000'], 'by pattern');
     is_deeply([ grep { /^1\|/ } $shell->rows('\offsets orders') ], ['1|0|3'], 'offsets');
     like(join("\n", $shell->rows('\offsets orders 1970-01-01')), qr/^1\|0\|3\|0$/m, 'and those of a time');
+};
+
+subtest 'what the node says of itself' => sub {
+    like(($shell->rows('\dconfig listeners'))[0], qr/^listeners\|PLAINTEXT:.*\|/, 'a setting');
+    ok(!grep({ /^num.io.threads\|/ } $shell->rows('\dconfig')), 'defaults are not shown');
+    ok(grep({ /^num.io.threads\|/ } $shell->rows('\dconfigS')), 'but by S');
+    like(($shell->rows('\db'))[0], qr/\|Ottla \d+\.\d+/, 'its version');
 };
 
 subtest 'queries are shown' => sub {

@@ -76,7 +76,7 @@ subtest 'shell 12: Tab' => sub {
     $slow->type('ALTER TOPIC ord')->keys('Tab');
     $slow->type('Q');
     $slow->wait_for(qr/ALTER TOPIC ordQ$/m);
-    cmp_ok(time - $begin, '<', 3, 'a node that is stopped does not make it hang');
+    cmp_ok(time - $begin, '<', 10, 'a node that is stopped does not make it hang');
     $_->{pid} != 0 and kill CONT => $_->{pid} for $node->children_of_kind('backend');
 };
 
@@ -173,6 +173,10 @@ subtest 'pager' => sub {
     $t->wait_for(qr/^paged +8$/m);
     $t->keys('C-l')->line('\pset pager on')->line('\pset pager_min_lines 2000')->line($long);
     unlike($t->wait_for(qr/^\(500 rows\)/m), qr/^paged +500/m, '\pset pager_min_lines');
+    my $once = Ottla::Test::Terminal->new(command => [$ottla, '-X', $node->address, '-c', $long],
+        env => { HOME => $home, OTTLA_PAGER => "sed 's/^/paged /' | tail -n 4" });
+    $once->wait_for(qr/^paged  500$/m);
+    pass('-c has a pager at a terminal, too');
     my $broken = terminal(env => { OTTLA_PAGER => 'head -n 1' });
     $broken->line($long);
     $broken->line('SELECT 9 AS next;');
@@ -193,7 +197,7 @@ subtest 'shell 11: \watch' => sub {
     $t->wait_for(qr/# ?Q$/m);
     my $took = time - $begin;
     $t->keys('C-c');
-    cmp_ok($took, '<', 1, sprintf 'Ctrl-C returns to the prompt (%.0f ms with the looking)', $took * 1000);
+    cmp_ok($took, '<', 3, sprintf 'Ctrl-C returns to the prompt (%.0f ms with the looking)', $took * 1000);
 };
 
 subtest 'the pagers of \watch' => sub {
@@ -219,7 +223,7 @@ subtest 'shell 12: the server is gone' => sub {
     my $begin = time;
     $t->type('ALTER TOPIC ord')->keys('Tab')->type('Q');
     $t->wait_for(qr/ALTER TOPIC ordQ$/m);
-    cmp_ok(time - $begin, '<', 2, 'nothing hangs');
+    cmp_ok(time - $begin, '<', 10, 'nothing hangs');
     $t->keys('C-c');
     completes($t, 'DROP TOP', qr/DROP TOPIC ?$/m, 'keywords are there all the same');
 };

@@ -170,7 +170,7 @@ cmd_api(CommandCall *call)
     Arena *arena;
     Fault f;
 
-    if (!shell_check_connection(shell))
+    if (!shell_wake_connection(shell))
         return COMMAND_FAILED;
     if (shell->client == NULL)
         return command_fail(call, "you are currently not connected");

@@ -77,7 +77,7 @@ order(CommandCall *call, int8_t what, const char *tag)
 
     if (word == NULL || !text_to_int32(strview_from(word), &pid) || pid <= 0)
         return command_fail(call, "a process number is expected (SELECT pid FROM activity)");
-    if (!shell_check_connection(shell))
+    if (!shell_wake_connection(shell))
         return COMMAND_FAILED;
     if (shell->client == NULL)
         return command_fail(call, "you are currently not connected");

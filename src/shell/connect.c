@@ -9,6 +9,7 @@
 
 #include "instance_int.h"
 #include "interrupt_int.h"
+#include "ottla/common/clock.h"
 #include "ottla/common/version.h"
 #include "terminal_int.h"
 
@@ -109,7 +110,7 @@ shell_connect(Shell *shell, Fault *f)
     }
     shell_disconnect(shell);
     shell->client = client;
-    shell->was_connected = true;
+    shell->used_ms = clock_mono_ms();
     interrupt_target(client, shell->sql);
     state_connection(shell);
     return 0;
@@ -168,4 +169,17 @@ shell_check_connection(Shell *shell)
     instance_forget();
     state_connection(shell);
     return true;
+}
+
+bool
+shell_wake_connection(Shell *shell)
+{
+    bool idle = clock_mono_ms() - shell->used_ms > SHELL_IDLE_MS;
+    Fault f;
+
+    if (idle && !shell->interactive && shell->client != NULL && !client_connected(shell->client) &&
+        client_reconnect(shell->client, &f) != 0)
+        shell_report(shell, &f, (StrView){NULL, 0}); /* and it is the end, as any loss */
+    shell->used_ms = clock_mono_ms();
+    return shell_check_connection(shell);
 }

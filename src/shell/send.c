@@ -46,7 +46,7 @@ begin(Shell *shell, StrView text)
     output_log_statement(shell, text);
     if (shell->interactive) /* else it may be meant for the script */
         interrupt_clear(shell->client);
-    return shell_check_connection(shell);
+    return shell_wake_connection(shell);
 }
 
 /* ---- what becomes of a result ------------------------------------------------------------------ */
@@ -178,6 +178,7 @@ run(Sending *sending, StrView text, Fault *f)
     else
         rc = send_statement_text(sending, text, f);
     interrupt_target(shell->client, shell->sql);
+    shell->used_ms = clock_mono_ms();
     return rc;
 }
 

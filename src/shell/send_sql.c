@@ -339,7 +339,7 @@ shell_query(Shell *shell, const char *sql, PrintTable *ret, Fault *f)
         return -1;
     if (shell->interactive)
         interrupt_clear(shell->client);
-    if (!shell_check_connection(shell))
+    if (!shell_wake_connection(shell))
         return fault_set(f, FAULT_CONNECTION_LOST, "there is no connection any more");
     return sql_run(session, strview_from(sql), &sink, tag, f);
 }

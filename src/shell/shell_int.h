@@ -30,6 +30,7 @@
 
 #define SHELL_STATEMENT_BYTES_MAX (64 << 20)
 #define SHELL_RESULT_BYTES_MAX    ((size_t)4 << 30)
+#define SHELL_IDLE_MS             60000 /* servers close what is not used for some minutes */
 #define SHELL_INPUT_DEPTH_MAX     64
 
 /* More objects than this, and their number has to be typed instead of "yes". */
@@ -67,8 +68,8 @@ typedef struct Shell {
     Client *client; /* NULL: not connected */
     Sql *sql;
     SqlEnv sql_env;
-    int ask_password; /* -1 never (-w), 0 when needed, 1 always (-W) */
-    bool was_connected;
+    int ask_password;                      /* -1 never (-w), 0 when needed, 1 always (-W) */
+    int64_t used_ms;                       /* when the connection was used last, clock_mono_ms */
     bool asks_password;                    /* by \password: a script may be asked, too */
     char topic[LEX_TAG_BYTES_MAX * 4 + 1]; /* \c topic NAME; "" none */
 
@@ -114,10 +115,13 @@ void shell_disconnect(Shell *shell);
 void shell_greet(Shell *shell);
 
 /*
- * Before and after a statement: is the connection still there? Interactive: one attempt to connect again.
+ * After a failure: is the connection still there? Interactive: one attempt to connect again.
  * Scripts: the end. False: there was one, and now there is none.
  */
 bool shell_check_connection(Shell *shell);
+
+/* The same before a statement; a connection that nobody has used for a while is opened again without a word. */
+bool shell_wake_connection(Shell *shell);
 
 /* ---- report.c: errors and notices, always on stderr ---- */
 

@@ -122,6 +122,7 @@ extern const StatView stat_workers_view;
 extern const StatView stat_brokers_view;
 extern const StatView stat_shmem_view;
 extern const StatView stat_connections_view;
+extern const StatView stat_server_log_view;
 extern const StatView stat_requests_view;
 extern const StatView stat_segments_view;
 extern const StatView stat_partitions_view;

@@ -42,6 +42,7 @@ static const StatView *const views[] = {
     &stat_rebalances_view,
     &stat_requests_view,
     &stat_segments_view,
+    &stat_server_log_view,
     &stat_settings_view,
     &stat_shmem_view,
     &stat_workers_view,

@@ -49,6 +49,7 @@ typedef struct Category {
 /* Private to the process; children inherit them by fork. */
 static OWN_PAGE LogIdentity identity = {.node_id = -1};
 static LogStyle style = {.fd = STDERR_FILENO, .line_prefix = LOG_PREFIX_DEFAULT};
+static void (*keeper)(const LogEntry *entry);
 static LogLevel threshold = LL_INFO;
 static Category categories[LOG_CATEGORIES_MAX];
 static OWN_PAGE int category_count;
@@ -139,6 +140,12 @@ void
 log_set_style(const LogStyle *new_style)
 {
     style = *new_style;
+}
+
+void
+log_set_keeper(void (*keep)(const LogEntry *entry))
+{
+    keeper = keep;
 }
 
 void
@@ -390,29 +397,45 @@ typedef struct Message {
     const char *component;
 } Message;
 
-/* The text as a line would show it, for a destination that takes messages whole. */
-static bool
-write_to_sink(const Message *message, const char *text)
+/* The message as a whole, its text as a line would show it; bytes holds that. */
+static LogEntry
+entry_of(const Message *message, const char *text, char bytes[LOG_LINE_MAX])
 {
     static const LogMore nothing;
-    char clean[LOG_LINE_MAX];
-    Out out = {clean, clean + sizeof clean - 1};
-    const LogEntry entry = {
-        .level = message->level,
-        .priority = levels[message->level].priority - '0',
-        .component = message->component,
-        .text = clean,
-        .more = message->more == NULL ? &nothing : message->more,
-        .place = message->place,
-        .identity = &identity,
-        .cut = message->cut,
-    };
+    Out out = {bytes, bytes + LOG_LINE_MAX - 1};
 
     put_clean(&out, message->component);
     put_text(&out, ": ");
     put_clean(&out, text);
     *out.at = '\0';
+    return (LogEntry){
+        .level = message->level,
+        .priority = levels[message->level].priority - '0',
+        .component = message->component,
+        .text = bytes,
+        .more = message->more == NULL ? &nothing : message->more,
+        .place = message->place,
+        .identity = &identity,
+        .cut = message->cut,
+    };
+}
+
+static bool
+write_to_sink(const Message *message, const char *text)
+{
+    char bytes[LOG_LINE_MAX];
+    const LogEntry entry = entry_of(message, text, bytes);
+
     return style.sink(&entry);
+}
+
+static void
+give_to_keeper(const Message *message, const char *text)
+{
+    char bytes[LOG_LINE_MAX];
+    const LogEntry entry = entry_of(message, text, bytes);
+
+    keeper(&entry);
 }
 
 /* A reader that is only busy shall miss nothing; one that stands still is waited for once. */
@@ -506,6 +529,8 @@ write_formatted(Message *message, const char *format, va_list args)
 
     if (len >= 0) {
         message->cut = (size_t)len >= sizeof text;
+        if (keeper != NULL)
+            give_to_keeper(message, text);
         if (!never_waits || takes_now())
             write_message(message, text);
         else

@@ -26,6 +26,7 @@
 #include "ottla/ipc/mainloop.h"
 #include "ottla/ipc/node.h"
 #include "ottla/ipc/node_settings.h"
+#include "ottla/ipc/server_log.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/slot.h"
 #include "ottla/ipc/title.h"
@@ -262,6 +263,7 @@ rebuild(Postmaster *pm)
 
     ot_assert(children_count(pm->children) == 0);
     logdirs_carry_failures();
+    server_log_leave();
     region_unmap(&pm->region);
     if (postmaster_map_region(pm, &err) == 0)
         return;

@@ -18,13 +18,16 @@
 
 #include "backend/conn_int.h"
 #include "backend/dispatch_int.h"
-#include "backend/group_pages_int.h"
+#include "ottla/coordinator/group_pages.h"
 #include "backend/stat_int.h"
 #include "ottla/common/assert.h"
 #include "ottla/common/errlist.h"
 #include "ottla/common/text.h"
 #include "ottla/controller/image.h"
 #include "ottla/coordinator/shared.h"
+#include "ottla/ipc/control.h"
+#include "ottla/ipc/request_stats.h"
+#include "ottla/ipc/slot.h"
 #include "ottla/protocol/apis.h"
 #include "storage/storage_kit.h"
 
@@ -39,8 +42,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define PAGE_OFFSETS 1000
 
 bool
-group_pages_init(GroupPages *pages, GroupWalkWhat what, StrView only)
+group_pages_init(GroupPages *pages, GroupWalkWhat what, StrView only, int64_t patience_us)
 {
+    (void)patience_us; /* pages are there at once */
     *pages = (GroupPages){.what = what, .only = only, .arena = arena_new(65536, 0)};
     return pages->arena != NULL;
 }
@@ -74,11 +78,11 @@ make_offsets(GroupPages *pages, GroupWalkResponseGroup *group)
 
 /* Page by page: the number of the page stands where the worker's would. Every second one goes on with a group. */
 GroupPagesStatus
-group_pages_next(GroupPages *pages, Request *rq, GroupPlace *place, int16_t *ret_code)
+group_pages_next(GroupPages *pages, GroupPagesTurn turn, GroupPlace *place, int16_t *ret_code)
 {
     GroupWalkResponse *page = &pages->page;
 
-    (void)rq;
+    (void)turn;
     *ret_code = 0;
     if (place->worker >= PAGES)
         return GROUP_PAGES_OVER;
@@ -110,9 +114,16 @@ static void
 make_regions(void)
 {
     ShmLimits limits;
-    void *image, *coordinators;
+    void *image, *coordinators, *control, *requests;
 
     shm_limits_default(&limits);
+    control = aligned_alloc(REGION_PAGE, 16 * REGION_PAGE);
+    requests = calloc(1, request_stats_shm_size(&limits) + REGION_PAGE);
+    ot_assert(control != NULL && requests != NULL && control_shm_size(&limits) <= 16 * REGION_PAGE);
+    memset(control, 0, 16 * REGION_PAGE);
+    control_shm_init(control, &limits);
+    requests = (void *)(((uintptr_t)requests + REGION_PAGE - 1) & ~(uintptr_t)(REGION_PAGE - 1));
+    request_stats_shm_init(requests, &limits);
     image = calloc(1, image_shm_size(&limits));
     coordinators = aligned_alloc(REGION_PAGE, coordinators_shm_size(&limits));
     ot_assert(image != NULL && coordinators != NULL);
@@ -120,6 +131,33 @@ make_regions(void)
     image_shm_init(image, &limits);
     coordinators_shm_init(coordinators, &limits);
     my_slot_index = 0;
+    my_slot = slot_at(0);
+}
+
+/* Processes that look as if they served somebody, a worker, and requests that were counted. */
+static void
+make_processes(void)
+{
+    for (int32_t i = 0; i < 6; i++) {
+        SlotClient client = {.connected_ms = 1000, .listener = i % 3 - 1};
+
+        my_slot = slot_at(i);
+        atomic_u64_store(&my_slot->state, UINT64_C(1) << 8 | SLOT_RUNNING);
+        atomic_u32_store(&my_slot->kind, PROC_BACKEND);
+        slot_text_set(client.client_id, sizeof client.client_id, STRVIEW("app"));
+        slot_text_set(client.peer, sizeof client.peer, STRVIEW("[::1]:4711"));
+        slot_set_client(&client);
+        slot_set_request((uint64_t)(i % 2) << 48 | UINT64_C(7) << 32, 1);
+        slot_set_topic((uint64_t)i + 1, "orders", i);
+        slot_set_title("backend PLAINTEXT idle");
+        for (int16_t version = 0; version < 3; version++)
+            request_stats_add_time(request_stats_row(API_Fetch, version), 1000 * i);
+    }
+    my_slot = slot_at(slot_backend_count());
+    atomic_u64_store(&my_slot->state, UINT64_C(1) << 8 | SLOT_RUNNING);
+    atomic_u32_store(&my_slot->kind, PROC_RETENTION);
+    slot_set_title("retention idle");
+    control_tell_death(PROC_RETENTION, 0, false, 9);
     my_slot = slot_at(0);
 }
 
@@ -135,6 +173,7 @@ make_node(void)
     made = true;
     ot_assert(kit_setup(NULL) == 0);
     make_regions();
+    make_processes();
     kit_settings.segment_bytes = 1000;
     orders = kit_partition("orders", 0);
     for (int i = 0; i < 40; i++)

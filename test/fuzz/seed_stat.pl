@@ -12,7 +12,7 @@ use Ottla::Test::Wire;
 my $out = $ARGV[0] // 'test/fuzz/corpus/stat';
 system('mkdir', '-p', $out) == 0 or die "mkdir $out failed\n";
 
-my @views = qw(activity brokers columns connections_by coordinator_shards coordinators file_settings group_lag groups log_dirs metrics partitions processes rebalances requests segments settings shmem workers);
+my @views = qw(activity brokers columns connections_by coordinator_shards coordinators file_settings group_lag groups log_dirs metrics partitions processes rebalances requests segments server_log settings shmem workers);
 my @seeds = (
     (map { [ $_, $_ ] } @views, 'nothing'),
     [ 'lag',       'group_lag',  [qw(group_id lag)], { partition => 3 } ],
@@ -33,6 +33,15 @@ my @seeds = (
     [ 'no-number', 'partitions', undef,             { partition => 'one' } ],
     [ 'overflow',  'partitions', undef,             { partition => '9223372036854775808' } ],
     [ 'no-boolean', 'segments',  undef,             { active    => 1 } ],
+    [ 'by-pid',    'activity',   undef,             { pid => 0, state => 'active' } ],
+    [ 'by-topic',  'activity',   [qw(topic cpu_ms)], { topic => 'orders', client_port => 4711, wait_event => undef } ],
+    [ 'by-api',    'requests',   undef,             { api => 'Fetch', api_version => 1 } ],
+    [ 'real',      'requests',   undef,             { p50_ms => '0.5' } ],
+    [ 'pending',   'settings',   [qw(name setting)], { pending_restart => 'false', unit => undef } ],
+    [ 'one-name',  'settings',   undef,             { name => 'log.retention.ms' } ],
+    [ 'settings-next', 'settings', undef,           {}, 400 ],
+    [ 'region',    'shmem',      undef,             { name => 'proc_slot' } ],
+    [ 'retention', 'workers',    undef,             { kind => 'retention', restarts => 1 } ],
     [ 'none',      'partitions', [] ],
     [ 'twice',     'partitions', [qw(topic topic)] ],
     [ 'negative',  'partitions', undef,             {}, -1 ],

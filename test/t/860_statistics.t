@@ -177,6 +177,19 @@ subtest 'connections, the node, its memory' => sub {
     cmp_ok($shmem{proc_slot}{used_bytes}, '>', 0, '... but some');
 };
 
+subtest 'the log' => sub {
+    my @log = @{ $own->stat('server_log') };
+    my ($ready) = grep { $_->{message} =~ /^ready; listeners=/ } @log;
+    is_deeply([ @$ready{qw(level category kind pid detail)} ], [ 'LOG', 'supervisor', 'supervisor', $node->pid, undef ], 'what the supervisor said');
+    my ($death) = grep { $_->{message} =~ /^coordinator died by signal 9/ } @log;
+    is($death->{hint}, 'somebody sent it SIGKILL', 'a message with a hint');
+    is_deeply([ map { $_->{serial} } @log ], [ $log[0]{serial} .. $log[-1]{serial} ], 'one after the other');
+    my @told = grep { /(?:LOG|NOTICE|WARNING|ERROR|INFO):/ } split /\n/, $node->log_text;
+    cmp_ok(scalar @log, '>=', @told - 5, 'all of the log is there');
+    is(scalar @{ $own->stat('server_log', undef, { level => 'NOTICE', category => 'controller', kind => 'controller' }) },
+        scalar(grep { / controller NOTICE:  controller:/ } @told), 'filters');
+};
+
 subtest 'the manual of wait events' => sub {
     my (%code, %told, $type);
     open my $header, '<', 'include/ottla/ipc/wait_events.h' or die $!;

@@ -156,6 +156,9 @@ typedef struct LogStyle {
     bool (*sink_takes)(int patience_ms); /* would sink take a message by then? NULL: asked of fd */
 } LogStyle;
 
+/* Is given every message that is logged, whatever becomes of it elsewhere; NULL: nobody is. Never logs itself. */
+void log_set_keeper(void (*keep)(const LogEntry *entry));
+
 #define LOG_PREFIX_DEFAULT "%m [%p] %k "
 #define LOG_PREFIX_JOURNAL "%k " /* the journal has its own time and pid */
 

@@ -27,6 +27,7 @@
 #include "ottla/ipc/mailbox.h"
 #include "ottla/ipc/mainloop.h"
 #include "ottla/ipc/request_stats.h"
+#include "ottla/ipc/server_log.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/ipc/slot.h"
 #include "ottla/ipc/waitlist.h"
@@ -67,6 +68,7 @@ static const RegionRow kit_rows[] = {
     {"bulk", bulk_shm_size, bulk_shm_init, "", "", ""},
     {"stats", stats_shm_size, stats_shm_init, "", "", ""},
     {"request_stats", request_stats_shm_size, request_stats_shm_init, "", "", ""},
+    {"server_log", server_log_shm_size, server_log_shm_init, "", "", ""},
     {"scratch", scratch_size, scratch_init, "", "", ""},
 };
 
@@ -128,7 +130,7 @@ kit_teardown(void **state)
             children[i].pid = 0;
         }
     mainloop_fini();
-    region_unmap(&kit_region);
+    (server_log_leave(), region_unmap(&kit_region));
     return 0;
 }
 

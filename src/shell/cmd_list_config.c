@@ -82,9 +82,13 @@ cmd_list_node_settings(CommandCall *call)
     List list;
 
     list_begin(&list, call);
-    list_add(&list, call->plus ? "*"
-                               : "name AS \"Name\", setting AS \"Value\", source AS \"Source\","
-                                 " sourcefile AS \"File\", sourceline AS \"Line\"");
+    list_add(&list,
+             "name AS \"Name\", setting AS \"Value\", unit AS \"Unit\", source AS \"Source\","
+             " sourcefile AS \"File\",\n  sourceline AS \"Line\"");
+    if (call->plus)
+        list_add(&list, ",\n  context AS \"Context\", vartype AS \"Type\", boot_val AS \"Default\","
+                        " pending_restart AS \"Needs restart\",\n  cluster_value AS \"Cluster's\","
+                        " short_desc AS \"Meaning\"");
     list_add(&list, "\nFROM settings");
     if (pattern == NULL && !call->system)
         list_where(&list, "source <> 'default'");

@@ -54,8 +54,9 @@ typedef struct CachePartition {
     int32_t last_known_elr_count;
     /* Offsets, by CacheOffset; -1: not known. */
     int64_t offsets[4];
-    uint8_t asked; /* a bit per CacheOffset */
-    bool counted;  /* while partitions are being gathered */
+    uint8_t asked;     /* a bit per CacheOffset */
+    bool counted;      /* while partitions are being gathered, as the next */
+    const void *owner; /* the CacheMember that has it */
 } CachePartition;
 
 typedef struct CacheTopic {
@@ -121,7 +122,17 @@ typedef struct CacheDirs {
 /* DescribeLogDirs of the brokers of the key's values; a node that cannot be reached has no directories. */
 int cache_dirs(Sql *sql, const SqlKey *nodes, CacheDirs **ret, int32_t *ret_count, Fault *f);
 
-/* Size of a replica; -1: not known. All of cache_dirs must have been asked for. */
+/* A log in a directory of a node. */
+typedef struct CacheLog {
+    const DescribeLogDirsResponseResult *dir;
+    const DescribeLogDirsResponsePartition *log;
+    const struct CacheLog *next; /* of the same replica: one that is being moved in */
+} CacheLog;
+
+/* The logs of a replica, that in use first; NULL: not known. cache_dirs must have been asked for. */
+const CacheLog *cache_logs(Sql *sql, StrView topic, int32_t partition, int32_t node_id);
+
+/* The size of the log in use; -1: not known. */
 int64_t cache_replica_bytes(Sql *sql, StrView topic, int32_t partition, int32_t node_id);
 
 /* ListPartitionReassignments. */

@@ -127,9 +127,36 @@ replica_key(char text[REPLICA_KEY], StrView topic, int32_t partition, int32_t no
     return (StrView){text, len < REPLICA_KEY ? len : REPLICA_KEY - 1};
 }
 
-/* Sizes of the replicas of one node; those that are being moved in do not count. */
 static int
-keep_sizes(Sql *sql, Cache *cache, const CacheDirs *dirs, Fault *f)
+keep_log(Sql *sql, Cache *cache, StrView key, CacheLog log, Fault *f)
+{
+    CacheLog *first = cache_map_get(&cache->logs, key);
+    CacheLog *copy = arena_calloc(sql->arena, 1, sizeof *copy);
+    const char *text;
+
+    if (copy == NULL)
+        return cache_no_memory(f);
+    *copy = log;
+    if (first != NULL && first->log->is_future_key) { /* the one in use goes in front */
+        *copy = *first;
+        log.next = copy;
+        *first = log;
+        return 0;
+    }
+    if (first != NULL) {
+        copy->next = first->next;
+        first->next = copy;
+        return 0;
+    }
+    text = arena_strdup(sql->arena, key);
+    return text != NULL && cache_map_put(&cache->logs, sql->arena, (StrView){text, key.len}, copy)
+               ? 0
+               : cache_no_memory(f);
+}
+
+/* The logs of one node. */
+static int
+keep_logs(Sql *sql, Cache *cache, const CacheDirs *dirs, Fault *f)
 {
     for (int32_t d = 0; d < dirs->response.results_count; d++) {
         const DescribeLogDirsResponseResult *dir = &dirs->response.results[d];
@@ -141,14 +168,9 @@ keep_sizes(Sql *sql, Cache *cache, const CacheDirs *dirs, Fault *f)
                 char text[REPLICA_KEY];
                 StrView key = replica_key(text, topic->name, topic->partitions[p].partition_index,
                                           dirs->node_id);
-                const char *copy = arena_strdup(sql->arena, key);
 
-                if (topic->partitions[p].is_future_key)
-                    continue;
-                if (copy == NULL ||
-                    !cache_map_put(&cache->replica_bytes, sql->arena, (StrView){copy, key.len},
-                                   &topic->partitions[p].partition_size))
-                    return cache_no_memory(f);
+                if (keep_log(sql, cache, key, (CacheLog){dir, &topic->partitions[p], NULL}, f) != 0)
+                    return -1;
             }
         }
     }
@@ -194,7 +216,7 @@ cache_dirs(Sql *sql, const SqlKey *nodes, CacheDirs **ret, int32_t *ret_count, F
         if (dirs->response.error_code != 0)
             return fault_kafka(f, dirs->response.error_code, dirs->node_id, NULL);
         dirs->reached = true;
-        if (keep_sizes(sql, cache, dirs, f) != 0)
+        if (keep_logs(sql, cache, dirs, f) != 0)
             return -1;
     }
     *ret = cache->dirs;
@@ -202,16 +224,22 @@ cache_dirs(Sql *sql, const SqlKey *nodes, CacheDirs **ret, int32_t *ret_count, F
     return 0;
 }
 
+const CacheLog *
+cache_logs(Sql *sql, StrView topic, int32_t partition, int32_t node_id)
+{
+    char text[REPLICA_KEY];
+
+    return sql->cache == NULL
+               ? NULL
+               : cache_map_get(&sql->cache->logs, replica_key(text, topic, partition, node_id));
+}
+
 int64_t
 cache_replica_bytes(Sql *sql, StrView topic, int32_t partition, int32_t node_id)
 {
-    char text[REPLICA_KEY];
-    const int64_t *size = sql->cache == NULL
-                              ? NULL
-                              : cache_map_get(&sql->cache->replica_bytes,
-                                              replica_key(text, topic, partition, node_id));
+    const CacheLog *log = cache_logs(sql, topic, partition, node_id);
 
-    return size == NULL ? -1 : *size;
+    return log == NULL || log->log->is_future_key ? -1 : log->log->partition_size;
 }
 
 /* ---- reassignments ---- */

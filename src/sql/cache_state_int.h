@@ -15,7 +15,7 @@ struct Cache {
     CacheDirs *dirs; /* a place per broker; NULL: not begun */
     bool *dirs_asked;
     int32_t dir_count;
-    CacheMap replica_bytes; /* "topic/partition/node" to int64_t */
+    CacheMap logs; /* "topic/partition/node" to CacheLog */
     const ListPartitionReassignmentsResponse *reassignments;
     CacheMap groups;
     bool all_groups;

@@ -44,6 +44,7 @@ static const Absent absent[] = {
     {"coordinators", NULL},
     {"coordinator_shards", NULL},
     {"rebalances", NULL},
+    {"node_brokers", NULL},
     {"node_partitions", NULL},
     {"node_groups", NULL},
     {"node_group_lag", NULL},

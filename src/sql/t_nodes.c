@@ -24,11 +24,15 @@ enum {
     BROKER_PORT,
     BROKER_RACK,
     BROKER_CONTROLLER,
+    BROKER_ROLES,
     BROKER_FENCED,
     BROKER_LEADERS,
     BROKER_REPLICAS,
     BROKER_SIZE,
-    BROKER_VERSION
+    BROKER_VERSION,
+    BROKER_EPOCH,
+    BROKER_INCARNATION,
+    BROKER_UPTIME
 };
 
 static const SqlColumnDef broker_columns[] = {
@@ -37,18 +41,26 @@ static const SqlColumnDef broker_columns[] = {
     [BROKER_PORT] = {"port", SQL_DECL_INTEGER, 0},
     [BROKER_RACK] = {"rack", SQL_DECL_TEXT, 0},
     [BROKER_CONTROLLER] = {"is_controller", SQL_DECL_BOOLEAN, 0},
+    [BROKER_ROLES] = {"roles", SQL_DECL_TEXT, 0},
     [BROKER_FENCED] = {"fenced", SQL_DECL_BOOLEAN, 0},
     [BROKER_LEADERS] = {"leaders", SQL_DECL_INTEGER, 0},
     [BROKER_REPLICAS] = {"replicas", SQL_DECL_INTEGER, 0},
     [BROKER_SIZE] = {"size_bytes", SQL_DECL_BYTES, 0},
     [BROKER_VERSION] = {"version", SQL_DECL_TEXT, 0},
+    [BROKER_EPOCH] = {"epoch", SQL_DECL_INTEGER, 0},
+    [BROKER_INCARNATION] = {"incarnation", SQL_DECL_TEXT, 0},
+    [BROKER_UPTIME] = {"uptime_ms", SQL_DECL_MILLIS, 0},
 };
 
-static const SqlCallDef broker_calls[] = {{"DescribeCluster", 0},
-                                          {"DescribeQuorum", BIT(BROKER_CONTROLLER)},
-                                          {"Metadata", BIT(BROKER_LEADERS) | BIT(BROKER_REPLICAS)},
-                                          {"DescribeLogDirs", BIT(BROKER_SIZE)},
-                                          {"ApiVersions", BIT(BROKER_VERSION)}};
+#define BROKER_OWN \
+    (BIT(BROKER_VERSION) | BIT(BROKER_EPOCH) | BIT(BROKER_INCARNATION) | BIT(BROKER_UPTIME))
+
+static const SqlCallDef broker_calls[] = {
+    {"DescribeCluster", 0},
+    {"DescribeQuorum", BIT(BROKER_CONTROLLER) | BIT(BROKER_ROLES)},
+    {"Metadata", BIT(BROKER_LEADERS) | BIT(BROKER_REPLICAS)},
+    {"DescribeLogDirs", BIT(BROKER_SIZE)},
+    {"OttlaStat", BROKER_OWN}};
 
 static int
 ask_quorum(Sql *sql, DescribeQuorumResponse *ret, Fault *f)
@@ -110,15 +122,53 @@ dir_bytes(const CacheDirs *dirs)
     return bytes;
 }
 
-/* Of the node of the connection: what its greeting told. */
-static void
-set_version(SqlScan *scan, SqlValue *row, const ClientInfo *info, int32_t node)
+typedef struct OwnWords {
+    SqlScan *scan;
+    SqlValue *row;
+} OwnWords;
+
+/* What a node of ours says of itself: epoch, incarnation, version, uptime_ms. */
+static int
+take_own_words(void *arg, const ClientStatCell *cells, int32_t count)
 {
-    if (node != info->node_id || info->server_name[0] == '\0')
-        return;
-    row_cstr(scan, row, BROKER_VERSION,
-             arena_printf(scan->arena, "%s%s%s", info->server_name,
-                          info->server_version[0] == '\0' ? "" : " ", info->server_version));
+    OwnWords *own = arg;
+    SqlScan *scan = own->scan;
+
+    if (count < 4)
+        return 0;
+    if (!cells[0].null)
+        row_int(scan, own->row, BROKER_EPOCH, cells[0].number);
+    if (!cells[1].null)
+        row_cstr(scan, own->row, BROKER_INCARNATION, arena_strdup(scan->arena, cells[1].text));
+    if (!cells[2].null)
+        row_cstr(scan, own->row, BROKER_VERSION,
+                 arena_printf(scan->arena, "Ottla %.*s", cells[2].text.len, cells[2].text.ptr));
+    if (!cells[3].null)
+        row_int(scan, own->row, BROKER_UPTIME, cells[3].number);
+    return 0;
+}
+
+/* Others are known by what their greeting told, if it is the node of the connection. A node that cannot be asked is not known. */
+static int
+set_own_words(SqlScan *scan, SqlValue *row, Client *client, int32_t node, Fault *f)
+{
+    static const char *const columns[] = {"epoch", "incarnation", "version", "uptime_ms"};
+    const ClientInfo *info = client_info(client);
+    ClientStatQuery query = {.view = "brokers", .columns = columns, .column_count = 4};
+    OwnWords own = {scan, row};
+    Fault ignored;
+
+    if ((scan->used & BROKER_OWN) == 0)
+        return 0;
+    if (node == info->node_id && info->server_name[0] != '\0')
+        row_cstr(scan, row, BROKER_VERSION,
+                 arena_printf(scan->arena, "%s%s%s", info->server_name,
+                              info->server_version[0] == '\0' ? "" : " ", info->server_version));
+    if (!info->is_ottla || client_stat(client, node, &query, take_own_words, &own, &ignored) == 0 ||
+        strcmp(ignored.sqlstate, FAULT_CANCELED) != 0)
+        return 0;
+    *f = ignored;
+    return -1;
 }
 
 typedef struct BrokerScan {
@@ -127,24 +177,37 @@ typedef struct BrokerScan {
     CacheTopics topics;
     CacheDirs *dirs;
     int32_t dir_count;
-    int32_t controller; /* -1: not known */
+    DescribeQuorumResponse response;
+    const DescribeQuorumResponsePartition *quorum; /* NULL: not known */
 } BrokerScan;
 
-static void
-add_broker(BrokerScan *b, const DescribeClusterResponseBroker *broker)
+static bool
+is_voter(const DescribeQuorumResponsePartition *quorum, int32_t node)
+{
+    for (int32_t i = 0; i < quorum->current_voters_count; i++)
+        if (quorum->current_voters[i].replica_id == node)
+            return true;
+    return false;
+}
+
+static int
+add_broker(BrokerScan *b, const DescribeClusterResponseBroker *broker, Fault *f)
 {
     SqlScan *scan = b->scan;
     SqlValue *row = scan_row(scan);
     int64_t leaders, replicas;
 
     if (row == NULL)
-        return;
+        return 0;
     row_int(scan, row, BROKER_NODE, broker->broker_id);
     row_text(scan, row, BROKER_HOST, broker->host);
     row_int(scan, row, BROKER_PORT, broker->port);
     row_text(scan, row, BROKER_RACK, broker->rack);
-    if (b->controller >= 0)
-        row_bool(scan, row, BROKER_CONTROLLER, broker->broker_id == b->controller);
+    if (b->quorum != NULL) {
+        row_bool(scan, row, BROKER_CONTROLLER, broker->broker_id == b->quorum->leader_id);
+        row_cstr(scan, row, BROKER_ROLES,
+                 is_voter(b->quorum, broker->broker_id) ? "broker,controller" : "broker");
+    }
     row_bool(scan, row, BROKER_FENCED, broker->is_fenced);
     count_partitions(&b->topics, broker->broker_id, &leaders, &replicas);
     row_int(scan, row, BROKER_LEADERS, leaders);
@@ -152,23 +215,24 @@ add_broker(BrokerScan *b, const DescribeClusterResponseBroker *broker)
     for (int32_t d = 0; d < b->dir_count; d++)
         if (b->dirs[d].node_id == broker->broker_id && b->dirs[d].reached)
             row_int(scan, row, BROKER_SIZE, dir_bytes(&b->dirs[d]));
-    set_version(scan, row, client_info(*scan->sql->env->client), broker->broker_id);
+    return broker->is_fenced
+               ? 0
+               : set_own_words(scan, row, *scan->sql->env->client, broker->broker_id, f);
 }
 
 static int
 scan_brokers(SqlScan *scan, Fault *f)
 {
-    BrokerScan b = {.scan = scan, .controller = -1};
+    BrokerScan b = {.scan = scan};
 
     if (cache_cluster(scan->sql, &b.cluster, f) != 0)
         return -1;
-    if (scan_uses(scan, BROKER_CONTROLLER)) {
+    if (scan_uses(scan, BROKER_CONTROLLER) || scan_uses(scan, BROKER_ROLES)) {
         /* Brokers of KRaft name any broker as controller; the quorum knows the leader, if we may ask. */
-        DescribeQuorumResponse quorum;
         Fault ignored;
 
-        if (ask_quorum(scan->sql, &quorum, &ignored) == 0)
-            b.controller = quorum.topics[0].partitions[0].leader_id;
+        if (ask_quorum(scan->sql, &b.response, &ignored) == 0)
+            b.quorum = &b.response.topics[0].partitions[0];
         else if (strcmp(ignored.sqlstate, FAULT_CANCELED) == 0)
             return *f = ignored, -1;
     }
@@ -179,8 +243,9 @@ scan_brokers(SqlScan *scan, Fault *f)
         cache_dirs(scan->sql, scan_key(scan, BROKER_NODE), &b.dirs, &b.dir_count, f) != 0)
         return -1;
     for (int32_t i = 0; i < b.cluster->brokers_count; i++)
-        if (scan_admits_int(scan, BROKER_NODE, b.cluster->brokers[i].broker_id))
-            add_broker(&b, &b.cluster->brokers[i]);
+        if (scan_admits_int(scan, BROKER_NODE, b.cluster->brokers[i].broker_id) &&
+            add_broker(&b, &b.cluster->brokers[i], f) != 0)
+            return -1;
     return scan_end(scan, f);
 }
 

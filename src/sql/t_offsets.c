@@ -365,7 +365,7 @@ ask_for_times(SqlScan *scan, const CacheGroups *groups, LagTimes *ret, Fault *f)
     return ret->failed ? fault_set(f, FAULT_NO_MEMORY, "out of memory") : 0;
 }
 
-/* The member that has the partition; NULL: nobody. */
+/* The member that has the partition; NULL: nobody. For topics that are gone: others are marked. */
 static const CacheMember *
 owner_of(const CacheGroup *group, StrView topic, int32_t partition)
 {
@@ -438,27 +438,69 @@ has_offset(const CacheGroup *group, StrView topic, int32_t partition)
     return false;
 }
 
+/* Who has which partition, at the partitions themselves; NULL: nobody has any more. */
 static void
-add_group_lag(SqlScan *scan, const CacheGroup *group, const LagTimes *times)
+mark_owners(SqlScan *scan, const CacheGroup *group, bool owned)
 {
-    for (int32_t i = 0; group->offsets != NULL && i < group->offsets->topics_count; i++) {
-        const OffsetFetchResponseGroupTopic *topic = &group->offsets->topics[i];
-
-        for (int32_t p = 0; p < topic->partitions_count; p++)
-            add_lag(scan, group, topic->name, topic->partitions[p].partition_index,
-                    topic->partitions[p].committed_offset,
-                    owner_of(group, topic->name, topic->partitions[p].partition_index), times);
-    }
     for (int32_t m = 0; m < group->member_count; m++) {
         for (int32_t a = 0; a < group->members[m].assigned_count; a++) {
             const CacheAssigned *assigned = &group->members[m].assigned[a];
 
-            for (int32_t p = 0; p < assigned->count; p++)
-                if (!has_offset(group, assigned->topic, assigned->partitions[p]))
-                    add_lag(scan, group, assigned->topic, assigned->partitions[p], -1,
-                            &group->members[m], times);
+            for (int32_t p = 0; p < assigned->count; p++) {
+                CachePartition *partition =
+                    cache_partition(scan->sql, assigned->topic, assigned->partitions[p]);
+
+                if (partition != NULL) {
+                    partition->owner = owned ? &group->members[m] : NULL;
+                    partition->counted = false;
+                }
+            }
         }
     }
+}
+
+/* Partitions with an offset; they are counted. */
+static void
+add_committed(SqlScan *scan, const CacheGroup *group, const LagTimes *times)
+{
+    for (int32_t i = 0; group->offsets != NULL && i < group->offsets->topics_count; i++) {
+        const OffsetFetchResponseGroupTopic *topic = &group->offsets->topics[i];
+
+        for (int32_t p = 0; p < topic->partitions_count; p++) {
+            int32_t number = topic->partitions[p].partition_index;
+            CachePartition *partition = cache_partition(scan->sql, topic->name, number);
+
+            if (partition != NULL)
+                partition->counted = partition->owner != NULL;
+            add_lag(scan, group, topic->name, number, topic->partitions[p].committed_offset,
+                    partition != NULL ? partition->owner : owner_of(group, topic->name, number),
+                    times);
+        }
+    }
+}
+
+static void
+add_group_lag(SqlScan *scan, const CacheGroup *group, const LagTimes *times)
+{
+    mark_owners(scan, group, true);
+    add_committed(scan, group, times);
+    for (int32_t m = 0; m < group->member_count; m++) {
+        for (int32_t a = 0; a < group->members[m].assigned_count; a++) {
+            const CacheAssigned *assigned = &group->members[m].assigned[a];
+
+            for (int32_t p = 0; p < assigned->count; p++) {
+                const CachePartition *partition =
+                    cache_partition(scan->sql, assigned->topic, assigned->partitions[p]);
+
+                if (partition != NULL
+                        ? !partition->counted
+                        : !has_offset(group, assigned->topic, assigned->partitions[p]))
+                    add_lag(scan, group, assigned->topic, assigned->partitions[p], -1,
+                            &group->members[m], times);
+            }
+        }
+    }
+    mark_owners(scan, group, false);
 }
 
 static int

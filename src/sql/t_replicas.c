@@ -114,43 +114,19 @@ add_replica(RepScan *r, const CacheTopic *topic, const CachePartition *p, int32_
     }
 }
 
-/* Is this log told in a directory of the broker? One that is moved between directories is, twice. */
-static bool
-add_logs_of(RepScan *r, const CacheTopic *topic, const CachePartition *p, const CacheDirs *dirs)
-{
-    bool found = false;
-
-    for (int32_t d = 0; d < dirs->response.results_count; d++) {
-        const DescribeLogDirsResponseResult *dir = &dirs->response.results[d];
-
-        for (int32_t t = 0; t < dir->topics_count; t++) {
-            if (!strview_equal(dir->topics[t].name, topic->name))
-                continue;
-            for (int32_t i = 0; i < dir->topics[t].partitions_count; i++) {
-                if (dir->topics[t].partitions[i].partition_index != p->partition)
-                    continue;
-                add_replica(r, topic, p, dirs->node_id, dir, &dir->topics[t].partitions[i]);
-                found = true;
-            }
-        }
-    }
-    return found;
-}
-
 static void
-add_replicas(RepScan *r, const CacheTopic *topic, const CachePartition *p, const CacheDirs *dirs,
-             int32_t dir_count)
+add_replicas(RepScan *r, const CacheTopic *topic, const CachePartition *p)
 {
     for (int32_t i = 0; i < p->replica_count; i++) {
-        bool found = false;
+        const CacheLog *log;
 
         if (!scan_admits_int(r->scan, REP_BROKER, p->replicas[i]))
             continue;
-        for (int32_t d = 0; !found && d < dir_count; d++)
-            if (dirs[d].node_id == p->replicas[i])
-                found = add_logs_of(r, topic, p, &dirs[d]);
-        if (!found)
+        log = cache_logs(r->scan->sql, topic->name, p->partition, p->replicas[i]);
+        if (log == NULL)
             add_replica(r, topic, p, p->replicas[i], NULL, NULL);
+        for (; log != NULL; log = log->next)
+            add_replica(r, topic, p, p->replicas[i], log->dir, log->log);
     }
 }
 
@@ -192,8 +168,7 @@ scan_replicas(SqlScan *scan, Fault *f)
     for (int32_t i = 0; i < topics.count; i++)
         for (int32_t p = 0; p < topics.topics[i]->partition_count; p++)
             if (scan_admits_int(scan, REP_PARTITION, topics.topics[i]->partitions[p].partition))
-                add_replicas(&r, topics.topics[i], &topics.topics[i]->partitions[p], dirs,
-                             dir_count);
+                add_replicas(&r, topics.topics[i], &topics.topics[i]->partitions[p]);
     return scan_end(scan, f);
 }
 

@@ -100,13 +100,14 @@ subtest 'queries are shown' => sub {
     like($text, qr/"Role":\s*"leader"/, 'as JSON');
 };
 
+# All of them in one session.
 sub all_answer {
     my ($s, $name, @commands) = @_;
-    for my $command (@commands, map { "$_+" } grep { !/ / } @commands) {
-        my ($exit, $text, $errors) = $s->run('-c', $command);
-        is($errors, '', "$name: $command") or next;
-        is($exit, 0, "$name: $command: exit");
-    }
+    push @commands, map { "$_+" } grep { !/ / } @commands;
+    my ($exit, $text, $errors) = $s->run(map { ('-c', '\echo === ' . substr($_, 1), '-c', $_) } @commands);
+    is($errors, '', "$name: no errors");
+    is_deeply([ $text =~ /^=== (.*)$/mg ], [ map { substr $_, 1 } @commands ], "$name: all were run");
+    is(() = $text =~ /^===.*\n+(?====|\z)/mg, 0, "$name: each says something") or diag $text;
 }
 
 subtest 'each list, at a node' => sub {

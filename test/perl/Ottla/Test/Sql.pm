@@ -34,12 +34,14 @@ sub rows {
     return split /\n/, $text;
 }
 
-# SQLSTATE of a statement that fails; '' when it does not.
-sub state_of {
-    my ($self, $statement) = @_;
-    my (undef, undef, $errors) = $self->run('-qAt', '-v', 'VERBOSITY=sqlstate', '-c', $statement);
-    return $errors =~ /ERROR:\s+(\w{5})/ ? $1 : '';
+# SQLSTATEs of statements of one session; '' for one that does not fail.
+sub states_of {
+    my ($self, @statements) = @_;
+    my (undef, $text) = $self->run('-qAt', map { ('-c', $_, '-c', '\\echo state :SQLSTATE') } @statements);
+    return map { $_ eq '00000' ? '' : $_ } $text =~ /^state (\w{5})$/mg;
 }
+
+sub state_of { my ($self, $statement) = @_; return ($self->states_of($statement))[0] }
 
 sub asks {
     my ($self, $statement) = @_;

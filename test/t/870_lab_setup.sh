@@ -25,11 +25,11 @@ await() {
 
 mkdir -p /usr/lib/ottla/bin /usr/share/ottla /etc/ottla/main/conf.d /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/lib/systemd/catalog
 cp "$programs/ottlad" /usr/lib/ottla/bin/
-cp "$programs/ottlactl" contrib/instances/ottla-* /usr/bin/
+cp "$programs/ottlactl" "$programs/ottla-verify" contrib/instances/ottla-* /usr/bin/
 [ ! -e "$programs/ottla-initdb" ] || cp "$programs/ottla-initdb" /usr/bin/
 cp contrib/instances/instances.sh /usr/share/ottla/
 cp contrib/systemd/ottla.catalog /usr/lib/systemd/catalog/
-cp contrib/systemd/*.service contrib/systemd/*.socket contrib/systemd/*.target /etc/systemd/system/
+cp contrib/systemd/*.service contrib/systemd/*.socket contrib/systemd/*.target contrib/systemd/*.timer /etc/systemd/system/
 cp contrib/systemd/ottla.sysusers /usr/lib/sysusers.d/ottla.conf
 cp contrib/systemd/ottla.tmpfiles /usr/lib/tmpfiles.d/ottla.conf
 journalctl --update-catalog

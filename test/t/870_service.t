@@ -13,11 +13,12 @@ use Ottla::Test::Lab;
 my $out = Ottla::Test::Lab::run('test/t/870_service_lab.sh', 90);
 my %proves = (
     ready => 'shell 37: a unit that is ordered after the server can produce at once',
+    verify => 'the monthly check finds a running server clean, and damage where there is some',
     security => 'shell 40: systemd-analyze finds at most 2.0, and the server works with it',
     reload => 'shell 33: a reload with a typo, and with a syntax error',
     journal => 'shell 41: the journal finds messages by field, priority and id, explains them, and knows no secret',
     instances => 'shell 42: one of two instances is stopped, the socket of the other remains',
     activation => 'a connection to the socket starts the server; the socket outlives it',
 );
-like($out, qr/^ok $_$/m, $proves{$_}) for qw(ready security reload journal instances activation);
+like($out, qr/^ok $_$/m, $proves{$_}) for qw(ready verify security reload journal instances activation);
 done_testing;

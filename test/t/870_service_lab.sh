@@ -18,6 +18,17 @@ systemctl start first || fail ready
 [ "$(kcat -b localhost:9092 -C -t first -o beginning -e -q)" = first ] || fail ready record
 echo ok ready
 
+# The check of its files, while it runs; damage makes the unit fail.
+systemctl start ottla-verify@main || fail verify
+echo second | kcat -P -b localhost:9092 -t first
+cp -a /var/lib/ottla/main /var/lib/ottla/damaged
+printf 'X' | dd of=/var/lib/ottla/damaged/log/first-0/00000000000000000000.log bs=1 seek=70 conv=notrunc 2>/dev/null
+systemctl start ottla-verify@damaged 2>/dev/null && fail verify damage
+[ "$(systemctl show -P ExecMainStatus ottla-verify@damaged)" = 1 ] || fail verify code
+rm -r /var/lib/ottla/damaged
+systemd-analyze verify --man=no /etc/systemd/system/ottla*.timer /etc/systemd/system/ottlad*.service 2>&1 | grep '/etc/systemd/system/ottla' && fail verify units
+echo ok verify
+
 # Hardening: the score, and that it holds while the server does its work (produce and consume above).
 score=$(systemd-analyze security --offline=true --no-pager /etc/systemd/system/ottlad.service | sed -n 's/.*exposure level for.*: \([0-9.]*\) .*/\1/p')
 echo "# exposure $score"

@@ -62,6 +62,31 @@ subtest 'the sample of settings' => sub {
     is("@wrong", '', 'and the defaults');
 };
 
+subtest 'rules for logcheck' => sub {
+    my ($ignored, $violations) = map { [ map { chomp; qr/$_/ } split /^/, slurp("contrib/debian/ottla-server.logcheck.$_") ] } 'ignore.server', 'violations';
+    my $node = Ottla::Test::Node->new->start;
+    open my $fh, '>', $node->dir . '/ottla.conf' or die $!;
+    print $fh "num.partitions = 2\n";
+    close $fh;
+    $node->reload;
+    $node->wait_for_log(qr/Reloaded/);
+    $node->stop;
+    my $in_order = $node->log_text;
+    $node->start;
+    $node->kill_child(KILL => 'retention');
+    $node->wait_for_log(qr/recovered after a crash/);
+    $node->stop;
+    my $crash = substr $node->log_text, length $in_order;
+    my $lines = sub { map { "Nov 21 12:00:00 host ottlad[4711]: $_" } $_[0] =~ /(?:LOG|NOTICE|ERROR|WARNING):  (.*)/g };
+    my $match = sub { my ($line, $rules) = @_; return scalar grep { $line =~ $_ } @$rules };
+    for my $line ($lines->($in_order)) {
+        ok($match->($line, $ignored), "not worth a mail: $line");
+        ok(!$match->($line, $violations), 'and no violation');
+    }
+    is(scalar grep({ $match->($_, $violations) } $lines->($crash)), 2, 'a death and what followed are') or diag $crash;
+    $node->clean_up;
+};
+
 my @debs = glob "$build/deb/*.deb";
 my $skipped = slurp("$build/deb/skipped");
 

@@ -217,6 +217,7 @@ do_voter(Exec *x)
         RemoveRaftVoterResponse response;
 
         remove_raft_voter_request_init(&request);
+        request.cluster_id = strview_from(client_info(x->client)->cluster_id);
         request.voter_id = id;
         request.voter_directory_id = directory;
         if (client_version(x->client, CLIENT_HERE, API_RemoveRaftVoter) < 0)
@@ -250,6 +251,7 @@ do_voter(Exec *x)
     listener.name = STRVIEW("CONTROLLER");
     listener.host = (StrView){host.ptr, host.len - port.len};
     listener.port = (uint16_t)number;
+    request.cluster_id = strview_from(client_info(x->client)->cluster_id);
     request.voter_id = id;
     request.voter_directory_id = directory;
     request.timeout_ms = 30000;

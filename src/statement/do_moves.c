@@ -86,6 +86,8 @@ load(Exec *x, Items *chosen, Plan *plan)
             return -1;
         }
     }
+    if (moves_take_running(x, plan) != 0)
+        return -1;
     plan_init(plan);
     return 0;
 }

@@ -50,23 +50,30 @@ read_producers(Exec *x, StrView topic, int32_t partition, int32_t leader,
 static int
 abort_by_id(Exec *x, StrView id)
 {
-    InitProducerIdRequest request;
-    InitProducerIdResponse response;
-    int32_t node;
-    int rc;
+    for (int attempt = 1;; attempt++) {
+        InitProducerIdRequest request;
+        InitProducerIdResponse response;
+        int32_t node;
+        int rc;
 
-    if (client_coordinator(x->client, 1, id, &node, x->f) != 0)
-        return -1;
-    init_producer_id_request_init(&request);
-    request.transactional_id = id;
-    request.transaction_timeout_ms = 60000;
-    rc = exec_change(x, node, API_InitProducerId, &request, &response);
-    if (rc != 0)
-        return rc;
-    if (response.error_code != 0)
-        return fault_kafka(x->f, response.error_code, node,
-                           "could not abort transaction \"%.*s\": %s", (int)id.len, id.ptr,
-                           fault_kafka_text(response.error_code));
+        if (client_coordinator(x->client, 1, id, &node, x->f) != 0)
+            return -1;
+        init_producer_id_request_init(&request);
+        request.transactional_id = id;
+        request.transaction_timeout_ms = 60000;
+        rc = exec_change(x, node, API_InitProducerId, &request, &response);
+        if (rc != 0)
+            return rc;
+        if (response.error_code == 0)
+            break;
+        rc = exec_again(x, response.error_code, attempt);
+        if (rc == 1)
+            continue;
+        return rc < 0 ? -1
+                      : fault_kafka(x->f, response.error_code, node,
+                                    "could not abort transaction \"%.*s\": %s", (int)id.len, id.ptr,
+                                    fault_kafka_text(response.error_code));
+    }
     exec_tag(x, "ABORT TRANSACTION");
     return 0;
 }

@@ -177,9 +177,9 @@ plan_add(Exec *x, const ClientCall *call, int16_t version, const void *change)
     int32_t node = call->node_id == CLIENT_HERE ? client_info(x->client)->node_id : call->node_id;
     StrBuf json;
 
-    print_table_printf(&x->plan, "%s %s v%d to node %" PRId32,
+    print_table_printf(&x->plan, "%s %s v%d to %s",
                        change == NULL ? "Read:  " : "Change:", api_name(call->api_key), version,
-                       node);
+                       node < 0 ? "the connected node" : exec_text(x, "node %" PRId32, node));
     if (change == NULL || desc == NULL)
         return;
     strbuf_init(&json, EXPLAIN_JSON_MAX, x->arena);

@@ -14,6 +14,7 @@
 #include "ottla/protocol/apis.h"
 #include "ottla/protocol/msg_alter_partition_reassignments.h"
 #include "ottla/protocol/msg_describe_configs.h"
+#include "ottla/protocol/msg_elect_leaders.h"
 #include "ottla/protocol/msg_list_partition_reassignments.h"
 
 /* Bytes of a list of throttled replicas; a setting cannot be longer. */
@@ -146,6 +147,46 @@ read_running(Exec *x, ListPartitionReassignmentsResponse *ret)
     return 0;
 }
 
+/* Replicas of a running move that will stay: all but those that are being removed. */
+static void
+take_target(const ListPartitionReassignmentsResponsePartition *running, PlanPartition *p)
+{
+    int32_t count = 0;
+
+    for (int32_t i = 0; i < running->replicas_count; i++) {
+        bool leaves = false;
+
+        for (int32_t j = 0; j < running->removing_replicas_count && !leaves; j++)
+            leaves = running->removing_replicas[j] == running->replicas[i];
+        if (!leaves && count < PLAN_REPLICAS_MAX)
+            p->before[count++] = running->replicas[i];
+    }
+    p->before_count = count;
+}
+
+int
+moves_take_running(Exec *x, Plan *plan)
+{
+    ListPartitionReassignmentsResponse running;
+
+    if (read_running(x, &running) != 0)
+        return -1;
+    for (int32_t i = 0; i < running.topics_count; i++) {
+        const ListPartitionReassignmentsResponseTopic *t = &running.topics[i];
+
+        for (int32_t j = 0; j < plan->partition_count; j++) {
+            PlanPartition *p = &plan->partitions[j];
+
+            for (int32_t k = 0; k < t->partitions_count; k++) {
+                if (t->partitions[k].partition_index == p->partition &&
+                    strview_equal(t->name, p->topic))
+                    take_target(&t->partitions[k], p);
+            }
+        }
+    }
+    return 0;
+}
+
 /* Until none of the items is being moved; an answer a second. */
 static int
 wait_for(Exec *x, Items *items)
@@ -175,6 +216,45 @@ wait_for(Exec *x, Items *items)
         if (client_backoff(x->client, 10, INT64_MAX, x->f) < 0)
             return -1;
     }
+}
+
+/* Those that lead by plan do so now; who does already, or is not in sync yet, stays as it is. */
+static int
+elect_preferred(Exec *x, const Items *items)
+{
+    ElectLeadersRequest request;
+    ElectLeadersResponse response;
+    ElectLeadersRequestTopicPartitions *topics =
+        exec_alloc(x, (size_t)items->count, sizeof *topics);
+    int32_t *partitions = exec_alloc(x, (size_t)items->count, sizeof *partitions);
+    int rc;
+
+    if (topics == NULL || partitions == NULL)
+        return -1;
+    elect_leaders_request_init(&request);
+    request.topic_partitions = topics;
+    request.topic_partitions_count = 0;
+    request.timeout_ms = 30000;
+    for (int32_t i = 0; i < items->count; i++) {
+        ElectLeadersRequestTopicPartitions *t = request.topic_partitions_count == 0
+                                                    ? NULL
+                                                    : &topics[request.topic_partitions_count - 1];
+
+        if (t == NULL || !strview_equal(t->topic, items->list[i].name)) {
+            t = &topics[request.topic_partitions_count++];
+            elect_leaders_request_topic_partitions_init(t);
+            t->topic = items->list[i].name;
+            t->partitions = &partitions[i];
+        }
+        partitions[i] = items->list[i].partition;
+        t->partitions_count++;
+    }
+    rc = exec_change(x, CLIENT_HERE, API_ElectLeaders, &request, &response);
+    if (rc == 0 && response.error_code != 0)
+        return fault_kafka(x->f, response.error_code, -1,
+                           "could not elect the preferred leaders: %s",
+                           fault_kafka_text(response.error_code));
+    return rc < 0 ? -1 : 0;
 }
 
 /* ---- throttles ---- */
@@ -355,6 +435,8 @@ moves_run(Exec *x, const Plan *plan, const char *tag)
     if (throttle && throttle_set(x, plan, &throttles) != 0)
         return -1;
     rc = run_batches(x, &items, statement_number_of(x->s, ITEM_BATCH, 0), wait);
+    if (rc == 0 && wait)
+        rc = elect_preferred(x, &items);
     if (throttle && wait && (rc == 0 || exec_confirm(x, "Take the throttles away again?") == 0)) {
         Fault first = *x->f;
         int removed = throttle_remove(x, &throttles);

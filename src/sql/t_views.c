@@ -273,6 +273,8 @@ declared_of(const ViewColumn *c)
             return SQL_DECL_MILLIS;
         return SQL_DECL_INTEGER;
     }
+    if (strcmp(c->type, "real") == 0)
+        return SQL_DECL_REAL; /* as text it would be compared as text */
     return SQL_DECL_TEXT;
 }
 
@@ -293,6 +295,8 @@ make_table(Sql *sql, const ViewColumn *from, int32_t count)
     for (int32_t i = 0; i < count; i++) {
         has_node = has_node || strcmp(from[i].column, node_column) == 0;
         columns[n++] = (SqlColumnDef){from[i].column, declared_of(&from[i]), SQL_COLUMN_KEY};
+        if (strcmp(from[i].type, "real") == 0)
+            columns[n - 1].flags = 0; /* equal as SQL has it, not as texts are */
         if (module_kind(columns[n - 1].declared) == SQL_KIND_TIME) {
             const char *twin = arena_printf(a, "%s_ms", from[i].column);
 

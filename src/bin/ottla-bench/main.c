@@ -35,7 +35,7 @@ print_help(void)
           "  consume            reads a topic from its beginning to its end\n"
           "  latency            writes and reads; measures until each record has come back\n"
           "\n"
-          "  -h HOST[:PORT],... the cluster (localhost:9092)\n"
+          "  -h HOST[:PORT],... the cluster ($OTTLA_HOST:$OTTLA_PORT, else localhost:9092)\n"
           "  -t TOPIC           the topic (ottla-bench)\n"
           "  --create N[:R]     makes it first, with N partitions and R replicas (1)\n"
           "  -n RECORDS         ends after so many\n"
@@ -188,6 +188,23 @@ take_option(int option, BenchOptions *o)
     }
 }
 
+/* The cluster, as the shell's environment names it, when it is one host that TCP reaches; else localhost:9092. */
+static const char *
+default_cluster(char *ret, size_t size)
+{
+    const char *host = getenv("OTTLA_HOST");
+    const char *port = getenv("OTTLA_PORT");
+
+    if (host == NULL || host[0] == '\0' || host[0] == '/')
+        host = "localhost";
+    if (port == NULL || port[0] == '\0')
+        port = "9092";
+    if (strpbrk(host, ":,") != NULL)
+        return host; /* as librdkafka reads it */
+    (void)snprintf(ret, size, "%s:%s", host, port);
+    return ret;
+}
+
 /* What was not said follows from what was. -1: go on; else the exit code. */
 static int
 settle(BenchOptions *o)
@@ -232,10 +249,13 @@ parse_options(int argc, char **argv, BenchOptions *o)
 int
 main(int argc, char **argv)
 {
-    BenchOptions o = {.bootstrap = "localhost:9092", .topic = "ottla-bench", .size = 1024};
+    char cluster[512];
+    BenchOptions o = {.topic = "ottla-bench", .size = 1024};
     struct sigaction action = {.sa_handler = on_signal};
-    int exit_code = parse_options(argc, argv, &o);
+    int exit_code;
 
+    o.bootstrap = default_cluster(cluster, sizeof cluster);
+    exit_code = parse_options(argc, argv, &o);
     if (exit_code >= 0)
         return exit_code;
     (void)sigaction(SIGINT, &action, NULL);

@@ -14,6 +14,8 @@
 #include "interrupt_int.h"
 #include "kafka_lib_int.h"
 #include "ottla/common/text.h"
+#include "prompt_fields_int.h"
+#include "prompt_int.h"
 
 #define PRODUCE_SETTINGS_MAX 50
 #define PRODUCE_FILES_MAX    100
@@ -377,18 +379,22 @@ read_input(Produce *p, Fault *f)
     Shell *shell = p->call->shell;
     Input *input = shell->input;
     Input standard = {.kind = INPUT_FILE, .file = stdin};
-    StrBuf line;
+    StrBuf line, prompt;
     int status = 0;
 
     if (input == NULL || input->kind == INPUT_STRING)
         input = &standard;
     strbuf_init(&line, PRODUCE_LINE_MAX, NULL);
+    strbuf_init(&prompt, PROMPT_BYTES_MAX, NULL);
     while (status == 0 && !interrupt_pending()) {
         InputGot got;
 
         strbuf_clear(&line);
+        if (input->kind == INPUT_TERMINAL)
+            shell_prompt_message(shell, input, &prompt);
         got = input == &standard ? input_file_line(input, &line)
-                                 : input_line(shell, input, ">> ", &line);
+                                 : input_line(shell, input, prompt.ptr, &line);
+        input->line++;
 
         if (got == INPUT_TOO_LONG)
             status = fault_set(f, FAULT_LIMIT, "a line is too long");
@@ -397,6 +403,7 @@ read_input(Produce *p, Fault *f)
         status = take_input_line(p, strbuf_view(&line), f);
     }
     strbuf_release(&line);
+    strbuf_release(&prompt);
     return status;
 }
 

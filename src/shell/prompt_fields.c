@@ -161,3 +161,11 @@ shell_prompt(Shell *shell, const Input *input, StrBuf *ret)
     if (!a.second)
         shell->prompt_columns = prompt_width(strbuf_view(ret));
 }
+
+void
+shell_prompt_message(Shell *shell, const Input *input, StrBuf *ret)
+{
+    Asker a = {shell, input, false};
+
+    expand(&a, "PROMPT3", ret);
+}

@@ -11,4 +11,7 @@
 /* Into *ret: PROMPT1, or PROMPT2 while a statement goes on. */
 void shell_prompt(Shell *shell, const Input *input, StrBuf *ret);
 
+/* PROMPT3, for messages that are typed. */
+void shell_prompt_message(Shell *shell, const Input *input, StrBuf *ret);
+
 #endif

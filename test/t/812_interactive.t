@@ -127,6 +127,20 @@ subtest 'single steps' => sub {
     $t->line('\q');
 };
 
+subtest 'messages that are typed' => sub {
+    my $t = $shell->terminal(args => ['-X', '-v', 'PROMPT3=message %l> ']);
+    $t->line('CREATE TOPIC typed;');
+    $t->sees(qr/CREATE TOPIC\n/);
+    $t->line('\produce -K: typed');
+    ok($t->sees(qr/^message 3>$/m), 'the third prompt');
+    $t->line('k:one');
+    $t->line('\.');
+    ok($t->sees(qr/=#$/m), 'the line that ends them');
+    $t->clear->line("SELECT key, value FROM messages('typed');");
+    ok($t->sees(qr/^ k +\| one$/m), 'the message is there');
+    $t->line('\q');
+};
+
 subtest 'Ctrl-C in files' => sub {
     Ottla::Test::Shell::spew($shell->home . '/inner', "\\echo in\nSELECT 1 \\watch 60\n\\echo never\n");
     Ottla::Test::Shell::spew($shell->home . '/outer', "\\i ~/inner\n\\echo never\n");

@@ -389,6 +389,8 @@ add_value(const PrintOptions *o, const OptionRow *row, StrBuf *out)
     case KIND_TEXT:
     case KIND_CSV_SEP:
         strbuf_add_char(out, '\'');
+        if (row->zero_offset > 0 && *(const bool *)text_of(o, row->zero_offset))
+            text = ""; /* the line below tells what it is */
         for (int i = 0; i < (row->kind == KIND_CSV_SEP ? 1 : PRINT_TEXT_MAX) && text[i] != '\0';
              i++) {
             if (text[i] == '\n')

@@ -161,6 +161,10 @@ all_options_are_listed(void **state)
                                  "unicode_column_linestyle single\n"
                                  "unicode_header_linestyle single\n"
                                  "units                    auto\n");
+    strbuf_clear(&out);
+    assert_int_equal(print_options_set(&o, STRVIEW("fieldsep_zero"), STRVIEW("on"), &err), 0);
+    print_options_show_all(&o, &out);
+    assert_non_null(strstr(out.ptr, "fieldsep                 ''\nfieldsep_zero            on\n"));
     strbuf_release(&out);
     for (int i = 0; print_option_name(i) != NULL; i++) {
         StrView name = strview_from(print_option_name(i));

@@ -413,7 +413,7 @@ consume_all(Consume *s, Fault *f)
 
     if (status == 0 && s->group == NULL && all_done(s))
         status = 1;
-    while (status == 0 && !interrupt_pending()) {
+    while (status == 0 && !shell_interrupted()) {
         rd_kafka_message_t *m = s->lib->consumer_poll(s->rk, CONSUME_POLL_MS);
 
         if (m != NULL) {
@@ -451,7 +451,7 @@ run(Consume *s)
     }
     if (s->pipe != NULL)
         output_close(&s->out);
-    if (interrupt_pending())
+    if (shell_interrupted())
         interrupt_clear(shell->client);
     result = stream_end(s->call, status, &f);
     if (status == 0)

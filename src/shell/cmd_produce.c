@@ -268,7 +268,7 @@ send_message(Produce *p, BytesView key, BytesView value, Fault *f)
             p->lib->headers_destroy(headers);
         if (error == RD_KAFKA_RESP_ERR__QUEUE_FULL)
             (void)p->lib->poll(p->rk, PRODUCE_WAIT_MS);
-    } while (error == RD_KAFKA_RESP_ERR__QUEUE_FULL && !interrupt_pending());
+    } while (error == RD_KAFKA_RESP_ERR__QUEUE_FULL && !shell_interrupted());
     if (error != 0)
         return kafka_fault(p->lib, error, p->topic, f);
     p->sent++;
@@ -335,7 +335,7 @@ read_file(Produce *p, const char *path, Fault *f)
     if (file == NULL)
         return fault_set(f, FAULT_NO_FILE, "%s: %s", path, strerror(errno));
     strbuf_init(&piece, PRODUCE_LINE_MAX, NULL);
-    while (status == 0 && !interrupt_pending() &&
+    while (status == 0 && !shell_interrupted() &&
            read_piece(file, p->delimiter == NULL ? "\n" : p->delimiter, &piece)) {
         status = strbuf_failed(&piece)
                      ? fault_set(f, FAULT_LIMIT, "%s: a message is too long", path)
@@ -386,7 +386,7 @@ read_input(Produce *p, Fault *f)
         input = &standard;
     strbuf_init(&line, PRODUCE_LINE_MAX, NULL);
     strbuf_init(&prompt, PROMPT_BYTES_MAX, NULL);
-    while (status == 0 && !interrupt_pending()) {
+    while (status == 0 && !shell_interrupted()) {
         InputGot got;
 
         strbuf_clear(&line);
@@ -455,11 +455,11 @@ init_transactions(Produce *p, Fault *f)
     for (int left_ms = TRANSACTION_MS;; left_ms -= TRANSACTION_PIECE_MS) {
         rd_kafka_error_t *error = p->lib->init_transactions(p->rk, TRANSACTION_PIECE_MS);
 
-        if (interrupt_pending())
+        if (shell_interrupted())
             (void)fault_set(f, FAULT_CANCELED, "canceled on user's request");
         if (error == NULL)
-            return interrupt_pending() ? -1 : 0;
-        if (!interrupt_pending() && (left_ms <= 0 || p->lib->error_is_retriable(error) == 0))
+            return shell_interrupted() ? -1 : 0;
+        if (!shell_interrupted() && (left_ms <= 0 || p->lib->error_is_retriable(error) == 0))
             return transaction_step(p, error, "transaction", f);
         p->lib->error_destroy(error);
         if (interrupt_wait_ms(TRANSACTION_PAUSE_MS))
@@ -497,7 +497,7 @@ end_transaction(Produce *p, bool commit, Fault *f)
 static int
 finish(Produce *p, Fault *f)
 {
-    while (p->lib->outq_len(p->rk) > 0 && !interrupt_pending())
+    while (p->lib->outq_len(p->rk) > 0 && !shell_interrupted())
         (void)p->lib->flush(p->rk, PRODUCE_WAIT_MS); /* a timeout is looked at above */
     if (p->failed > 0) {
         (void)kafka_fault(p->lib, p->first_error, p->topic, f);
@@ -523,7 +523,7 @@ produce_all(Produce *p, Fault *f)
         status = read_input(p, f);
     if (status == 0)
         status = finish(p, f);
-    if (end_transaction(p, status == 0 && !interrupt_pending(), f) != 0)
+    if (end_transaction(p, status == 0 && !shell_interrupted(), f) != 0)
         status = -1;
     if (p->tee_file != NULL && fclose(p->tee_file) != 0 && status == 0)
         status = fault_set(f, FAULT_FILE, "%s: %s", p->tee, strerror(errno));
@@ -552,7 +552,7 @@ run(Produce *p)
         shell_say(shell, "PRODUCE %lld\n", (long long)p->written);
     if (status == 0)
         shell_state_success(shell, p->written);
-    if (interrupt_pending())
+    if (shell_interrupted())
         interrupt_clear(shell->client);
     return stream_end(p->call, status, &f);
 }

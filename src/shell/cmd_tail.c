@@ -388,7 +388,7 @@ follow(Tail *tail, Fault *f)
             return -1;
         if (stream_reader_gone(tail->out.file))
             return 0;
-        if (interrupt_pending())
+        if (shell_interrupted())
             return fault_set(f, FAULT_CANCELED, "canceled on user's request");
     }
 }

@@ -141,8 +141,8 @@ watch_it(Shell *shell, const Watch *watch, StrView statement, const char *comman
         int64_t wait;
 
         if (!run_once(shell, watch, statement, command))
-            return interrupt_pending();
-        if (shell->quit || shell->lost || interrupt_pending())
+            return shell_interrupted();
+        if (shell->quit || shell->lost || shell_interrupted())
             break;
         if (command == NULL && watch->rows_min > 0 &&
             variables_number(shell->vars, "ROW_COUNT", 0) < watch->rows_min)

@@ -213,13 +213,13 @@ wait_for_byte(void)
     sigaddset(&mask, SIGINT);
     (void)sigprocmask(SIG_BLOCK, &mask,
                       &before); /* it comes while ppoll waits, or was seen already */
-    while (!interrupt_pending() && got == 0) {
+    while (!shell_interrupted() && got == 0) {
         got = ppoll(&fd, 1, NULL, &before);
         if (got < 0 && errno == EINTR)
             got = 0;
     }
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
-    return !interrupt_pending();
+    return !shell_interrupted();
 }
 
 static void

@@ -20,7 +20,7 @@ input_file_line(Input *input, StrBuf *line)
         c = getc_unlocked(input->file);
         if (c == EOF && errno == EINTR) {
             clearerr(input->file);
-            if (interrupt_pending())
+            if (shell_interrupted())
                 return INPUT_INTERRUPTED;
             continue; /* SIGWINCH, SIGCHLD, SIGCONT */
         }

@@ -50,7 +50,7 @@ interrupt_target(Client *client, Sql *sql)
 }
 
 bool
-interrupt_pending(void)
+shell_interrupted(void)
 {
     return pending != 0;
 }

@@ -22,7 +22,7 @@ void interrupt_init(void);
 void interrupt_target(Client *client, Sql *sql);
 
 /* Has Ctrl-C been pressed since interrupt_clear? */
-bool interrupt_pending(void);
+bool shell_interrupted(void);
 
 /* Forgets it, at the client, too. */
 void interrupt_clear(Client *client);

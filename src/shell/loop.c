@@ -153,7 +153,7 @@ run_line(Shell *shell, Input *input)
             went = step;
         if (end == LEX_END_LINE || (step == WENT_WRONG && stops_at_error(shell, input)))
             break;
-        if (interrupt_pending())
+        if (shell_interrupted())
             break;
     }
     return went;
@@ -319,7 +319,7 @@ turn(Shell *shell, Input *input, StrBuf *line, StrBuf *prompt, bool *ret_wrong)
         shell_prompt(shell, input, prompt);
     }
     got = input_line(shell, input, prompt->ptr, line);
-    if (interrupt_pending() && !at_terminal(shell, input))
+    if (shell_interrupted() && !at_terminal(shell, input))
         return TURN_STOPPED;
     if (got == INPUT_INTERRUPTED) {
         forget_input(shell, input);
@@ -340,7 +340,7 @@ turn(Shell *shell, Input *input, StrBuf *line, StrBuf *prompt, bool *ret_wrong)
     input->left = went == WENT_OUT;
     if (at_terminal(shell, input))
         remember_line(shell, input, line);
-    else if (interrupt_pending())
+    else if (shell_interrupted())
         return TURN_STOPPED;
     return after_line(shell, input, went) ? TURN_GO_ON : TURN_END;
 }

@@ -91,7 +91,7 @@ run_cells(Shell *shell, const PrintTable *table)
         for (int32_t i = 0; i < table->column_count; i++) {
             StrView cell = print_table_cell(table, row, i);
 
-            if (cell.ptr == NULL || interrupt_pending() || shell->quit || shell->lost)
+            if (cell.ptr == NULL || shell_interrupted() || shell->quit || shell->lost)
                 continue;
             if (variables_is(shell->vars, "ECHO", "all"))
                 shell_say(shell, "%.*s\n", cell.len, cell.ptr);

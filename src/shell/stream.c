@@ -75,7 +75,7 @@ stream_end(CommandCall *call, int status, const Fault *f)
 
     if (status == 0)
         return COMMAND_DONE;
-    if (strcmp(f->sqlstate, FAULT_CANCELED) == 0 && interrupt_pending()) {
+    if (strcmp(f->sqlstate, FAULT_CANCELED) == 0 && shell_interrupted()) {
         interrupt_clear(shell->client);
         return COMMAND_DONE;
     }

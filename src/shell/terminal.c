@@ -32,7 +32,7 @@ read_line(FILE *in, StrBuf *ret)
 
     while ((c = getc(in)) != '\n') {
         if (c == EOF) {
-            bool again = errno == EINTR && !interrupt_pending();
+            bool again = errno == EINTR && !shell_interrupted();
 
             clearerr(in);
             if (again)

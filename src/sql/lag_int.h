@@ -12,7 +12,7 @@
  * Records from the committed offset, or from the start of the log if that is later, to its end; 0 at least. -1: the
  * partition or the offset is not known, or there is no committed offset.
  */
-int64_t lag_of(const CachePartition *partition, int64_t committed);
+int64_t partition_lag(const CachePartition *partition, int64_t committed);
 
 /*
  * Asks for start and end of the partitions that the groups have offsets of or members on. topics, partitions: constraints

@@ -66,7 +66,7 @@ set_group_offsets(SqlScan *scan, SqlValue *row, const CacheGroup *group)
         for (int32_t p = 0; p < topic->partitions_count; p++) {
             const CachePartition *partition =
                 cache_partition(scan->sql, topic->name, topic->partitions[p].partition_index);
-            int64_t lag = lag_of(partition, topic->partitions[p].committed_offset);
+            int64_t lag = partition_lag(partition, topic->partitions[p].committed_offset);
 
             total += lag > 0 ? lag : 0;
         }

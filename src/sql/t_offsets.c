@@ -14,7 +14,7 @@
 #define BIT(column) (UINT64_C(1) << (column))
 
 int64_t
-lag_of(const CachePartition *partition, int64_t committed)
+partition_lag(const CachePartition *partition, int64_t committed)
 {
     int64_t start, end, from;
 
@@ -386,7 +386,7 @@ add_lag(SqlScan *scan, const CacheGroup *group, StrView topic, int32_t number, i
         const CacheMember *owner, const LagTimes *times)
 {
     const CachePartition *partition = cache_partition(scan->sql, topic, number);
-    int64_t lag = lag_of(partition, committed);
+    int64_t lag = partition_lag(partition, committed);
     SqlValue *row;
 
     if (!scan_admits(scan, LAG_TOPIC, topic) || !scan_admits_int(scan, LAG_PARTITION, number))

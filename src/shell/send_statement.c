@@ -154,7 +154,7 @@ send_statement_text(Sending *sending, StrView text, Fault *f)
         .progress = progress,
         .validate_only = variables_on(shell->vars, "VALIDATE_ONLY"),
         .confirm_on = shell->interactive && variables_on(shell->vars, "CONFIRM"),
-        .utc = variables_is(shell->vars, "TIMEZONE", "UTC"),
+        .timezone = variables_get(shell->vars, STRVIEW("TIMEZONE")),
     };
 
     if (shell->plan.way == RESULT_DESCRIBE)

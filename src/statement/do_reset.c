@@ -35,7 +35,7 @@ time_asked(Exec *x, Reset *r)
 
     r->to = RESET_TIME;
     if (at >= 0) {
-        if (!value_timestamp_ms(x->s->items[at].text, now_ms, x->env->utc, &r->timestamp))
+        if (!value_timestamp_ms(x->s->items[at].text, now_ms, x->env->timezone, &r->timestamp))
             return exec_bad_value(x, &x->s->items[at], "\"%.*s\" is no time",
                                   (int)x->s->items[at].text.len, x->s->items[at].text.ptr);
         return 0;

@@ -540,7 +540,7 @@ truncate_targets(Exec *x, Items *partitions)
     int64_t timestamp = 0, *offsets;
 
     if (at >= 0 &&
-        !value_timestamp_ms(x->s->items[at].text, clock_wall_ms(), x->env->utc, &timestamp))
+        !value_timestamp_ms(x->s->items[at].text, clock_wall_ms(), x->env->timezone, &timestamp))
         return exec_bad_value(x, &x->s->items[at], "\"%.*s\" is no time",
                               (int)x->s->items[at].text.len, x->s->items[at].text.ptr);
     offsets = exec_alloc(x, (size_t)partitions->count, sizeof *offsets);

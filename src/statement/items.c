@@ -137,6 +137,23 @@ is_skipped(const Item *item, const ItemsVerdict *v)
            (item->error == v->skip[0] || item->error == v->skip[1]);
 }
 
+/* Where the statement names the setting that the server's words are about; else the object itself. */
+static int32_t
+place_of(Exec *x, const Item *item)
+{
+    for (int32_t i = 0; i < x->s->count && item->message.len > 0; i++) {
+        const StatementItem *s = &x->s->items[i];
+
+        if (s->name == ITEM_CONFIG && s->text.len > 0 &&
+            memmem(item->message.ptr, (size_t)item->message.len, s->text.ptr,
+                   (size_t)s->text.len) != NULL)
+            return i + 1 < x->s->count && x->s->items[i + 1].name == ITEM_VALUE
+                       ? x->s->items[i + 1].pos
+                       : s->pos;
+    }
+    return item->pos;
+}
+
 int
 items_report(Exec *x, const Items *items, const ItemsVerdict *verdict, int32_t *ret_done)
 {
@@ -163,7 +180,7 @@ items_report(Exec *x, const Items *items, const ItemsVerdict *verdict, int32_t *
     if (items->count == 1) {
         (void)fault_kafka(x->f, first->error, first->node, "%s",
                           item_failure(x, items, first, verdict));
-        x->f->position = first->pos;
+        x->f->position = place_of(x, first);
         return -1;
     }
     for (int32_t i = 0; i < items->count; i++) {

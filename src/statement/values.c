@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -277,8 +278,33 @@ take_zone(StrView *text, bool *ret_known, int *ret_minutes)
     return text->len == 0;
 }
 
+/* Seconds since 1970 of a time on the clocks of a zone; null and "local": those of this process. */
+static time_t
+seconds_in(const char *zone, struct tm *tm)
+{
+    const char *before = getenv("TZ");
+    char *saved;
+    time_t seconds;
+
+    if (zone == NULL || zone[0] == '\0' || strcasecmp(zone, "local") == 0)
+        return mktime(tm);
+    if (strcasecmp(zone, "UTC") == 0)
+        return timegm(tm);
+    saved = before == NULL ? NULL : strdup(before);
+    (void)setenv("TZ", zone, 1); /* without memory the local zone counts */
+    tzset();
+    seconds = mktime(tm);
+    if (saved != NULL)
+        (void)setenv("TZ", saved, 1); /* as above */
+    else
+        (void)unsetenv("TZ"); /* the name is valid */
+    tzset();
+    free(saved);
+    return seconds;
+}
+
 static bool
-date_and_time(StrView text, bool utc, int64_t *ret)
+date_and_time(StrView text, const char *timezone, int64_t *ret)
 {
     struct tm tm = {.tm_isdst = -1};
     int year, month, ms = 0, zone = 0;
@@ -309,13 +335,13 @@ date_and_time(StrView text, bool utc, int64_t *ret)
         return false;
     tm.tm_year = year - 1900;
     tm.tm_mon = month - 1;
-    seconds = has_zone || utc ? timegm(&tm) : mktime(&tm);
+    seconds = has_zone ? timegm(&tm) : seconds_in(timezone, &tm);
     *ret = ((int64_t)seconds - zone * 60) * 1000 + ms;
     return true;
 }
 
 bool
-value_timestamp_ms(StrView text, int64_t now_ms, bool utc, int64_t *ret)
+value_timestamp_ms(StrView text, int64_t now_ms, const char *timezone, int64_t *ret)
 {
     int64_t number;
 
@@ -333,7 +359,7 @@ value_timestamp_ms(StrView text, int64_t now_ms, bool utc, int64_t *ret)
         *ret = number < INT64_C(100000000000) ? number * 1000 : number;
         return number >= 0;
     }
-    return date_and_time(text, utc, ret);
+    return date_and_time(text, timezone, ret);
 }
 
 /* ---- patterns ---- */

@@ -37,7 +37,7 @@ check_values(StrView text, Arena *arena)
 
     ot_assert(raw.len <= text.len || raw.len <= 20);
     (void)value_duration_ms(text, &number);
-    (void)value_timestamp_ms(text, 1700000000000, true, &number);
+    (void)value_timestamp_ms(text, 1700000000000, "UTC", &number);
     (void)value_rate(text, &number);
     ot_assert(glob_matches(STRVIEW("*"), text));
     (void)glob_matches(text, STRVIEW("aaaaaaaaaaaaaaaaaaaaaaaaaaaaab"));

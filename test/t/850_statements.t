@@ -68,6 +68,7 @@ subtest 'topics' => sub {
     says("ALTER TOPIC a RESET ALL;", "ALTER TOPIC\n", 'all go');
     is(config(2, 'a', 'preallocate') . config(2, 'a', 'cleanup.policy'), 'falsedelete', 'are gone');
     fails("ALTER TOPIC a SET (retention.ms = soon);", qr/22023: could not change topic "a".*\n.*\n.*\nDETAIL:  INVALID_CONFIG/, 'no such value');
+    fails("ALTER TOPIC a SET (segment.bytes = 2MB, retention.ms = soon);", qr/\nLINE 1: (ALTER TOPIC a SET \(.*retention\.ms = )soon\)\n +(??{ ' ' x length $1 })\^/, 'the place is that of the value');
     my ($out, $err) = run(qq(CREATE TOPIC c, "no way", d;));
     is(() = $err =~ /WARNING:/g, 1, 'one of three is bad: a warning');
     like($err, qr/ERROR:  42602: 1 of 3 failed, 2 succeeded/, 'and the count');

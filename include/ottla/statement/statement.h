@@ -54,7 +54,8 @@ typedef struct StatementEnv {
 
     bool validate_only; /* changes are only tried, as with VALIDATE ONLY */
     bool confirm_on;
-    bool utc; /* times without zone are UTC; else of the process's time zone */
+    const char
+        *timezone; /* of times without zone: UTC, local (NULL, too), or a name as TZ has it */
 } StatementEnv;
 
 /*

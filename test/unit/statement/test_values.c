@@ -102,10 +102,26 @@ timestamps(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         int64_t ms = -1;
 
-        if (!value_timestamp_ms(strview_from(rows[i].text), 2000000000000, true, &ms))
+        if (!value_timestamp_ms(strview_from(rows[i].text), 2000000000000, "UTC", &ms))
             ms = -1;
         assert_int_equal(ms, rows[i].ms);
     }
+}
+
+static void
+zones(void **state)
+{
+    int64_t ms = 0;
+
+    (void)state;
+    assert_true(value_timestamp_ms(STRVIEW("2025-01-01"), 0, "Europe/Berlin", &ms) &&
+                ms == 1735689600000 - 3600000);
+    assert_true(value_timestamp_ms(STRVIEW("2025-07-01"), 0, "America/New_York", &ms) &&
+                ms == 1751328000000 + 4 * 3600000);
+    assert_true(value_timestamp_ms(STRVIEW("2025-01-01Z"), 0, "Europe/Berlin", &ms) == false);
+    assert_true(value_timestamp_ms(STRVIEW("2025-01-01T00:00Z"), 0, "Europe/Berlin", &ms) &&
+                ms == 1735689600000);
+    assert_true(value_timestamp_ms(STRVIEW("2025-01-01"), 0, "UTC", &ms) && ms == 1735689600000);
 }
 
 static void
@@ -161,9 +177,13 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_become_raw), cmocka_unit_test(durations),
-        cmocka_unit_test(timestamps),        cmocka_unit_test(rates),
-        cmocka_unit_test(patterns),          cmocka_unit_test(operations_have_kafkas_numbers),
+        cmocka_unit_test(values_become_raw),
+        cmocka_unit_test(durations),
+        cmocka_unit_test(timestamps),
+        cmocka_unit_test(rates),
+        cmocka_unit_test(zones),
+        cmocka_unit_test(patterns),
+        cmocka_unit_test(operations_have_kafkas_numbers),
     };
 
     return cmocka_run_group_tests_name("values", tests, NULL, NULL);

@@ -279,7 +279,7 @@ subtest 'instances, without systemd' => sub {
     my @port = map { Ottla::Test::Node::free_port() } 1 .. 2;
     my ($code, $said) = $script->('createinstance', '-p', $port[0], 'main');
     is($code, 0, 'an instance') or diag $said;
-    like(slurp("$dir/etc/main/ottla.conf"), qr/^listeners = 'PLAINTEXT:\/\/localhost:$port[0]'$/m, 'its settings');
+    like(slurp("$dir/etc/main/ottla.conf"), qr/^listeners = 'PLAINTEXT:\/\/localhost:$port[0]'\n#.*\nmetrics\.listen = '127\.0\.0\.1:@{[ $port[0] + 552 ]}'$/m, 'its settings');
     ($code, $said) = $script->('createinstance', '-p', $port[1], '--start', 'test');
     is($code, 0, 'another, started') or diag $said, slurp("$dir/lib/test/ottlad.log");
     ($code, $said) = $script->('lsinstances');

@@ -63,7 +63,8 @@ scan_admits_int(const SqlScan *scan, int32_t column, int64_t value)
 static bool
 scan_full(const SqlScan *scan)
 {
-    return scan->row_count >= scan->limit;
+    /* Of a streaming table it is a hint: nobody asks a second time for rows that it would have to leave out. */
+    return scan->table->next == NULL && scan->row_count >= scan->limit;
 }
 
 SqlValue *

@@ -179,6 +179,29 @@ copy_keys(Arena *arena, const SqlKey *keys, int32_t count)
     return copy;
 }
 
+/* A scan that is not exact may reach its limit with rows that do not fit: then it goes on without. */
+static int
+read_table(Snapshot *s, Fault *f)
+{
+    int64_t limit = s->scan.limit;
+    bool full;
+
+    if (s->scan.table->scan(&s->scan, f) != 0)
+        return -1;
+    full = s->scan.row_count >= limit;
+    drop_others(&s->scan);
+    if (!full || s->scan.row_count >= limit)
+        return 0;
+    s->scan.limit = INT64_MAX;
+    s->scan.rows = NULL;
+    s->scan.row_count = s->scan.row_size = 0;
+    if (s->scan.table->scan(&s->scan, f) != 0)
+        return -1;
+    s->scan.limit = limit; /* by which the snapshot is found again */
+    drop_others(&s->scan);
+    return 0;
+}
+
 static Snapshot *
 make_snapshot(Sql *sql, const SqlScan *wanted, const SqlKey *keys, int32_t count, Fault *f)
 {
@@ -201,9 +224,8 @@ make_snapshot(Sql *sql, const SqlScan *wanted, const SqlKey *keys, int32_t count
         s->limited = true;
         s->scan.limit = wanted->limit;
     }
-    if (wanted->table->scan(&s->scan, f) != 0)
+    if (read_table(s, f) != 0)
         return NULL;
-    drop_others(&s->scan);
     s->next = sql->snapshots;
     sql->snapshots = s;
     return s;

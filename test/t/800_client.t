@@ -3,14 +3,12 @@
 #
 # Proved: the Unix socket and TCP reach the same node; a scan fetches what its bounds ask for and ends although the topic
 # grows; producing survives a node that is killed and started again without loss or repetition; partitions of keys are
-# those of Java clients; batches move to another topic as they are. Against Apache Kafka, where it can be had, the same
-# program does the same.
+# those of Java clients; batches move to another topic as they are. Against Apache Kafka: 843_streams_kafka.t.
 #
 # SPDX-License-Identifier: Apache-2.0
 use strict;
 use warnings;
 use Test::More;
-use Ottla::Test::Kafka qw(kafka_missing kafka_node);
 use Ottla::Test::Node;
 use Ottla::Test::Wait qw(comes_true);
 
@@ -163,23 +161,6 @@ subtest 'a node that is killed while records are written' => sub {
     my @read = grep { /^record/ } probe($socket, 'scan', 'killed', 1, '-', '-', '-', '-');
     is(scalar(@read), 60_000, 'none is lost, none is there twice');
     is_deeply([ map { /^record 1 \d+ (k\d+)/ } @read[0, 1, 30_000, -1] ], [qw(k0 k1 k30000 k59999)], 'in order');
-};
-
-subtest 'Apache Kafka' => sub {
-    plan skip_all => kafka_missing() if kafka_missing();
-    my $kafka = kafka_node('num.partitions=3');
-    topic($kafka->{address}, $_) for qw(plain copy);
-    my @info = probe($kafka->{address}, 'info');
-    is(value('server', @info), 'Apache Kafka', 'is told from Ottla');
-    like(value('version', @info), qr/^[34]\.\d$/, 'and its version judged');
-    like((probe($kafka->{address}, 'stat', 'log_dirs'))[0], qr/^fault 0A000 .*This needs Ottla/, 'what it lacks');
-    my @written = probe($kafka->{address}, 'produce', 'plain', -1, 1000, 1000);
-    is(scalar(grep { /^produced/ } @written), 1000, 'written');
-    my @read = probe($kafka->{address}, 'scan', 'plain', -1, '-', '-', '-', '-');
-    is(scalar(grep { /^record/ } @read), 1001, 'read');
-    is_deeply([ probe($kafka->{address}, 'copy', 'plain', 'copy') ], [], 'batches copied');
-    is(scalar(grep { /^record/ } probe($kafka->{address}, 'scan', 'copy', -1, '-', '-', '-', '-')), 1002, 'and read');
-    like(value('node', probe($kafka->{address}, 'coordinator', 'g')), qr/^\d+$/, 'a coordinator');
 };
 
 is($node->stop('fast'), 0, 'clean end');

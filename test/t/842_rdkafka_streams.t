@@ -2,7 +2,7 @@
 # 842_rdkafka_streams.t - \produce and \consume: lines to messages and messages to lines, by librdkafka
 #
 # Proved: input by lines, delimiters and files with keys, headers, nulls and codecs; output by ranges, counts and tokens; a group
-# goes on where it was; a transaction against a server that has them; Ctrl-C and a reader that has enough end a stream quietly.
+# goes on where it was; Ctrl-C and a reader that has enough end a stream quietly. Transactions: 843_streams_kafka.t.
 #
 # SPDX-License-Identifier: Apache-2.0
 use strict;
@@ -10,9 +10,7 @@ use warnings;
 use File::Temp qw(tempdir);
 use POSIX ();
 use Test::More;
-use Ottla::Test::Kafka qw(kafka_missing kafka_node);
 use Ottla::Test::Node;
-use Ottla::Test::Wait qw(comes_true);
 
 my $bin = $ENV{OTTLA_BIN} // "$ENV{OTTLA_BUILD}/release/bin";
 my $node = Ottla::Test::Node->new(conf => { 'num.partitions' => 3, 'group.initial.rebalance.delay.ms' => 0 });
@@ -23,7 +21,7 @@ my @connect = ('-X', '-h', $node->dir, '-p', $node->port);
 # Exit code, output and errors of a session with this input.
 sub ottla {
     my ($input, @args) = @_;
-    @args = (@connect, @args) if $args[0] ne '-X';
+    @args = (@connect, @args);
     open my $out, '>', "$dir/in" or die;
     print $out $input;
     close $out;
@@ -111,35 +109,6 @@ subtest 'what is refused' => sub {
     my ($exit, undef, $errors) = ottla('x' x 2_000_000, '-c', '\produce t');
     is($exit, 1, 'a message that is too large');
     like($errors, qr/ERROR: /, 'says why');
-};
-
-subtest 'shell 23: aborted transactions are invisible unless they are asked for' => sub {
-    plan skip_all => kafka_missing() if kafka_missing();
-    my $kafka = kafka_node('transaction.state.log.replication.factor=1', 'transaction.state.log.min.isr=1');
-    my ($host, $port) = split /:/, $kafka->{address};
-    my @there = ('-X', '-h', $host, '-p', $port);
-    open my $kcat, '|-', 'kcat', '-b', $kafka->{address}, '-t', 't', '-P' or die;
-    print $kcat "first\n";
-    close $kcat;
-    is_deeply([ (ottla("in\none\n", @there, '-c', '\produce t --transactional-id tx -Z'))[0, 1] ], [ 0, "PRODUCE 2\n" ], 'is committed');
-    is((ottla('', @there, '-c', '\consume t -e -o 1'))[1], "in\none\n", 'and seen');
-    is((ottla('', @there, '-qAt', '-c', "SELECT value, transactional, control FROM messages('t') WHERE offset > 0"))[1],
-        "in|t|f\none|t|f\n", 'by SQL, too');
-    like((ottla('', @there, '-qAt', '-c', "SELECT count(*) FROM messages('t', 0, 'read_uncommitted') WHERE control"))[1], qr/^1$/,
-        'with its marker when asked for');
-    # One that is aborted: the program ends with it open, and the next begins with aborting it.
-    my $pid = open my $out, '|-' // die;
-    exec "$bin/ottla", @there, '-qc', '\produce t --transactional-id tx -X linger.ms=0' or POSIX::_exit(127) if !$pid;
-    $out->autoflush(1);
-    print $out "never\n";
-    my $ask = "SELECT count(*) FROM messages('t', 0, 'read_uncommitted') WHERE value = 'never'";
-    comes_true(sub { (ottla('', @there, '-qAt', '-c', $ask))[1] eq "1\n" }, 30);
-    kill 'KILL', $pid;
-    close $out;
-    is((ottla("kept\n", @there, '-c', '\produce t --transactional-id tx'))[1], "PRODUCE 1\n", 'another one');
-    is((ottla('', @there, '-qAt', '-c', "SELECT value FROM messages('t') WHERE offset > 3"))[1], "kept\n",
-        'aborted transactions are invisible');
-    is((ottla('', @there, '-qAt', '-c', $ask))[1], "1\n", 'but with read_uncommitted they are there');
 };
 
 is($node->stop('fast'), 0, 'clean end');

@@ -159,6 +159,14 @@ subtest 'ottla-initdb' => sub {
     }
     is((tool('ottla-initdb', '-D', "$dir/own", @as, '-I', '3@localhost:9093:MvDxzVmcRsaTz33bUuRU6A'))[0], 0, 'a voter with the id of its directory');
     like(slurp("$dir/own/meta/meta.properties"), qr/^node\.id=3\ndirectory\.id=MvDxzVmcRsaTz33bUuRU6A$/m, 'which it gets');
+    chmod 0600, "$dir/own/meta/bootstrap.checkpoint";
+    open $fh, '+<', "$dir/own/meta/bootstrap.checkpoint" or die $!;
+    seek $fh, 100, 0;
+    print $fh 'X';
+    close $fh;
+    ($code, $said) = tool('ottlad', '-D', "$dir/own", '-p', Ottla::Test::Node::free_port(), @as);
+    is($code, 1, 'a server does not begin a cluster with records that are damaged');
+    like($said, qr/own\/meta\/bootstrap\.checkpoint: the file is not whole/, 'and names their file') or diag $said;
     is((tool('ottla-initdb', '-D', "$dir/none", @as, '-N'))[0], 0, 'no voters');
     ok(!-e "$dir/none/meta/__cluster_metadata-0", 'no quorum');
 };

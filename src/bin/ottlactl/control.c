@@ -295,9 +295,9 @@ control_start(const Order *order)
 
 /* ---- stop, restart ---- */
 
-/* Until nobody holds the pid file any more. */
+/* Until nobody holds the pid file any more, and the process is gone, which lets go of its files a moment earlier. */
 static int
-wait_stopped(const Order *order)
+wait_stopped(const Order *order, pid_t pid)
 {
     int64_t now_ms = clock_mono_ms(), dot_ms = now_ms;
     int64_t give_up_ms = now_ms + order->patience_s * INT64_C(1000);
@@ -306,8 +306,10 @@ wait_stopped(const Order *order)
 
     say(order, "waiting for server to shut down...");
     while (clock_mono_ms() < give_up_ms) {
-        if (!instance_look(order->data_dir, &instance, &why) ||
-            (!instance.running && !instance.orphans)) {
+        bool held = instance_look(order->data_dir, &instance, &why) &&
+                    (instance.running || instance.orphans);
+
+        if (!held && !instance_process_lives(pid)) {
             say(order, " done\nserver stopped\n");
             return CTL_DONE;
         }
@@ -327,7 +329,7 @@ stop_instance(const Order *order, const Instance *instance)
         return fail("could not send stop signal (PID: %d): %s", (int)instance->pid,
                     strerror(errno));
     if (order->wait)
-        return wait_stopped(order);
+        return wait_stopped(order, instance->pid);
     say(order, "server shutting down\n");
     return CTL_DONE;
 }

@@ -42,6 +42,9 @@ bool instance_look(const char *data_dir, Instance *ret, const char **ret_why);
 /* The command line of a process, its words behind one another as in /proc; the number of bytes, 0: not to be had. */
 size_t instance_command_line(pid_t pid, char *ret, size_t size);
 
+/* Is there such a process, other than one that has ended and is not reaped yet? */
+bool instance_process_lives(pid_t pid);
+
 /* The unit of systemd that the process belongs to; false: none of ottlad's. */
 bool instance_unit(pid_t pid, char ret[NAME_MAX + 1]);
 

@@ -115,6 +115,20 @@ instance_command_line(pid_t pid, char *ret, size_t size)
 }
 
 bool
+instance_process_lives(pid_t pid)
+{
+    char text[512];
+    const char *state;
+
+    if (kill(pid, 0) != 0 && errno == ESRCH)
+        return false;
+    if (read_proc(pid, "stat", text, sizeof text) == 0)
+        return false;
+    state = strrchr(text, ')'); /* behind the name, which may hold anything */
+    return state == NULL || strncmp(state, ") Z", 3) != 0;
+}
+
+bool
 instance_unit(pid_t pid, char ret[NAME_MAX + 1])
 {
     char text[PATH_MAX];

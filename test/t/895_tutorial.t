@@ -42,7 +42,7 @@ my $t = Ottla::Test::Terminal->new(columns => 80, rows => 24, command => [ 'sh',
         OTTLA_CONF_LISTENERS => "PLAINTEXT://localhost:$port", OTTLA_CONF_METRICS_LISTEN => '', OTTLA_CONF_OFFSETS_TOPIC_NUM_PARTITIONS => 1,
         OTTLA_CONF_GROUP_INITIAL_REBALANCE_DELAY_MS => 0 });
 $t->wait_for(qr/\$$/);
-$t->line("PS1='\$ '; PS2='> '"); # bash forgets what it inherits
+$t->line("PS1='\$ ' PS2='> ' HISTFILE="); # bash forgets what it inherits
 $t->wait_for(qr/^\$$/m);
 
 my @steps = steps();

@@ -134,7 +134,6 @@ typedef struct ProcSlot {
     AtomicI64 throttled_until_us; /* monotonic; in the past: not throttled */
     AtomicU64 request; /* api key << 48 | version << 32 | correlation id, of the last one */
     AtomicI64 request_since_us; /* monotonic: when it was begun */
-    AtomicU32 shows_topic;      /* 1: the topic is of the present request */
 
     alignas(CACHE_LINE_BYTES) AtomicU64 counters[SLOT_COUNT_COUNT];
 

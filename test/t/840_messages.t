@@ -47,8 +47,8 @@ sub rows {
 # What a statement costs: bytes that the node sent to this session while it ran, and the rows.
 sub cost {
     my ($statement) = @_;
-    my $own = q{SELECT 'bytes ' || sum(bytes_out) FROM activity WHERE client_id = 'ottla'};
-    my @rows = rows($own, $own, $statement, $own);
+    my $own = q{SELECT 'bytes ' || bytes_out FROM activity WHERE client_id = 'ottla' ORDER BY connected DESC, pid DESC LIMIT 1};
+    my @rows = rows($own, $own, $statement, $own);    # of the newest session: the one before may not be gone yet
     my @bytes = map { /^bytes (\d+)$/ } @rows;
     # The question itself costs the difference of the first two.
     return ($bytes[2] - $bytes[1] - ($bytes[1] - $bytes[0]), grep { !/^bytes / } @rows);

@@ -135,6 +135,7 @@ conn_send_ready(void)
             break;
         }
         read_clock();
+        weigh();
         account(head->rq);
         conn_box_free((RequestBox *)pending_pop(&my_conn.pending));
         freed = true;

@@ -11,6 +11,7 @@ use lib 'test/perl';
 use Ottla::Test::Api;
 use Ottla::Test::Node;
 use Ottla::Test::Wait qw(comes_true);
+use Ottla::Test::Wire;
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -30,6 +31,7 @@ set_rules();
 $_->launch for $node, $slow, $tight;
 $_->wait_ready for $node, $slow, $tight;
 my %api = map { $_ => Ottla::Test::Api->new($_) } $node, $slow, $tight;
+my %own = map { $_ => Ottla::Test::Wire->new($_->connect_unix) } $node, $slow, $tight;
 ok(serve($_), 'a coordinator serves') for $node, $slow, $tight;
 
 # ---- the node ----
@@ -117,7 +119,7 @@ sub leave { my ($m) = @_; return $m->{c}->ask(LeaveGroup => 5, { group_id => $m-
 sub park {
     my ($m, $tell) = @_;
     my $port = $m->{c}->port;
-    my $waits = sub { scalar grep { $_->{title} =~ /:$port\b.*Group waiting/ } $m->{node}->children_of_kind('backend') };
+    my $waits = sub { ($own{ $m->{node} }->stat('activity', [qw(state wait_event)], { client_port => $port })->[0]{wait_event} // '') =~ /^Group/ };
     take_id($m);
     $m->{node}->wait_until("$m->{name} to be idle", sub { !$waits->() }, $PATIENCE);
     $tell->($m);

@@ -11,6 +11,7 @@ use warnings;
 use lib 'test/perl';
 use Ottla::Test::Kafka qw(kafka_missing kafka_node);
 use Ottla::Test::Shell;
+use Ottla::Test::Wait qw(comes_true);
 use Test::More;
 
 plan skip_all => kafka_missing() if kafka_missing();
@@ -24,8 +25,9 @@ sub says { my ($text, $out, $what) = @_; my ($got, $err) = run($text); is($got, 
 sub fails { my ($text, $pattern, $what) = @_; return like((run($text))[1], $pattern, $what) }
 
 subtest 'topics, settings, offsets' => sub {
-    says("CREATE TOPIC a PARTITIONS 2 WITH (retention.ms = 7d);\nCREATE TOPIC b LIKE a;\nALTER TOPIC b ADD PARTITIONS 1;\nALTER TOPIC b SET (segment.bytes = 2MB);",
-        "CREATE TOPIC\nCREATE TOPIC\nALTER TOPIC\nALTER TOPIC\n", 'topics');
+    says("CREATE TOPIC a PARTITIONS 2 WITH (retention.ms = 7d);\nCREATE TOPIC b LIKE a;", "CREATE TOPIC\nCREATE TOPIC\n", 'topics');
+    ok(comes_true(sub { (run('\l'))[0] =~ /^b\|/m }, 30), 'which the broker knows after its controller');
+    says("ALTER TOPIC b ADD PARTITIONS 1;\nALTER TOPIC b SET (segment.bytes = 2MB);", "ALTER TOPIC\nALTER TOPIC\n", 'and are changed');
     like((run('SHOW CONFIG FOR TOPIC b;'))[0], qr/^retention\.ms\|604800000\|topic$/m, 'settings');
     fails('CREATE TOPIC a;', qr/42P07: topic "a" already exists/, 'twice');
     says("PRODUCE INTO a PARTITION 1 KEY k VALUE v;\nSELECT partition, \"offset\", key, value FROM messages('a');", "PRODUCE 1\n1|0|k|v\n", 'a record');

@@ -105,8 +105,6 @@ use warnings;
 use parent -norequire, 'Ottla::Test::Terminal';
 use Ottla::Test::Wait qw(comes_true);
 
-sub line { my ($self, $text) = @_; $self->type($text); return $self->keys('Enter') }
-
 # Waits until the screen shows it. False: it did not; the screen goes to the test's diagnostics.
 sub sees {
     my ($self, $pattern, $seconds) = @_;

@@ -29,7 +29,7 @@ sub new {
     my @set = map { "$_=$env{$_}" } grep { defined $env{$_} } sort keys %env;
     my $command = join ' ', map { quoted($_) } 'env', @unset, @set, @{ $o{command} };
     $self->tmux('-f', '/dev/null', 'new-session', '-d', '-x', $o{columns} // 80, '-y', $o{rows} // 24,
-        "$command; echo; echo \"ended with \$?\"; exec sleep 1000");
+        "$command; code=\$?; echo; echo \"ended with \$code\"; exec sleep 1000");
     $self->tmux('set-option', '-g', 'escape-time', '0');
     return $self;
 }

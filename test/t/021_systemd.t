@@ -17,6 +17,7 @@ use IO::Socket::UNIX;
 use POSIX ();
 use Socket qw(SOCK_DGRAM SOMAXCONN);
 use Time::HiRes qw(time);
+use Ottla::Test::Lab;
 use Ottla::Test::Node;
 use Ottla::Test::Wire;
 
@@ -136,14 +137,7 @@ subtest 'destinations of log lines' => sub {
 };
 
 subtest 'a real systemd' => sub {
-    my $lab = '../shared/lab/systemd-lab';
-    plan skip_all => 'no lab here' if !-x $lab;
-    plan skip_all => 'needs root' if $> != 0;
-    system("$lab check >/dev/null 2>&1") == 0 or plan skip_all => 'this machine cannot run the lab';
-    my ($bin_dir) = Ottla::Test::Node::binary() =~ m{^(.*)/};
-    my $out = `$lab run --ro --timeout 120 --bind '$bin_dir:/opt/ottla' -- sh test/t/021_systemd_lab.sh /opt/ottla/ottlad 2>&1`;
-    my $code = $? >> 8;
-    is($code, 0, 'unit files') or diag $out;
+    my $out = Ottla::Test::Lab::run('test/t/021_systemd_lab.sh', 120);
     like($out, qr/^ok $_$/m, $_) for 'start', 'journal', 'reload', 'kill', 'stop', 'syslog', 'check';
 };
 

@@ -1,23 +1,13 @@
 #!/bin/sh
-# 021_systemd_lab.sh - runs inside systemd-lab: the units of contrib/systemd with the binary given as $1
+# 021_systemd_lab.sh - runs inside systemd-lab: the units of contrib/systemd with the ottlad of the folder $1
 #
 # Prints "ok NAME" per proof; 021_systemd.t counts them.
 #
 # SPDX-License-Identifier: Apache-2.0
 set -eu
-binary=$1
+. test/t/lab_await.sh
+binary=$1/ottlad
 u=contrib/systemd
-
-# await WHAT COMMAND...: until the command succeeds, 30 s at most
-await() {
-    what=$1 looks=0
-    shift
-    until "$@"; do
-        looks=$((looks + 1)); [ $looks -lt 300 ] || fail "$what"; sleep 0.1
-    done
-}
-
-fail() { echo "not ok $*"; systemctl status ottlad --no-pager || :; journalctl -u ottlad --no-pager | tail -50; exit 1; }
 
 mkdir -p /usr/lib/ottla/bin /etc/ottla/main /usr/lib/sysusers.d /usr/lib/tmpfiles.d
 cp "$binary" /usr/lib/ottla/bin/ottlad

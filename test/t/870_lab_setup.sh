@@ -4,24 +4,8 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 set -eu
+. test/t/lab_await.sh
 programs=$1
-instance=ottlad
-
-fail() {
-    echo "not ok $*"
-    systemctl status "$instance" --no-pager || :
-    journalctl --no-pager -o short-precise | grep -v 'systemd\[1\]: .*ConditionPath' | tail -60
-    exit 1
-}
-
-# await WHAT COMMAND...: until the command succeeds, 30 s at most
-await() {
-    what=$1 looks=0
-    shift
-    until "$@"; do
-        looks=$((looks + 1)); [ $looks -lt 300 ] || fail "$what"; sleep 0.1
-    done
-}
 
 mkdir -p /usr/lib/ottla/bin /usr/share/ottla /etc/ottla/main/conf.d /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/lib/systemd/catalog
 cp "$programs/ottlad" /usr/lib/ottla/bin/

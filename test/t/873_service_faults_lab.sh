@@ -3,7 +3,6 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 . test/t/870_lab_setup.sh
-instance=ottlad
 
 mkdir -p /etc/systemd/system/ottlad.service.d
 printf '[Service]\nRestartSec=100ms\n' >/etc/systemd/system/ottlad.service.d/quick.conf

@@ -40,8 +40,8 @@ PERL
 perl /run/clients.pl 2>/run/clients.err &
 clients=$!
 all_there() { [ "$(ls /run/clients.[0-9]* 2>/dev/null | wc -l)" = 10 ]; }
-looks=0
-until all_there; do looks=$((looks + 1)); [ $looks -lt 900 ] || { cat /run/clients.err; fail connections; }; sleep 0.1; done
+patience_s=90
+(await connections all_there) || { cat /run/clients.err; exit 1; }
 connected() { pgrep -f '^ottlad: main: backend PLAINTEXT' -c; }
 [ "$(connected)" = 5000 ] || fail "connections $(connected)"
 echo ok connections

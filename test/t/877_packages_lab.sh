@@ -5,19 +5,9 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 set -eu
+. test/t/lab_await.sh
 debs=$1
 export DEBIAN_FRONTEND=noninteractive
-
-fail() { echo "not ok $*"; systemctl status ottlad --no-pager || :; journalctl --no-pager | tail -60; exit 1; }
-
-# await WHAT COMMAND...: until the command succeeds, 30 s at most
-await() {
-    what=$1 looks=0
-    shift
-    until "$@"; do
-        looks=$((looks + 1)); [ $looks -lt 300 ] || fail "$what"; sleep 0.1
-    done
-}
 
 # Every name of the root, but what dpkg, debconf and the journal keep for themselves.
 names() {

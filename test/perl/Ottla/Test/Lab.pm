@@ -2,8 +2,8 @@
 #
 #   my $out = Ottla::Test::Lab::run('test/t/870_service_lab.sh', 90);    # skips all tests where no lab can be had
 #
-# The script gets the folder of the programs under test as its argument and prints "ok NAME" for each of its proofs; what it said
-# is shown when it fails.
+# The script gets the folder of the programs under test, or the one that is given behind the seconds, as its argument, and prints
+# "ok NAME" for each of its proofs; what it said is shown when it fails.
 #
 # SPDX-License-Identifier: Apache-2.0
 package Ottla::Test::Lab;
@@ -14,13 +14,13 @@ use Test::More;
 use Ottla::Test::Node;
 
 sub run {
-    my ($script, $seconds) = @_;
+    my ($script, $seconds, $folder) = @_;
     my $lab = ($ENV{OTTLA_SHARED} // '../shared') . '/lab/systemd-lab';
     plan skip_all => 'no lab here' if !-x $lab;
     plan skip_all => 'needs root' if $> != 0;
     system("$lab check >/dev/null 2>&1") == 0 or plan skip_all => 'this machine cannot run the lab';
-    my ($programs) = Ottla::Test::Node::binary() =~ m{^(.*)/};
-    my $out = `$lab run --ro --timeout $seconds --bind '$programs:/opt/ottla' -- sh $script /opt/ottla 2>&1`;
+    ($folder) = Ottla::Test::Node::binary() =~ m{^(.*)/} if !defined $folder;
+    my $out = `$lab run --ro --timeout $seconds --bind '$folder:/opt/ottla' -- sh $script /opt/ottla 2>&1`;
     my $code = $? >> 8;
     is($code, 0, $script) or diag $out;
     return $out;

@@ -118,11 +118,11 @@ give_up(PartitionRef ref, PslotWish wish, const ErrInfo *err)
 
     if (!move_wish_drop(ref, wish, folder))
         return; /* nobody wants it any more */
+    if (folder[0] != '\0' && !folders_remove(folder))
+        folders_note_deleted(folder, clock_mono_ms());
     log_msg(LL_ERROR, "retention",
             "log cannot be moved and stays where it is: %s; topic=%s partition=%d target=%s",
             err->text, slot->topic, (int)slot->partition, logdir_path(wish.dir));
-    if (folder[0] != '\0' && !folders_remove(folder))
-        folders_note_deleted(folder, clock_mono_ms());
 }
 
 static void

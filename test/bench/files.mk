@@ -1,9 +1,11 @@
 # files.mk - programs of make bench; some serve tests as well
-BENCH_PROGS := $(patsubst %,$(O)/bench/%,rate probe restart acks spread bench_batches commit group_load offsets)
+BENCH_PROGS := $(patsubst %,$(O)/bench/%,rate probe restart acks spread bench_batches commit paced group_load offsets)
 BENCH_KIT := $(O)/bench/bench_kit.o
 BENCH_CLIENT := $(patsubst %,$(O)/crash/%.o,wire_client wire_requests)
 $(O)/bench/%.o: test/bench/%.c $(O)/flags | $(ALL_GEN_HDRS)
 	$(call say,CC,$<)mkdir -p $(@D); $(call compile,-Itest/crash)
+$(O)/bench/paced: $(O)/bench/paced.o $(BENCH_KIT)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^
 $(O)/bench/rate: $(O)/bench/rate.o $(BENCH_KIT)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lrdkafka
 $(patsubst %,$(O)/bench/%,probe restart acks spread): %: %.o $(BENCH_KIT) $(BENCH_CLIENT) $(call libs_of,protocol ipc)

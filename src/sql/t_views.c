@@ -6,6 +6,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <math.h>
+
 #include "ottla/common/strbuf.h"
 #include "ottla/common/text.h"
 #include "sql/cache_int.h"
@@ -390,6 +392,16 @@ static const SqlColumnDef all_columns[] = {
 
 static const SqlCallDef all_calls[] = {{"DescribeCluster", 0}, {"OttlaStat", 0}};
 
+static void
+add_real(StrBuf *text, double real)
+{
+    char number[TEXT_DOUBLE_MAX] = "null"; /* JSON has no word for those that are no number */
+
+    if (isfinite(real))
+        text_from_double(real, number);
+    strbuf_add_cstr(text, number);
+}
+
 static int
 take_json(void *arg, const ClientStatCell *cells, int32_t count)
 {
@@ -411,6 +423,8 @@ take_json(void *arg, const ClientStatCell *cells, int32_t count)
         strbuf_add_char(&text, ':');
         if (cells[i].null)
             strbuf_add_cstr(&text, "null");
+        else if (cells[i].type == CLIENT_STAT_REAL)
+            add_real(&text, cells[i].real);
         else if (cells[i].type == CLIENT_STAT_INTEGER)
             strbuf_printf(&text, "%lld", (long long)cells[i].number);
         else if (cells[i].type == CLIENT_STAT_BOOLEAN)

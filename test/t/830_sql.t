@@ -74,6 +74,8 @@ subtest 'views of the node' => sub {
     is_deeply([ $sql->rows(q{SELECT count(*) FROM node_partitions WHERE node_id = 1}, q{SELECT count(*) FROM node_partitions WHERE node_id IN (2, 3)}) ],
         [ 120, 0 ], 'by node');
     is_deeply([ $sql->rows(q{SELECT node_id, data->>'topic' FROM all_nodes('segments') WHERE data->>'topic' = 't001' LIMIT 1}) ], ['1|t001'], 'of all nodes');
+    is_deeply([ $sql->rows(q{SELECT count(*) > 0, count(*) = sum(typeof(data->>'total_ms') = 'real') FROM all_nodes('requests')}) ], ['1|1'],
+        'reals are numbers there, too');
     my @views = $sql->rows(q{SELECT DISTINCT view FROM columns});
     my %catalogue = map { /^node_(.*)/ ? ($1 => 1) : () } $sql->rows('SELECT 1 FROM processes LIMIT 0', 'SELECT name FROM pragma_module_list');
     is_deeply([ grep { $catalogue{$_} } @views ], [ sort keys %catalogue ], 'those that the catalogue has, too');

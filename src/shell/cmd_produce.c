@@ -256,12 +256,14 @@ send_message(Produce *p, BytesView key, BytesView value, Fault *f)
 
     do {
         rd_kafka_headers_t *headers = p->headers == NULL ? NULL : p->lib->headers_copy(p->headers);
+        void *key_bytes;
         void *bytes;
 
-        memcpy(&bytes, &value.ptr, sizeof bytes); /* copied there, never written to */
+        memcpy(&key_bytes, &key.ptr, sizeof key_bytes); /* copied there, never written to */
+        memcpy(&bytes, &value.ptr, sizeof bytes);
         error = p->lib->producev(
             p->rk, RD_KAFKA_V_TOPIC(p->topic), RD_KAFKA_V_PARTITION(p->partition),
-            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.ptr, (size_t)key.len),
+            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key_bytes, (size_t)key.len),
             RD_KAFKA_V_VALUE(bytes, (size_t)value.len), RD_KAFKA_V_HEADERS(headers),
             RD_KAFKA_V_END);
         if (error != 0 && headers != NULL)

@@ -192,25 +192,6 @@ client_scan_close(ClientScan *scan)
 
 /* ---- aborted transactions ---- */
 
-/* Remembers the producers whose aborted transactions begin before the end of a batch. */
-static int
-begin_aborted(ScanPart *part, int64_t last_offset, Fault *f)
-{
-    while (part->aborted_count > 0 && part->aborted[0].first_offset <= last_offset) {
-        if (part->producers == NULL)
-            part->producers = calloc(SCAN_PRODUCERS_MAX, sizeof part->producers[0]);
-        if (part->producers == NULL)
-            return fault_set(f, FAULT_NO_MEMORY, "no memory for aborted transactions");
-        if (part->producer_count == SCAN_PRODUCERS_MAX)
-            return fault_set(f, FAULT_LIMIT, "more than %d aborted transactions at once",
-                             SCAN_PRODUCERS_MAX);
-        part->producers[part->producer_count++] = part->aborted[0].producer_id;
-        part->aborted++;
-        part->aborted_count--;
-    }
-    return 0;
-}
-
 static int32_t
 find_producer(const ScanPart *part, int64_t producer_id)
 {
@@ -219,6 +200,32 @@ find_producer(const ScanPart *part, int64_t producer_id)
             return i;
     }
     return -1;
+}
+
+/*
+ * Remembers the producers whose aborted transactions begin before the end of a batch, each once: every fetch tells a
+ * transaction again that it meets, and one marker ends it.
+ */
+static int
+begin_aborted(ScanPart *part, int64_t last_offset, Fault *f)
+{
+    while (part->aborted_count > 0 && part->aborted[0].first_offset <= last_offset) {
+        int64_t producer_id = part->aborted[0].producer_id;
+
+        part->aborted++;
+        part->aborted_count--;
+        if (find_producer(part, producer_id) >= 0)
+            continue;
+        if (part->producers == NULL)
+            part->producers = calloc(SCAN_PRODUCERS_MAX, sizeof part->producers[0]);
+        if (part->producers == NULL)
+            return fault_set(f, FAULT_NO_MEMORY, "no memory for aborted transactions");
+        if (part->producer_count == SCAN_PRODUCERS_MAX)
+            return fault_set(f, FAULT_LIMIT, "more than %d aborted transactions at once",
+                             SCAN_PRODUCERS_MAX);
+        part->producers[part->producer_count++] = producer_id;
+    }
+    return 0;
 }
 
 /* A marker ends its producer's transaction. */

@@ -36,6 +36,7 @@
 
 typedef enum Mode {
     MODE_GOOD,
+    MODE_PIECES,   /* a batch at a time, with what was aborted told each time that it is met */
     MODE_SAME,     /* the first batch, whatever is asked for */
     MODE_EMPTY,    /* nothing, although there should be something */
     MODE_CUT,      /* half a batch */
@@ -136,6 +137,8 @@ fill_fetch(FetchResponse *response, WireReader *r, int16_t version)
     partition.records = records_in_memory(copy + at, log_len - at);
     if (orders->mode == MODE_SAME)
         partition.records = records_in_memory(copy, (int32_t)batch_size(copy));
+    if (orders->mode == MODE_PIECES && at < log_len)
+        partition.records = records_in_memory(copy + at, (int32_t)batch_size(copy + at));
     if (orders->mode == MODE_EMPTY)
         partition.records = WIRE_EMPTY_RECORDS;
     if (orders->mode == MODE_CUT)
@@ -143,7 +146,9 @@ fill_fetch(FetchResponse *response, WireReader *r, int16_t version)
     partition.high_watermark = partition.last_stable_offset =
         orders->mode == MODE_EMPTY ? 1 : LOG_END;
     partition.aborted_transactions = &aborted;
-    partition.aborted_transactions_count = request.isolation_level == 1;
+    partition.aborted_transactions_count =
+        request.isolation_level == 1 &&
+        (orders->mode != MODE_PIECES || request.topics[0].partitions[0].fetch_offset <= 5);
     topic.topic = STRVIEW("t");
     topic.partitions = &partition;
     topic.partitions_count = 1;
@@ -272,7 +277,8 @@ start_server(void **state)
 
     (void)state;
     add_batch(0, 3, -1, arena);
-    add_batch(3, 2, 9, arena);
+    add_batch(3, 1, 9, arena);
+    add_batch(4, 1, 9, arena);
     add_marker(5, 9, false, arena);
     add_batch(6, 2, 9, arena);
     add_marker(8, 9, true, arena);
@@ -361,6 +367,9 @@ test_bounds(void **state)
     orders->mode = MODE_GOOD;
     o.topic = STRVIEW("t");
     assert_string_equal(offsets_of(c, &o), "0 1 2 6 7 ");
+    orders->mode = MODE_PIECES;
+    assert_string_equal(offsets_of(c, &o), "0 1 2 6 7 ");
+    orders->mode = MODE_GOOD;
     o.uncommitted = true;
     assert_string_equal(offsets_of(c, &o), "0 1 2 3 4 5 6 7 8 ");
     o.offset_min = 2;

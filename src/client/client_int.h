@@ -64,7 +64,8 @@ struct Client {
     ClientConn conns[CLIENT_CONNS_MAX]; /* the first is the one it began with */
     int wake_fd;
     volatile sig_atomic_t interrupted;
-    bool lost; /* the first connection was open once and is gone */
+    bool
+        learning; /* who is at the other end of the first connection, which is not opened again for that */
     Arena *scratch;
     Arena *meta; /* brokers */
     ClientBroker *brokers;

@@ -330,7 +330,7 @@ gather(Flight *flights, int32_t count, struct pollfd *polls, ClientConn **conns)
     return found;
 }
 
-/* The earliest deadline; requests whose time is over end with their connections. */
+/* The earliest deadline; requests whose time is over end with their connections, and those whose connection is gone. */
 static int64_t
 expire(Flight *flights, int32_t count)
 {
@@ -342,7 +342,11 @@ expire(Flight *flights, int32_t count)
 
         if (flight->done)
             continue;
-        if (flight->deadline_ms <= now_ms) {
+        if (flight->conn->fd < 0) {
+            flight->done = true;
+            flight->status = fault_set(flight->fault, FAULT_CONNECTION_LOST,
+                                       "%s: the connection was closed", flight->conn->address);
+        } else if (flight->deadline_ms <= now_ms) {
             flight->done = true;
             flight->status = fault_set(flight->fault, FAULT_TIMEOUT, "%s: no answer in time",
                                        flight->conn->address);

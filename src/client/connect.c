@@ -24,6 +24,12 @@
 #define HANDSHAKE_TRIES     3
 #define ADDRESSES_TRIED_MAX 400 /* text of a fault that lists them */
 
+static bool
+canceled(const Fault *f)
+{
+    return strcmp(f->sqlstate, FAULT_CANCELED) == 0;
+}
+
 /* ---- handshake ---- */
 
 const ClientApi *
@@ -193,8 +199,7 @@ open_first(Client *c, Fault *f)
     for (int32_t i = 0; i < count; i++) {
         if (conn_open(c, client_first(c), &hosts[i], f) == 0)
             return 0;
-        if (strcmp(f->sqlstate, FAULT_CANCELED) == 0 ||
-            strcmp(f->sqlstate, FAULT_NOT_SUPPORTED) == 0)
+        if (canceled(f) || strcmp(f->sqlstate, FAULT_NOT_SUPPORTED) == 0)
             return -1;
         down = down && strcmp(f->sqlstate, FAULT_CANNOT_CONNECT) == 0;
         len += (size_t)snprintf(tried + len, sizeof tried - len, "%s%s", i == 0 ? "" : "; ",
@@ -246,24 +251,25 @@ take_node_id(void *arg, const ClientStatCell *cells, int32_t count)
 }
 
 /* Which of the brokers is at the other end: it says so itself, or its address does, or there is only one. */
-static int32_t
-find_node_id(Client *c)
+static int
+find_node_id(Client *c, int32_t *ret, Fault *f)
 {
     static const char *const columns[] = {"node_id"};
     static const ClientStatQuery query = {"log_dirs", columns, 1, NULL, 0};
     const ClientConn *conn = client_first(c);
-    int32_t node_id = -1;
-    Fault f;
 
-    if (c->info.is_ottla && client_stat(c, CLIENT_HERE, &query, take_node_id, &node_id, &f) == 0 &&
-        node_id >= 0)
-        return node_id;
-    for (int32_t i = 0; i < c->broker_count && !conn->is_socket; i++) {
+    *ret = -1;
+    if (c->info.is_ottla && client_stat(c, CLIENT_HERE, &query, take_node_id, ret, f) != 0 &&
+        canceled(f))
+        return -1;
+    for (int32_t i = 0; i < c->broker_count && !conn->is_socket && *ret < 0; i++) {
         if (c->brokers[i].port == conn->host.port &&
             strcmp(c->brokers[i].host, conn->host.name) == 0)
-            return c->brokers[i].node_id;
+            *ret = c->brokers[i].node_id;
     }
-    return c->broker_count == 1 ? c->brokers[0].node_id : -1;
+    if (*ret < 0 && c->broker_count == 1)
+        *ret = c->brokers[0].node_id;
+    return 0;
 }
 
 static int
@@ -277,16 +283,17 @@ take_version(void *arg, const ClientStatCell *cells, int32_t count)
     return 0;
 }
 
-/* An Ottla that has no such view is older than it: its version stays untold. */
-static void
-ask_version(Client *c)
+/* An Ottla that has no such view is older than it: its version stays untold. -1: interrupted. */
+static int
+ask_version(Client *c, Fault *f)
 {
     static const char *const columns[] = {"version"};
     const ClientStatQuery query = {.view = "brokers", .columns = columns, .column_count = 1};
-    Fault untold;
 
-    if (client_stat(c, CLIENT_HERE, &query, take_version, c, &untold) != 0)
-        c->server_version[0] = '\0';
+    if (client_stat(c, CLIENT_HERE, &query, take_version, c, f) == 0)
+        return 0;
+    c->server_version[0] = '\0';
+    return canceled(f) ? -1 : 0;
 }
 
 /* Fills what client_info tells. A node without Metadata (a controller alone) still serves. */
@@ -294,6 +301,7 @@ static int
 learn(Client *c, Fault *f)
 {
     ClientConn *conn = client_first(c);
+    int32_t node_id;
 
     c->info = (ClientInfo){.host = conn->host.name,
                            .address = conn->address,
@@ -316,13 +324,13 @@ learn(Client *c, Fault *f)
                    c->info.is_ottla ? "" : kafka_release(conn->metadata_level));
     conn->node_id = -1;
     c->brokers_ms = 0;
-    if (c->info.is_ottla)
-        ask_version(c);
+    if (c->info.is_ottla && ask_version(c, f) != 0)
+        return -1;
     if (conn_api(conn, API_Metadata) == NULL)
         return 0;
-    if (route_fetch(c, WIRE_NULL_STRING, f) != 0)
+    if (route_fetch(c, WIRE_NULL_STRING, f) != 0 || find_node_id(c, &node_id, f) != 0)
         return -1;
-    c->info.node_id = conn->node_id = find_node_id(c);
+    c->info.node_id = conn->node_id = node_id;
     return 0;
 }
 
@@ -330,16 +338,20 @@ int
 client_reconnect(Client *c, Fault *f)
 {
     ClientConn *conn = client_first(c);
+    int status;
 
     if (conn_usable(conn))
         return 0;
+    if (c->learning)
+        return fault_set(f, FAULT_CONNECTION_LOST, "%s: the connection was closed", conn->address);
     if (open_first(c, f) != 0)
         return -1;
-    if (learn(c, f) != 0) {
+    c->learning = true;
+    status = learn(c, f);
+    c->learning = false;
+    if (status != 0)
         conn_close(conn);
-        return -1;
-    }
-    return 0;
+    return status;
 }
 
 bool
@@ -437,6 +449,10 @@ client_conn(Client *c, int32_t node_id, ClientConn **ret, Fault *f)
     }
     if (broker == NULL)
         return fault_set(f, "42704", "there is no broker %d", node_id);
+    if (broker->host[0] ==
+        '/') /* a directory: no broker's words lead to a socket of this machine */
+        return fault_set(f, FAULT_BAD_REPLY, "broker %d has a host that is none: \"%s\"", node_id,
+                         broker->host);
     (void)snprintf(host.name, sizeof host.name, "%s", broker->host);
     host.port = (uint16_t)broker->port;
     if (conn_open(c, conn, &host, f) != 0) {

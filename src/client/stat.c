@@ -22,6 +22,8 @@ page_fits(const OttlaStatResponse *page)
 {
     if (page->row_count < 0 || page->columns_count < 0 || page->columns_count > STAT_COLUMNS_MAX)
         return false;
+    if (page->columns_count == 0 && page->row_count > 0)
+        return false; /* nothing of the answer bounds such a number */
     for (int32_t i = 0; i < page->columns_count; i++) {
         const OttlaStatResponseColumn *column = &page->columns[i];
         int32_t values =

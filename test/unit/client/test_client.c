@@ -33,6 +33,7 @@
 #include "ottla/protocol/msg_describe_cluster.h"
 #include "ottla/protocol/msg_find_coordinator.h"
 #include "ottla/protocol/msg_metadata.h"
+#include "ottla/protocol/msg_ottla_stat.h"
 
 typedef enum Mode {
     MODE_GOOD,
@@ -58,6 +59,10 @@ typedef enum Greeting {
     GREET_SILENCE,
     GREET_GARBAGE,
     GREET_CLOSE,
+    GREET_STAT_CLOSE,     /* an Ottla that ends the connection when it is asked for a view, */
+    GREET_STAT_SILENCE,   /* says nothing then, */
+    GREET_METADATA_CLOSE, /* or has a version and ends the connection behind its metadata */
+    GREET_HOST,           /* broker 8 is in a directory */
 } Greeting;
 
 typedef struct Orders {
@@ -90,12 +95,12 @@ recv_all(int fd, void *to, size_t len)
 static void
 answer_versions(ApiVersionsResponse *response, const RequestHead *head)
 {
-    static ApiVersionsResponseApiVersion apis[5];
-    static const int16_t keys[5] = {API_Metadata, API_FindCoordinator, API_ApiVersions,
-                                    API_DescribeCluster, API_CreateTopics};
+    static ApiVersionsResponseApiVersion apis[6];
+    static const int16_t keys[6] = {API_Metadata,        API_FindCoordinator, API_ApiVersions,
+                                    API_DescribeCluster, API_CreateTopics,    API_OttlaStat};
 
     api_versions_response_init(response);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         const ApiInfo *api = api_find(keys[i]);
         api_versions_response_api_version_init(&apis[i]);
         apis[i].api_key = keys[i];
@@ -105,7 +110,8 @@ answer_versions(ApiVersionsResponse *response, const RequestHead *head)
             apis[i].max_version = 2;
     }
     response->api_keys = apis;
-    response->api_keys_count = 5;
+    response->api_keys_count =
+        orders->greeting >= GREET_STAT_CLOSE && orders->greeting <= GREET_METADATA_CLOSE ? 6 : 5;
     if ((orders->greeting == GREET_OLD && head->api_version > 2) ||
         orders->greeting == GREET_STUBBORN)
         response->error_code = KERR_UNSUPPORTED_VERSION;
@@ -127,6 +133,8 @@ answer_metadata(MetadataResponse *response, WireReader *r, int16_t version)
         brokers[i].host = STRVIEW("127.0.0.1");
         brokers[i].port = server_port;
     }
+    if (orders->greeting == GREET_HOST)
+        brokers[1].host = STRVIEW("/tmp");
     response->brokers = brokers;
     response->brokers_count = 2;
     response->cluster_id = STRVIEW("cluster-of-a-test");
@@ -224,6 +232,7 @@ answer(int fd, const RequestHead *head, WireReader *r, Arena *arena)
     MetadataResponse metadata;
     FindCoordinatorResponse coordinator;
     DescribeClusterResponse cluster;
+    OttlaStatResponse stat;
     FrameBody body = {.version = head->api_version};
     FrameOut out;
 
@@ -240,6 +249,15 @@ answer(int fd, const RequestHead *head, WireReader *r, Arena *arena)
         answer_coordinator(&coordinator);
         body.desc = &find_coordinator_response_desc;
         body.msg = &coordinator;
+    } else if (head->api->key == API_OttlaStat) {
+        if (orders->greeting == GREET_STAT_CLOSE)
+            _exit(0);
+        if (orders->greeting == GREET_STAT_SILENCE)
+            pause();
+        ottla_stat_response_init(&stat);
+        stat.error_code = KERR_INVALID_REQUEST;
+        body.desc = &ottla_stat_response_desc;
+        body.msg = &stat;
     } else {
         describe_cluster_response_init(&cluster);
         cluster.cluster_id = STRVIEW("cluster-of-a-test");
@@ -254,6 +272,8 @@ answer(int fd, const RequestHead *head, WireReader *r, Arena *arena)
         send_spoiled(fd, &out);
     else
         send_all(fd, out.buf, out.len);
+    if (head->api->key == API_Metadata && orders->greeting == GREET_METADATA_CLOSE)
+        _exit(0);
 }
 
 /* One connection, in a process of its own. */
@@ -483,8 +503,9 @@ test_greetings(void **state)
         Greeting greeting;
         const char *sqlstate; /* NULL: it works */
     } cases[] = {
-        {GREET_OLD, NULL},        {GREET_STUBBORN, "08P01"}, {GREET_HTTP, "08P01"},
-        {GREET_SILENCE, "57P05"}, {GREET_GARBAGE, "08P01"},  {GREET_CLOSE, "08006"},
+        {GREET_OLD, NULL},           {GREET_STUBBORN, "08P01"}, {GREET_HTTP, "08P01"},
+        {GREET_SILENCE, "57P05"},    {GREET_GARBAGE, "08P01"},  {GREET_CLOSE, "08006"},
+        {GREET_STAT_CLOSE, "08006"},
     };
 
     (void)state;
@@ -501,6 +522,40 @@ test_greetings(void **state)
             assert_string_equal(f.sqlstate, cases[i].sqlstate);
         }
     }
+    orders->greeting = GREET_GOOD;
+}
+
+/* A server that ends every connection while it is asked who it is: one of them, and no wait for what cannot come. */
+static void
+test_ends_while_learning(void **state)
+{
+    Client *c;
+    int seen;
+
+    (void)state;
+    orders->greeting = GREET_METADATA_CLOSE;
+    seen = orders->seen;
+    c = connected();
+    assert_non_null(c);
+    assert_int_equal(client_info(c)->node_id, 7); /* by its address */
+    assert_true(orders->seen - seen <= 3);
+    client_close(c);
+    orders->greeting = GREET_GOOD;
+}
+
+/* A broker's host is no way to the Unix sockets of this machine. */
+static void
+test_host_is_none(void **state)
+{
+    Client *c;
+
+    (void)state;
+    orders->greeting = GREET_HOST;
+    c = connected();
+    assert_non_null(c);
+    assert_int_equal(ask(c, 8), -1);
+    assert_string_equal(f.sqlstate, "08P01");
+    client_close(c);
     orders->greeting = GREET_GOOD;
 }
 
@@ -635,6 +690,16 @@ test_interrupt(void **state)
     orders->mode = MODE_GOOD;
     assert_int_equal(ask(c, CLIENT_HERE), 0);
 
+    /* One that comes while the connection is opened again ends that. */
+    orders->mode = MODE_CLOSE;
+    assert_int_equal(ask(c, CLIENT_HERE), -1);
+    orders->greeting = GREET_STAT_SILENCE;
+    assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+    assert_int_equal(ask(c, CLIENT_HERE), -1);
+    assert_string_equal(f.sqlstate, "57014");
+    orders->greeting = GREET_GOOD;
+    orders->mode = MODE_GOOD;
+
     /* One that comes between calls meets the next, unless it is forgotten. */
     client_interrupt(c);
     assert_true(client_interrupted(c));
@@ -678,11 +743,12 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_session),   cmocka_unit_test(test_leaders),
-        cmocka_unit_test(test_spoiled),   cmocka_unit_test(test_flips),
-        cmocka_unit_test(test_greetings), cmocka_unit_test(test_unknown),
-        cmocka_unit_test(test_many),      cmocka_unit_test(test_retries),
-        cmocka_unit_test(test_interrupt), cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_session),      cmocka_unit_test(test_leaders),
+        cmocka_unit_test(test_spoiled),      cmocka_unit_test(test_flips),
+        cmocka_unit_test(test_greetings),    cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_many),         cmocka_unit_test(test_retries),
+        cmocka_unit_test(test_interrupt),    cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_host_is_none), cmocka_unit_test(test_ends_while_learning),
     };
     int failed;
 

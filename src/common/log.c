@@ -2,9 +2,10 @@
  * log.c - one line per event
  *
  * Runs in: every process. Never: allocates, waits for anything but the write itself, and not for that in the
- * supervisor (log_never_wait).
+ * supervisor (log_never_wait) or where the logger collects lines (LogStyle.collected).
  * Invariants:
- *   L1  all lines of one message leave in one write(), whole lines only
+ *   L1  all lines of one message leave in one write(), whole lines only; into a pipe, which takes PIPE_BUF bytes as one, in
+ *       as many as that takes, each of whole lines
  *   L2  no byte below 0x20 but the line feeds at line ends and the tab of continuation lines
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -27,7 +28,8 @@
 #include "ottla/common/own_page.h"
 #include "ottla/common/text.h"
 
-#define PATIENCE_MS 20 /* of a process that never waits */
+#define PATIENCE_MS 20   /* of a process that never waits */
+#define PIECE_TRIES 1000 /* with a pipe that had room, which others took */
 
 typedef struct LevelRow {
     const char *name;
@@ -367,6 +369,8 @@ put_line(Out *out, LogLevel level, const char *component, const char *tag, const
     if (line.end - line.at < 64)
         return;
     line.end -= 4;
+    if (style.collected && tag != levels[level].name)
+        put_char(&line, '\t');
     if (style.priority_prefix) {
         put_char(&line, '<');
         put_char(&line, levels[level].priority);
@@ -438,6 +442,13 @@ give_to_keeper(const Message *message, const char *text)
     keeper(&entry);
 }
 
+/* Neither the supervisor nor who writes into the logger's pipe waits for a reader that stands still. */
+static bool
+is_bounded(void)
+{
+    return never_waits || style.collected;
+}
+
 /* A reader that is only busy shall miss nothing; one that stands still is waited for once. */
 static int
 patience_ms(void)
@@ -454,12 +465,55 @@ fd_takes_now(void)
     return poll(&look, 1, patience_ms()) != 0;
 }
 
+/* How much of these lines a pipe takes in one piece: whole lines, if it is at all possible [L1]. */
+static size_t
+piece_of(const char *lines, size_t len)
+{
+    const char *end;
+
+    if (len <= PIPE_BUF)
+        return len;
+    end = memrchr(lines, '\n', PIPE_BUF);
+    return end == NULL ? PIPE_BUF : (size_t)(end + 1 - lines);
+}
+
+void
+log_put_lines(const char *lines, size_t len)
+{
+    int tries = PIECE_TRIES;
+
+    /* A pipe may take a part; anything else means that nobody can be told. */
+    while (len > 0) {
+        size_t piece = len;
+        ssize_t sent;
+
+        if (is_bounded()) {
+            if (!fd_takes_now()) {
+                lost++;
+                return;
+            }
+            piece = piece_of(lines, len); /* that much is taken when some is */
+        }
+        sent = write(style.fd, lines, piece);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0 && errno == EAGAIN && style.collected) {
+            if (--tries > 0)
+                continue; /* others were quicker */
+            lost++;
+        }
+        if (sent <= 0)
+            return;
+        lines += sent;
+        len -= (size_t)sent;
+    }
+}
+
 static void
 write_lines(const Message *message, const char *text)
 {
     char bytes[4 * LOG_LINE_MAX];
     Out out = {bytes, bytes + sizeof bytes};
-    const char *at = bytes;
     const LogMore *more = message->more;
 
     put_line(&out, message->level, message->component, levels[message->level].name, text);
@@ -469,25 +523,7 @@ write_lines(const Message *message, const char *text)
         put_line(&out, message->level, message->component, "HINT", more->hint);
     if (more != NULL && more->context != NULL)
         put_line(&out, message->level, message->component, "CONTEXT", more->context);
-    /* A pipe may take a part; anything else means that nobody can be told. */
-    while (at < out.at) {
-        size_t len = (size_t)(out.at - at);
-        ssize_t sent;
-
-        if (never_waits) {
-            if (!fd_takes_now()) {
-                lost++;
-                break;
-            }
-            len = len < PIPE_BUF ? len : PIPE_BUF; /* that much is taken when some is */
-        }
-        sent = write(style.fd, at, len);
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent <= 0)
-            break;
-        at += sent;
-    }
+    log_put_lines(bytes, (size_t)(out.at - bytes));
 }
 
 static void
@@ -503,7 +539,9 @@ static bool
 takes_now(void)
 {
     static const LogPlace here = {.file = __FILE__, .line = __LINE__, .function = __func__};
-    Message message = {.place = &here, .level = LL_WARNING, .component = "supervisor"};
+    Message message = {.place = &here,
+                       .level = LL_WARNING,
+                       .component = identity.kind == NULL ? "supervisor" : identity.kind};
     char text[80];
 
     if (style.sink != NULL && style.sink_takes != NULL ? !style.sink_takes(patience_ms())
@@ -531,7 +569,7 @@ write_formatted(Message *message, const char *format, va_list args)
         message->cut = (size_t)len >= sizeof text;
         if (keeper != NULL)
             give_to_keeper(message, text);
-        if (!never_waits || takes_now())
+        if (!is_bounded() || takes_now())
             write_message(message, text);
         else
             lost++;

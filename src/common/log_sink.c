@@ -1,5 +1,5 @@
 /*
- * log_sink.c - destinations of log messages beside a file: the journal with its fields, and syslog
+ * log_sink.c - destinations of log messages beside plain lines: the journal with its fields, syslog, JSON
  *
  * Runs in: every process whose log.destination says so. Never: fails a caller; what is not taken is
  * written to stderr by log.c.
@@ -20,6 +20,8 @@
 #include <unistd.h>
 
 #include "ottla/common/assert.h"
+#include "ottla/common/clock.h"
+#include "ottla/common/strbuf.h"
 #include "ottla/common/systemd_lib.h"
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
@@ -187,6 +189,60 @@ log_journal_fields(const LogEntry *entry, LogFields *ret)
     add_message(ret, entry);
     add_text(ret, "OTTLA_DETAIL", entry->more->detail);
     add_text(ret, "OTTLA_HINT", entry->more->hint);
+}
+
+/* ---- JSON ---------------------------------------------------------------------------------------- */
+
+static void
+add_pair(StrBuf *line, StrView name, StrView value)
+{
+    size_t before = line->len;
+
+    if (line->len > 1)
+        strbuf_add_char(line, ',');
+    strbuf_add_json(line, name);
+    strbuf_add_char(line, ':');
+    strbuf_add_json(line, value);
+    if (strbuf_failed(line)) { /* left out; the next may fit */
+        line->failed = false;
+        strbuf_truncate(line, before);
+    }
+}
+
+size_t
+log_json_line(const LogEntry *entry, int64_t wall_ms, pid_t pid, char ret[LOG_JSON_MAX])
+{
+    char time[CLOCK_TEXT_LEN + 1], number[16];
+    LogFields fields;
+    StrBuf line;
+
+    log_journal_fields(entry, &fields);
+    clock_format(wall_ms, time);
+    time[10] = 'T';
+    memcpy(time + 23, "Z", 2);
+    snprintf(number, sizeof number, "%d", (int)pid);
+    strbuf_init_in(&line, ret, LOG_JSON_MAX - 2); /* room for the end */
+    strbuf_add_char(&line, '{');
+    add_pair(&line, STRVIEW("TIME"), strview_from(time));
+    add_pair(&line, STRVIEW("_PID"), strview_from(number));
+    for (int i = 0; i < fields.count; i++) {
+        const char *text = fields.list[i].iov_base;
+        int32_t len = (int32_t)fields.list[i].iov_len;
+        int32_t name = (int32_t)((const char *)memchr(text, '=', (size_t)len) - text);
+
+        add_pair(&line, (StrView){text, name}, (StrView){text + name + 1, len - name - 1});
+    }
+    memcpy(ret + line.len, "}\n", 3);
+    return line.len + 2;
+}
+
+bool
+log_json_write(const LogEntry *entry)
+{
+    static char line[LOG_JSON_MAX]; /* of this process, which writes one at a time */
+
+    log_put_lines(line, log_json_line(entry, clock_wall_ms(), getpid(), line));
+    return true;
 }
 
 /* ---- destinations -------------------------------------------------------------------------------- */

@@ -25,6 +25,14 @@ strbuf_init(StrBuf *buf, size_t max_len, Arena *arena)
 }
 
 void
+strbuf_init_in(StrBuf *buf, char *memory, size_t size)
+{
+    ot_assert(size > 0);
+    memory[0] = '\0';
+    *buf = (StrBuf){.ptr = memory, .size = size, .max_len = size - 1};
+}
+
+void
 strbuf_release(StrBuf *buf)
 {
     if (buf->arena == NULL && buf->size > 0)

@@ -50,6 +50,8 @@ apply_log_style(void)
     } else if (strcmp(destination, "syslog") == 0) {
         style.sink = log_syslog_write;
         style.sink_takes = log_syslog_takes;
+    } else if (strcmp(destination, "json") == 0) {
+        style.sink = log_json_write;
     }
     if (journal && in_journal)
         style.line_prefix = LOG_PREFIX_JOURNAL;

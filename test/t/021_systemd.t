@@ -14,6 +14,7 @@ use File::Temp qw(tempdir);
 use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
+use JSON::PP;
 use POSIX ();
 use Socket qw(SOCK_DGRAM SOMAXCONN);
 use Time::HiRes qw(time);
@@ -126,9 +127,23 @@ subtest 'destinations of log lines' => sub {
     is($named->stop, 0, 'lines of a backend name its client');
     $named->clean_up;
 
-    my $file = Ottla::Test::Node->new(conf => { 'log.destination' => 'file' });
-    is($file->launch->wait_exit, 78, 'what does not exist yet is refused');
-    $file->clean_up;
+    my $unknown = Ottla::Test::Node->new(conf => { 'log.destination' => 'files' });
+    is($unknown->launch->wait_exit, 78, 'one that does not exist is refused');
+    $unknown->clean_up;
+
+    my $json = Ottla::Test::Node->new(conf => { 'log.destination' => 'json', 'log.connections' => 'true' })->start;
+    $client = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $json->port) or die $@;
+    $client->syswrite(pack 'N n n N n a*', 14, 18, 0, 9, 4, "a\"\xff\n");
+    ok(IO::Select->new($client)->can_read($Ottla::Test::Node::PATIENCE), 'an answer');
+    $client->syswrite(pack 'N', 0xffffffff);
+    $json->wait_for_log(qr/closing connection/);
+    is($json->stop, 0, 'json');
+    my @objects = map { eval { JSON::PP->new->utf8->decode($_) } // { error => "$_: $@" } } split /\n/, $json->log_text;
+    is_deeply([grep { defined } map { $_->{error} } @objects], [], 'each line is an object');
+    my ($closing) = grep { $_->{MESSAGE} =~ /closing connection/ } @objects;
+    is($closing->{$_->[0]}, $_->[1], $_->[0]) for [OTTLA_KIND => 'backend'], [OTTLA_LISTENER => 'PLAINTEXT'], [OTTLA_LEVEL => 'INFO'];
+    like($closing->{TIME}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, 'with a time');
+    $json->clean_up;
     return if -e '/run/systemd/journal/socket'; # then lines go there
     my $node = Ottla::Test::Node->new(conf => { 'log.destination' => 'journal' })->start;
     $node->wait_for_log(qr/WARNING:  settings: log.destination is journal, but there is none here/);

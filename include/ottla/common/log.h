@@ -151,6 +151,9 @@ typedef struct LogStyle {
     int fd;                  /* 2 by default */
     bool priority_prefix;    /* "<6>" first, as systemd wants it from stderr */
     const char *line_prefix; /* LOG_PREFIX_DEFAULT; NULL: none */
+    bool
+        collected; /* fd is the logger's pipe (log_pipe.h): nobody waits for it as log_never_wait has it; continuation
+                       lines begin with a tab */
     /* Takes messages instead of fd; what it does not take (false) is written as lines. NULL: none. */
     bool (*sink)(const LogEntry *entry);
     bool (*sink_takes)(int patience_ms); /* would sink take a message by then? NULL: asked of fd */
@@ -163,6 +166,9 @@ void log_set_keeper(void (*keep)(const LogEntry *entry));
 #define LOG_PREFIX_JOURNAL "%k " /* the journal has its own time and pid */
 
 void log_set_style(const LogStyle *style);
+
+/* For sinks that make lines of their own: writes whole lines to the style's fd, as those of log.c are. */
+void log_put_lines(const char *lines, size_t len);
 
 /*
  * This process, the supervisor, shall not wait for who reads its lines, a journal on a dying disk maybe: what is not

@@ -28,6 +28,9 @@ typedef struct StrBuf {
 /* Empty. max_len bounds the text; arena may be NULL. Nothing is allocated yet. */
 void strbuf_init(StrBuf *buf, size_t max_len, Arena *arena);
 
+/* Empty, in memory of the caller's, which holds the text with its zero; never released. */
+void strbuf_init_in(StrBuf *buf, char *memory, size_t size);
+
 /* Gives malloc'ed memory back; the buffer is empty again. */
 void strbuf_release(StrBuf *buf);
 

@@ -296,6 +296,47 @@ messages_have_fields(void **state)
     assert_null(field("OTTLA_API"));
 }
 
+/* A message as JSON: one line of an object, whatever bytes it has; what does not fit is left out whole. */
+static void
+messages_become_json(void **state)
+{
+    static char long_text[LOG_LINE_MAX];
+    static const LogPlace place = {"f.c", "g", 7};
+    LogIdentity who = {.node_id = 3, .kind = "backend", .client_id = "a\"b\\\x80\xc3\xa9"};
+    LogMore more = {.detail = long_text, .hint = long_text};
+    LogEntry entry = {.level = LL_ERROR,
+                      .priority = 3,
+                      .component = "storage",
+                      .text = "storage: bad; topic=t",
+                      .more = &(LogMore){.detail = "one"},
+                      .place = &place,
+                      .identity = &who};
+    char line[LOG_JSON_MAX];
+    size_t len = log_json_line(&entry, 1740830400123, 12, line);
+
+    (void)state;
+    assert_string_equal(
+        line, "{\"TIME\":\"2025-03-01T12:00:00.123Z\",\"_PID\":\"12\",\"PRIORITY\":\"3\","
+              "\"SYSLOG_IDENTIFIER\":\"ottlad\",\"CODE_FILE\":\"f.c\",\"CODE_LINE\":\"7\","
+              "\"CODE_FUNC\":\"g\",\"OTTLA_NODE_ID\":\"3\",\"OTTLA_KIND\":\"backend\","
+              "\"OTTLA_CATEGORY\":\"storage\",\"OTTLA_LEVEL\":\"ERROR\","
+              "\"OTTLA_CLIENT_ID\":\"a\\\"b\\\\\\ufffd\xc3\xa9\",\"OTTLA_TOPIC\":\"t\","
+              "\"MESSAGE\":\"storage: bad; topic=t\\nDETAIL:  one\",\"OTTLA_DETAIL\":\"one\"}\n");
+    assert_int_equal(len, strlen(line));
+    memset(long_text, 1, sizeof long_text - 1); /* six bytes each */
+    entry.more = &more;
+    len = log_json_line(&entry, 0, 12, line);
+    assert_int_equal(len, strlen(line));
+    assert_true(len < LOG_JSON_MAX);
+    assert_null(strstr(line, "\"MESSAGE\""));
+    assert_non_null(strstr(line, "\"OTTLA_DETAIL\""));
+    assert_string_equal(line + len - 3, "\"}\n");
+
+    log_set_style(&(LogStyle){.fd = pipe_fds[1], .sink = log_json_write});
+    log_msg(LL_LOG, "x", "y");
+    assert_non_null(strstr(read_lines(), "\"MESSAGE\":\"x: y\"}\n"));
+}
+
 /* What a message lists at its end becomes fields; what a client wrote does not. */
 static void
 values_become_fields(void **state)
@@ -428,6 +469,7 @@ main(void)
         TEST(outside_bytes_are_escaped),
         TEST(lines_of_processes_do_not_mix),
         TEST(messages_have_fields),
+        TEST(messages_become_json),
         TEST(values_become_fields),
         TEST(fields_of_long_messages_are_cut),
         TEST(who_never_waits_loses_lines_and_says_how_many),

@@ -26,10 +26,8 @@ account_parts(const Request *rq)
                                             .remote_us = rq->remote_us,
                                             .throttle_ms = rq->throttle_ms,
                                             .failed = rq->failed});
-    if (!rq->failed)
-        return;
-    slot_count_add(SLOT_COUNT_ERRORS, 1);
-    stat_add(STAT_REQUEST_ERRORS, 1);
+    if (rq->failed)
+        slot_count_add(SLOT_COUNT_ERRORS, 1);
 }
 
 /* Inline, as all that is done for every request's statistics: test/bench/stat_cost.pl. */
@@ -134,9 +132,7 @@ conn_send_ready(void)
             my_conn.over = true;
             break;
         }
-        read_clock();
-        weigh();
-        account(head->rq);
+        conn_account(head->rq);
         conn_box_free((RequestBox *)pending_pop(&my_conn.pending));
         freed = true;
     }

@@ -77,15 +77,14 @@ uint32_t
 bulk_alloc(void)
 {
     uint64_t me = slot_ref_pack(slot_ref_self());
-    uint32_t freed = pool_scan(pool, &scan_position, BULK_SCAN_STEP, pool_owner_is_dead, NULL);
-    uint32_t chunk = pool_alloc(pool, me, 0);
+    uint32_t chunk;
 
+    (void)pool_scan(pool, &scan_position, BULK_SCAN_STEP, pool_owner_is_dead, NULL);
+    chunk = pool_alloc(pool, me, 0);
     if (chunk == POOL_NONE) {
-        freed += pool_scan(pool, &scan_position, pool->count, pool_owner_is_dead, NULL);
+        (void)pool_scan(pool, &scan_position, pool->count, pool_owner_is_dead, NULL);
         chunk = pool_alloc(pool, me, 0);
     }
-    if (freed > 0)
-        stat_add(STAT_BULK_RECLAIMED, freed);
     if (chunk == POOL_NONE)
         stat_add(STAT_BULK_FULL, 1);
     return chunk;

@@ -21,12 +21,6 @@ static AtomicU64 nowhere[STAT_COUNT];
 
 AtomicU64 *stat_mine OWN_PAGE = nowhere;
 
-static const char *const names[STAT_COUNT] = {
-#define STAT_NAME(constant, name) [constant] = name,
-    STAT_ROWS(STAT_NAME)
-#undef STAT_NAME
-};
-
 size_t
 stats_shm_size(const ShmLimits *limits)
 {
@@ -58,11 +52,4 @@ stat_sum(Stat stat)
     for (int i = 0; stripes != NULL && i < STAT_STRIPES; i++)
         sum += atomic_u64_load_relaxed(&stripes[i].counters[stat]);
     return sum;
-}
-
-const char *
-stat_name(Stat stat)
-{
-    ot_assert(stat < STAT_COUNT);
-    return names[stat];
 }

@@ -58,7 +58,6 @@ send_signal(const ProcSlot *slot)
     if (pid <= 0)
         return;
     (void)kill(pid, LATCH_SIGNAL); /* gone meanwhile, or its number is another's, who ignores it */
-    slot_count_add(SLOT_COUNT_SIGNALS_SENT, 1);
     stat_add(STAT_WAKE_SIGNALS, 1);
 }
 

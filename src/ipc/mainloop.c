@@ -295,7 +295,6 @@ take_flags(void)
         if (epoch != seen_epoch) {
             seen_epoch = epoch;
             why |= WOKE_RESCAN;
-            slot_count_add(SLOT_COUNT_RESCANS, 1);
         }
     }
     if (interrupts != 0)

@@ -99,8 +99,6 @@ typedef enum SlotCounter {
     SLOT_COUNT_BYTES_IN,
     SLOT_COUNT_BYTES_OUT,
     SLOT_COUNT_ERRORS,
-    SLOT_COUNT_SIGNALS_SENT, /* wake-ups that needed a signal */
-    SLOT_COUNT_RESCANS,
     SLOT_COUNT_THROTTLE_MS, /* that clients were told to wait */
     SLOT_COUNT_COUNT
 } SlotCounter;

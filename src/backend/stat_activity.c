@@ -95,19 +95,6 @@ static const StatColumn columns[] = {
     [A_TLS_CIPHER] = {"tls_cipher", STAT_TEXT},
 };
 
-static const char *const state_names[ACTIVITY_COUNT] = {
-    [ACTIVITY_STARTING] = "starting",
-    [ACTIVITY_TLS] = "tls",
-    [ACTIVITY_AUTHENTICATING] = "authenticating",
-    [ACTIVITY_IDLE] = "idle",
-    [ACTIVITY_ACTIVE] = "active",
-    [ACTIVITY_WAITING] = "waiting",
-    [ACTIVITY_THROTTLED] = "throttled",
-    [ACTIVITY_SENDING] = "sending",
-    [ACTIVITY_CLOSING] = "closing",
-    [ACTIVITY_DISABLED] = "disabled",
-};
-
 static const char *const protocol_names[] = {
     [SECURITY_PLAINTEXT] = "PLAINTEXT",
     [SECURITY_SSL] = "SSL",
@@ -223,7 +210,7 @@ put_state(StatScan *scan, int32_t index, WaitEvent event)
         since_us = atomic_i64_load(state == ACTIVITY_ACTIVE ? &slot->progress_us
                                                             : &slot->waiting_since_us);
     }
-    stat_text(scan, A_STATE, strview_from(state_names[state]));
+    stat_text(scan, A_STATE, strview_from(activity_name(state)));
     stat_integer(scan, A_STATE_SINCE, wall_ms(since_us));
     if (event != WAIT_EV_NONE) {
         stat_text(scan, A_WAIT_EVENT_TYPE, strview_from(wait_event_type(event)));

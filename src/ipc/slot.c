@@ -310,6 +310,26 @@ slot_wait_event(int32_t index)
     return event < WAIT_EV_COUNT ? (WaitEvent)event : WAIT_EV_NONE;
 }
 
+const char *
+activity_name(ActivityState state)
+{
+    static const char *const names[ACTIVITY_COUNT] = {
+        [ACTIVITY_STARTING] = "starting",
+        [ACTIVITY_TLS] = "tls",
+        [ACTIVITY_AUTHENTICATING] = "authenticating",
+        [ACTIVITY_IDLE] = "idle",
+        [ACTIVITY_ACTIVE] = "active",
+        [ACTIVITY_WAITING] = "waiting",
+        [ACTIVITY_THROTTLED] = "throttled",
+        [ACTIVITY_SENDING] = "sending",
+        [ACTIVITY_CLOSING] = "closing",
+        [ACTIVITY_DISABLED] = "disabled",
+    };
+
+    ot_assert(state < ACTIVITY_COUNT);
+    return names[state];
+}
+
 ActivityState
 slot_activity_state(int32_t index)
 {

@@ -173,19 +173,7 @@ find_client(int32_t slot, SlotClient *ret)
 int64_t
 metric_walk_backends(MetricScan *scan, int64_t item)
 {
-    static const char *const names[ACTIVITY_COUNT + 1] = {
-        [ACTIVITY_STARTING] = "starting",
-        [ACTIVITY_TLS] = "tls",
-        [ACTIVITY_AUTHENTICATING] = "authenticating",
-        [ACTIVITY_IDLE] = "idle",
-        [ACTIVITY_ACTIVE] = "active",
-        [ACTIVITY_WAITING] = "waiting",
-        [ACTIVITY_THROTTLED] = "throttled",
-        [ACTIVITY_SENDING] = "sending",
-        [ACTIVITY_CLOSING] = "closing",
-        [ACTIVITY_DISABLED] = "disabled",
-        [STATE_SPARE] = "spare",
-    };
+    const char *names[ACTIVITY_COUNT + 1];
     int64_t counts[ACTIVITY_COUNT + 1] = {0};
     int32_t end = slot_backend_count();
 
@@ -196,6 +184,9 @@ metric_walk_backends(MetricScan *scan, int64_t item)
         if (slot_state(i) == SLOT_RUNNING && doing < ACTIVITY_COUNT)
             counts[find_client(i, &client) ? doing : STATE_SPARE]++;
     }
+    for (int state = 0; state < ACTIVITY_COUNT; state++)
+        names[state] = activity_name((ActivityState)state);
+    names[STATE_SPARE] = "spare";
     return take_each(scan, item, names, counts, ACTIVITY_COUNT + 1);
 }
 

@@ -328,6 +328,9 @@ WaitEvent slot_wait_event(int32_t index);
 /* What a backend does now: awake it is active, once it has a connection. */
 ActivityState slot_activity_state(int32_t index);
 
+/* As views and metrics name it: "idle". */
+const char *activity_name(ActivityState state);
+
 /* Copies the panic text, always zero-terminated; "" when there is none. */
 void slot_read_panic(int32_t index, char ret[SLOT_PANIC_MAX]);
 

@@ -93,7 +93,7 @@ commit_between(void *arg)
 
 /* For ottla-controldata alone: a disk that refuses it is told of by whoever needs it. */
 static void
-record_node(Checkpointer *c, ControlState state)
+record_node(Checkpointer *c, ControlNodeState state)
 {
     ErrInfo err;
 
@@ -109,14 +109,14 @@ record_node(Checkpointer *c, ControlState state)
 }
 
 /* Logs are checked after an unclean stop until all of them are; then the node is what it should be. */
-static ControlState
+static ControlNodeState
 present_state(void)
 {
     bool recovering = atomic_u32_load(&shared_page->clean_start) == 0 &&
                       atomic_u32_load(&shared_page->recovery_done) <
                           atomic_u32_load(&shared_page->recovery_total);
 
-    return recovering ? CONTROL_RECOVERING : CONTROL_PRODUCTION;
+    return recovering ? CONTROL_NODE_RECOVERING : CONTROL_NODE_PRODUCTION;
 }
 
 /* ---- checkpoints ---------------------------------------------------------------------------------- */
@@ -197,7 +197,7 @@ finish(Checkpointer *c)
     if (rc == 0) {
         report(c, &r, clock_mono_us() - begin);
         c->node.checkpoint_ms = clock_wall_ms();
-        record_node(c, CONTROL_SHUT_DOWN);
+        record_node(c, CONTROL_NODE_SHUT_DOWN);
     } else {
         log_msg(LL_ERROR, "checkpointer", "final checkpoint failed: %s; dir=%s", err.text,
                 logdir_path(c->dir));
@@ -239,7 +239,7 @@ checkpointer_main(int instance, const void *start)
 
         if (c.watch.next_us < deadline)
             deadline = c.watch.next_us;
-        if (c.dir == 0 && c.node.state == CONTROL_RECOVERING &&
+        if (c.dir == 0 && c.node.state == CONTROL_NODE_RECOVERING &&
             clock_mono_us() + RECOVERY_LOOK_US < deadline)
             deadline = clock_mono_us() + RECOVERY_LOOK_US;
 

@@ -24,10 +24,10 @@
 static_assert(sizeof FIRST_LINE == sizeof FIRST_LINE_1, "read alike");
 
 const char *
-control_state_name(ControlState state)
+control_node_state_name(ControlNodeState state)
 {
-    static const char *const names[CONTROL_STATE_COUNT] = {"unknown", "in crash recovery",
-                                                           "in production", "shut down"};
+    static const char *const names[CONTROL_NODE_STATE_COUNT] = {"unknown", "in crash recovery",
+                                                                "in production", "shut down"};
 
     return names[state];
 }
@@ -47,9 +47,9 @@ encode(const ControlFile *file, StrBuf *out)
     int32_t i;
 
     strbuf_add_cstr(out, FIRST_LINE);
-    if (file->node.state != CONTROL_UNKNOWN) {
+    if (file->node.state != CONTROL_NODE_UNKNOWN) {
         strbuf_printf(out, "state\t%s\t%" PRId64 "\t%" PRId64 "\t",
-                      control_state_name(file->node.state), file->node.changed_ms,
+                      control_node_state_name(file->node.state), file->node.changed_ms,
                       file->node.checkpoint_ms);
         add_printable(out, file->node.version);
         strbuf_add_char(out, '\n');
@@ -152,10 +152,10 @@ decode_node(StrView line, ControlNode *ret)
         !text_to_int64(checkpoint, &ret->checkpoint_ms))
         return false;
     (void)snprintf(ret->version, sizeof ret->version, "%.*s", (int)line.len, line.ptr);
-    for (int i = CONTROL_UNKNOWN + 1; i < CONTROL_STATE_COUNT; i++)
-        if (strview_equal(state, strview_from(control_state_name((ControlState)i))))
-            ret->state = (ControlState)i;
-    return ret->state != CONTROL_UNKNOWN;
+    for (int i = CONTROL_NODE_UNKNOWN + 1; i < CONTROL_NODE_STATE_COUNT; i++)
+        if (strview_equal(state, strview_from(control_node_state_name((ControlNodeState)i))))
+            ret->state = (ControlNodeState)i;
+    return ret->state != CONTROL_NODE_UNKNOWN;
 }
 
 /* The rows between the first line and that of the checksum, which holds. */
@@ -179,7 +179,8 @@ decode(StrView text, ControlFile *ret)
     text.ptr += sizeof FIRST_LINE - 1;
     text.len -= (int32_t)(sizeof FIRST_LINE - 1);
     while (take_until(&text, '\n', &line)) {
-        if (ret->node.state == CONTROL_UNKNOWN && ret->count == 0 && decode_node(line, &ret->node))
+        if (ret->node.state == CONTROL_NODE_UNKNOWN && ret->count == 0 &&
+            decode_node(line, &ret->node))
             continue;
         if (ret->count == CONTROL_ROWS_MAX || !decode_row(line, &ret->rows[ret->count]))
             return false;

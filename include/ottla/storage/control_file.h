@@ -39,18 +39,18 @@ typedef struct ControlRow {
 } ControlRow;
 
 /* As the checkpointer of the first log directory last saw it; for people and tools, no start depends on it. */
-typedef enum ControlState {
-    CONTROL_UNKNOWN,
-    CONTROL_RECOVERING,
-    CONTROL_PRODUCTION,
-    CONTROL_SHUT_DOWN,
-    CONTROL_STATE_COUNT
-} ControlState;
+typedef enum ControlNodeState {
+    CONTROL_NODE_UNKNOWN,
+    CONTROL_NODE_RECOVERING,
+    CONTROL_NODE_PRODUCTION,
+    CONTROL_NODE_SHUT_DOWN,
+    CONTROL_NODE_STATE_COUNT
+} ControlNodeState;
 
 #define CONTROL_VERSION_MAX 32
 
 typedef struct ControlNode {
-    ControlState state;
+    ControlNodeState state;
     int64_t changed_ms;
     int64_t checkpoint_ms; /* 0: none since the directory was formatted */
     char version[CONTROL_VERSION_MAX];
@@ -63,7 +63,7 @@ typedef struct ControlFile {
 } ControlFile;
 
 /* "in production" */
-const char *control_state_name(ControlState state);
+const char *control_node_state_name(ControlNodeState state);
 
 /* OT_E_NOT_FOUND: no such file. OT_E_CORRUPT: not this format, or a wrong checksum. */
 int control_file_load(const char *path, ControlFile *ret, ErrInfo *err);

@@ -218,7 +218,7 @@ show_control(Sheet *sheet, const char *data_dir, ControlFile **ret)
         fprintf(stderr, "ottla-controldata: WARNING: %s\n", err.text);
         *file = (ControlFile){0};
     }
-    put(sheet, "State of the node", "state", "%s", control_state_name(file->node.state));
+    put(sheet, "State of the node", "state", "%s", control_node_state_name(file->node.state));
     put_time(sheet, "Since", "state_since", file->node.changed_ms);
     put_time(sheet, "Last checkpoint", "checkpoint", file->node.checkpoint_ms);
     put(sheet, "Written by version", "version", "%s", file->node.version);

@@ -185,7 +185,7 @@ state_and_rows_keep_each_other(void **state)
     static const char old[] = "ottla-control 1\ncrc32c\t";
     ControlFile *file = calloc(1, sizeof *file);
     ControlNode node = {
-        .state = CONTROL_PRODUCTION, .changed_ms = 7, .checkpoint_ms = 8, .version = "1.2"};
+        .state = CONTROL_NODE_PRODUCTION, .changed_ms = 7, .checkpoint_ms = 8, .version = "1.2"};
     ErrInfo err = {0};
     char text[64];
 
@@ -196,20 +196,20 @@ state_and_rows_keep_each_other(void **state)
     assert_int_equal(failure_record_add(0, &err), 0);
     assert_int_equal(control_file_load(in_dir(CONTROL_FILE), file, &err), 0);
     assert_int_equal(file->count, 1);
-    assert_int_equal(file->node.state, CONTROL_PRODUCTION);
+    assert_int_equal(file->node.state, CONTROL_NODE_PRODUCTION);
     assert_int_equal(file->node.changed_ms, 7);
     assert_int_equal(file->node.checkpoint_ms, 8);
     assert_string_equal(file->node.version, "1.2");
-    node = (ControlNode){.state = CONTROL_SHUT_DOWN, .changed_ms = 9, .version = "1.3"};
+    node = (ControlNode){.state = CONTROL_NODE_SHUT_DOWN, .changed_ms = 9, .version = "1.3"};
     assert_int_equal(control_record_node(&node, &err), 0);
     assert_int_equal(control_file_load(in_dir(CONTROL_FILE), file, &err), 0);
     assert_int_equal(file->count, 1);
-    assert_int_equal(file->node.state, CONTROL_SHUT_DOWN);
+    assert_int_equal(file->node.state, CONTROL_NODE_SHUT_DOWN);
     assert_int_equal(file->node.checkpoint_ms, 8); /* of the run before */
     assert_int_equal(failure_record_remove(0, &err), 0);
     assert_int_equal(control_file_load(in_dir(CONTROL_FILE), file, &err), 0);
     assert_int_equal(file->count, 0);
-    assert_int_equal(file->node.state, CONTROL_SHUT_DOWN);
+    assert_int_equal(file->node.state, CONTROL_NODE_SHUT_DOWN);
 
     /* A file of version 1 has no such line. */
     snprintf(text, sizeof text, "%s%08x\n", old, (unsigned)crc32c(old, 16));
@@ -218,7 +218,7 @@ state_and_rows_keep_each_other(void **state)
                                       0640, VFS_NOT_SYNCED, &err),
                      0);
     assert_int_equal(control_file_load(in_dir(CONTROL_FILE), file, &err), 0);
-    assert_int_equal(file->node.state, CONTROL_UNKNOWN);
+    assert_int_equal(file->node.state, CONTROL_NODE_UNKNOWN);
     free(file);
 }
 

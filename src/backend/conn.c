@@ -126,7 +126,10 @@ show_activity(Request *rq)
     if (!client_is_same(&rq->head.client_id))
         take_client(rq->head.client_id);
     if (my_conn.counts_key != key) {
-        my_conn.counts = request_stats_row(rq->head.api->key, rq->head.api_version);
+        /* Unknown versions of ApiVersions are answered in version 0: who makes them up gets no row for each. */
+        bool known = api_serves(rq->head.api, rq->head.api_version);
+
+        my_conn.counts = request_stats_row(rq->head.api->key, known ? rq->head.api_version : 0);
         my_conn.counts_key = key;
     }
     rq->counts = my_conn.counts;

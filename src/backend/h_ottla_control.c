@@ -13,6 +13,7 @@
 
 #include "backend/conn_int.h"
 #include "backend/dispatch_int.h"
+#include "backend/gate_int.h"
 #include "ottla/common/conf_entries.h"
 #include "ottla/common/log.h"
 #include "ottla/ipc/control.h"
@@ -33,7 +34,10 @@ typedef struct ControlWork {
     char text[CONTROL_TEXT_MAX + 64];
 } ControlWork;
 
-/* The line of an order: names of settings, never their values. */
+/*
+ * The line of an order: names of settings, never their values. Of those who may give none there are as many lines as of other
+ * faults of clients.
+ */
 static void
 audit(const Request *rq, const ControlWork *work)
 {
@@ -46,17 +50,21 @@ audit(const Request *rq, const ControlWork *work)
     const OttlaControlRequest *in = &work->in;
     const char *order = in->order >= 0 && in->order <= ORDER_ALTER_SYSTEM ? orders[in->order] : "?";
     char who[CONN_PRINCIPAL_MAX], names[160] = "", said[200], name[64];
+    uint32_t dropped = 0;
     size_t used = 0;
 
+    if (work->out.error_code == KERR_CLUSTER_AUTHORIZATION_FAILED &&
+        !gate_line_allowed(rq->now_us, &dropped))
+        return;
     for (int32_t i = 0; i < in->settings_count && used < sizeof names; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i == 0 ? "" : ",",
                                  log_escape(in->settings[i].name, name, sizeof name));
     log_msg(LL_LOG, "backend",
             "order to the node: %s; principal=\"%s\" peer=%s pid=%d settings=\"%s\" reset_all=%s "
-            "validate_only=%s code=%d said=\"%s\"",
+            "validate_only=%s code=%d said=\"%s\" left_out=%u",
             order, log_escape(strview_from(rq->conn->principal), who, sizeof who), rq->conn->peer,
             (int)in->pid, names, in->reset_all ? "yes" : "no", in->validate_only ? "yes" : "no",
-            work->out.error_code, log_escape(work->out.message, said, sizeof said));
+            work->out.error_code, log_escape(work->out.message, said, sizeof said), dropped);
 }
 
 static ReqResult

@@ -38,6 +38,7 @@ typedef struct Exporter {
     bool wants[PROM_FORMAT_COUNT]; /* a page of this format is waited for */
     bool gathering;
     int64_t sweep_us;
+    int64_t now_us; /* of this turn: a page that was built in it is new, however long that took */
 } Exporter;
 
 static void
@@ -55,7 +56,7 @@ static Page *
 give_page(void *arg, PromFormat format)
 {
     Exporter *e = arg;
-    Page *page = page_find(format, clock_mono_us());
+    Page *page = page_find(format, e->now_us);
 
     if (page == NULL)
         e->wants[format] = true;
@@ -128,8 +129,9 @@ lag_max(void)
 
 /* Begins to gather when somebody waits and what is known of groups is old. True: wait for it. */
 static bool
-gather(Exporter *e, int64_t now_us)
+gather(Exporter *e)
 {
+    int64_t now_us = e->now_us;
     int64_t begun_us = group_gather_begun_us(e->gather);
 
     if (!e->gathering && (begun_us == 0 || now_us - begun_us >= FIGURES_KEEP_US)) {
@@ -143,11 +145,10 @@ gather(Exporter *e, int64_t now_us)
 static void
 serve_waiting(Exporter *e)
 {
-    int64_t now_us = clock_mono_us();
-    PageInput in = {.per_partition = conf_bool(CONF_METRICS_PER_PARTITION), .now_us = now_us};
+    PageInput in = {.per_partition = conf_bool(CONF_METRICS_PER_PARTITION), .now_us = e->now_us};
     bool whole = true;
 
-    if (http_waiting() == 0 || gather(e, now_us))
+    if (http_waiting() == 0 || gather(e))
         return;
     in.groups = group_gather_figures(e->gather);
     for (int i = 0; i < PROM_FORMAT_COUNT; i++) {
@@ -156,7 +157,7 @@ serve_waiting(Exporter *e)
         e->wants[i] = false;
     }
     http_resume(!whole);
-    e->sweep_us = now_us + IDLE_US;
+    e->sweep_us = e->now_us + IDLE_US;
 }
 
 /* ---- loop --------------------------------------------------------------------------------------- */
@@ -176,11 +177,11 @@ next_deadline_us(const Exporter *e, int64_t now_us)
 
 /* Memory of pages goes back; then there is nothing to wake up for. */
 static void
-sweep(Exporter *e, int64_t now_us)
+sweep(Exporter *e)
 {
-    if (now_us < e->sweep_us)
+    if (e->now_us < e->sweep_us)
         return;
-    e->sweep_us = pages_sweep(now_us) ? now_us + IDLE_US : INT64_MAX;
+    e->sweep_us = pages_sweep(e->now_us) ? e->now_us + IDLE_US : INT64_MAX;
 }
 
 _Noreturn void
@@ -197,17 +198,16 @@ exporter_main(int instance, const void *start)
     fd_cache_init(OPEN_FILES);
     title_set("off");
     for (;;) {
-        int64_t now_us = clock_mono_us();
-
+        e.now_us = clock_mono_us();
         take_interrupts();
         (void)live_conf_refresh(); /* settings are asked for when they are used */
         follow_settings(&e);
-        if (e.retry_us <= now_us)
+        if (e.retry_us <= e.now_us)
             open_server(&e);
         fd_cache_sweep();
-        http_turn(now_us);
+        http_turn(e.now_us);
         serve_waiting(&e);
-        sweep(&e, now_us);
+        sweep(&e);
         (void)mainloop_wait(next_deadline_us(&e, clock_mono_us()), WAIT_EV_EXPORTER_MAIN);
     }
 }

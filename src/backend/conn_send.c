@@ -132,7 +132,10 @@ conn_send_ready(void)
             my_conn.over = true;
             break;
         }
-        conn_account(head->rq);
+        /* As conn_account, inline: for every request, and its weight is not for statistics. */
+        read_clock();
+        account(head->rq);
+        weigh();
         conn_box_free((RequestBox *)pending_pop(&my_conn.pending));
         freed = true;
     }

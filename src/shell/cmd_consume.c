@@ -62,21 +62,6 @@ missing(Consume *s, const char *option)
 }
 
 static int
-take_text(Consume *s, const char *option, bool escapes, char **to)
-{
-    char *word = command_word_copy(s->call);
-    size_t len;
-
-    if (word == NULL)
-        return missing(s, option);
-    free(*to);
-    *to = escapes ? stream_unescape(word, &len) : word;
-    if (escapes)
-        free(word);
-    return *to != NULL ? 0 : missing(s, option);
-}
-
-static int
 take_number(Consume *s, const char *option, int64_t *ret)
 {
     const char *word = command_word(s->call);
@@ -115,14 +100,14 @@ take_option(Consume *s, const char *option)
     case 'o':
         return take_range(s);
     case 'g':
-        return take_text(s, option, false, &s->group);
+        return stream_take_text(s->call, option, &s->group);
     case 'f':
     case 'F':
-        return take_text(s, option, false, &s->format_text);
+        return stream_take_text(s->call, option, &s->format_text);
     case 'D':
-        return take_text(s, option, true, &s->delimiter);
+        return stream_take_delimiter(s->call, option, &s->delimiter);
     case 'K':
-        return take_text(s, option, true, &s->key_delimiter);
+        return stream_take_delimiter(s->call, option, &s->key_delimiter);
     case 'c':
         return take_number(s, option, &s->count);
     case 'p':
@@ -145,7 +130,7 @@ take_option(Consume *s, const char *option)
     case 'X':
         if (s->setting_count == CONSUME_SETTINGS_MAX)
             return missing(s, option);
-        return take_text(s, option, false, &s->settings[s->setting_count++]);
+        return stream_take_text(s->call, option, &s->settings[s->setting_count++]);
     default:
         break;
     }

@@ -51,59 +51,40 @@ typedef struct Produce {
 
 /* ---- arguments ---- */
 
+/* -1: reported. */
 static int
-missing(Produce *p, const char *option)
+too_many(Produce *p, const char *option, int most)
 {
-    (void)command_fail(p->call, "an argument of %s is missing", option);
+    (void)command_fail(p->call, "more than %d times %s", most, option);
     return -1;
-}
-
-/* The argument of an option: behind it in the same word, or the next one. */
-static int
-take_text(Produce *p, const char *option, bool escapes, char **to)
-{
-    char *word = option[2] != '\0' ? strdup(option + 2) : command_word_copy(p->call);
-    size_t len;
-
-    if (word == NULL)
-        return missing(p, option);
-    free(*to);
-    *to = escapes ? stream_unescape(word, &len) : word;
-    if (escapes)
-        free(word);
-    return *to != NULL ? 0 : missing(p, option);
 }
 
 /* "name=value" becomes another name of a setting. */
 static int
-add_setting(Produce *p, const char *name, char *value)
+add_setting(Produce *p, const char *option, const char *name, const char *value)
 {
-    size_t room = strlen(name) + strlen(value) + 2;
-    char *pair = p->setting_count == PRODUCE_SETTINGS_MAX ? NULL : malloc(room);
+    char *pair;
 
-    if (pair != NULL) {
-        (void)snprintf(pair, room, "%s=%s", name, value);
-        p->settings[p->setting_count++] = pair;
+    if (p->setting_count == PRODUCE_SETTINGS_MAX)
+        return too_many(p, option, PRODUCE_SETTINGS_MAX);
+    if (asprintf(&pair, "%s=%s", name, value) < 0) {
+        (void)command_fail(p->call, "no memory");
+        return -1;
     }
-    free(value);
-    return pair != NULL ? 0 : missing(p, "-X");
+    p->settings[p->setting_count++] = pair;
+    return 0;
 }
 
 static int
-take_setting(Produce *p, const char *option, const char *name)
+take_codec(Produce *p, const char *option)
 {
     char *value = NULL;
+    int status = stream_take_text(p->call, option, &value);
 
-    if (take_text(p, option, false, &value) != 0)
-        return -1;
-    if (name != NULL)
-        return add_setting(p, name, value);
-    if (p->setting_count == PRODUCE_SETTINGS_MAX) {
-        free(value);
-        return missing(p, option);
-    }
-    p->settings[p->setting_count++] = value;
-    return 0;
+    if (status == 0)
+        status = add_setting(p, option, "compression.codec", value);
+    free(value);
+    return status;
 }
 
 static int
@@ -113,12 +94,12 @@ take_partitioner(Produce *p, const char *option)
         {"murmur2", "murmur2_random"}, {"random", "random"}, {"consistent", "consistent_random"}};
     char *value = NULL;
 
-    if (take_text(p, option, false, &value) != 0)
+    if (stream_take_text(p->call, option, &value) != 0)
         return -1;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(value, names[i][0]) == 0) {
             free(value);
-            return add_setting(p, "partitioner", strdup(names[i][1]));
+            return add_setting(p, option, "partitioner", names[i][1]);
         }
     }
     (void)command_fail(p->call, "there is no partitioner %s; there are murmur2, random, consistent",
@@ -133,7 +114,7 @@ take_header(Produce *p, const char *option)
     char *pair = NULL;
     char *equals;
 
-    if (take_text(p, option, false, &pair) != 0)
+    if (stream_take_text(p->call, option, &pair) != 0)
         return -1;
     equals = strchr(pair, '=');
     if (p->headers == NULL)
@@ -153,7 +134,7 @@ take_partition(Produce *p, const char *option)
     char *text = NULL;
     bool good;
 
-    if (take_text(p, option, false, &text) != 0)
+    if (stream_take_text(p->call, option, &text) != 0)
         return -1;
     good = text_to_int32(strview_from(text), &p->partition) && p->partition >= -1;
     if (!good)
@@ -168,17 +149,25 @@ take_option(Produce *p, const char *option)
     if (strncmp(option, "--transactional-id", 18) == 0 &&
         (option[18] == '\0' || option[18] == '=')) {
         p->transaction = option[18] == '=' ? strdup(option + 19) : command_word_copy(p->call);
-        return p->transaction != NULL ? 0 : missing(p, option);
+        if (p->transaction != NULL)
+            return 0;
+        (void)command_fail(p->call, "an argument of %s is missing", option);
+        return -1;
     }
     switch (option[1]) {
     case 'K':
-        return take_text(p, option, true, &p->key_delimiter);
+        return stream_take_delimiter(p->call, option, &p->key_delimiter);
     case 'D':
-        return take_text(p, option, true, &p->delimiter);
+        if (stream_take_delimiter(p->call, option, &p->delimiter) != 0)
+            return -1;
+        if (p->delimiter[0] != '\0')
+            return 0;
+        (void)command_fail(p->call, "the delimiter of messages is empty");
+        return -1;
     case 'k':
-        return take_text(p, option, false, &p->key);
+        return stream_take_text(p->call, option, &p->key);
     case 'T':
-        return take_text(p, option, false, &p->tee);
+        return stream_take_text(p->call, option, &p->tee);
     case 'H':
         return take_header(p, option);
     case 'p':
@@ -186,16 +175,18 @@ take_option(Produce *p, const char *option)
     case 'P':
         return take_partitioner(p, option);
     case 'z':
-        return take_setting(p, option, "compression.codec");
+        return take_codec(p, option);
     case 'X':
-        return take_setting(p, option, NULL);
+        if (p->setting_count == PRODUCE_SETTINGS_MAX)
+            return too_many(p, option, PRODUCE_SETTINGS_MAX);
+        return stream_take_text(p->call, option, &p->settings[p->setting_count++]);
     case 'Z':
         p->null_when_empty = true;
         return 0;
     case 'l':
         if (p->file_count == PRODUCE_FILES_MAX)
-            return missing(p, option);
-        return take_text(p, option, false, &p->files[p->file_count++]);
+            return too_many(p, option, PRODUCE_FILES_MAX);
+        return stream_take_text(p->call, option, &p->files[p->file_count++]);
     default:
         break;
     }
@@ -209,11 +200,12 @@ take_arguments(Produce *p)
     const char *word;
 
     while ((word = command_word(p->call)) != NULL) {
-        char option[1024];
-
-        (void)snprintf(option, sizeof option, "%s", word);
         if (word[0] == '-' && word[1] != '\0') {
-            if (take_option(p, option) != 0)
+            char *option = strdup(word); /* its argument may be the next word */
+            int status = option == NULL ? -1 : take_option(p, option);
+
+            free(option);
+            if (status != 0)
                 return -1;
         } else if (p->topic == NULL) {
             p->topic = strdup(word);

@@ -69,17 +69,6 @@ take_regex(CommandCall *call, const char *word, Regex **ret)
     return -1;
 }
 
-static int
-take_text(CommandCall *call, char **to)
-{
-    free(*to);
-    *to = command_word_copy(call);
-    if (*to != NULL)
-        return 0;
-    (void)command_fail(call, "an argument is missing");
-    return -1;
-}
-
 /* One option; its letter is behind the '-'. */
 static int
 take_option(Tail *tail, const char *option)
@@ -101,11 +90,11 @@ take_option(Tail *tail, const char *option)
     if (strcmp(option, "-v") == 0)
         return take_regex(call, command_word(call), &tail->value_regex);
     if (strcmp(option, "-F") == 0)
-        return take_text(call, &tail->format_text);
+        return stream_take_text(call, option, &tail->format_text);
     if (strcmp(option, "-g") == 0) {
         char *group = NULL;
 
-        if (take_text(call, &group) != 0)
+        if (stream_take_text(call, option, &group) != 0)
             return -1;
         tail->group = group;
         tail->range = (StreamRange){.from = STREAM_FROM_STORED};

@@ -68,6 +68,34 @@ stream_reader_gone(FILE *file)
     return poll(&at, 1, 0) > 0 && (at.revents & (POLLERR | POLLNVAL)) != 0;
 }
 
+int
+stream_take_text(CommandCall *call, const char *option, char **to)
+{
+    free(*to);
+    *to = option[2] != '\0' ? strdup(option + 2) : command_word_copy(call);
+    if (*to != NULL)
+        return 0;
+    (void)command_fail(call, "an argument of %s is missing", option);
+    return -1;
+}
+
+int
+stream_take_delimiter(CommandCall *call, const char *option, char **to)
+{
+    size_t len = 0;
+    char *word = NULL;
+
+    if (stream_take_text(call, option, &word) != 0)
+        return -1;
+    free(*to);
+    *to = stream_unescape(word, &len);
+    free(word);
+    if (*to != NULL && strlen(*to) == len)
+        return 0;
+    (void)command_fail(call, *to == NULL ? "no memory" : "a delimiter has no zero byte");
+    return -1;
+}
+
 CommandResult
 stream_end(CommandCall *call, int status, const Fault *f)
 {

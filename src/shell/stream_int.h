@@ -26,6 +26,15 @@ bool stream_reader_gone(FILE *file);
 int stream_stored(Shell *shell, const char *group, StrView topic, int32_t **ret_partitions,
                   int64_t **ret_starts, int32_t *ret_count, Fault *f);
 
+/*
+ * The argument of an option of one letter: what stands behind it in its word, or the next word. malloc'ed, in the place of
+ * what *to was. 0, or -1: reported.
+ */
+int stream_take_text(CommandCall *call, const char *option, char **to);
+
+/* The same for a delimiter, with escapes. A zero byte is refused. */
+int stream_take_delimiter(CommandCall *call, const char *option, char **to);
+
 /* Reports the fault of a command, unless it was interrupted. */
 CommandResult stream_end(CommandCall *call, int status, const Fault *f);
 

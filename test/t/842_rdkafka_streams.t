@@ -72,6 +72,12 @@ subtest 'forms of input' => sub {
     is($wrong, "0\n", 'to the partitions of Java clients');
 };
 
+subtest 'arguments of any length' => sub {
+    my $key = 'k' x 3000;
+    is((ottla("long\n", '-c', "\\produce many -p 0 -k$key"))[1], "PRODUCE 1\n", 'a key behind its option');
+    is((ottla('', '-c', q{\consume many -p 0 -e -o -1 -f '%K\n'}))[1], "3000\n", '... is there whole');
+};
+
 subtest 'ranges and ends' => sub {
     ottla(join('', map { "$_\n" } 1 .. 200), '-qc', '\produce many -p 1');
     is((ottla('', '-c', $_->[0]))[1], $_->[1], $_->[0]) for
@@ -101,6 +107,8 @@ subtest 'what is refused' => sub {
         [ '\produce t -X nonsense=1', qr/nonsense/ ], [ '\produce t -l nofile', qr/No such file/ ], [ '\produce t -p x', qr/no partition/ ],
         [ '\consume nope', qr/"nope" does not exist/ ], [ '\consume t -o stored', qr/which group/ ], [ q{\consume t -f '%q'}, qr/no such token/ ],
         [ '\consume t -X nonsense=1', qr/nonsense/ ], [ '\consume t -c', qr/argument of -c/ ],
+        [ q{\produce t -D ''}, qr/delimiter of messages is empty/ ], [ q{\produce t -K '\x00'}, qr/no zero byte/ ],
+        [ q{\consume t -e -D '\x00'}, qr/no zero byte/ ], [ '\tail t -F', qr/argument of -F/ ],
     ) {
         my ($exit, undef, $errors) = ottla('', '-c', $_->[0]);
         is($exit, 1, $_->[0]);

@@ -16,6 +16,7 @@ use warnings;
 use Carp qw(croak);
 use Cwd qw(abs_path getcwd);
 use File::Temp qw(tempdir);
+use Ottla::Test::Pty;
 use Ottla::Test::Terminal;
 use Ottla::Test::Wait qw(comes_true);
 use POSIX qw(:sys_wait_h);
@@ -96,6 +97,12 @@ sub terminal {
         command => ['env', '-i', (map { "$_=$self->{env}{$_}" } sort keys %{ $self->{env} }), 'TERM=screen', binary(), @{ $o{args} // [] }],
         columns => $o{columns} // 100, rows => $o{lines} // 40);
     return bless $t, 'Ottla::Test::Shell::Terminal';
+}
+
+# At a terminal without a screen, whose times are its own. Options: args.
+sub pty {
+    my ($self, %o) = @_;
+    return Ottla::Test::Pty->new(command => [ binary(), @{ $o{args} // [] } ], env => { %{ $self->{env} }, TERM => 'dumb' });
 }
 
 package Ottla::Test::Shell::Terminal;

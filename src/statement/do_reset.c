@@ -114,7 +114,10 @@ take_file(Exec *x, Reset *r)
             return -1;
         added->number = offset;
     }
-    return 0;
+    /* without partitions all of the group would be meant */
+    return r->partitions.count > 0
+               ? 0
+               : exec_bad_value(x, item, "file \"%s\" names no partition to reset", path);
 }
 
 static int

@@ -151,6 +151,11 @@ subtest 'shell 17: offsets of a group' => sub {
     Ottla::Test::Shell::spew($file, "o,0,5\no,1,6\n");
     ($out) = run("ALTER GROUP g RESET OFFSETS TO FILE '$file';");
     is($out, "o|0|0|5|5\no|1|0|6|4\nALTER GROUP\n", 'from a file');
+    Ottla::Test::Shell::spew($file, "\n");
+    fails("ALTER GROUP g RESET OFFSETS TO FILE '$file';", qr/22023: file ".*" names no partition to reset/, 'a file of nothing');
+    Ottla::Test::Shell::spew($file, "p,0,7\n");
+    fails("ALTER GROUP g RESET OFFSETS FOR TOPIC o TO FILE '$file';", qr/22023: file ".*" names no partition to reset/, 'nor of others');
+    is((run("ALTER GROUP g RESET OFFSETS TO CURRENT DRY RUN;"))[0], "o|0|5|5|5\no|1|6|6|4\n", 'moves nothing');
     Ottla::Test::Shell::spew($file, "o,0,5\nnonsense\n");
     fails("ALTER GROUP g RESET OFFSETS TO FILE '$file';", qr/22023: .*offsets\.csv:2: not topic,partition,offset/, 'its lines are looked at');
     fails("ALTER GROUP nobody RESET OFFSETS TO EARLIEST;", qr/42704: group "nobody" has committed no offsets/, 'a group without any');

@@ -237,7 +237,7 @@ int32_t statement_count_of(const Statement *s, StatementItemName name);
     X(NEW_NAME, NAME, "name")                                 \
     X(RESOURCE_NAME, NAME, "name")                            \
     X(CLIENT, NAME, "client id")                              \
-    X(BROKER, NUMBER, "broker id")                            \
+    X(BROKER, COUNT, "broker id")                             \
     X(PARTITION, COUNT, "partition number")                   \
     X(NUMBER, NUMBER, "number")                               \
     X(COUNT, COUNT, "number")                                 \

@@ -288,6 +288,8 @@ every_error_has_its_place(void **state)
         {"CREATE TOPIC a PARTITION 3", 15, "syntax error at or near \"PARTITION\"",
          "Expected \",\", PARTITIONS, REPLICATION, REPLICAS, LIKE, WITH or VALIDATE."},
         {"CREATE TOPIC a PARTITIONS x", 26, "syntax error at or near \"x\"", "Expected a number."},
+        {"UNREGISTER BROKER 4294967297", 18, "syntax error at or near \"4294967297\"",
+         "Expected a broker id."},
         {"CREATE TOPIC a PARTITIONS -1", 26, "syntax error at or near \"-1\"",
          "Expected a number."},
         {"CREATE TOPIC a PARTITIONS 3 PARTITIONS 4", 28, "syntax error at or near \"PARTITIONS\"",

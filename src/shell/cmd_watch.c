@@ -181,7 +181,6 @@ cmd_watch(CommandCall *call)
         strbuf_clear(&shell->statement);
         lexer_reset(call->lexer);
     }
-    interrupt_clear(shell->client);
     pager_begin(shell, &before, &pager);
     good = watch_it(shell, &watch, strview_from(statement), command);
     pager_end(shell, &before, pager);

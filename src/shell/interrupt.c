@@ -61,6 +61,8 @@ interrupt_clear(Client *client)
     pending = 0;
     if (client != NULL)
         client_interrupt_reset(client);
+    if (told_sql != NULL)
+        sql_interrupt_reset(told_sql);
 }
 
 bool

@@ -24,7 +24,7 @@ void interrupt_target(Client *client, Sql *sql);
 /* Has Ctrl-C been pressed since interrupt_clear? */
 bool shell_interrupted(void);
 
-/* Forgets it, at the client, too. */
+/* Forgets it, at the client and the SQL session, too: for those who have dealt with it, as the prompt has. */
 void interrupt_clear(Client *client);
 
 /* Waits. True: interrupted. */

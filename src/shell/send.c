@@ -44,8 +44,6 @@ begin(Shell *shell, StrView text)
         fflush(stdout);
     }
     output_log_statement(shell, text);
-    if (shell->interactive) /* else it may be meant for the script */
-        interrupt_clear(shell->client);
     return shell_wake_connection(shell);
 }
 
@@ -173,6 +171,8 @@ run(Sending *sending, StrView text, Fault *f)
     int rc;
 
     interrupt_target(shell->client, shell->sql);
+    if (shell_interrupted()) /* since the prompt */
+        return fault_set(f, FAULT_CANCELED, "canceled on user's request");
     if (send_is_sql(shell, text))
         rc = send_sql(sending, text, f);
     else

@@ -337,8 +337,6 @@ shell_query(Shell *shell, const char *sql, PrintTable *ret, Fault *f)
     session = shell_sql(shell, f);
     if (session == NULL)
         return -1;
-    if (shell->interactive)
-        interrupt_clear(shell->client);
     if (!shell_wake_connection(shell))
         return fault_set(f, FAULT_CONNECTION_LOST, "there is no connection any more");
     return sql_run(session, strview_from(sql), &sink, tag, f);

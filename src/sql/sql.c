@@ -157,6 +157,12 @@ sql_interrupt(Sql *sql)
         client_interrupt(*sql->env->client);
 }
 
+void
+sql_interrupt_reset(Sql *sql)
+{
+    sql->interrupted = 0;
+}
+
 /* ---- which statements are ours ---- */
 
 /* The next word of a text behind blanks and comments; *rest is what follows it. */
@@ -235,14 +241,11 @@ is_explain(StrView text, StrView *ret_select)
 static void
 begin_statement(Sql *sql)
 {
-    sql->interrupted = 0;
     sql->has_fault = false;
     sql->inserted = false;
     sql->cache = NULL;
     sql->snapshots = NULL;
     sql->statement++;
-    if (sql->env->client != NULL && *sql->env->client != NULL)
-        client_interrupt_reset(*sql->env->client);
 }
 
 static void

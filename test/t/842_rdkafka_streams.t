@@ -107,8 +107,8 @@ subtest 'what is refused' => sub {
         [ '\produce t -X nonsense=1', qr/nonsense/ ], [ '\produce t -l nofile', qr/No such file/ ], [ '\produce t -p x', qr/no partition/ ],
         [ '\consume nope', qr/"nope" does not exist/ ], [ '\consume t -o stored', qr/which group/ ], [ q{\consume t -f '%q'}, qr/no such token/ ],
         [ '\consume t -X nonsense=1', qr/nonsense/ ], [ '\consume t -c', qr/argument of -c/ ],
-        [ q{\produce t -D ''}, qr/delimiter of messages is empty/ ], [ q{\produce t -K '\x00'}, qr/no zero byte/ ],
-        [ q{\consume t -e -D '\x00'}, qr/no zero byte/ ], [ '\tail t -F', qr/argument of -F/ ],
+        [ q{\produce t -D ''}, qr/delimiter of messages is empty/ ], [ q{\produce t -K '\\\\x00'}, qr/no zero byte/ ],
+        [ q{\consume t -e -D '\\\\x00'}, qr/no zero byte/ ], [ '\tail t -F', qr/argument of -F/ ],
     ) {
         my ($exit, undef, $errors) = ottla('', '-c', $_->[0]);
         is($exit, 1, $_->[0]);

@@ -109,8 +109,11 @@ int sql_run(Sql *sql, StrView statement, const SqlSink *sink, char ret_tag[SQL_T
 int sql_describe(Sql *sql, StrView statement, const SqlSink *sink, Fault *f)
     __attribute__((warn_unused_result));
 
-/* Ends the statement that runs with 57014. Async-signal-safe. */
+/* Ends the statement that runs, or else the next one, with 57014. Async-signal-safe. */
 void sql_interrupt(Sql *sql);
+
+/* Forgets an interruption that nobody took. That of the client is the client's. */
+void sql_interrupt_reset(Sql *sql);
 
 /* Called for each table of the catalogue (column NULL), or each column of one; for completion and help. */
 typedef void (*SqlNameFn)(void *arg, const char *table, const char *column, const char *declared);

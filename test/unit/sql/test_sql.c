@@ -266,6 +266,10 @@ interrupted(void **state)
             &sink, tag, &f),
         -1);
     assert_string_equal(f.sqlstate, "57014");
+    /* nobody has forgotten it: what came between two statements is not lost */
+    fails("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n",
+          "57014", -1);
+    sql_interrupt_reset(sql);
     gives("SELECT 1", "1");
 }
 

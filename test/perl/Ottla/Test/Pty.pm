@@ -64,15 +64,17 @@ sub until {
     my ($self, $pattern, $seconds) = @_;
     my $began = time;
     my $limit = $began + ($seconds // $PATIENCE);
-    until ($self->{seen} =~ $pattern) {
+    while (1) {
+        if ($self->{seen} =~ $pattern) {
+            $self->{seen} = substr $self->{seen}, $+[0];
+            return time - $began;
+        }
         my $ready = '';
         vec($ready, fileno $self->{master}, 1) = 1;
         my $left = $limit - time;
         croak "$pattern never came, but: $self->{seen}" if $left <= 0 || !select $ready, undef, undef, $left;
         sysread $self->{master}, $self->{seen}, 65536, length $self->{seen} or croak "the program ended; $pattern never came, but: $self->{seen}";
     }
-    $self->{seen} = substr $self->{seen}, $+[0];
-    return time - $began;
 }
 
 sub DESTROY {

@@ -308,7 +308,6 @@ learn(Client *c, Fault *f)
                            .transport = conn->is_socket ? "socket" : "TCP",
                            .cluster_id = c->cluster_id,
                            .server_version = c->server_version,
-                           .principal = "",
                            .client_id = c->target.client_id,
                            .user = c->target.user,
                            .session = c->session,

@@ -8,7 +8,10 @@
  */
 #include "client/client_int.h"
 
+#include <inttypes.h>
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "ottla/protocol/msg_ottla_stat.h"
 
@@ -157,4 +160,64 @@ client_stat(Client *c, int32_t node_id, const ClientStatQuery *q, ClientStatRow 
     }
     arena_free(arena);
     return status;
+}
+
+/* ---- who we are there ---- */
+
+typedef struct Whoami {
+    char *name;
+    bool several; /* more than one session fits, under different names */
+} Whoami;
+
+static int
+take_principal(void *arg, const ClientStatCell *cells, int32_t count)
+{
+    Whoami *w = arg;
+    StrView name = count == 1 ? cells[0].text : (StrView){NULL, 0};
+
+    if (name.len <= 0 || name.len >= CLIENT_PRINCIPAL_MAX)
+        return 0;
+    w->several = w->several || (w->name[0] != '\0' && !strview_equal(name, strview_from(w->name)));
+    memcpy(w->name, name.ptr, (size_t)name.len);
+    w->name[name.len] = '\0';
+    return 0;
+}
+
+/* Our port of the connection; -1: it has none. */
+static int32_t
+own_port(const ClientConn *conn)
+{
+    struct sockaddr_storage at;
+    socklen_t len = sizeof at;
+
+    if (conn->is_socket || getsockname(conn->fd, (struct sockaddr *)&at, &len) != 0)
+        return -1;
+    return ntohs(at.ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)&at)->sin6_port
+                                          : ((const struct sockaddr_in *)&at)->sin_port);
+}
+
+/* Our session is the one that asks just now: by this very request, from this very port. */
+bool
+client_principal(Client *c, char ret[CLIENT_PRINCIPAL_MAX])
+{
+    static const char *const wanted[] = {"principal"};
+    const ClientConn *conn = client_first(c);
+    int32_t port = own_port(conn);
+    char request[16], from[16];
+    int request_len = snprintf(request, sizeof request, "%" PRId32, conn->correlation + 1);
+    int from_len = snprintf(from, sizeof from, "%" PRId32, port);
+    const ClientStatFilter filters[] = {
+        {"api", STRVIEW("OttlaStat")},
+        {"correlation_id", {request, request_len}},
+        {"client_port", port < 0 ? (StrView){NULL, 0} : (StrView){from, from_len}},
+    };
+    const ClientStatQuery query = {"activity", wanted, 1, filters, 3};
+    Whoami w = {.name = ret};
+    Fault f;
+
+    ret[0] = '\0';
+    if (!c->info.is_ottla || client_stat(c, CLIENT_HERE, &query, take_principal, &w, &f) != 0 ||
+        w.several)
+        ret[0] = '\0';
+    return ret[0] != '\0';
 }

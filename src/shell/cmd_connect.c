@@ -145,6 +145,7 @@ CommandResult
 cmd_conninfo(CommandCall *call)
 {
     Shell *shell = call->shell;
+    char principal[CLIENT_PRINCIPAL_MAX];
     const ClientInfo *info;
     PrintTable table;
     Arena *arena;
@@ -167,7 +168,7 @@ cmd_conninfo(CommandCall *call)
     add(&table, "Transport", info->transport);
     add(&table, "Mechanism", "none");
     add(&table, "User", info->user);
-    add(&table, "Principal", info->principal);
+    add(&table, "Principal", client_principal(shell->client, principal) ? principal : "unknown");
     add_number(&table, "Node", info->node_id);
     add(&table, "Cluster", info->cluster_id);
     add(&table, "Server", variables_get(shell->vars, STRVIEW("SERVER_VERSION_NAME")));

@@ -56,7 +56,7 @@ state_connection(Shell *shell)
     variables_state(shell->vars, "HOST", info->host);
     (void)snprintf(text, sizeof text, "%u", info->port);
     variables_state(shell->vars, "PORT", text);
-    variables_state(shell->vars, "USER", info->user[0] != '\0' ? info->user : info->principal);
+    variables_state(shell->vars, "USER", info->user);
     (void)snprintf(text, sizeof text, "%" PRId32, info->node_id);
     variables_state(shell->vars, "NODE_ID", text);
     variables_state(shell->vars, "CLUSTER_ID", info->cluster_id);

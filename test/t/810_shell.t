@@ -218,8 +218,11 @@ subtest 'the connection' => sub {
     my $r = ottla(['-X', '-A', '-c', '\conninfo']);
     like($r->{out}, qr/^Transport\|socket$/m, 'by the socket');
     like($r->{out}, qr/^Node\|1$/m, 'the node');
+    my $login = getpwuid $>;
+    like($r->{out}, qr/^Principal\|User:\Q$login\E$/m, 'who one is there');
     $r = ottla(['-XA', '--bootstrap-server', $node->address, '-c', '\conninfo']);
     like($r->{out}, qr/^Transport\|TCP$/m, 'by TCP, as with the tools of Kafka');
+    like($r->{out}, qr/^Principal\|User:ANONYMOUS$/m, '... by no name');
     $r = ottla(['-XA', '-K', 'client.id=by-hand', '-c', '\conninfo']);
     like($r->{out}, qr/^Client id\|by-hand$/m, 'a property of Java clients');
     $r = ottla(['-X', '-A'], stdin => "\\c " . $node->address . "\n\\conninfo\n\\c 127.0.0.1:1\n\\echo here\nSELECT nothing FROM topics;\n");

@@ -55,6 +55,7 @@ subtest 'users, rights, quotas' => sub {
 };
 
 subtest 'what only Ottla tells' => sub {
+    like((run('\conninfo'))[0], qr/^Principal\|unknown$/m, 'who one is');
     fails('EXPLAIN RETENTION FOR TOPIC a;', qr/0A000/, 'segments');
     fails('EXPLAIN REPLICA FOR TOPIC a PARTITION 0;', qr/0A000/, 'replicas');
     fails('ALTER SYSTEM SET a = 1;', qr/0A000: ALTER SYSTEM needs a node of Ottla/, 'files of settings');

@@ -150,7 +150,6 @@ typedef struct ClientInfo {
     const char *cluster_id;     /* "": not told */
     const char *server_name;    /* "Ottla", "Apache Kafka" */
     const char *server_version; /* "": not known; a foreign one is judged by its features */
-    const char *principal;      /* "": not known */
     const char *client_id;
     const char *user; /* as it was given */
     uint64_t session; /* another number for each client_open */
@@ -221,5 +220,13 @@ typedef int (*ClientStatRow)(void *arg, const ClientStatCell *cells, int32_t cou
 /* All rows of a view of one node, page by page; 0A000 where the server is not Ottla. */
 int client_stat(Client *c, int32_t node_id, const ClientStatQuery *q, ClientStatRow fn, void *arg,
                 Fault *f) __attribute__((warn_unused_result));
+
+#define CLIENT_PRINCIPAL_MAX 512
+
+/*
+ * Whom the node takes us for: "User:alice". False: it does not tell (it is not Ottla, or shows its sessions to others
+ * only), or it could not be asked; ret is "" then.
+ */
+bool client_principal(Client *c, char ret[CLIENT_PRINCIPAL_MAX]);
 
 #endif

@@ -23,7 +23,7 @@ copy_query(CommandCall *call, const CopyOrder *order)
     strbuf_init(&target, COPY_WORD_MAX + 2, NULL);
     if (order->place == COPY_PROGRAM)
         strbuf_add_char(&target, '|');
-    if (order->place != COPY_STANDARD)
+    if (order->target != NULL)
         strbuf_add_cstr(&target, order->target);
     shell->plan.way = RESULT_PRINT;
     free(shell->plan.target);
@@ -51,7 +51,7 @@ tell(Shell *shell, const CopyOrder *order, const CopyResult *result, int64_t too
         return;
     fprintf(stderr, "%" PRId64 " messages, %" PRId64 " bytes in %.3f s, %.0f messages/s\n",
             result->messages, result->bytes, seconds, (double)result->messages / seconds);
-    if (order->place == COPY_STANDARD && !order->from)
+    if (order->target == NULL && !order->from)
         return; /* the tag would stand among what was copied */
     shell_say(shell, "COPY %" PRId64 "\n", result->messages);
 }

@@ -11,11 +11,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "data_int.h"
 #include "interrupt_int.h"
 #include "kafka_lib_int.h"
 #include "ottla/common/text.h"
-#include "prompt_fields_int.h"
-#include "prompt_int.h"
 
 #define PRODUCE_SETTINGS_MAX 50
 #define PRODUCE_FILES_MAX    100
@@ -364,40 +363,23 @@ take_input_line(Produce *p, StrView line, Fault *f)
     return take_line(p, line.ptr, (size_t)line.len, f);
 }
 
-/*
- * Lines of the place where the command stands; those of a string (-c) come from standard input. A line "\." ends them.
- */
+/* The lines behind the command. */
 static int
 read_input(Produce *p, Fault *f)
 {
-    Shell *shell = p->call->shell;
-    Input *input = shell->input;
-    Input standard = {.kind = INPUT_FILE, .file = stdin};
-    StrBuf line, prompt;
+    InputGot got = INPUT_LINE;
+    DataLines data;
+    StrBuf line;
     int status = 0;
 
-    if (input == NULL || input->kind == INPUT_STRING)
-        input = &standard;
+    data_begin(&data, p->call->shell);
     strbuf_init(&line, PRODUCE_LINE_MAX, NULL);
-    strbuf_init(&prompt, PROMPT_BYTES_MAX, NULL);
-    while (status == 0 && !shell_interrupted()) {
-        InputGot got;
-
-        strbuf_clear(&line);
-        if (input->kind == INPUT_TERMINAL)
-            shell_prompt_message(shell, input, &prompt);
-        got = input == &standard ? input_file_line(input, &line)
-                                 : input_line(shell, input, prompt.ptr, &line);
-        input->line++;
-
-        if (got == INPUT_TOO_LONG)
-            status = fault_set(f, FAULT_LIMIT, "a line is too long");
-        if (got != INPUT_LINE || strcmp(line.ptr, "\\.") == 0)
-            break;
-        status = take_input_line(p, strbuf_view(&line), f);
-    }
+    while (status == 0 && !shell_interrupted() &&
+           ((got = data_line(&data, &line)) == INPUT_LINE || got == INPUT_TOO_LONG))
+        status = got == INPUT_LINE ? take_input_line(p, strbuf_view(&line), f)
+                                   : fault_set(f, FAULT_LIMIT, "a line is too long");
+    data_end(&data);
     strbuf_release(&line);
-    strbuf_release(&prompt);
     return status;
 }
 

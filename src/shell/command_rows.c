@@ -96,7 +96,7 @@ const CommandRow command_rows[] = {
      "[-X NAME=VALUE] [--transactional-id ID] TOPIC",
      "lines as messages"},
     {"copy", COMMAND_LINE | COMMAND_UNSAFE, cmd_copy, STREAMS,
-     "\\copy TOPIC|(QUERY) FROM|TO FILE|PROGRAM 'CMD'|STDIN|STDOUT [(OPTIONS)]",
+     "\\copy TOPIC|(QUERY) FROM|TO FILE|PROGRAM 'CMD'|STDIN|STDOUT|PSTDIN|PSTDOUT [(OPTIONS)]",
      "messages from or to files: csv, jsonl, raw, segment"},
     {"tail", 0, cmd_tail, STREAMS,
      "\\tail [-f] [-n N] [-p P] [-o OFF] [-g GROUP] [-F FMT] [-J] [-k RE] [-v RE] [TOPIC...]",

@@ -11,6 +11,8 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 
+#include "data_int.h"
+#include "interrupt_int.h"
 #include "ottla/client/produce.h"
 #include "ottla/common/base64.h"
 #include "ottla/common/text.h"
@@ -346,28 +348,58 @@ read_batches(CopyIn *in, int32_t partition, Fault *f)
 /* ---- all ---- */
 
 static int
+read_format(CopyIn *in, int32_t partition, Fault *f)
+{
+    switch (in->order->format) {
+    case COPY_CSV:
+        return read_csv(in, f);
+    case COPY_SEGMENT:
+        return read_batches(in, partition, f);
+    case COPY_JSONL:
+    case COPY_RAW:
+        break;
+    }
+    return read_lines(in, f);
+}
+
+/* STDIN: the lines behind the command; batches are all that follows. */
+static int
+read_data(CopyIn *in, int32_t partition, Fault *f)
+{
+    bool bytes = in->order->format == COPY_SEGMENT;
+    DataLines data;
+    int status;
+
+    if (!bytes)
+        data_begin(&data, in->shell);
+    in->file = bytes ? data_bytes(in->shell) : data_stream(&data);
+    if (in->file != NULL)
+        status = read_format(in, partition, f);
+    else
+        status = bytes ? fault_set(f, FAULT_NOT_SUPPORTED, "batches cannot be typed")
+                       : fault_set(f, FAULT_NO_MEMORY, "no memory");
+    if (!bytes && in->file != NULL)
+        (void)fclose(in->file); /* there is nothing to close behind it */
+    if (!bytes)
+        data_end(&data);
+    if (status == 0 && shell_interrupted())
+        status = fault_set(f, FAULT_CANCELED, "canceled on user's request");
+    return status == 0 ? client_producer_flush(in->producer, f) : -1;
+}
+
+static int
 read_file(CopyIn *in, const char *suffix, int32_t partition, Fault *f)
 {
     int64_t pid;
     Fault closing;
     int status;
 
+    if (in->order->place == COPY_STANDARD)
+        return read_data(in, partition, f);
     in->file = copy_open(in->shell, in->order, suffix, &pid, f);
     if (in->file == NULL)
         return -1;
-    switch (in->order->format) {
-    case COPY_CSV:
-        status = read_csv(in, f);
-        break;
-    case COPY_SEGMENT:
-        status = read_batches(in, partition, f);
-        break;
-    case COPY_JSONL:
-    case COPY_RAW:
-    default:
-        status = read_lines(in, f);
-        break;
-    }
+    status = read_format(in, partition, f);
     if (copy_close(in->order, in->file, pid, &closing) != 0 && status == 0) {
         *f = closing;
         status = -1;

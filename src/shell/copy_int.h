@@ -16,7 +16,12 @@
 
 typedef enum CopyFormat { COPY_CSV, COPY_JSONL, COPY_RAW, COPY_SEGMENT } CopyFormat;
 
-typedef enum CopyPlace { COPY_FILE, COPY_PROGRAM, COPY_STANDARD } CopyPlace;
+typedef enum CopyPlace {
+    COPY_FILE,
+    COPY_PROGRAM,
+    COPY_STANDARD, /* STDIN: lines behind the command; STDOUT: where results go */
+    COPY_PROCESS   /* PSTDIN, PSTDOUT: standard input and output of the process */
+} CopyPlace;
 
 /* What was said, as text. */
 typedef struct CopyOrder {
@@ -45,7 +50,7 @@ void copy_release(CopyOrder *order);
 
 /* ---- files ---- */
 
-/* A file, a command, or standard input and output. NULL: *f. suffix: behind the name of a file; may be "". */
+/* A file, a command, standard output, or those of the process. NULL: *f. suffix: behind the name of a file; may be "". */
 FILE *copy_open(Shell *shell, const CopyOrder *order, const char *suffix, int64_t *ret_pid,
                 Fault *f);
 

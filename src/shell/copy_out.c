@@ -24,7 +24,9 @@ copy_open(Shell *shell, const CopyOrder *order, const char *suffix, int64_t *ret
     *ret_pid = 0;
     switch (order->place) {
     case COPY_STANDARD:
-        return order->from ? stdin : shell->out.file;
+        return shell->out.file;
+    case COPY_PROCESS:
+        return order->from ? stdin : stdout;
     case COPY_PROGRAM:
         file = child_open(order->target, order->from, ret_pid);
         break;
@@ -46,7 +48,7 @@ copy_close(const CopyOrder *order, FILE *file, int64_t pid, Fault *f)
 {
     int status;
 
-    if (order->place == COPY_STANDARD) {
+    if (order->place == COPY_STANDARD || order->place == COPY_PROCESS) {
         if (order->from || fflush(file) == 0 || errno == EPIPE)
             return 0;
         return fault_set(f, FAULT_FILE, "could not write: %s", strerror(errno));

@@ -104,11 +104,14 @@ static int
 take_place(Words *w, CopyOrder *ret)
 {
     if (!next_word(w))
-        return expected(w, "a file, PROGRAM, STDIN or STDOUT");
-    if (is_word(w, "STDIN") || is_word(w, "STDOUT")) {
-        ret->place = COPY_STANDARD;
-        if (is_word(w, "STDIN") != ret->from)
-            return fault_set(w->f, FAULT_SYNTAX, ret->from ? "FROM STDOUT" : "TO STDIN");
+        return expected(w, "a file, PROGRAM, STDIN, STDOUT, PSTDIN or PSTDOUT");
+    if (is_word(w, "STDIN") || is_word(w, "STDOUT") || is_word(w, "PSTDIN") ||
+        is_word(w, "PSTDOUT")) {
+        bool in = is_word(w, "STDIN") || is_word(w, "PSTDIN");
+
+        ret->place = w->word[0] == 'P' || w->word[0] == 'p' ? COPY_PROCESS : COPY_STANDARD;
+        if (in != ret->from)
+            return fault_set(w->f, FAULT_SYNTAX, "%s %s", ret->from ? "FROM" : "TO", w->word);
         return 0;
     }
     ret->place = COPY_FILE;

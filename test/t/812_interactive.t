@@ -160,6 +160,21 @@ subtest 'messages that are typed' => sub {
     ok($t->sees(qr/=#$/m), 'the line that ends them');
     $t->clear->line("SELECT key, value FROM messages('typed');");
     ok($t->sees(qr/^ k +\| one$/m), 'the message is there');
+    $t->clear->line('\copy typed FROM STDIN (FORMAT raw)');
+    ok($t->sees(qr/a line "\\\." or Ctrl-D ends them\.\nmessage \d+>$/), '\copy asks for lines likewise');
+    $t->line('SELECT 1;');
+    $t->line('\.');
+    ok($t->sees(qr/^COPY 1\n.*[#>]$/ms), '... up to that line');
+    $t->clear->line('\copy typed FROM STDIN (FORMAT raw)');
+    $t->line('two');
+    $t->keys('C-d');
+    ok($t->sees(qr/^COPY 1\n.*[#>]$/ms), 'or to Ctrl-D');
+    $t->clear->line('\copy typed FROM STDIN (FORMAT raw)');
+    $t->line('no');
+    $t->keys('C-c');
+    ok($t->sees(qr/[#>]$/m), 'Ctrl-C leaves it');
+    $t->clear->line("SELECT value FROM messages('typed');");
+    ok($t->sees(qr/^ one\n SELECT 1;\n two\n\(3 rows\)$/m), '... and nothing is written');
     $t->line('\q');
 };
 

@@ -13,6 +13,7 @@ use JSON::PP qw(decode_json);
 use POSIX qw(:sys_wait_h);
 use Test::More;
 use Ottla::Test::Node;
+use Ottla::Test::Shell;
 use Ottla::Test::Wait qw(comes_true);
 
 my $bin = $ENV{OTTLA_BIN} // "$ENV{OTTLA_BUILD}/release/bin";
@@ -123,6 +124,26 @@ subtest 'columns of others, and lines that cannot be read' => sub {
         [ '\copy', qr/a topic/ ], [ '\copy t', qr/TO or FROM/ ], [ '\copy t TO x (FORMAT xml)', qr/csv, jsonl, raw or segment/ ],
         [ '\copy nope TO x', qr/does not exist/ ], [ '\copy t FROM nofile', qr/No such file/ ],
         [ q{\copy t FROM PROGRAM 'false' (FORMAT raw)}, qr/exit code 1/ ], [ q{\copy t TO x (FORMAT csv}, qr/parenthesis/ ];
+};
+
+subtest 'data among statements' => sub {
+    my $shell = Ottla::Test::Shell->new(node => $node);
+    my $run = sub { my ($text, @args) = @_; my $r = $shell->run(['-XAt', @args], stdin => $text); return ($r->{out}, $r->{err} =~ s/^\d+ messages, .*\n//mgr, $r->{code}) };
+    rows('CREATE TOPIC data PARTITIONS 1');
+    my $all = q{SELECT coalesce(key, '-'), value FROM messages('data') ORDER BY "offset";};
+    my $script = qq{\\copy data FROM STDIN\nkey,value\na,"b\n; c"\n\\.\n\\copy data FROM STDIN (FORMAT raw)\nSELECT 1;\n\n\\.\n$all\n};
+    my $gives = "COPY 1\nCOPY 2\na|b\n; c\n-|SELECT 1;\n-|\n";
+    is_deeply([ $run->($script, '-f', '-') ], [ $gives, '', 0 ], 'the lines behind the command, in a script');
+    is_deeply([ $run->("x\n\\.\ny\n", '-c', '\copy data FROM STDIN (FORMAT raw)', '-c', '\copy data FROM STDIN (FORMAT raw)') ],
+        [ "COPY 1\nCOPY 1\n", '', 0 ], 'of standard input behind -c');
+    Ottla::Test::Shell::spew("$dir/script", "\\copy data FROM PSTDIN (FORMAT raw)\n\\echo here\n\\o $dir/results\n\\copy data TO PSTDOUT (FORMAT raw, FROM -1)\n");
+    is_deeply([ $run->("z\n\\.\n", '-f', "$dir/script") ], [ "COPY 2\nhere\n\\.\n", '', 0 ], 'that of the process itself, where a dot is a line');
+    my ($out, $err) = $run->("\\copy data FROM STDIN (FORMAT jsonl)\n{\"value\":1}\nrubbish\n\\echo data\n\\.\n\\echo statement\n", '-f', '-');
+    is($out, "statement\n", 'behind a line that is refused data stays data');
+    like($err, qr/no JSON object.*stdin:2/s, '... the line is named');
+    is(($run->("\\copy data FROM STDIN (FORMAT raw)\nlast", '-f', '-'))[0], "COPY 1\n", 'the end of the input ends it, too');
+    $run->('', '-c', "\\copy t TO '$dir/batches' (FORMAT segment, PARTITIONS 2)");
+    is(($run->("\\copy data FROM STDIN (FORMAT segment)\n" . slurp('batches'), '-f', '-'))[0], "COPY 2\n", 'batches are all that follows');
 };
 
 subtest 'shell 26: \tail ends when its reader has enough' => sub {

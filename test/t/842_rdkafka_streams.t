@@ -101,6 +101,13 @@ subtest 'a group goes on where it was' => sub {
     is_deeply([ sort { $a <=> $b } grep { /^\d+$/ } split /\n/, $seen ], [ 1 .. 200 ], 'the others, none twice');
 };
 
+subtest 'data stays data' => sub {
+    my $large = 'x' x 2_000_000;
+    my ($exit, $out, $errors) = ottla("\\produce t\n$large\n\\echo data\n\\.\n\\echo statement\n", '-f', '-');
+    is($out, "statement\n", 'behind a message that is too large');
+    like($errors, qr/MESSAGE_TOO_LARGE/, '... which is told');
+};
+
 subtest 'what is refused' => sub {
     for (
         [ '\produce', qr/which topic/ ], [ '\produce nope', qr/"nope" does not exist/ ], [ '\produce t -Q', qr/no option -Q/ ],

@@ -26,6 +26,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "backend/audit_int.h"
 #include "backend/dispatch_int.h"
 #include "backend/frame_int.h"
 #include "backend/gate_int.h"
@@ -76,6 +77,8 @@ settle(Request *rq, ReqResult result)
     case REQ_CLOSE:
         rq->out = (OutMsg){0};
         rq->failed = true;
+        if (rq->in != NULL)
+            audit_lost(rq);
         pending_set(&my_conn.pending, rq, PENDING_LAST);
         return;
     }
@@ -352,6 +355,19 @@ hold_back(void)
     my_conn.over = true;
 }
 
+/* The end of a request that nobody hears of; what it may have changed is asked for a last time, for the log. */
+static void
+drop(Request *rq)
+{
+    rq->cancelled = true;
+    if (rq->in != NULL && rq->handler->finish(rq) != REQ_PENDING)
+        return;
+    if (rq->handler->drop != NULL)
+        rq->handler->drop(rq);
+    if (rq->in != NULL)
+        audit_lost(rq);
+}
+
 static void
 conn_close(void)
 {
@@ -373,8 +389,7 @@ conn_close(void)
         Request *rq = head->rq;
 
         if (head->state == PENDING_RUNNING) {
-            if (rq->handler->drop != NULL)
-                rq->handler->drop(rq);
+            drop(rq);
             pending_set(&my_conn.pending, rq, PENDING_LAST);
         }
         conn_account(rq);

@@ -68,39 +68,12 @@ look(const StructDesc *desc, const char *at, int depth, Tally *tally)
     }
 }
 
-static bool
-count_errors(const Request *rq, const MessageDesc *desc, const void *msg)
+bool
+error_codes_count(const Request *rq, const MessageDesc *desc, const void *msg)
 {
     Tally tally = {.api_key = rq->head.api->key};
 
     look(desc->body, msg, 0, &tally);
     flush(&tally);
     return tally.all > 0;
-}
-
-void
-error_codes_count(const Request *rq, const MessageDesc *desc, const void *msg)
-{
-    (void)count_errors(rq, desc, msg); /* the handler knows that there are some */
-}
-
-bool
-error_codes_count_body(const Request *rq, BytesView body)
-{
-    const MessageDesc *desc = message_find_by_number(MESSAGE_RESPONSE, rq->head.api->key);
-    Arena *arena = arena_new(8192, (size_t)64 << 20);
-    bool any = false;
-    WireReader r;
-    void *msg;
-
-    if (arena == NULL)
-        return false;
-    msg = arena_calloc(arena, 1, desc->body->bytes);
-    if (msg != NULL) {
-        wire_reader_init(&r, body.ptr, (size_t)body.len, arena);
-        desc->read(&r, rq->head.api_version, msg);
-        any = r.err == 0 && count_errors(rq, desc, msg);
-    }
-    arena_free(arena);
-    return any;
 }

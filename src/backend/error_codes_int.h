@@ -11,10 +11,9 @@
 
 #include "backend/request_int.h"
 
-/* Counts every error in an answer that is about to be encoded. For answers that have some: it looks at all of them. */
-void error_codes_count(const Request *rq, const MessageDesc *desc, const void *msg);
-
-/* The same for an encoded body; true: it holds an error. One that cannot be read holds none. */
-bool error_codes_count_body(const Request *rq, BytesView body);
+/*
+ * Counts every error in an answer; true: it holds some. For answers that may: it looks at all of them.
+ */
+bool error_codes_count(const Request *rq, const MessageDesc *desc, const void *msg);
 
 #endif

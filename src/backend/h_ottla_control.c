@@ -3,8 +3,9 @@
  * ottla.auto.conf
  *
  * Runs in: backend. Only on connections of our own programs (conn_is_own), for super users (conn_is_super); every
- * order leaves a line that says who gave it and what came of it. The supervisor does what concerns processes
- * (ipc/control.h); the file is written here, under a lock. Spec: shell-and-service.md 5, 12.
+ * order leaves a line that says who gave it and what came of it: here if it was refused, else by audit.c. The
+ * supervisor does what concerns processes (ipc/control.h); the file is written here, under a lock.
+ * Spec: shell-and-service.md 5, 12.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -35,11 +36,11 @@ typedef struct ControlWork {
 } ControlWork;
 
 /*
- * The line of an order: names of settings, never their values. Of those who may give none there are as many lines as of other
- * faults of clients.
+ * The line of an order that was not carried out; what was, audit.c tells. Names of settings, never their values. Of those who
+ * may give no orders there are as many lines as of other faults of clients.
  */
 static void
-audit(const Request *rq, const ControlWork *work)
+tell_refused(const Request *rq, const ControlWork *work)
 {
     static const char *const orders[] = {
         [ORDER_RELOAD] = "reload",
@@ -60,8 +61,8 @@ audit(const Request *rq, const ControlWork *work)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i == 0 ? "" : ",",
                                  log_escape(in->settings[i].name, name, sizeof name));
     log_msg(LL_LOG, "backend",
-            "order to the node: %s; principal=\"%s\" peer=%s pid=%d settings=\"%s\" reset_all=%s "
-            "validate_only=%s code=%d said=\"%s\" left_out=%u",
+            "order not carried out: %s; principal=\"%s\" peer=%s pid=%d settings=\"%s\" "
+            "reset_all=%s validate_only=%s code=%d said=\"%s\" left_out=%u",
             order, log_escape(strview_from(rq->conn->principal), who, sizeof who), rq->conn->peer,
             (int)in->pid, names, in->reset_all ? "yes" : "no", in->validate_only ? "yes" : "no",
             work->out.error_code, log_escape(work->out.message, said, sizeof said), dropped);
@@ -74,7 +75,8 @@ answer(Request *rq, ControlWork *work, int16_t code)
     if (work->text[0] != '\0')
         work->out.message = strview_from(work->text);
     rq->failed = code != 0;
-    audit(rq, work);
+    if (code != 0)
+        tell_refused(rq, work);
     return request_respond(rq, &ottla_control_response_desc, &work->out);
 }
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/audit_int.h"
 #include "backend/conn_int.h"
 #include "backend/error_codes_int.h"
 #include "backend/quota_int.h"
@@ -18,6 +19,7 @@
 #include "ottla/common/err.h"
 
 #define RESPONSE_HEADER_MAX (9 + 4) /* frame size, correlation id, tagged fields; throttle time */
+#define BODY_DECODED_MAX    ((size_t)64 << 20) /* memory to look into an answer that came encoded */
 
 ReqResult
 request_close(Request *rq, const char *format, ...)
@@ -47,6 +49,8 @@ request_read(Request *rq, const MessageDesc *desc, void *ret)
 
     wire_reader_init(&r, rq->body.ptr, (size_t)rq->body.len, rq->arena);
     desc->read(&r, rq->head.api_version, ret);
+    if (r.err == 0 && audit_covers(rq->head.api->key))
+        rq->in = ret;
     return request_read_ended(rq, desc, &r);
 }
 
@@ -92,7 +96,9 @@ request_respond_version(Request *rq, const MessageDesc *desc, void *msg, int16_t
 
     quota_charge(rq);
     if (rq->failed)
-        error_codes_count(rq, desc, msg);
+        (void)error_codes_count(rq, desc, msg); /* the handler knows that there are some */
+    if (rq->in != NULL)
+        audit_answer(rq, msg);
     field = rq->throttle_ms > 0 ? throttle_field(desc, version) : NULL;
     if (field != NULL)
         memcpy((char *)msg + field->pos, &rq->throttle_ms, sizeof rq->throttle_ms);
@@ -107,6 +113,29 @@ request_respond(Request *rq, const MessageDesc *desc, void *msg)
     return request_respond_version(rq, desc, msg, rq->head.api_version);
 }
 
+/* What statistics and the log want to know of an answer that is encoded already. */
+static void
+look_into(Request *rq, const MessageDesc *desc, BytesView body)
+{
+    bool audited = rq->in != NULL && audit_wants(rq);
+    Arena *arena = rq->failed || audited ? arena_new(8192, BODY_DECODED_MAX) : NULL;
+    void *msg = arena == NULL ? NULL : arena_calloc(arena, 1, desc->body->bytes);
+    WireReader r = {.err = OT_E_NO_MEMORY};
+
+    if (msg != NULL) {
+        wire_reader_init(&r, body.ptr, (size_t)body.len, arena);
+        desc->read(&r, rq->head.api_version, msg);
+    }
+    rq->failed = rq->failed && r.err == 0 && error_codes_count(rq, desc, msg);
+    if (audited && r.err == 0)
+        audit_answer(rq, msg);
+    else if (audited)
+        audit_lost(rq);
+    rq->in = NULL;
+    if (arena != NULL)
+        arena_free(arena);
+}
+
 ReqResult
 request_respond_body(Request *rq, BytesView body)
 {
@@ -117,8 +146,7 @@ request_respond_body(Request *rq, BytesView body)
 
     if (head == NULL || outmsg_init(&rq->out, 2, rq->arena) < 0)
         return request_close(rq, "no memory for the answer");
-    if (rq->failed)
-        rq->failed = error_codes_count_body(rq, body);
+    look_into(rq, desc, body);
     if (frame_response_header_version(rq->head.api, rq->head.api_version) == 1)
         head[used++] = 0; /* no tagged fields */
     ot_assert(body.len <= INT32_MAX - RESPONSE_HEADER_MAX);

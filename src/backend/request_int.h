@@ -84,13 +84,17 @@ struct Request {
     struct QuotaLimits *limits; /* NULL: the client is not limited */
     bool charged;
 
+    /* Of request.c, for audit.c: what the body says, as long as its answer is not known; NULL: it changes nothing. */
+    const void *in;
+
     OutMsg out; /* the answer */
 };
 
 /*
  * Reads the body by the codec of the request's version: ret is the struct of that message.
  * False: malformed or too large for the arena; return REQ_CLOSE then (why was noted for the line).
- * Bytes after the body are not looked at, as in Kafka.
+ * Bytes after the body are not looked at, as in Kafka. Of an API that changes things (audit_int.h) ret must live until
+ * the answer is made.
  */
 bool request_read(Request *rq, const MessageDesc *desc, void *ret)
     __attribute__((warn_unused_result));

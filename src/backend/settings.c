@@ -58,3 +58,9 @@ setting_log_disconnections(void)
 {
     return conf_bool(CONF_LOG_DISCONNECTIONS);
 }
+
+bool
+setting_log_admin(void)
+{
+    return conf_bool(CONF_LOG_ADMIN);
+}

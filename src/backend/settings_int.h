@@ -28,4 +28,7 @@ int32_t setting_partitions_per_page(void);
 bool setting_log_connections(void);
 bool setting_log_disconnections(void);
 
+/* log.admin */
+bool setting_log_admin(void);
+
 #endif

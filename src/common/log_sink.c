@@ -86,11 +86,14 @@ add_message(LogFields *fields, const LogEntry *entry)
         more->context == NULL ? "" : "\nCONTEXT:  ", more->context == NULL ? "" : more->context);
 }
 
-/* Values at the end of messages that have a field of their own. None of them is ever quoted. */
+/* Values at the end of messages that have a field of their own. */
 static const struct {
     const char *key;
     const char *field;
-} listed[] = {{"topic", "OTTLA_TOPIC"}, {"partition", "OTTLA_PARTITION"}, {"code", "OTTLA_CODE"}};
+} listed[] = {{"topic", "OTTLA_TOPIC"},
+              {"partition", "OTTLA_PARTITION"},
+              {"code", "OTTLA_CODE"},
+              {"group", "OTTLA_GROUP"}};
 
 /* Is this the end of a message that lists values: "key=value key=value ..."? Quoted values hold what they like. */
 static bool
@@ -131,28 +134,40 @@ find_list(const char *text)
     return NULL;
 }
 
-/* A value of the list as a field, if it is there. */
+/* The end of a value, behind a backslash nothing ends it. */
+static const char *
+value_end(const char *at)
+{
+    bool quoted = false;
+
+    for (; *at != '\0' && (quoted || *at != ' '); at++) {
+        if (*at == '"')
+            quoted = !quoted;
+        else if (quoted && *at == '\\' && at[1] != '\0')
+            at++;
+    }
+    return at;
+}
+
+/* A value of the list as a field without its quotes, if it is there. */
 static void
 add_listed(LogFields *fields, const char *name, const char *list, const char *key)
 {
     size_t len = strlen(key);
-    const char *at = list;
+    const char *at = list, *end;
 
     while (at != NULL && (strncmp(at, key, len) != 0 || at[len] != '=')) {
-        bool quoted = false;
-
-        for (; *at != '\0' && (quoted || *at != ' '); at++) {
-            if (*at == '"')
-                quoted = !quoted;
-            else if (quoted && *at == '\\' && at[1] != '\0')
-                at++;
-        }
+        at = value_end(at);
         at = *at == ' ' ? at + 1 : NULL;
     }
     if (at == NULL)
         return;
     at += len + 1;
-    add_field(fields, "%s=%.*s", name, (int)strcspn(at, " "), at);
+    end = value_end(at);
+    if (*at == '"')
+        add_field(fields, "%s=%.*s", name, (int)(end - at - 2), at + 1);
+    else
+        add_field(fields, "%s=%.*s", name, (int)(end - at), at);
 }
 
 void

@@ -145,9 +145,13 @@ subtest 'who may' => sub {
     $node->wait_until('the change', sub { $tcp->control(order => $ALTER, validate_only => 1)->[0] == 31 });
     pass('and no longer');
     my $me = getpwuid $<;
-    like($node->log_text, qr/LOG:  backend: order to the node: alter system; principal="User:$me" peer=\[local\] .*settings="super\.users".* code=0/, 'a line');
-    like($node->log_text, qr/order to the node: reload; principal="User:ANONYMOUS".* code=31/, 'of refused ones, too');
-    unlike($node->log_text, qr/order to the node:.*alice/, 'no values');
+    like($node->log_text, qr/LOG:  request: change by OttlaControl; principal="User:$me" peer=\[local\] .*what="alter system \(super\.users\)"/, 'a line');
+    like($node->log_text, qr/change by OttlaControl; .*what="terminate pid \d+"/, 'of an order about a process');
+    like($node->log_text, qr/change by OttlaControl; .*what="alter system \(-log\.line\.prefix\)"/, 'of a setting taken out');
+    like($node->log_text, qr/change by OttlaControl; .*what="alter system reset all"/, 'and of all');
+    like($node->log_text, qr/order not carried out: reload; principal="User:ANONYMOUS".* code=31/, 'of refused ones, too');
+    unlike($node->log_text, qr/(?:order not|change by).*alice/, 'no values');
+    unlike($node->log_text, qr/change by.*num\.partitions\./, 'what was refused is no change');
 };
 
 is($node->stop, 0, 'stop');

@@ -358,6 +358,11 @@ values_become_fields(void **state)
     log_msg(LL_LOG, "net", "why; so; client=\"a\\\" b; topic=x\" partition=3");
     assert_null(field("OTTLA_TOPIC"));
     assert_string_equal(field("OTTLA_PARTITION"), "3");
+    log_msg(LL_LOG, "net", "why; group=\"a \\\" b\" topic=x");
+    assert_string_equal(field("OTTLA_GROUP"), "a \\\" b");
+    assert_string_equal(field("OTTLA_TOPIC"), "x");
+    log_msg(LL_LOG, "net", "why; group=\"\" topic=\"\"");
+    assert_string_equal(field("OTTLA_GROUP"), "");
     log_msg(LL_LOG, "net", "closed: \"; topic=x\" is no name");
     assert_null(field("OTTLA_TOPIC"));
     log_msg(LL_LOG, "net", "no; topic=x is not the end");

@@ -304,7 +304,7 @@ seconds_in(const char *zone, struct tm *tm)
 }
 
 static bool
-date_and_time(StrView text, const char *timezone, int64_t *ret)
+date_and_time(StrView text, const char *zone_name, int64_t *ret)
 {
     struct tm tm = {.tm_isdst = -1};
     int year, month, ms = 0, zone = 0;
@@ -335,13 +335,13 @@ date_and_time(StrView text, const char *timezone, int64_t *ret)
         return false;
     tm.tm_year = year - 1900;
     tm.tm_mon = month - 1;
-    seconds = has_zone ? timegm(&tm) : seconds_in(timezone, &tm);
+    seconds = has_zone ? timegm(&tm) : seconds_in(zone_name, &tm);
     *ret = ((int64_t)seconds - zone * 60) * 1000 + ms;
     return true;
 }
 
 bool
-value_timestamp_ms(StrView text, int64_t now_ms, const char *timezone, int64_t *ret)
+value_timestamp_ms(StrView text, int64_t now_ms, const char *zone_name, int64_t *ret)
 {
     int64_t number;
 
@@ -359,7 +359,7 @@ value_timestamp_ms(StrView text, int64_t now_ms, const char *timezone, int64_t *
         *ret = number < INT64_C(100000000000) ? number * 1000 : number;
         return number >= 0;
     }
-    return date_and_time(text, timezone, ret);
+    return date_and_time(text, zone_name, ret);
 }
 
 /* ---- patterns ---- */

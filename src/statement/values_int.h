@@ -37,10 +37,10 @@ bool value_duration_ms(StrView text, int64_t *ret);
 /*
  * Milliseconds since 1970: a number (of seconds below 10^11, else ms), a date, date and time with 'T' or a blank,
  * with fraction, with Z or +hh[:mm] or without zone, or -DURATION before now.
- * timezone: what counts without zone: UTC, a name as TZ has it, NULL or local: the zone of the process. False: none of
+ * zone_name: what counts without zone: UTC, a name as TZ has it, NULL or local: the zone of the process. False: none of
  * these.
  */
-bool value_timestamp_ms(StrView text, int64_t now_ms, const char *timezone, int64_t *ret);
+bool value_timestamp_ms(StrView text, int64_t now_ms, const char *zone_name, int64_t *ret);
 
 /* '*' any bytes, '?' one, '\' takes the next as it is. */
 bool glob_matches(StrView pattern, StrView text);

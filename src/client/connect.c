@@ -280,6 +280,7 @@ take_version(void *arg, const ClientStatCell *cells, int32_t count)
     if (count == 1 && cells[0].type == CLIENT_STAT_TEXT && !cells[0].null)
         (void)snprintf(c->server_version, sizeof c->server_version, "%.*s", (int)cells[0].text.len,
                        cells[0].text.ptr);
+    fault_clean(c->server_version);
     return 0;
 }
 

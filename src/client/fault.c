@@ -76,7 +76,18 @@ fault_clear(Fault *f)
     f->position = -1;
 }
 
-/* Texts may hold bytes from outside; a terminal must not see those that steer it. */
+void
+fault_clean(char *text)
+{
+    for (char *at = text; *at != '\0'; at++) {
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            *at = *at == '\n' || *at == '\t' ? ' ' : '?';
+        else if ((unsigned char)*at == 0xc2 && (unsigned char)at[1] >= 0x80 &&
+                 (unsigned char)at[1] < 0xa0)
+            at[0] = at[1] = '?'; /* U+0080 to U+009F do what ESC does */
+    }
+}
+
 static void put_text(char *to, size_t size, const char *format, va_list args)
     __attribute__((format(printf, 3, 0)));
 
@@ -85,10 +96,7 @@ put_text(char *to, size_t size, const char *format, va_list args)
 {
     if (vsnprintf(to, size, format, args) < 0)
         to[0] = '\0';
-    for (char *at = to; *at != '\0'; at++) {
-        if ((unsigned char)*at < 0x20 || *at == 0x7f)
-            *at = *at == '\n' || *at == '\t' ? ' ' : '?';
-    }
+    fault_clean(to);
 }
 
 static void
@@ -177,13 +185,13 @@ fault_kafka(Fault *f, int16_t kafka_error, int32_t node_id, const char *format, 
     put_state(f, fault_sqlstate_of(kafka_error));
     f->kafka_error = kafka_error;
     f->node_id = node_id;
-    if (format == NULL) {
-        (void)snprintf(f->message, sizeof f->message, "%s", fault_kafka_text(kafka_error));
-    } else {
+    if (format != NULL) {
         va_start(args, format);
         put_text(f->message, sizeof f->message, format, args);
         va_end(args);
     }
+    if (f->message[0] == '\0') /* also when a server's own words begin with a zero byte */
+        (void)snprintf(f->message, sizeof f->message, "%s", fault_kafka_text(kafka_error));
     if (node_id >= 0)
         fault_detail(f, "%s (%d) from node %d", fault_kafka_name(kafka_error), kafka_error,
                      node_id);

@@ -56,6 +56,7 @@ take_brokers(Client *c, const MetadataResponse *response, Fault *f)
     c->brokers_ms = clock_mono_ms();
     (void)snprintf(c->cluster_id, sizeof c->cluster_id, "%.*s", response->cluster_id.len,
                    response->cluster_id.ptr == NULL ? "" : response->cluster_id.ptr);
+    fault_clean(c->cluster_id);
     return 0;
 }
 

@@ -100,6 +100,7 @@ exec_notice(Exec *x, const char *severity, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    fault_clean(text);
     x->env->notice(x->env->arg, severity, text);
 }
 

@@ -147,7 +147,7 @@ typedef struct ClientInfo {
     const char *host;           /* as it was given; of a socket its directory */
     const char *address;        /* "127.0.0.1:9092", or the path of the socket */
     const char *transport;      /* "socket" or "TCP" */
-    const char *cluster_id;     /* "": not told */
+    const char *cluster_id;     /* "": not told; cleaned, as the version of the server is */
     const char *server_name;    /* "Ottla", "Apache Kafka" */
     const char *server_version; /* "": not known; a foreign one is judged by its features */
     const char *client_id;

@@ -41,7 +41,10 @@ typedef struct Fault {
 /* No fault: everything empty, numbers at "none". */
 void fault_clear(Fault *f);
 
-/* Sets code and message, clears the rest; returns -1. Control bytes become '?'. A text that is too long is cut. */
+/* Texts may hold bytes from outside, and a terminal must not see those that steer it: they become '?', line feeds blanks. */
+void fault_clean(char *text);
+
+/* Sets code and message, clears the rest; returns -1. Texts are cleaned. One that is too long is cut. */
 int fault_set(Fault *f, const char *sqlstate, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -62,7 +62,7 @@ typedef enum Greeting {
     GREET_STAT_CLOSE,     /* an Ottla that ends the connection when it is asked for a view, */
     GREET_STAT_SILENCE,   /* says nothing then, */
     GREET_METADATA_CLOSE, /* or has a version and ends the connection behind its metadata */
-    GREET_HOST,           /* broker 8 is in a directory */
+    GREET_HOST,           /* broker 8 is in a directory, the cluster's id steers a terminal */
 } Greeting;
 
 typedef struct Orders {
@@ -137,7 +137,8 @@ answer_metadata(MetadataResponse *response, WireReader *r, int16_t version)
         brokers[1].host = STRVIEW("/tmp");
     response->brokers = brokers;
     response->brokers_count = 2;
-    response->cluster_id = STRVIEW("cluster-of-a-test");
+    response->cluster_id =
+        orders->greeting == GREET_HOST ? STRVIEW("\x1b[2J") : STRVIEW("cluster-of-a-test");
     response->controller_id = 8;
     metadata_request_read(r, version, &request);
     if (request.topics_count < 1)
@@ -543,7 +544,7 @@ test_ends_while_learning(void **state)
     orders->greeting = GREET_GOOD;
 }
 
-/* A broker's host is no way to the Unix sockets of this machine. */
+/* A broker's host is no way to the Unix sockets of this machine, and what it says of itself none to the terminal. */
 static void
 test_host_is_none(void **state)
 {
@@ -553,6 +554,7 @@ test_host_is_none(void **state)
     orders->greeting = GREET_HOST;
     c = connected();
     assert_non_null(c);
+    assert_string_equal(client_info(c)->cluster_id, "?[2J");
     assert_int_equal(ask(c, 8), -1);
     assert_string_equal(f.sqlstate, "08P01");
     client_close(c);

@@ -61,9 +61,15 @@ test_texts(void **state)
     (void)fault_kafka(&f, 7, 1, NULL);
     assert_non_null(strstr(f.hint, "may have taken effect"));
     assert_string_equal(fault_kafka_name(9999), "UNKNOWN");
+    (void)fault_kafka(&f, 36, 1, "%.*s", 3, "\0ab");
+    assert_string_equal(f.message, fault_kafka_text(36));
 
     assert_int_equal(fault_set(&f, "42601", "a\x1b[2Jb\nc"), -1);
     assert_string_equal(f.message, "a?[2Jb c");
+    (void)fault_set(&f, "42601",
+                    "a\xc2\x9b"
+                    "2J\xc3\xa9\xc2\xa0.\xc2");
+    assert_string_equal(f.message, "a??2J\xc3\xa9\xc2\xa0.\xc2");
     assert_string_equal(f.detail, "");
     assert_int_equal(f.kafka_error, 0);
     (void)fault_set(&f, "XX000", "%0600d", 1);

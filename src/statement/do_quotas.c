@@ -77,7 +77,7 @@ ops_of_all(Exec *x, const AlterClientQuotasRequestEntityData *entity, int count,
     }
     if (quotas_read(x, components, count, true, &response) != 0)
         return -1;
-    if (response.entries_count == 0)
+    if (response.entries_count <= 0) /* null is none */
         return 0;
     ret->ops = exec_alloc(x, (size_t)response.entries[0].values_count, sizeof *ret->ops);
     if (ret->ops == NULL)
@@ -186,7 +186,7 @@ quotas_drop_of(Exec *x, StrView user)
     component.match = user;
     if (quotas_read(x, &component, 1, false, &response) != 0)
         return -1;
-    if (response.entries_count == 0)
+    if (response.entries_count <= 0) /* null is none */
         return 0;
     entries = exec_alloc(x, (size_t)response.entries_count, sizeof *entries);
     if (entries == NULL)

@@ -15,6 +15,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "backend/conn_int.h"
 #include "backend/dispatch_int.h"
@@ -109,27 +110,28 @@ group_pages_next(GroupPages *pages, GroupPagesTurn turn, GroupPlace *place, int1
 
 /* ---- a node --------------------------------------------------------------------------------------------- */
 
+/* Zeroed pages that cost nothing until they are written, as a node has them: some regions are hundreds of MiB. */
+static void *
+region_of(size_t bytes)
+{
+    void *region = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    ot_assert(region != MAP_FAILED);
+    return region;
+}
+
 /* Regions that the kit of logs does not have: an image that was never published, empty entries of coordinators. */
 static void
 make_regions(void)
 {
     ShmLimits limits;
-    void *image, *coordinators, *control, *requests;
 
     shm_limits_default(&limits);
-    control = aligned_alloc(REGION_PAGE, 16 * REGION_PAGE);
-    requests = calloc(1, request_stats_shm_size(&limits) + REGION_PAGE);
-    ot_assert(control != NULL && requests != NULL && control_shm_size(&limits) <= 16 * REGION_PAGE);
-    memset(control, 0, 16 * REGION_PAGE);
-    control_shm_init(control, &limits);
-    requests = (void *)(((uintptr_t)requests + REGION_PAGE - 1) & ~(uintptr_t)(REGION_PAGE - 1));
-    request_stats_shm_init(requests, &limits);
-    image = calloc(1, image_shm_size(&limits));
-    coordinators = aligned_alloc(REGION_PAGE, coordinators_shm_size(&limits));
-    ot_assert(image != NULL && coordinators != NULL);
-    memset(coordinators, 0, coordinators_shm_size(&limits));
-    image_shm_init(image, &limits);
-    coordinators_shm_init(coordinators, &limits);
+    control_shm_init(region_of(control_shm_size(&limits)), &limits);
+    request_stats_shm_init(region_of(request_stats_shm_size(&limits)), &limits);
+    image_shm_init(region_of(image_shm_size(&limits)), &limits);
+    coordinators_shm_init(region_of(coordinators_shm_size(&limits)), &limits);
     my_slot_index = 0;
     my_slot = slot_at(0);
 }

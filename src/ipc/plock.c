@@ -79,11 +79,11 @@ static PLockResult
 note_taken(PLock *lock, int rc)
 {
     ot_assert(rc == 0 || rc == EOWNERDEAD);
-    atomic_u32_store_relaxed(&lock->holder, (uint32_t)(my_slot_index + 1));
     held_dead[held_count] = rc == EOWNERDEAD;
     held[held_count++] = lock;
     if (my_slot != NULL)
         atomic_u32_store_relaxed(&my_slot->critical, (uint32_t)held_count);
+    atomic_u32_store(&lock->holder, (uint32_t)(my_slot_index + 1)); /* pairs with plock_use.c */
     return rc == 0 ? PLOCK_OK : PLOCK_OWNER_DIED;
 }
 
@@ -111,7 +111,9 @@ lock_until(PLock *lock, int64_t deadline_us, WaitEvent event)
     if (rc != EBUSY)
         return note_taken(lock, rc);
     before = slot_set_wait_event(event);
+    slot_set_lock_wanted(lock);
     rc = pthread_mutex_clocklock(&lock->mutex, CLOCK_MONOTONIC, &until);
+    slot_set_lock_wanted(NULL);
     (void)slot_set_wait_event(before);
     if (rc != ETIMEDOUT)
         TELL_LOCKED(&lock->mutex);
@@ -160,7 +162,7 @@ plock_unlock(PLock *lock)
     held_count--;
     atomic_u32_store_relaxed(&lock->holder, 0);
     if (my_slot != NULL)
-        atomic_u32_store_relaxed(&my_slot->critical, (uint32_t)held_count);
+        atomic_u32_store(&my_slot->critical, (uint32_t)held_count); /* pairs with plock_use.c */
     ot_assert(pthread_mutex_unlock(&lock->mutex) == 0);
 }
 

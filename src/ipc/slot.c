@@ -145,6 +145,7 @@ clear_leftovers(ProcSlot *slot)
     atomic_i64_store_relaxed(&slot->throttled_until_us, 0);
     atomic_u64_store_relaxed(&slot->request, UINT64_MAX); /* API -1 */
     atomic_i64_store_relaxed(&slot->request_since_us, 0);
+    atomic_u64_store_relaxed(&slot->lock_wanted, 0);
     atomic_u32_store_relaxed(&slot->sleep_event, WAIT_EV_NONE);
     atomic_u64_store_relaxed(&slot->control, 0);
     for (int i = 0; i < SLOT_COUNT_COUNT; i++)
@@ -308,6 +309,16 @@ slot_wait_event(int32_t index)
                          : atomic_u32_load_relaxed(&slot->wait_event);
 
     return event < WAIT_EV_COUNT ? (WaitEvent)event : WAIT_EV_NONE;
+}
+
+void
+slot_set_lock_wanted(const void *lock)
+{
+    if (my_slot == NULL)
+        return;
+    if (lock != NULL)
+        atomic_i64_store_relaxed(&my_slot->lock_wanted_us, clock_mono_us());
+    atomic_u64_store(&my_slot->lock_wanted, (uint64_t)(uintptr_t)lock);
 }
 
 const char *

@@ -17,6 +17,7 @@
 #include "ottla/common/log.h"
 #include "ottla/ipc/latch.h"
 #include "ottla/ipc/shared_page.h"
+#include "ottla/ipc/slot.h"
 #include "ottla/storage/logdirs.h"
 #include "ottla/storage/partition_slot.h"
 
@@ -508,6 +509,8 @@ take_durable_guard(PartitionSlot *slot)
     uint32_t holder = 0;
 
     for (int tries = 0; !atomic_u32_cas(&slot->durable_guard, &holder, self); tries++) {
+        if (tries == GUARD_YIELDS)
+            slot_set_lock_wanted(&slot->durable_guard);
         if (tries < GUARD_YIELDS)
             (void)sched_yield(); /* cannot fail on Linux */
         else
@@ -522,11 +525,12 @@ take_durable_guard(PartitionSlot *slot)
                         "killed a stopped checkpointer that kept another from its work; pid=%d",
                         (int)pid);
                 if (atomic_u32_cas(&slot->durable_guard, &holder, self))
-                    return;
+                    break;
             }
         }
         holder = 0;
     }
+    slot_set_lock_wanted(NULL);
 }
 
 void

@@ -132,6 +132,8 @@ typedef struct ProcSlot {
     AtomicI64 throttled_until_us; /* monotonic; in the past: not throttled */
     AtomicU64 request; /* api key << 48 | version << 32 | correlation id, of the last one */
     AtomicI64 request_since_us; /* monotonic: when it was begun */
+    AtomicU64 lock_wanted;      /* names the lock that it waits for, as plock_use.h does; 0: none */
+    AtomicI64 lock_wanted_us;   /* monotonic: since when */
 
     alignas(CACHE_LINE_BYTES) AtomicU64 counters[SLOT_COUNT_COUNT];
 
@@ -302,6 +304,12 @@ slot_set_wait_event(WaitEvent event)
     atomic_u32_store_relaxed(&my_slot->wait_event, (uint32_t)event);
     return before;
 }
+
+/*
+ * What this process waits for is a lock of shared memory: its address, which is the same everywhere. NULL: no more.
+ * Only who has to wait says so.
+ */
+void slot_set_lock_wanted(const void *lock);
 
 /* Adds to a counter of this process; nothing without a slot. One writer: no locked instruction needed. */
 static inline void

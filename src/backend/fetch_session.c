@@ -83,6 +83,19 @@ fetch_session_count(void)
     return atomic_i32_load(&table->count);
 }
 
+/* Places are used in order (slot_choose), so behind the first that never was there is nothing. */
+const PLock *
+fetch_session_lock_at(int32_t index, int32_t *ret_id)
+{
+    *ret_id = 0;
+    if (index == 0)
+        return &table->lock;
+    if (index < 0 || index > table->capacity || sessions[index - 1].lock.initialized == 0)
+        return NULL;
+    *ret_id = (int32_t)atomic_u32_load(&sessions[index - 1].id);
+    return &sessions[index - 1].lock;
+}
+
 int32_t
 fetch_epoch_next(int32_t epoch)
 {

@@ -84,6 +84,12 @@ void fetch_session_destroy(FetchHold *hold);
 /* The waiter whose nodes the session's parts use. */
 WaiterId fetch_session_waiter(const FetchHold *hold);
 
+/*
+ * A lock of fetch sessions, for statistics: index 0 is the table's, *ret_id 0; then each session's, with its id, 0: of none now.
+ * NULL: there are no more.
+ */
+const PLock *fetch_session_lock_at(int32_t index, int32_t *ret_id);
+
 /* Sessions that exist, for statistics and tests. */
 int32_t fetch_session_count(void);
 

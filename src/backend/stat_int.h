@@ -126,6 +126,7 @@ extern const StatView stat_server_log_view;
 extern const StatView stat_requests_view;
 extern const StatView stat_segments_view;
 extern const StatView stat_partitions_view;
+extern const StatView stat_locks_view;
 extern const StatView stat_log_dirs_view;
 extern const StatView stat_metrics_view;
 extern const StatView stat_processes_view;

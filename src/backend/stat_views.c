@@ -35,6 +35,7 @@ static const StatView *const views[] = {
     &stat_file_settings_view,
     &stat_group_lag_view,
     &stat_groups_view,
+    &stat_locks_view,
     &stat_log_dirs_view,
     &stat_metrics_view,
     &stat_partitions_view,

@@ -189,3 +189,9 @@ control_unlock_auto_file(void)
 {
     plock_unlock(&control->auto_file);
 }
+
+const PLock *
+control_auto_file_lock(void)
+{
+    return &control->auto_file;
+}

@@ -346,6 +346,22 @@ logdir_names_unlock(int dir)
     plock_unlock(&logdir_shared(dir)->names);
 }
 
+bool
+logdir_lock_at(int index, LogDirLock *ret)
+{
+    int dir = (index - 1) / 2;
+
+    if (index < 0 || dir >= dir_count)
+        return false;
+    if (index == 0)
+        *ret = (LogDirLock){&shared->control, "control", -1};
+    else if (index % 2 == 1)
+        *ret = (LogDirLock){&logdir_shared(dir)->names, "names", dir};
+    else
+        *ret = (LogDirLock){&logdir_shared(dir)->space, "reserve", dir};
+    return true;
+}
+
 /*
  * Counted first, so that whoever dies in between leaves one too many. A flush reads the count under the
  * lock: what it saw has happened or never will.

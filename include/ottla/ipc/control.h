@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "ottla/ipc/plock.h"
 #include "ottla/ipc/proc_kind.h"
 #include "ottla/ipc/region.h"
 
@@ -79,5 +80,8 @@ void control_shm_init(void *base, const ShmLimits *limits);
 /* Backend: makes the changes of ottla.auto.conf one at a time. False: another has it for too long. */
 bool control_lock_auto_file(int64_t deadline_us) __attribute__((warn_unused_result));
 void control_unlock_auto_file(void);
+
+/* For statistics. */
+const PLock *control_auto_file_lock(void);
 
 #endif

@@ -18,6 +18,7 @@
 #include "ottla/common/err.h"
 #include "ottla/common/limits.h"
 #include "ottla/common/view.h"
+#include "ottla/ipc/plock.h"
 #include "ottla/ipc/region.h"
 
 #define LOGDIRS_MAX LIMIT_LOG_DIRS /* entries of log.dirs; each costs a checkpointer process */
@@ -92,6 +93,16 @@ bool logdir_is_clean(int dir);
  */
 int logdir_names_lock(int dir, ErrInfo *err);
 void logdir_names_unlock(int dir);
+
+/* A lock that directories have, for statistics. */
+typedef struct LogDirLock {
+    const PLock *lock;
+    const char *what; /* "names", "reserve", "control" */
+    int dir;          /* -1: it is for all */
+} LogDirLock;
+
+/* From index 0; false: there are no more. */
+bool logdir_lock_at(int index, LogDirLock *ret);
 
 /*
  * Gives a partition's folder another name; names lock held. The name becomes durable with the next turn of

@@ -28,7 +28,7 @@
 #define LEX_EXPANSIONS_LINE_MAX 10000
 
 typedef struct LexEnv {
-    /* The value of a variable, NULL: not defined, and left as it stands. */
+    /* The value of a variable, NULL: not defined, and left as it stands. May be NULL: nothing is looked up. */
     const char *(*lookup)(void *arg, StrView name);
     /* Appends what a command of `...` prints; says itself what went wrong. */
     void (*run)(void *arg, const char *command, StrBuf *out);

@@ -121,7 +121,7 @@ expand(Lexer *lexer, StrBuf *out, bool again)
     Reference ref;
     const char *value;
 
-    if (!find_reference(lexer, &ref))
+    if (lexer->env.lookup == NULL || !find_reference(lexer, &ref))
         return false;
     value = lexer->env.lookup(lexer->env.arg, ref.name);
     if (ref.form == '?') {

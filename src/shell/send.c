@@ -12,6 +12,7 @@
 #include "ottla/common/clock.h"
 #include "ottla/common/text.h"
 #include "output_int.h"
+#include "split_int.h"
 #include "terminal_int.h"
 
 /* ---- before ------------------------------------------------------------------------------------ */
@@ -120,6 +121,8 @@ send_deliver(Sending *sending, const PrintTable *table, Fault *f)
     sending->tables++;
     if (table->failed)
         return fault_set(f, FAULT_NO_MEMORY, "the result does not fit into memory");
+    if (sending->hidden)
+        return 0;
     switch (shell->plan.way) {
     case RESULT_SET:
         return set_variables(shell, table, f);
@@ -199,30 +202,66 @@ send_plan_clear(ResultPlan *plan)
     *plan = (ResultPlan){.way = RESULT_PRINT};
 }
 
-/* Everything of shell_send but the choice of the output. */
-static bool
-send_to_output(Shell *shell, StrView text)
+/* One of the statements of a text. */
+static int
+send_piece(Sending *sending, StrView text, StrView piece)
 {
-    Sending sending = {.shell = shell, .arena = arena_new(1 << 16, SHELL_RESULT_BYTES_MAX)};
-    int64_t began = clock_mono_us();
+    Shell *shell = sending->shell;
     Fault f;
     int rc;
 
     fault_clear(&f);
-    if (sending.arena == NULL)
+    if (sending->arena == NULL)
         rc = fault_set(&f, FAULT_NO_MEMORY, "no memory");
     else
-        rc = run(&sending, text, &f);
-    if (rc != 0 && sending.reported) {
+        rc = run(sending, piece, &f);
+    if (rc != 0 && sending->reported) {
         shell_check_connection(shell);
     } else if (rc != 0) {
+        if (f.position >= 0)
+            f.position += (int32_t)(piece.ptr - text.ptr);
         failed(shell, &f, text);
     } else {
-        int64_t rows = sending.tables > 0 ? sending.rows : rows_of_tag(sending.tag);
+        int64_t rows = sending->tables > 0 ? sending->rows : rows_of_tag(sending->tag);
 
         shell_state_success(shell, rows);
-        if (sending.tag[0] != '\0' && !sending.is_query && !variables_on(shell->vars, "QUIET"))
-            shell_say(shell, "%s\n", sending.tag);
+        if (sending->tag[0] != '\0' && !sending->is_query && !sending->hidden &&
+            !variables_on(shell->vars, "QUIET"))
+            shell_say(shell, "%s\n", sending->tag);
+    }
+    return rc == 0 && !sending->print_failed ? 0 : -1;
+}
+
+/* Does the plan want one result, and that of the last statement? */
+static bool
+wants_last(const Shell *shell)
+{
+    return shell->plan.way == RESULT_SET || shell->plan.way == RESULT_EXEC ||
+           !variables_on(shell->vars, "SHOW_ALL_RESULTS");
+}
+
+/* Everything of shell_send but the choice of the output. The first statement that fails is the last one. */
+static bool
+send_to_output(Shell *shell, StrView text)
+{
+    bool last_only = wants_last(shell);
+    Sending sending = {.shell = shell};
+    int64_t began = clock_mono_us();
+    int32_t count = 1;
+    StrView *pieces = split_statements(text, &count);
+    int rc = 0;
+
+    if (shell->plan.way == RESULT_DESCRIBE && pieces != NULL) {
+        pieces[0] = text; /* several are refused */
+        count = 1;
+    }
+    for (int32_t i = 0; i < count && rc == 0; i++) {
+        arena_free(sending.arena);
+        sending =
+            (Sending){.shell = shell,
+                      .hidden = last_only && i + 1 < count,
+                      .arena = pieces == NULL ? NULL : arena_new(1 << 16, SHELL_RESULT_BYTES_MAX)};
+        rc = send_piece(&sending, text, pieces == NULL ? text : pieces[i]);
     }
     if (shell->timing)
         print_timing(clock_mono_us() - began);
@@ -231,7 +270,8 @@ send_to_output(Shell *shell, StrView text)
         run_cells(shell, &sending.cells);
     }
     arena_free(sending.arena);
-    return rc == 0 && !sending.print_failed;
+    free(pieces);
+    return rc == 0;
 }
 
 bool

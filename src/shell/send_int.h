@@ -13,6 +13,7 @@ typedef struct Sending {
     Shell *shell;
     Arena *arena; /* of its results */
     char tag[SQL_TAG_MAX];
+    bool hidden;       /* of several statements another one's result is shown */
     bool is_query;     /* its tag is not printed: the result speaks for itself */
     bool print_failed; /* and that was reported */
     bool reported;     /* its fault was reported by a command that it ran */

@@ -232,13 +232,14 @@ take_row(void *arg, const SqlValue *values, int32_t count)
 
 /* In pieces only where a table can go on. */
 static int64_t
-piece_rows(const Shell *shell)
+piece_rows(const Sending *sending)
 {
+    const Shell *shell = sending->shell;
     PrintFormat format = shell->plan.has_options ? shell->plan.options.format : shell->pset.format;
     PrintSwitch expanded =
         shell->plan.has_options ? shell->plan.options.expanded : shell->pset.expanded;
 
-    if (shell->plan.way != RESULT_PRINT || expanded != PRINT_OFF ||
+    if (sending->hidden || shell->plan.way != RESULT_PRINT || expanded != PRINT_OFF ||
         (format != PRINT_ALIGNED && format != PRINT_UNALIGNED && format != PRINT_CSV &&
          format != PRINT_JSONL))
         return 0;
@@ -297,7 +298,7 @@ send_sql(Sending *sending, StrView text, Fault *f)
     Rows rows = {.sending = sending,
                  .table = &table,
                  .json = is_json(shell),
-                 .piece_rows = piece_rows(shell)};
+                 .piece_rows = piece_rows(sending)};
     const SqlSink sink = {take_columns, take_row, &rows};
     int rc;
 

@@ -73,6 +73,8 @@ command(void *arg, const char *name, StrView argument, Fault *f)
     StrBuf text;
     int rc = 0;
 
+    if (sending->hidden)
+        return 0; /* it only shows */
     strbuf_init(&text, 65536, NULL);
     strbuf_add_cstr(&text, name);
     if (argument.ptr != NULL) {

@@ -144,7 +144,10 @@ void shell_state_success(Shell *shell, int64_t rows);
 
 /* ---- send.c: statements ---- */
 
-/* Runs one statement and shows its result as shell->plan says, which is used up. False: it failed and was reported. */
+/*
+ * Runs a statement, or those that a text holds ("\;"), and shows results as shell->plan says, which is used up. False: one
+ * failed and was reported, those behind it were not run.
+ */
 bool shell_send(Shell *shell, StrView text);
 
 /*

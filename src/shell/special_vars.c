@@ -14,7 +14,7 @@
 
 /* Sorted by name, as \? variables prints them. */
 const SpecialVar special_vars[] = {
-    {"AUTOCOMMIT", SPECIAL_BOOL, NULL, "on", "has no effect: every statement stands alone"},
+    {"AUTOCOMMIT", SPECIAL_BOOL, "on", "on", "cannot be off: every statement stands alone"},
     {"CLUSTER_ID", SPECIAL_FACT, NULL, NULL, "id of the cluster"},
     {"COMP_KEYWORD_CASE", SPECIAL_CHOICE, "lower upper preserve-lower preserve-upper",
      "preserve-upper", "letter case of completed keywords"},
@@ -49,7 +49,7 @@ const SpecialVar special_vars[] = {
     {"SERVER_VERSION_NAME", SPECIAL_FACT, NULL, NULL, "name and version of the server"},
     {"SERVER_VERSION_NUM", SPECIAL_FACT, NULL, NULL, "its version as a number: 0.1.2 is 102"},
     {"SHOW_ALL_RESULTS", SPECIAL_BOOL, NULL, "on",
-     "every result of a line is shown, not only the last"},
+     "of statements sent together (\\\\;) every result is shown, not only the last"},
     {"SINGLELINE", SPECIAL_BOOL, NULL, "off", "the end of a line ends a statement, as -S"},
     {"SINGLESTEP", SPECIAL_BOOL, NULL, "off", "asks before each statement, as -s"},
     {"SQLSTATE", SPECIAL_FACT, NULL, NULL, "code of the last statement; 00000: no error"},
@@ -136,7 +136,7 @@ special_var_check(const SpecialVar *row, StrView value, StrView *ret, ErrInfo *e
 {
     StrView word = find_choice(row->choices, value);
     int64_t number;
-    bool on;
+    bool on = true;
 
     *ret = value;
     switch (row->kind) {
@@ -148,7 +148,9 @@ special_var_check(const SpecialVar *row, StrView value, StrView *ret, ErrInfo *e
         }
         if (value.len > 0 && !variable_parse_bool(value, &on))
             return refuse(row, value, "a boolean is expected", err);
-        *ret = value.len == 0 || on ? STRVIEW("on") : STRVIEW("off");
+        if (!on && row->kind == SPECIAL_BOOL && row->choices != NULL)
+            return refuse(row, value, "every statement stands alone", err);
+        *ret = on ? STRVIEW("on") : STRVIEW("off");
         return true;
     case SPECIAL_NUMBER:
         if (!text_to_int64(value, &number) || number < 0)

@@ -32,7 +32,7 @@ typedef enum SpecialKind {
 typedef struct SpecialVar {
     const char *name;
     SpecialKind kind;
-    const char *choices; /* "a b c" */
+    const char *choices; /* "a b c"; of a boolean: the only value, or NULL */
     const char *start;   /* value at the start and after \unset; NULL: then it is not defined */
     const char *help;
 } SpecialVar;

@@ -32,6 +32,23 @@ subtest 'shell 5: errors in scripts' => sub {
     is(ottla(['-Xq', '-c', 'DROP TOPIC b'])->{out}, '', '... not with -q');
 };
 
+subtest 'statements sent together' => sub {
+    my $go = sub { ottla([qw(-XAt -f -)], stdin => $_[0]) };
+    my $together = "SELECT 'a;'\\; CREATE TEMP TABLE t (a)\\;\\; -- ;\nSELECT 2\\; DESCRIBE TOPIC a\\; SHOW CONFIG FOR TOPIC a\\; INSERT INTO t VALUES (5)\\; SELECT 3";
+    like($go->("$together;\n\\echo :ROW_COUNT")->{out}, qr/\Aa;\nCREATE TABLE\n2\n(?:.+\n)+INSERT 1\n3\n1\n\z/, 'every result');
+    is($go->("\\set SHOW_ALL_RESULTS off\n$together;\nSELECT a FROM t;\n")->{out}, "3\n5\n", 'the last one');
+    is($go->("SELECT 1 AS x\\; SELECT 2 AS x \\gset\n\\echo :x\nSELECT 'nonsense'\\; SELECT 'SELECT 9; SELECT 8' \\gexec\n")->{out}, "2\n9\n8\n", '\gset and \gexec mean that');
+    is($go->("\\timing on\nSELECT 1\\; SELECT 2;\n")->{out} =~ s/[\d.]+ ms//r, "Timing is on.\n1\n2\nTime: \n", 'one time');
+    my $r = $go->("SELECT 1\\;\nSELECT nope\\; SELECT 3;\nSELECT 4;\n");
+    is($r->{out}, "1\n4\n", 'the first that fails is the last one');
+    like($r->{err}, qr/^-:2: ERROR:  .*nope.*\nLINE 2: SELECT nope; SELECT 3\n {15}\^\n/m, '... and has its place in the whole');
+    is($go->("CREATE TEMP TABLE l (a)\\; CREATE TEMP TRIGGER x AFTER INSERT ON l BEGIN DELETE FROM l WHERE a = 1\\; END\\; INSERT INTO l VALUES (1), (2)\\; SELECT * FROM l;")->{out},
+        "CREATE TABLE\nCREATE TRIGGER\nINSERT 2\n2\n", 'the body of a trigger');
+    like($go->("SELECT 1\\; SELECT 2 \\gdesc\n")->{err}, qr/more than one statement/, '\gdesc is about one');
+    like($go->("\\set AUTOCOMMIT off\n\\echo :AUTOCOMMIT\n")->{err}, qr/unrecognized value "off" for "AUTOCOMMIT": every statement stands alone/, 'there are no transactions');
+    is($go->("\\set AUTOCOMMIT true\n\\echo :AUTOCOMMIT\n")->{out}, "on\n", '... which is no surprise');
+};
+
 subtest 'codes of several actions' => sub {
     spew("$dir/bad", "bad;\n");
     spew("$dir/good", "SELECT 1;\n");

@@ -12,7 +12,7 @@ my $load  = "$ENV{OTTLA_BUILD}/release/crash/crash_load";
 # Records of the load are old: no retention.
 my $node = Ottla::Test::Node->new(conf => { 'log.retention.ms' => -1 })->start;
 my $supervisor = $node->pid;
-subtest "log 50: kill -9 of $kills backends under load" => sub {
+subtest "log 50, shell 29: kill -9 of $kills backends under load" => sub {
     my $out = qx($load @{[ $node->port ]} $supervisor backends $kills $seed 2>&1);
     my $exit = $? >> 8;
     note $out;

@@ -16,7 +16,7 @@ for my $round (1 .. ($ENV{OTTLA_LONG} ? 25 : 2)) {
     my $out = qx($load @{[ $node->port ]} @{[ $node->pid ]} workers 6 @{[ $seed + $round ]} 2>&1);
     my $exit = $? >> 8;
     note $out;
-    is($exit, 0, "round $round: three workers and three coordinators killed, seed " . ($seed + $round)) or diag $out, $node->log_tail;
+    is($exit, 0, "shell 29, round $round: three workers and three coordinators killed, seed " . ($seed + $round)) or diag $out, $node->log_tail;
     is($node->stop('fast'), 0, 'clean stop');
 }
 done_testing;

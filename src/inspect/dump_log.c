@@ -65,25 +65,25 @@ print_batch(LogDump *l, const WalkedBatch *batch)
     const uint8_t *h = batch->header;
     RowOut *out = l->d->out;
 
-    row_begin(out, "");
-    row_int(out, "baseOffset", batch_base_offset(h));
-    row_int(out, "lastOffset", batch_last_offset(h));
-    row_int(out, "count", batch_record_count(h));
-    row_int(out, "baseSequence", batch_base_sequence(h));
-    row_int(out, "lastSequence", batch_last_sequence(h));
-    row_int(out, "producerId", batch_producer_id(h));
-    row_int(out, "producerEpoch", batch_producer_epoch(h));
-    row_int(out, "partitionLeaderEpoch", batch_leader_epoch(h));
-    row_bool(out, "isTransactional", batch_is_transactional(h));
-    row_bool(out, "isControl", batch_is_control(h));
-    row_optional(out, "deleteHorizonMs", batch_has_delete_horizon(h), batch_base_timestamp(h));
-    row_int(out, "position", batch->pos);
-    row_int(out, timestamp_name(h), batch_max_timestamp(h));
-    row_int(out, "size", batch->size);
-    row_int(out, "magic", batch_magic(h));
-    row_text(out, "compresscodec", strview_from(dump_codec_name(batch_codec(h))));
-    row_int(out, "crc", batch_crc(h));
-    row_bool(out, "isvalid", batch->crc_ok);
+    row_out_begin(out, "");
+    row_out_int(out, "baseOffset", batch_base_offset(h));
+    row_out_int(out, "lastOffset", batch_last_offset(h));
+    row_out_int(out, "count", batch_record_count(h));
+    row_out_int(out, "baseSequence", batch_base_sequence(h));
+    row_out_int(out, "lastSequence", batch_last_sequence(h));
+    row_out_int(out, "producerId", batch_producer_id(h));
+    row_out_int(out, "producerEpoch", batch_producer_epoch(h));
+    row_out_int(out, "partitionLeaderEpoch", batch_leader_epoch(h));
+    row_out_bool(out, "isTransactional", batch_is_transactional(h));
+    row_out_bool(out, "isControl", batch_is_control(h));
+    row_out_optional(out, "deleteHorizonMs", batch_has_delete_horizon(h), batch_base_timestamp(h));
+    row_out_int(out, "position", batch->pos);
+    row_out_int(out, timestamp_name(h), batch_max_timestamp(h));
+    row_out_int(out, "size", batch->size);
+    row_out_int(out, "magic", batch_magic(h));
+    row_out_text(out, "compresscodec", strview_from(dump_codec_name(batch_codec(h))));
+    row_out_int(out, "crc", batch_crc(h));
+    row_out_bool(out, "isvalid", batch->crc_ok);
     l->enough |= !dump_row_done(l->d);
 }
 
@@ -107,7 +107,7 @@ add_headers(LogDump *l, BytesView headers)
             strbuf_add_view(&names, header.key);
         }
         strbuf_add_char(&names, ']');
-        row_text(l->d->out, "headerKeys", strbuf_view(&names));
+        row_out_text(l->d->out, "headerKeys", strbuf_view(&names));
         strbuf_release(&names);
         return;
     }
@@ -124,7 +124,7 @@ add_headers(LogDump *l, BytesView headers)
         strbuf_add_char(text, '}');
     }
     strbuf_add_char(text, ']');
-    row_json(l->d->out, "headers", (StrView){text->ptr, (int32_t)text->len});
+    row_out_json(l->d->out, "headers", (StrView){text->ptr, (int32_t)text->len});
 }
 
 static void
@@ -136,22 +136,23 @@ add_control(LogDump *l, const Record *record)
     int16_t type;
 
     if (!control_record_type(record->key, &type)) {
-        row_text(out, "controlType", STRVIEW("malformed"));
+        row_out_text(out, "controlType", STRVIEW("malformed"));
         l->d->result->damaged++;
         return;
     }
     if (type == CONTROL_ABORT || type == CONTROL_COMMIT) {
-        row_text(out, "endTxnMarker", type == CONTROL_ABORT ? STRVIEW("ABORT") : STRVIEW("COMMIT"));
+        row_out_text(out, "endTxnMarker",
+                     type == CONTROL_ABORT ? STRVIEW("ABORT") : STRVIEW("COMMIT"));
         if (control_end_txn_epoch(record->value, &coordinator_epoch))
-            row_int(out, "coordinatorEpoch", coordinator_epoch);
+            row_out_int(out, "coordinatorEpoch", coordinator_epoch);
         return;
     }
     strbuf_clear(&l->value);
     name = control_decode(record, &l->value);
     if (name == NULL)
-        row_int(out, "controlType", type);
+        row_out_int(out, "controlType", type);
     else
-        row_json(out, name, (StrView){l->value.ptr, (int32_t)l->value.len});
+        row_out_json(out, name, (StrView){l->value.ptr, (int32_t)l->value.len});
 }
 
 static bool
@@ -167,9 +168,9 @@ static void
 add_payload(LogDump *l, const char *name, BytesView bytes)
 {
     if (l->json_payload && l->d->out->json && bytes.ptr != NULL && looks_like_json(bytes))
-        row_json(l->d->out, name, (StrView){(const char *)bytes.ptr, bytes.len});
+        row_out_json(l->d->out, name, (StrView){(const char *)bytes.ptr, bytes.len});
     else
-        row_bytes(l->d->out, name, bytes);
+        row_out_bytes(l->d->out, name, bytes);
 }
 
 static void
@@ -185,15 +186,15 @@ add_contents(LogDump *l, const Record *record)
     strbuf_clear(&l->key);
     strbuf_clear(&l->value);
     if (!record_decode(l->content, record, &l->key, &l->value, &why)) {
-        row_text(l->d->out, "undecodable", strview_from(why));
-        row_bytes(l->d->out, "key", record->key);
-        row_bytes(l->d->out, "payload", record->value);
+        row_out_text(l->d->out, "undecodable", strview_from(why));
+        row_out_bytes(l->d->out, "key", record->key);
+        row_out_bytes(l->d->out, "payload", record->value);
         l->d->result->damaged++;
         return;
     }
     if (record->key.ptr != NULL)
-        row_json(l->d->out, "key", (StrView){l->key.ptr, (int32_t)l->key.len});
-    row_json(l->d->out, "payload", (StrView){l->value.ptr, (int32_t)l->value.len});
+        row_out_json(l->d->out, "key", (StrView){l->key.ptr, (int32_t)l->key.len});
+    row_out_json(l->d->out, "payload", (StrView){l->value.ptr, (int32_t)l->value.len});
 }
 
 static void
@@ -202,13 +203,13 @@ print_record(LogDump *l, const uint8_t *header, const Record *record)
     RowOut *out = l->d->out;
     int32_t sequence = batch_base_sequence(header);
 
-    row_begin(out, "| ");
-    row_int(out, "offset", record->offset);
-    row_int(out, timestamp_name(header), record->timestamp);
-    row_int(out, "keySize", record->key.ptr == NULL ? -1 : record->key.len);
-    row_int(out, "valueSize", record->value.ptr == NULL ? -1 : record->value.len);
-    row_int(out, "sequence",
-            sequence < 0 ? sequence : batch_sequence_add(sequence, record->offset_delta));
+    row_out_begin(out, "| ");
+    row_out_int(out, "offset", record->offset);
+    row_out_int(out, timestamp_name(header), record->timestamp);
+    row_out_int(out, "keySize", record->key.ptr == NULL ? -1 : record->key.len);
+    row_out_int(out, "valueSize", record->value.ptr == NULL ? -1 : record->value.len);
+    row_out_int(out, "sequence",
+                sequence < 0 ? sequence : batch_sequence_add(sequence, record->offset_delta));
     add_headers(l, record->headers);
     if (batch_is_control(header))
         add_control(l, record);
@@ -245,8 +246,8 @@ each_record(LogDump *l, const WalkedBatch *batch, ErrInfo *err)
             print_record(l, batch->header, &record);
     }
     if (rc == 0 && status != RECORD_OK && status != RECORD_END) {
-        row_remark(l->d->out, "| records cannot be read: %s",
-                   iter == NULL ? "unknown codec" : record_iter_reason(iter));
+        row_out_remark(l->d->out, "| records cannot be read: %s",
+                       iter == NULL ? "unknown codec" : record_iter_reason(iter));
         l->d->result->damaged++;
     }
     record_iter_close(iter);
@@ -280,10 +281,11 @@ end_of_batches(LogDump *l, BatchScan what)
     if (rest == 0 || l->enough)
         return;
     if (what == BATCH_SCAN_OLD_FORMAT)
-        row_remark(l->d->out, "Batches of an old format from position %" PRId64 " on in %s",
-                   l->walk.scan.pos, l->d->path);
+        row_out_remark(l->d->out, "Batches of an old format from position %" PRId64 " on in %s",
+                       l->walk.scan.pos, l->d->path);
     else
-        row_remark(l->d->out, "Found %" PRId64 " invalid bytes at the end of %s", rest, l->d->path);
+        row_out_remark(l->d->out, "Found %" PRId64 " invalid bytes at the end of %s", rest,
+                       l->d->path);
     l->d->result->damaged++;
 }
 
@@ -355,10 +357,10 @@ dump_log_file(const Dump *d, ErrInfo *err)
     strbuf_init(&l.key, INT_MAX, NULL);
     strbuf_init(&l.value, INT_MAX, NULL);
     if (d->name.kind == FILE_KIND_METADATA_SNAPSHOT && d->name.base >= 0)
-        row_remark(d->out, "Snapshot end offset: %" PRId64 ", epoch: %" PRId32, d->name.base,
-                   d->name.epoch);
+        row_out_remark(d->out, "Snapshot end offset: %" PRId64 ", epoch: %" PRId32, d->name.base,
+                       d->name.epoch);
     else if (d->name.kind == FILE_KIND_LOG)
-        row_remark(d->out, "Log starting offset: %" PRId64, d->name.base);
+        row_out_remark(d->out, "Log starting offset: %" PRId64, d->name.base);
     if (d->options->statistics) {
         l.stats = dump_stats_new();
         if (l.stats == NULL)

@@ -33,7 +33,7 @@ dump_options_init(DumpOptions *options)
 bool
 dump_row_done(const Dump *d)
 {
-    return row_end(d->out) && ++d->result->rows < d->options->limit;
+    return row_out_end(d->out) && ++d->result->rows < d->options->limit;
 }
 
 /* ---- indexes ------------------------------------------------------------------------------------ */
@@ -48,8 +48,8 @@ print_index_entry(const Dump *d, const uint8_t *at, int64_t *last)
     bool rises = e.offset_rel > *last && e.pos >= 0;
 
     *last = e.offset_rel;
-    row_int(d->out, "offset", d->name.base + e.offset_rel);
-    row_int(d->out, "position", e.pos);
+    row_out_int(d->out, "offset", d->name.base + e.offset_rel);
+    row_out_int(d->out, "position", e.pos);
     return rises;
 }
 
@@ -60,8 +60,8 @@ print_time_entry(const Dump *d, const uint8_t *at, int64_t *last)
     bool rises = e.timestamp > *last && e.offset_rel >= 0;
 
     *last = e.timestamp;
-    row_int(d->out, "timestamp", e.timestamp);
-    row_int(d->out, "offset", d->name.base + e.offset_rel);
+    row_out_int(d->out, "timestamp", e.timestamp);
+    row_out_int(d->out, "offset", d->name.base + e.offset_rel);
     return rises;
 }
 
@@ -72,11 +72,11 @@ print_txn_entry(const Dump *d, const uint8_t *at, int64_t *last)
     bool rises = e.last_offset > *last && e.version == TXN_ENTRY_VERSION;
 
     *last = e.last_offset;
-    row_int(d->out, "version", e.version);
-    row_int(d->out, "producerId", e.producer_id);
-    row_int(d->out, "firstOffset", e.first_offset);
-    row_int(d->out, "lastOffset", e.last_offset);
-    row_int(d->out, "lastStableOffset", e.last_stable_offset);
+    row_out_int(d->out, "version", e.version);
+    row_out_int(d->out, "producerId", e.producer_id);
+    row_out_int(d->out, "firstOffset", e.first_offset);
+    row_out_int(d->out, "lastOffset", e.last_offset);
+    row_out_int(d->out, "lastStableOffset", e.last_stable_offset);
     return rises;
 }
 
@@ -100,15 +100,15 @@ dump_entries(const Dump *d, BytesView file, int32_t entry_bytes, EntryPrinter pr
     for (; go_on && pos + entry_bytes <= file.len; pos += entry_bytes) {
         if (is_zero(file.ptr + pos, file.len - pos) && entry_bytes != TXN_ENTRY_BYTES)
             break;
-        row_begin(d->out, "");
+        row_out_begin(d->out, "");
         if (!print(d, file.ptr + pos, &last))
             d->result->damaged++;
         go_on = dump_row_done(d);
     }
     if (go_on && pos < file.len && is_zero(file.ptr + pos, file.len - pos)) {
-        row_remark(d->out, "%" PRId32 " unused bytes", file.len - pos);
+        row_out_remark(d->out, "%" PRId32 " unused bytes", file.len - pos);
     } else if (go_on && pos < file.len) {
-        row_remark(d->out, "%" PRId32 " bytes behind the last entry", file.len - pos);
+        row_out_remark(d->out, "%" PRId32 " bytes behind the last entry", file.len - pos);
         d->result->damaged++;
     }
     return 0;
@@ -123,7 +123,7 @@ dump_producers(const Dump *d, BytesView file)
     int32_t count;
 
     if (producer_snapshot_check(file, &count, &why) != 0) {
-        row_remark(d->out, "%s", why.text);
+        row_out_remark(d->out, "%s", why.text);
         d->result->damaged++;
         return 0;
     }
@@ -135,19 +135,19 @@ dump_producers(const Dump *d, BytesView file)
         producer_snapshot_get(file, i, &id, &state);
         if (state.batch_count > 0)
             batch = state.batches[state.batch_count - 1];
-        row_begin(d->out, "");
-        row_int(d->out, "producerId", id);
-        row_int(d->out, "producerEpoch", state.epoch);
-        row_int(d->out, "coordinatorEpoch", state.coordinator_epoch);
-        row_optional(d->out, "currentTxnFirstOffset", state.txn_first_offset >= 0,
-                     state.txn_first_offset);
-        row_int(d->out, "lastTimestamp", state.last_timestamp);
+        row_out_begin(d->out, "");
+        row_out_int(d->out, "producerId", id);
+        row_out_int(d->out, "producerEpoch", state.epoch);
+        row_out_int(d->out, "coordinatorEpoch", state.coordinator_epoch);
+        row_out_optional(d->out, "currentTxnFirstOffset", state.txn_first_offset >= 0,
+                         state.txn_first_offset);
+        row_out_int(d->out, "lastTimestamp", state.last_timestamp);
         if (state.batch_count > 0) {
-            row_int(d->out, "firstSequence", producer_first_sequence(&batch));
-            row_int(d->out, "lastSequence", batch.last_sequence);
-            row_int(d->out, "lastOffset", batch.last_offset);
-            row_int(d->out, "offsetDelta", batch.offset_delta);
-            row_int(d->out, "timestamp", batch.timestamp);
+            row_out_int(d->out, "firstSequence", producer_first_sequence(&batch));
+            row_out_int(d->out, "lastSequence", batch.last_sequence);
+            row_out_int(d->out, "lastOffset", batch.last_offset);
+            row_out_int(d->out, "offsetDelta", batch.offset_delta);
+            row_out_int(d->out, "timestamp", batch.timestamp);
         }
         if (!dump_row_done(d))
             break;
@@ -165,9 +165,9 @@ dump_epochs(const Dump *d, const char *folder, ErrInfo *err)
     int rc = epoch_file_load(folder, &list, &count, err);
 
     for (int32_t i = 0; rc == 0 && i < count; i++) {
-        row_begin(d->out, "");
-        row_int(d->out, "epoch", list[i].epoch);
-        row_int(d->out, "startOffset", list[i].start_offset);
+        row_out_begin(d->out, "");
+        row_out_int(d->out, "epoch", list[i].epoch);
+        row_out_int(d->out, "startOffset", list[i].start_offset);
         if (!dump_row_done(d))
             break;
     }
@@ -183,10 +183,10 @@ dump_offsets(const Dump *d, const char *folder, ErrInfo *err)
     int rc = offset_checkpoint_load(folder, file_base_name(d->path).ptr, &cp, err);
 
     for (size_t i = 0; rc == 0 && offset_checkpoint_at(cp, i, &entry); i++) {
-        row_begin(d->out, "");
-        row_text(d->out, "topic", entry.topic);
-        row_int(d->out, "partition", entry.partition);
-        row_int(d->out, "offset", entry.offset);
+        row_out_begin(d->out, "");
+        row_out_text(d->out, "topic", entry.topic);
+        row_out_int(d->out, "partition", entry.partition);
+        row_out_int(d->out, "offset", entry.offset);
         if (!dump_row_done(d))
             break;
     }
@@ -204,9 +204,9 @@ dump_partition_metadata(const Dump *d, const char *folder, ErrInfo *err)
     if (rc != 0)
         return rc;
     uuid_to_text(id, text);
-    row_begin(d->out, "");
-    row_int(d->out, "version", 0);
-    row_text(d->out, "topic_id", strview_from(text));
+    row_out_begin(d->out, "");
+    row_out_int(d->out, "version", 0);
+    row_out_text(d->out, "topic_id", strview_from(text));
     (void)dump_row_done(d); /* the only row */
     return 0;
 }
@@ -221,8 +221,8 @@ dump_lines(const Dump *d, BytesView file)
         const char *end = memchr(rest.ptr, '\n', (size_t)rest.len);
         int32_t len = end == NULL ? rest.len : (int32_t)(end - rest.ptr);
 
-        row_begin(d->out, "");
-        row_text(d->out, "line", (StrView){rest.ptr, len});
+        row_out_begin(d->out, "");
+        row_out_text(d->out, "line", (StrView){rest.ptr, len});
         if (!dump_row_done(d))
             break;
         len += end != NULL;
@@ -259,7 +259,7 @@ dump_text(const Dump *d, const char *folder, ErrInfo *err)
 
     if (rc != OT_E_CORRUPT)
         return rc;
-    row_remark(d->out, "%s", err->text);
+    row_out_remark(d->out, "%s", err->text);
     d->result->damaged++;
     return 0;
 }
@@ -299,7 +299,7 @@ dump_file(const char *path, const DumpOptions *options, RowOut *out, DumpResult 
         d.name.kind == FILE_KIND_RESERVE)
         return err_set(err, OT_E_UNSUPPORTED, "%s: not the name of a file that a node writes",
                        path);
-    row_remark(out, "Dumping %s", path);
+    row_out_remark(out, "Dumping %s", path);
     if (d.name.kind == FILE_KIND_LOG || d.name.kind == FILE_KIND_METADATA_SNAPSHOT)
         return dump_log_file(&d, err);
     return dump_small_file(&d, err);

@@ -134,7 +134,7 @@ dump_stats_add_record(DumpStats *stats, const Record *record)
 static void
 print_distinct(const Dump *d, const char *name, const char *name_when_full, const HashSet *set)
 {
-    row_int(d->out, set->full ? name_when_full : name, set->count);
+    row_out_int(d->out, set->full ? name_when_full : name, set->count);
 }
 
 static void
@@ -143,20 +143,20 @@ print_codecs(const DumpStats *stats, const Dump *d)
     for (int codec = 0; codec <= BATCH_CODEC_LAST + 1; codec++) {
         if (stats->codec_batches[codec] == 0)
             continue;
-        row_begin(d->out, "| ");
-        row_text(d->out, "compresscodec", strview_from(dump_codec_name(codec)));
-        row_int(d->out, "batches", stats->codec_batches[codec]);
-        row_int(d->out, "bytes", stats->codec_bytes[codec]);
+        row_out_begin(d->out, "| ");
+        row_out_text(d->out, "compresscodec", strview_from(dump_codec_name(codec)));
+        row_out_int(d->out, "batches", stats->codec_batches[codec]);
+        row_out_int(d->out, "bytes", stats->codec_bytes[codec]);
         if (!dump_row_done(d))
             return;
     }
     for (int class = 0; class < SIZE_CLASSES; class ++) {
         if (stats->size_class[class] == 0)
             continue;
-        row_begin(d->out, "| ");
-        row_int(d->out, "sizeFrom", (int64_t)1 << class);
-        row_int(d->out, "sizeTo", ((int64_t)2 << class) - 1);
-        row_int(d->out, "batches", stats->size_class[class]);
+        row_out_begin(d->out, "| ");
+        row_out_int(d->out, "sizeFrom", (int64_t)1 << class);
+        row_out_int(d->out, "sizeTo", ((int64_t)2 << class) - 1);
+        row_out_int(d->out, "batches", stats->size_class[class]);
         if (!dump_row_done(d))
             return;
     }
@@ -167,23 +167,23 @@ dump_stats_print(const DumpStats *stats, const Dump *d)
 {
     RowOut *out = d->out;
 
-    row_begin(out, "");
-    row_int(out, "batches", stats->batches);
-    row_int(out, "bytes", stats->bytes);
-    row_int(out, "firstOffset", stats->first_offset);
-    row_int(out, "lastOffset", stats->last_offset);
-    row_optional(out, "minTimestamp", stats->batches > 0, stats->min_timestamp);
-    row_optional(out, "maxTimestamp", stats->batches > 0, stats->max_timestamp);
-    row_optional(out, "smallestBatch", stats->batches > 0, stats->smallest);
-    row_optional(out, "largestBatch", stats->batches > 0, stats->largest);
-    row_int(out, "invalidBatches", stats->bad_crc);
-    row_int(out, "transactionalBatches", stats->transactional);
-    row_int(out, "controlBatches", stats->control);
-    row_int(out, "records", stats->records);
-    row_int(out, "keyedRecords", stats->keyed);
-    row_int(out, "nullValues", stats->null_values);
-    row_int(out, "keyBytes", stats->key_bytes);
-    row_int(out, "valueBytes", stats->value_bytes);
+    row_out_begin(out, "");
+    row_out_int(out, "batches", stats->batches);
+    row_out_int(out, "bytes", stats->bytes);
+    row_out_int(out, "firstOffset", stats->first_offset);
+    row_out_int(out, "lastOffset", stats->last_offset);
+    row_out_optional(out, "minTimestamp", stats->batches > 0, stats->min_timestamp);
+    row_out_optional(out, "maxTimestamp", stats->batches > 0, stats->max_timestamp);
+    row_out_optional(out, "smallestBatch", stats->batches > 0, stats->smallest);
+    row_out_optional(out, "largestBatch", stats->batches > 0, stats->largest);
+    row_out_int(out, "invalidBatches", stats->bad_crc);
+    row_out_int(out, "transactionalBatches", stats->transactional);
+    row_out_int(out, "controlBatches", stats->control);
+    row_out_int(out, "records", stats->records);
+    row_out_int(out, "keyedRecords", stats->keyed);
+    row_out_int(out, "nullValues", stats->null_values);
+    row_out_int(out, "keyBytes", stats->key_bytes);
+    row_out_int(out, "valueBytes", stats->value_bytes);
     print_distinct(d, "distinctKeys", "distinctKeysAtLeast", &stats->keys);
     print_distinct(d, "producers", "producersAtLeast", &stats->producers);
     if (dump_row_done(d))

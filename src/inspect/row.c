@@ -26,7 +26,7 @@ row_out_fini(RowOut *out)
 }
 
 void
-row_remark(RowOut *out, const char *format, ...)
+row_out_remark(RowOut *out, const char *format, ...)
 {
     va_list args;
 
@@ -39,7 +39,7 @@ row_remark(RowOut *out, const char *format, ...)
 }
 
 void
-row_begin(RowOut *out, const char *prefix)
+row_out_begin(RowOut *out, const char *prefix)
 {
     strbuf_clear(&out->line);
     strbuf_add_cstr(&out->line, out->json ? "{" : prefix);
@@ -59,21 +59,21 @@ add_name(RowOut *out, const char *name)
 }
 
 void
-row_int(RowOut *out, const char *name, int64_t value)
+row_out_int(RowOut *out, const char *name, int64_t value)
 {
     add_name(out, name);
     strbuf_printf(&out->line, "%" PRId64, value);
 }
 
 void
-row_bool(RowOut *out, const char *name, bool value)
+row_out_bool(RowOut *out, const char *name, bool value)
 {
     add_name(out, name);
     strbuf_add_cstr(&out->line, value ? "true" : "false");
 }
 
 void
-row_optional(RowOut *out, const char *name, bool is_set, int64_t value)
+row_out_optional(RowOut *out, const char *name, bool is_set, int64_t value)
 {
     add_name(out, name);
     if (out->json && is_set)
@@ -106,7 +106,7 @@ add_safe(RowOut *out, StrView value)
 }
 
 void
-row_text(RowOut *out, const char *name, StrView value)
+row_out_text(RowOut *out, const char *name, StrView value)
 {
     if (value.ptr == NULL && !out->json)
         return;
@@ -128,7 +128,7 @@ is_utf8(BytesView value)
 }
 
 void
-row_bytes(RowOut *out, const char *name, BytesView value)
+row_out_bytes(RowOut *out, const char *name, BytesView value)
 {
     if (out->json && value.ptr != NULL && !is_utf8(value)) {
         add_name(out, name);
@@ -137,18 +137,18 @@ row_bytes(RowOut *out, const char *name, BytesView value)
         strbuf_add_cstr(&out->line, "\"}");
         return;
     }
-    row_text(out, name, (StrView){(const char *)value.ptr, value.len});
+    row_out_text(out, name, (StrView){(const char *)value.ptr, value.len});
 }
 
 void
-row_json(RowOut *out, const char *name, StrView json)
+row_out_json(RowOut *out, const char *name, StrView json)
 {
     add_name(out, name);
     strbuf_add_view(&out->line, json);
 }
 
 bool
-row_end(RowOut *out)
+row_out_end(RowOut *out)
 {
     strbuf_add_cstr(&out->line, out->json ? "}\n" : "\n");
     if (strbuf_failed(&out->line))

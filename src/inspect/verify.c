@@ -31,15 +31,15 @@ verify_report(Verify *v, Severity severity, Place place, const char *format, ...
         v->damage++;
     else
         v->notes++;
-    row_begin(v->out, "");
-    row_text(v->out, severity == SEVERITY_DAMAGE ? "damage" : "note",
-             (StrView){text, n < (int)sizeof text ? n : (int)sizeof text - 1});
-    row_text(v->out, "file", strview_from(place.path));
+    row_out_begin(v->out, "");
+    row_out_text(v->out, severity == SEVERITY_DAMAGE ? "damage" : "note",
+                 (StrView){text, n < (int)sizeof text ? n : (int)sizeof text - 1});
+    row_out_text(v->out, "file", strview_from(place.path));
     if (place.offset >= 0)
-        row_int(v->out, "offset", place.offset);
+        row_out_int(v->out, "offset", place.offset);
     if (place.position >= 0)
-        row_int(v->out, "position", place.position);
-    (void)row_end(v->out); /* the count is what the exit code is made of */
+        row_out_int(v->out, "position", place.position);
+    (void)row_out_end(v->out); /* the count is what the exit code is made of */
 }
 
 const char *

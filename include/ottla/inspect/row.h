@@ -30,26 +30,26 @@ void row_out_init(RowOut *out, FILE *to, bool json);
 void row_out_fini(RowOut *out);
 
 /* A line of text as it is; nothing when JSON is printed. */
-void row_remark(RowOut *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void row_out_remark(RowOut *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* prefix: put before a line of text ("| "). */
-void row_begin(RowOut *out, const char *prefix);
-void row_int(RowOut *out, const char *name, int64_t value);
-void row_bool(RowOut *out, const char *name, bool value);
+void row_out_begin(RowOut *out, const char *prefix);
+void row_out_int(RowOut *out, const char *name, int64_t value);
+void row_out_bool(RowOut *out, const char *name, bool value);
 
 /* Text: OptionalLong.empty or OptionalLong[7]; JSON: null or 7. */
-void row_optional(RowOut *out, const char *name, bool is_set, int64_t value);
+void row_out_optional(RowOut *out, const char *name, bool is_set, int64_t value);
 
 /* Text of a file or a name; null is left out of text rows. */
-void row_text(RowOut *out, const char *name, StrView value);
+void row_out_text(RowOut *out, const char *name, StrView value);
 
 /* Bytes of a key or value: JSON shows {"hex":"..."} when they are no UTF-8. Null as row_text. */
-void row_bytes(RowOut *out, const char *name, BytesView value);
+void row_out_bytes(RowOut *out, const char *name, BytesView value);
 
 /* A value that is JSON already. */
-void row_json(RowOut *out, const char *name, StrView json);
+void row_out_json(RowOut *out, const char *name, StrView json);
 
 /* Ends and writes the row. False: out of memory or the output is closed; nothing more can be printed. */
-bool row_end(RowOut *out);
+bool row_out_end(RowOut *out);
 
 #endif

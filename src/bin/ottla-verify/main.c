@@ -275,16 +275,16 @@ check_dir(const Args *args, const char *path, bool running, RowOut *out, Totals 
 static void
 print_totals(RowOut *out, const Totals *totals)
 {
-    row_begin(out, "");
-    row_int(out, "partitions", totals->sum.partitions);
-    row_int(out, "segments", totals->sum.segments);
-    row_int(out, "batches", totals->sum.batches);
-    row_int(out, "records", totals->sum.records);
-    row_int(out, "bytes", totals->sum.bytes);
-    row_int(out, "damaged", totals->sum.damage);
-    row_int(out, "notes", totals->sum.notes);
-    row_int(out, "repaired", totals->sum.repaired);
-    (void)row_end(out); /* the exit code says the same */
+    row_out_begin(out, "");
+    row_out_int(out, "partitions", totals->sum.partitions);
+    row_out_int(out, "segments", totals->sum.segments);
+    row_out_int(out, "batches", totals->sum.batches);
+    row_out_int(out, "records", totals->sum.records);
+    row_out_int(out, "bytes", totals->sum.bytes);
+    row_out_int(out, "damaged", totals->sum.damage);
+    row_out_int(out, "notes", totals->sum.notes);
+    row_out_int(out, "repaired", totals->sum.repaired);
+    (void)row_out_end(out); /* the exit code says the same */
 }
 
 int

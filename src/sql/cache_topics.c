@@ -45,7 +45,10 @@ cache_look_at(const ClientRequest *request, Fault *f)
 static int
 by_number(const void *a, const void *b)
 {
-    return ((const CachePartition *)a)->partition - ((const CachePartition *)b)->partition;
+    int32_t x = ((const CachePartition *)a)->partition;
+    int32_t y = ((const CachePartition *)b)->partition;
+
+    return x < y ? -1 : x > y; /* a difference wraps where a server says any number */
 }
 
 /* Java's order of names, which is that of bytes for the characters that they may have. */

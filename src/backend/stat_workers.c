@@ -1,7 +1,7 @@
 /*
  * stat_workers.c - the views workers, brokers and shmem: what the node is made of
  *
- * Runs in: backend. Cursors: process slot; none; row of the shared region.
+ * Runs in: backend. Cursors: process slot, behind the last the logger; none; row of the shared region.
  * Spec: shell-and-service.md 6.1.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -99,6 +99,17 @@ put_progress(StatScan *scan, ProcKind kind, int32_t instance, char text[96])
 }
 
 static void
+put_usage(StatScan *scan, pid_t pid)
+{
+    int64_t value;
+
+    if (stat_wants(scan, W_CPU_MS) && proc_cpu_ms(pid, &value))
+        stat_integer(scan, W_CPU_MS, value);
+    if (stat_wants(scan, W_RSS_BYTES) && proc_rss_bytes(pid, &value))
+        stat_integer(scan, W_RSS_BYTES, value);
+}
+
+static void
 put_worker(StatScan *scan, int32_t index)
 {
     const ProcSlot *slot = slot_at(index);
@@ -107,7 +118,6 @@ put_worker(StatScan *scan, int32_t index)
     WaitEvent event = slot_wait_event(index);
     pid_t pid = atomic_i32_load(&slot->pid);
     char title[SLOT_TITLE_MAX], deaths[96], progress[96];
-    int64_t value;
 
     stat_integer(scan, W_NODE_ID, node_info.node_id);
     stat_integer(scan, W_PID, pid);
@@ -130,16 +140,36 @@ put_worker(StatScan *scan, int32_t index)
         stat_text(scan, W_WAIT_EVENT_TYPE, strview_from(wait_event_type(event)));
         stat_text(scan, W_WAIT_EVENT, strview_from(wait_event_name(event)));
     }
-    if (stat_wants(scan, W_CPU_MS) && proc_cpu_ms(pid, &value))
-        stat_integer(scan, W_CPU_MS, value);
-    if (stat_wants(scan, W_RSS_BYTES) && proc_rss_bytes(pid, &value))
-        stat_integer(scan, W_RSS_BYTES, value);
+    put_usage(scan, pid);
+    stat_end(scan);
+}
+
+/* The logger has no slot: the supervisor says who it is. */
+static void
+put_logger(StatScan *scan, pid_t pid)
+{
+    char deaths[96];
+
+    stat_integer(scan, W_NODE_ID, node_info.node_id);
+    stat_integer(scan, W_PID, pid);
+    stat_integer(scan, W_INDEX, 0);
+    stat_text(scan, W_STATE, STRVIEW("running"));
+    stat_text(scan, W_KIND, STRVIEW("logger"));
+    if (!stat_row_lives(scan))
+        return;
+    stat_integer(scan, W_STARTED, atomic_i64_load(&shared_page->logger_started_ms));
+    put_deaths(scan, PROC_LOGGER, 0, deaths);
+    stat_text(scan, W_WAIT_EVENT_TYPE, strview_from(wait_event_type(WAIT_EV_LOGGER_MAIN)));
+    stat_text(scan, W_WAIT_EVENT, strview_from(wait_event_name(WAIT_EV_LOGGER_MAIN)));
+    put_usage(scan, pid);
     stat_end(scan);
 }
 
 static int64_t
 scan_workers(StatScan *scan, int64_t cursor)
 {
+    pid_t logger = (pid_t)atomic_i32_load(&shared_page->logger_pid);
+
     if (cursor < slot_backend_count())
         cursor = slot_backend_count();
     for (; cursor < slot_count(); cursor++) {
@@ -147,6 +177,11 @@ scan_workers(StatScan *scan, int64_t cursor)
             return cursor;
         if (slot_state((int32_t)cursor) != SLOT_DEAD)
             put_worker(scan, (int32_t)cursor);
+    }
+    if (logger != 0) {
+        if (!stat_look(scan))
+            return cursor;
+        put_logger(scan, logger);
     }
     return STAT_END;
 }

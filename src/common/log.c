@@ -228,9 +228,10 @@ log_enabled(LogLevel level, const char *component)
 
 /* Components of lines; the second half is of parts that say nothing yet. */
 static const char *const component_names[LOG_CATEGORY_COUNT] = {
-    "root",      "backend", "checkpointer", "controller", "datadir", "exporter", "listen",
-    "raft",      "replica", "retention",    "settings",   "startup", "storage",  "supervisor",
-    "acl.audit", "auth",    "cleaner",      "group",      "quota",   "request",  "txn"};
+    "root",    "backend", "checkpointer", "controller", "datadir",   "exporter",
+    "listen",  "logger",  "raft",         "replica",    "retention", "settings",
+    "startup", "storage", "supervisor",   "acl.audit",  "auth",      "cleaner",
+    "group",   "quota",   "request",      "txn"};
 
 const char *
 log_category_name(int category)

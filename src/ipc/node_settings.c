@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "ottla/common/log_pipe.h"
 #include "ottla/common/log_sink.h"
 #include "ottla/common/own_page.h"
 #include "ottla/ipc/shared_page.h"
@@ -36,12 +37,15 @@ static void
 apply_log_style(void)
 {
     const char *destination = conf_str(CONF_LOG_DESTINATION);
+    bool collected = log_pipe_use(strcmp(destination, "file") == 0);
     bool in_journal = log_stderr_is_journal();
     bool journal =
         strcmp(destination, "journal") == 0 || (strcmp(destination, "auto") == 0 && in_journal);
     /* Lines on stderr that the journal reads, because nothing else takes them, keep their priority. */
     LogStyle style = {.fd = 2,
-                      .priority_prefix = conf_bool(CONF_LOG_SD_PREFIX) || (journal && in_journal),
+                      .collected = collected,
+                      .priority_prefix =
+                          !collected && (conf_bool(CONF_LOG_SD_PREFIX) || (journal && in_journal)),
                       .line_prefix = conf_str(CONF_LOG_LINE_PREFIX)};
 
     if (journal && log_journal_found()) {

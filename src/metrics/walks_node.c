@@ -6,7 +6,9 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
+#include <string.h>
 
+#include "ottla/common/conf.h"
 #include "ottla/common/version.h"
 #include "ottla/controller/image.h"
 #include "ottla/coordinator/requests.h"
@@ -101,7 +103,7 @@ static const struct {
 } worker_kinds[] = {
     {"controller", PROC_CONTROLLER}, {"checkpointer", PROC_CHECKPOINTER},
     {"retention", PROC_RETENTION},   {"coordinator", PROC_COORDINATOR},
-    {"exporter", PROC_EXPORTER},
+    {"exporter", PROC_EXPORTER},     {"logger", PROC_LOGGER},
 };
 
 #define WORKER_KINDS ((int32_t)(sizeof worker_kinds / sizeof worker_kinds[0]))
@@ -116,6 +118,9 @@ count_workers(int64_t ret[WORKER_KINDS])
         for (int32_t i = 0; i < WORKER_KINDS; i++)
             ret[i] += slot_state(s) == SLOT_RUNNING &&
                       atomic_u32_load(&slot_at(s)->kind) == (uint32_t)worker_kinds[i].kind;
+    for (int32_t i = 0; i < WORKER_KINDS; i++) /* it has no slot */
+        if (worker_kinds[i].kind == PROC_LOGGER)
+            ret[i] = atomic_i32_load(&shared_page->logger_pid) != 0;
 }
 
 static int64_t
@@ -126,6 +131,8 @@ workers_wanted(ProcKind kind)
         return logdir_count();
     case PROC_COORDINATOR:
         return coordinator_worker_count();
+    case PROC_LOGGER:
+        return strcmp(conf_str(CONF_LOG_DESTINATION), "file") == 0;
     default:
         return 1;
     }

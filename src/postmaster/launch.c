@@ -19,6 +19,7 @@
 
 #include "ottla/common/assert.h"
 #include "ottla/common/log.h"
+#include "ottla/common/log_pipe.h"
 #include "ottla/common/own_page.h"
 #include "ottla/common/slice.h"
 #include "ottla/common/text.h"
@@ -81,6 +82,7 @@ child_main(const LaunchOrder *order, uint32_t generation, pid_t supervisor)
     mainloop_fini();
     vfs_close(death_pipe[1]);
     death_pipe[1] = -1;
+    log_pipe_close_reader();
     if (order->close_inherited != NULL)
         order->close_inherited();
     set_oom_score(row);

@@ -239,6 +239,8 @@ reload(Postmaster *pm)
         take_settings(pm);
         node_settings_announce();
         signal_children(pm, PROC_KIND_COUNT, SIGHUP);
+        collector_reload(pm);
+        collector_follow(pm);
         accept_review(pm, clock_mono_us());
         resolver_run(on_names, pm);
     }
@@ -265,8 +267,10 @@ rebuild(Postmaster *pm)
     logdirs_carry_failures();
     server_log_leave();
     region_unmap(&pm->region);
-    if (postmaster_map_region(pm, &err) == 0)
+    if (postmaster_map_region(pm, &err) == 0) {
+        collector_publish(pm);
         return;
+    }
     log_msg(LL_FATAL, "supervisor", "shared memory cannot be built anew: %s", err.text);
     pm->exiting = true;
     pm->exit_code = EXIT_CODE_FATAL;
@@ -359,6 +363,8 @@ bury(Postmaster *pm, pid_t pid, int status)
 {
     const Child *found = children_find(pm->children, pid);
 
+    if (collector_buried(pm, pid, status))
+        return;
     if (found == NULL)
         return; /* inherited by exec from whoever was this pid before */
     const Child child = *found;
@@ -391,7 +397,7 @@ bury(Postmaster *pm, pid_t pid, int status)
 static void
 reap(Postmaster *pm)
 {
-    int32_t bound = children_count(pm->children) + 1;
+    int32_t bound = children_count(pm->children) + 2; /* and the logger */
 
     for (int32_t i = 0; i < bound && !pm->exiting; i++) {
         int status;
@@ -474,6 +480,8 @@ next_deadline_us(const Postmaster *pm, int64_t now_us)
         at_us = accept_next_review_us(pm, now_us);
     if (pm->machine.state == PM_STARTING && now_us + STARTING_POLL_US < at_us)
         at_us = now_us + STARTING_POLL_US;
+    if (collector_next_us(pm) < at_us)
+        at_us = collector_next_us(pm);
     if (spare_wanted(pm) > 0 && pm->refill_us < at_us)
         at_us = pm->refill_us; /* often now: one more turn, after what is waiting already */
     return at_us;
@@ -527,6 +535,7 @@ run_loop(Postmaster *pm)
             accept_review(pm, now_us);
         if (spare_wanted(pm) > 0 && now_us >= pm->refill_us)
             spare_refill(pm);
+        collector_follow(pm);
         tell_status(pm, now_us);
         feed_watchdog(pm, now_us);
     }
@@ -571,6 +580,7 @@ postmaster_run(PmSettings *settings, const KindMains *mains)
     int rc = postmaster_start(pm, &err);
     if (rc < 0)
         return fail_start(pm, rc, &err);
+    collector_begin(pm);
     title_enable_updates(settings->update_titles);
     if (notify_watchdog_period(&pm->watchdog_half_us, &pm->watchdog_third_us))
         pm->next_watchdog_us = clock_mono_us();
@@ -580,5 +590,6 @@ postmaster_run(PmSettings *settings, const KindMains *mains)
     log_msg(LL_LOG, "supervisor", "stopped; exit_code=%d", pm->exit_code);
     if (pm->exit_code == EXIT_CODE_CLEAN)
         datadir_remove_pid_file(&pm->dir);
+    collector_end(pm);
     return pm->exit_code;
 }

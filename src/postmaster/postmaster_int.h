@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "ottla/backend/backend_main.h"
 #include "ottla/postmaster/children.h"
@@ -41,6 +42,11 @@ typedef struct Postmaster {
 
     int64_t refill_us;   /* missing spares are forked from then on */
     bool spares_blocked; /* a fork failed: none are wanted until somebody ended */
+
+    pid_t logger_pid;   /* 0: none lives */
+    bool logger_wanted; /* log.destination was "file" once: somebody may write into the pipe */
+    int64_t logger_launched_us; /* the last one */
+    int64_t logger_started_ms;  /* the same, wall clock */
 
     int reloads_done; /* that were applied, all or in part */
     uint32_t orders_seen;
@@ -106,6 +112,29 @@ void spare_buried(pid_t pid);
 
 /* spare.c: idle ones end; in a child: closes what belongs to the supervisor. */
 void spare_close_all(void);
+
+/*
+ * collector.c: the pipe and the first logger, when settings want one; what start.c could complain of went to stderr before.
+ */
+void collector_begin(Postmaster *pm);
+
+/* collector.c: settings were read, or time has passed: starts one when there should be one. */
+void collector_follow(Postmaster *pm);
+
+/* collector.c: when that is due; INT64_MAX: never. */
+int64_t collector_next_us(const Postmaster *pm);
+
+/* collector.c: it reads the settings, too. */
+void collector_reload(const Postmaster *pm);
+
+/* collector.c: was it the logger that was reaped? */
+bool collector_buried(Postmaster *pm, pid_t pid, int status);
+
+/* collector.c: says in a new region who it is. */
+void collector_publish(const Postmaster *pm);
+
+/* collector.c: at the end: waits until it has written all that was said, within reason. */
+void collector_end(Postmaster *pm);
 
 /* orders.c: does what backends have asked for since. */
 void orders_follow(Postmaster *pm);

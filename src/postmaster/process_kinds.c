@@ -57,4 +57,6 @@ const KindRow process_kinds[PROC_KIND_COUNT] = {
                        .stop = KIND_STOP_WORKERS,
                        .stop_signal = SIGTERM,
                        .exit1_hint = "metrics are not served until it runs again"},
+    /* Not the machine's: it outlives the others and the region (collector.c). */
+    [PROC_LOGGER] = {.name = "logger", .policy = KIND_APART},
 };

@@ -197,7 +197,7 @@ void log_reset_categories(void);
  * The components whose thresholds a request can change (BROKER_LOGGER): number 0 is "root", the general
  * threshold. log_category_find: -1 when there is none of that name.
  */
-#define LOG_CATEGORY_COUNT 21
+#define LOG_CATEGORY_COUNT 22
 const char *log_category_name(int category);
 int log_category_find(StrView name);
 

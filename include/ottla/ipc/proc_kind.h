@@ -19,6 +19,7 @@ typedef enum ProcKind {
     PROC_STARTUP,
     PROC_COORDINATOR,
     PROC_EXPORTER,
+    PROC_LOGGER, /* has no slot */
     PROC_KIND_COUNT
 } ProcKind;
 

@@ -34,6 +34,8 @@ typedef struct SharedPage {
     AtomicI64 started_ms;                             /* wall clock of this region's birth */
     AtomicI64 stats_reset_ms;
     AtomicI64 log_commit_serial;
+    AtomicI64 logger_started_ms;
+    AtomicI32 logger_pid; /* 0: there is none */
 
     /* Controller writes. */
     alignas(CACHE_LINE_BYTES) AtomicU32 controller_active; /* 1: image published, decides */

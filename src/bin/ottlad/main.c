@@ -26,6 +26,7 @@
 #include "ottla/exporter/exporter_main.h"
 #include "ottla/ipc/node_settings.h"
 #include "ottla/ipc/title.h"
+#include "ottla/logger/logger_main.h"
 #include "ottla/maintenance/checkpointer_main.h"
 #include "ottla/maintenance/retention_main.h"
 #include "ottla/maintenance/startup_main.h"
@@ -63,7 +64,8 @@ static const KindMains process_mains = {
              [PROC_RETENTION] = retention_main,
              [PROC_STARTUP] = startup_main,
              [PROC_COORDINATOR] = coordinator_main,
-             [PROC_EXPORTER] = exporter_main},
+             [PROC_EXPORTER] = exporter_main,
+             [PROC_LOGGER] = logger_main},
 };
 
 static void

@@ -1,0 +1,23 @@
+/*
+ * logger_main.h - the process that writes the log lines of all others into files
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef OTTLA_LOGGER_LOGGER_MAIN_H
+#define OTTLA_LOGGER_LOGGER_MAIN_H
+
+#include <limits.h>
+
+/* What it is told. */
+typedef struct LoggerStart {
+    int pipe_fd; /* of log_pipe_become_reader */
+    char data_dir[PATH_MAX];
+} LoggerStart;
+
+/*
+ * KindMain of the logger: start is a LoggerStart. Until no other process holds the pipe. It has no slot and no shared memory;
+ * SIGHUP: the settings are read again and the file is opened again; SIGUSR1, or the signal of a latch: the next file.
+ */
+_Noreturn void logger_main(int instance, const void *start);
+
+#endif

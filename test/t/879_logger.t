@@ -1,0 +1,119 @@
+#!/usr/bin/perl
+# 879_logger.t - log lines in files: the logger of a real node
+#
+# Proves shell-and-service.md 9 and 11: lines of all processes arrive whole and once, whoever writes at once, through rotation by
+# size, age, signal and ottlactl, through a crash of all others and kill -9 of the logger; the view server_log shows the same
+# ones; the logger is the last to go.
+#
+# SPDX-License-Identifier: Apache-2.0
+use strict;
+use warnings;
+use Ottla::Test::Node;
+use Ottla::Test::Wait qw(comes_true);
+use Ottla::Test::Wire;
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $prefix = qr/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC \[\d+\] [a-z]+ /;
+my $line   = qr/$prefix(?:LOG|INFO|NOTICE|WARNING|ERROR):  [a-z.]+: .*|\t$prefix(?:DETAIL|HINT|CONTEXT):  .*/;
+
+sub files { my ($node) = @_; return sort glob $node->dir . '/server_log/*' }
+sub text { my ($node) = @_; return join '', map { Ottla::Test::Node::slurp($_) } files($node) }
+sub logger { my ($node) = @_; return ($node->children_of_kind('logger'))[0] }
+sub view { my ($node, @what) = @_; return Ottla::Test::Wire->new($node->connect_unix)->stat(@what) }
+sub said { my ($node, $pattern) = @_; $node->wait_until("line $pattern", sub { text($node) =~ $pattern }); return }
+sub whole { my ($text) = @_; return grep { !/^$line$/ } split /\n/, $text }
+
+sub collecting { my (%conf) = @_; return Ottla::Test::Node->new(conf => { 'log.destination' => 'file', 'log.connections' => 'true', %conf }) }
+
+# So many processes connect so many times each, at once; the ports they had.
+sub crowd {
+    my ($node, $processes, $times) = @_;
+    my @from = map {
+        my $pid = open(my $from, '-|') // die "fork: $!";
+        if (!$pid) {
+            for (1 .. $times) {
+                my $socket = $node->connect_tcp;
+                syswrite STDOUT, $socket->sockport . "\n";
+            }
+            POSIX::_exit(0);
+        }
+        $from;
+    } 1 .. $processes;
+    my @ports = map { my $from = $_; my @of = <$from>; close $from or die 'a client failed'; map { s/\n//r } @of } @from;
+    return @ports;
+}
+
+# How often each of these connections was told of.
+sub told {
+    my ($text) = @_;
+    my %times;
+    $times{$1}++ while $text =~ /connection begins; peer=127\.0\.0\.1:(\d+) /g;
+    return \%times;
+}
+
+sub told_once {
+    my ($node, $ports, $what) = @_;
+    my (%wanted, $times);
+    $wanted{$_}++ for @$ports;
+    $node->wait_until($what, sub { $times = told(text($node)); !grep { ($times->{$_} // 0) < $wanted{$_} } keys %wanted });
+    is_deeply([ grep { $times->{$_} != $wanted{$_} } keys %wanted ], [], $what);
+    return;
+}
+
+subtest 'lines of many processes, and files that follow one another' => sub {
+    my $node = collecting('log.rotation.size' => 3000, 'log.rotation.age' => 1000)->start;
+    unlike($node->log_text, qr/ready;/, 'stderr says nothing more');
+    like($node->log_text, qr/log lines from here on go to files; directory=server_log$/m, 'and where they are');
+    said($node, qr/supervisor LOG:  supervisor: ready;/);
+    my $logger = logger($node);
+    my @ports = (crowd($node, 20, 10));
+    my $began = time;
+    while (time - $began < 2.5) {
+        kill 'USR1', $logger->{pid};
+        push @ports, crowd($node, 5, 2);
+    }
+    told_once($node, \@ports, scalar(@ports) . ' connections are told of, each once');
+    cmp_ok(scalar(() = files($node)), '>=', 3, 'in files by age and size');
+    is(logger($node)->{pid}, $logger->{pid}, 'of one logger');
+    kill $_, $logger->{pid} for qw(TERM INT QUIT);
+    my $rows = view($node, 'server_log');
+    my %seen = map { $_->{message} => 1 } @$rows;
+    is(scalar(grep { /peer=127\.0\.0\.1:$ports[0] / } keys %seen), 1, 'the view server_log has them, too');
+    my ($worker) = grep { $_->{kind} eq 'logger' } @{ view($node, 'workers') };
+    is($worker->{pid}, $logger->{pid}, 'the view workers names it, which ignored orders to end');
+    is($worker->{restarts}, 0, 'never restarted');
+    is($node->stop, 0, 'stop');
+    ok(!Ottla::Test::Node::process_lives($logger->{pid}), 'the logger is gone');
+    my $text = text($node);
+    like($text, qr/supervisor: stopped; exit_code=0\n\z/, 'its last line is that of the supervisor');
+    is_deeply([ whole($text) ], [], 'every line is whole');
+    $node->clean_up;
+};
+
+subtest 'kill -9 of the logger, and of others' => sub {
+    my $node = collecting()->start;
+    my $logger = logger($node);
+    kill 'STOP', $logger->{pid};
+    my @ports = crowd($node, 4, 10);    # lie in the pipe
+    kill 'KILL', $logger->{pid};
+    push @ports, crowd($node, 4, 10);
+    told_once($node, \@ports, 'what was in the pipe is written by the next one');
+    said($node, qr/WARNING:  supervisor: logger ended by signal 9, it is started again; pid=$logger->{pid}$/m);
+    is((grep { $_->{kind} eq 'logger' } @{ view($node, 'workers') })[0]{last_error}, 'died by signal 9: SIGKILL', 'the view workers says so');
+    unlike(text($node), qr/stopping all processes/, 'nobody else noticed');
+    my $second = logger($node);
+    $node->kill_child('KILL', 'retention');
+    said($node, qr/node recovered after a crash; cycle=1 /);
+    is(logger($node)->{pid}, $second->{pid}, 'a crash of others leaves it alone');
+    is((grep { $_->{kind} eq 'logger' } @{ view($node, 'workers') })[0]{pid}, $second->{pid}, 'and known');
+    push @ports, crowd($node, 4, 5);
+    told_once($node, \@ports, 'lines go on');
+    $node->signal('KILL')->wait_exit;
+    ok(comes_true(sub { !Ottla::Test::Node::process_lives($second->{pid}) }, 10), 'kill -9 of the supervisor: it ends by itself');
+    is_deeply([ whole(text($node)) ], [], 'every line is whole');
+    $node->clean_up;
+};
+
+done_testing;

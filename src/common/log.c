@@ -58,6 +58,7 @@ static OWN_PAGE int category_count;
 static OWN_PAGE uint64_t line_number;
 static OWN_PAGE bool never_waits;
 static OWN_PAGE uint64_t lost; /* messages that nobody took, since the last one that somebody did */
+static const LogLosses *losses;
 
 /* Bytes of the message under construction; end is one behind the last usable byte. */
 typedef struct Out {
@@ -148,6 +149,12 @@ void
 log_set_keeper(void (*keep)(const LogEntry *entry))
 {
     keeper = keep;
+}
+
+void
+log_set_losses(const LogLosses *new_losses)
+{
+    losses = new_losses;
 }
 
 void
@@ -466,6 +473,14 @@ fd_takes_now(void)
     return poll(&look, 1, patience_ms()) != 0;
 }
 
+static void
+count_lost(void)
+{
+    lost++;
+    if (losses != NULL)
+        losses->add();
+}
+
 /* How much of these lines a pipe takes in one piece: whole lines, if it is at all possible [L1]. */
 static size_t
 piece_of(const char *lines, size_t len)
@@ -490,7 +505,7 @@ log_put_lines(const char *lines, size_t len)
 
         if (is_bounded()) {
             if (!fd_takes_now()) {
-                lost++;
+                count_lost();
                 return;
             }
             piece = piece_of(lines, len); /* that much is taken when some is */
@@ -501,7 +516,7 @@ log_put_lines(const char *lines, size_t len)
         if (sent < 0 && errno == EAGAIN && style.collected) {
             if (--tries > 0)
                 continue; /* others were quicker */
-            lost++;
+            count_lost();
         }
         if (sent <= 0)
             return;
@@ -544,13 +559,15 @@ takes_now(void)
                        .level = LL_WARNING,
                        .component = identity.kind == NULL ? "supervisor" : identity.kind};
     char text[80];
+    uint64_t count;
 
     if (style.sink != NULL && style.sink_takes != NULL ? !style.sink_takes(patience_ms())
                                                        : !fd_takes_now())
         return false;
-    if (lost > 0) {
-        snprintf(text, sizeof text, "log lines were lost, nobody took them; lines=%" PRIu64, lost);
-        lost = 0;
+    count = losses == NULL ? lost : losses->take();
+    lost = 0;
+    if (count > 0) {
+        snprintf(text, sizeof text, "log lines were lost, nobody took them; lines=%" PRIu64, count);
         write_message(&message, text);
     }
     return true;
@@ -573,7 +590,7 @@ write_formatted(Message *message, const char *format, va_list args)
         if (!is_bounded() || takes_now())
             write_message(message, text);
         else
-            lost++;
+            count_lost();
     }
     errno = saved_errno;
 }

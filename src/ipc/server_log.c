@@ -32,6 +32,8 @@ typedef struct Place {
 
 typedef struct ServerLog {
     alignas(CACHE_LINE_BYTES) AtomicU64 next; /* serial */
+    alignas(CACHE_LINE_BYTES)
+        AtomicU64 lost; /* lines that nobody took elsewhere, and that were not told of yet */
     Place places[SERVER_LOG_LINES];
 } ServerLog;
 
@@ -47,18 +49,35 @@ server_log_shm_size(const ShmLimits *limits)
     return sizeof(ServerLog);
 }
 
+static void
+add_loss(void)
+{
+    (void)atomic_u64_add(&ring->lost, 1);
+}
+
+static uint64_t
+take_losses(void)
+{
+    /* Each line logged asks, so a look comes before the swap. */
+    return atomic_u64_load(&ring->lost) > 0 ? atomic_u64_swap(&ring->lost, 0) : 0;
+}
+
 void
 server_log_shm_init(void *base, const ShmLimits *limits)
 {
+    static const LogLosses losses = {add_loss, take_losses};
+
     (void)limits;
     ring = base;
     log_set_keeper(server_log_keep);
+    log_set_losses(&losses);
 }
 
 void
 server_log_leave(void)
 {
     log_set_keeper(NULL);
+    log_set_losses(NULL);
     ring = NULL;
 }
 

@@ -3,11 +3,13 @@
 #
 # Proves shell-and-service.md 9 and 11: lines of all processes arrive whole and once, whoever writes at once, through rotation by
 # size, age, signal and ottlactl, through a crash of all others and kill -9 of the logger; the view server_log shows the same
-# ones; the logger is the last to go.
+# ones; the logger is the last to go. A reload changes where lines go. A full disk and a logger that stands still keep nobody from
+# serving requests, and what is missing is counted.
 #
 # SPDX-License-Identifier: Apache-2.0
 use strict;
 use warnings;
+use Ottla::Test::Disk;
 use Ottla::Test::Node;
 use Ottla::Test::Wait qw(comes_true);
 use Ottla::Test::Wire;
@@ -114,6 +116,103 @@ subtest 'kill -9 of the logger, and of others' => sub {
     ok(comes_true(sub { !Ottla::Test::Node::process_lives($second->{pid}) }, 10), 'kill -9 of the supervisor: it ends by itself');
     is_deeply([ whole(text($node)) ], [], 'every line is whole');
     $node->clean_up;
+};
+
+subtest 'ottlactl logrotate, after somebody has moved the file' => sub {
+    my $node = collecting('log.filename' => 'node.log', 'log.rotation.age' => 0, 'log.directory' => 'said')->start;
+    my $file = $node->dir . '/said/node.log';
+    my $ottlactl = Ottla::Test::Node::binary() =~ s/ottlad$/ottlactl/r;
+    my @ports;
+    for my $turn (1 .. 5) {
+        push @ports, crowd($node, 4, 3);
+        rename $file, "$file.$turn" or die "$file: $!";
+        push @ports, crowd($node, 4, 3);
+        is(system($ottlactl, 'logrotate', '-s', '-D', $node->dir), 0, 'ottlactl logrotate');
+        $node->wait_until('the file anew', sub { -e $file });
+    }
+    is($node->stop, 0, 'stop');
+    my $text = join '', map { Ottla::Test::Node::slurp($_) } glob "$file*";
+    my $times = told($text);
+    is_deeply([ grep { !$times->{$_} } @ports ], [], scalar(@ports) . ' connections are told of in all of the files together');
+    is_deeply([ whole($text) ], [], 'every line is whole');
+    $node->clean_up;
+};
+
+subtest 'a reload changes where lines go' => sub {
+    my $node = Ottla::Test::Node->new;
+    mkdir $node->dir, 0750;
+    my $conf = sub {
+        my ($text) = @_;
+        open my $to, '>', $node->dir . '/ottla.conf' or die $!;
+        print $to $text;
+        close $to or die $!;
+        $node->reload if $node->pid;
+    };
+    $conf->('');
+    $node->start;
+    is(logger($node), undef, 'without files there is no logger');
+    $conf->("log.destination = file\nlog.connections = on\n");
+    said($node, qr/LOG:  settings: log\.destination: auto -> file /);
+    my $logger = $node->wait_child('logger');
+    my @ports = crowd($node, 3, 3);
+    told_once($node, \@ports, 'lines of new and old processes go to files');
+    $conf->("log.destination = file\nlog.connections = on\nlog.filename = 'other-%Y.log'\n");
+    $node->wait_until('another name', sub { grep { /other-\d{4}\.log$/ } files($node) });
+    $conf->("log.connections = on\n");
+    $node->wait_for_log(qr/LOG:  settings: log\.destination: file -> auto /);
+    my ($port) = crowd($node, 1, 1);
+    $node->wait_for_log(qr/connection begins; peer=127\.0\.0\.1:$port /);
+    pass('and back to stderr');
+    is(logger($node)->{pid}, $logger->{pid}, 'the logger stays for those who know it not yet');
+    is($node->stop, 0, 'stop');
+    ok(!Ottla::Test::Node::process_lives($logger->{pid}), 'and is gone then');
+    $node->clean_up;
+};
+
+subtest 'a logger that stands still' => sub {
+    my $node = collecting()->start;
+    my $logger = logger($node);
+    kill 'STOP', $logger->{pid};
+    my $c = Ottla::Test::Wire->new($node);
+    my $began = time;
+    crowd($node, 4, 150);
+    $c->create_topic('t');
+    is(scalar Ottla::Test::Wire::produced($c->call(0, 7, Ottla::Test::Wire::produce_body('t', Ottla::Test::Wire::batch(10))), 't'), 0, 'produce goes on');
+    cmp_ok(time - $began, '<', 20, 'nobody waits for the log');
+    kill 'CONT', $logger->{pid};
+    my $told = 0;
+    $node->wait_until('all are told of or counted', sub {
+        crowd($node, 1, 1);    # somebody says something
+        my $text = text($node);
+        $told = () = $text =~ /connection begins/g;
+        my $lost = 0;
+        $lost += $1 while $text =~ /log lines were lost, nobody took them; lines=(\d+)/g;
+        $lost > 0 && $told + $lost > 600;
+    });
+    cmp_ok($told, '>', 100, 'the pipe keeps some');
+    is_deeply([ whole(text($node)) ], [], 'every line is whole');
+    is($node->stop, 0, 'stop');
+    $node->clean_up;
+};
+
+subtest 'a full disk' => sub {
+    plan skip_all => Ottla::Test::Disk::missing() if Ottla::Test::Disk::missing();
+    my $disk = Ottla::Test::Disk->new(size_mb => 32);
+    chmod 0777, $disk->dir;
+    my $node = collecting('log.directory' => $disk->dir . '/logs', 'log.filename' => 'f')->start;
+    my $text = sub { Ottla::Test::Node::slurp($disk->dir . '/logs/f') };
+    my $c = Ottla::Test::Wire->new($node);
+    $c->create_topic('t');
+    $disk->fill(0);
+    crowd($node, 4, 40);
+    is(scalar Ottla::Test::Wire::produced($c->call(0, 7, Ottla::Test::Wire::produce_body('t', Ottla::Test::Wire::batch(10))), 't'), 0, 'produce goes on');
+    $node->wait_for_log(qr/ERROR:  logger: log lines are lost: /);
+    $disk->make_room;
+    $node->wait_until('the count of what is missing', sub { crowd($node, 1, 1); $text->() =~ /WARNING:  logger: log lines were lost, the disk did not take them; lines=\d+$/m });
+    is_deeply([ whole($text->()) ], [], 'every line is whole');
+    is($node->stop, 0, 'stop');
+    $node->clean_up;
+    $disk->remove;
 };
 
 done_testing;

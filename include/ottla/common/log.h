@@ -162,6 +162,15 @@ typedef struct LogStyle {
 /* Is given every message that is logged, whatever becomes of it elsewhere; NULL: nobody is. Never logs itself. */
 void log_set_keeper(void (*keep)(const LogEntry *entry));
 
+/* Where processes count together what nobody took, so that one that ends takes no count along. Neither logs. */
+typedef struct LogLosses {
+    void (*add)(void);
+    uint64_t (*take)(void); /* all that were added; they are told by who takes them */
+} LogLosses;
+
+/* NULL: this process counts for itself. */
+void log_set_losses(const LogLosses *losses);
+
 #define LOG_PREFIX_DEFAULT "%m [%p] %k "
 #define LOG_PREFIX_JOURNAL "%k " /* the journal has its own time and pid */
 

@@ -193,6 +193,8 @@ copy_command(pid_t pid, Command *c)
     c->words[count] = NULL;
     read_link(pid, "exe", c->program);
     read_link(pid, "cwd", c->here);
+    if (instance_logger(pid) != 0) /* the server's is a pipe */
+        pid = instance_logger(pid);
     read_link(pid, "fd/2", c->log_file);
     if (c->log_file[0] != '\0' && (stat(c->log_file, &st) != 0 || !S_ISREG(st.st_mode)))
         c->log_file[0] = '\0';

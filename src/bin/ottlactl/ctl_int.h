@@ -45,6 +45,9 @@ size_t instance_command_line(pid_t pid, char *ret, size_t size);
 /* Is there such a process, other than one that has ended and is not reaped yet? */
 bool instance_process_lives(pid_t pid);
 
+/* The logger among its children; 0: it has none. */
+pid_t instance_logger(pid_t supervisor);
+
 /* The unit of systemd that the process belongs to; false: none of ottlad's. */
 bool instance_unit(pid_t pid, char ret[NAME_MAX + 1]);
 

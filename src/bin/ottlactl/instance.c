@@ -128,6 +128,28 @@ instance_process_lives(pid_t pid)
     return state == NULL || strncmp(state, ") Z", 3) != 0;
 }
 
+pid_t
+instance_logger(pid_t supervisor)
+{
+    static char children[1 << 18]; /* more than the slots of a node have pids */
+    char name[32], path[64];
+    StrView rest = {children, 0};
+    int32_t pid;
+
+    snprintf(path, sizeof path, "task/%d/children", (int)supervisor);
+    rest.len = (int32_t)read_proc(supervisor, path, children, sizeof children);
+    while (rest.len > 0) {
+        int32_t len = (int32_t)strcspn(rest.ptr, " ");
+
+        if (text_to_int32((StrView){rest.ptr, len}, &pid) &&
+            read_proc(pid, "comm", name, sizeof name) > 0 && strcmp(name, "ottlad-logger\n") == 0)
+            return pid;
+        len += len < rest.len;
+        rest = (StrView){rest.ptr + len, rest.len - len};
+    }
+    return 0;
+}
+
 bool
 instance_unit(pid_t pid, char ret[NAME_MAX + 1])
 {

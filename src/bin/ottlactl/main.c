@@ -32,7 +32,7 @@ print_help(void)
         "       ottlactl reload  [-D DIR] [-s]\n"
         "       ottlactl status  [-D DIR]\n"
         "       ottlactl kill SIGNAL PID\n"
-        "       ottlactl logrotate [-D DIR]\n"
+        "       ottlactl logrotate [-D DIR] [-s]\n"
         "\n"
         "  -D DIR         data directory; without it $OTTLA_DATA\n"
         "  -l FILE        where the server's messages go; they are appended\n"
@@ -109,25 +109,36 @@ send_signal(const char *name, const char *pid_text)
     return CTL_FAILED;
 }
 
-/* The server has no log file of its own that could be turned over. */
+/* The logger itself is told; a server that writes no files has none. */
 static int
-refuse_rotation(const Order *order)
+rotate(const Order *order)
 {
     Instance instance;
     const char *why;
+    pid_t logger;
 
     if (!instance_look(order->data_dir, &instance, &why) || !instance.running) {
         fprintf(stderr, "ottlactl: no server is running on \"%s\"\n", order->data_dir);
         return CTL_FAILED;
     }
-    fputs("ottlactl: the server writes no log file of its own: its messages go to the journal, to "
-          "syslog or "
-          "to stderr\n"
-          "HINT:  journald rotates by itself (journalctl --rotate); a file that stderr was sent to "
-          "is "
-          "turned over by logrotate with copytruncate.\n",
-          stderr);
-    return CTL_FAILED;
+    logger = instance_logger(instance.pid);
+    if (logger == 0) {
+        fputs("ottlactl: the server writes no log files: its messages go to the journal, to syslog "
+              "or to stderr\n"
+              "HINT:  log.destination=file has it write some; journald rotates by itself "
+              "(journalctl --rotate); a file that stderr was sent to is turned over by logrotate "
+              "with copytruncate.\n",
+              stderr);
+        return CTL_FAILED;
+    }
+    if (kill(logger, SIGUSR1) != 0) {
+        fprintf(stderr, "ottlactl: could not signal the logger (PID: %d): %s\n", (int)logger,
+                strerror(errno));
+        return CTL_FAILED;
+    }
+    if (!order->silent)
+        printf("server signaled to rotate log file\n");
+    return CTL_DONE;
 }
 
 /* -1: go on; else the exit code. */
@@ -194,7 +205,7 @@ main(int argc, char **argv)
         int (*run)(const Order *);
     } commands[] = {{"start", control_start},     {"stop", control_stop},
                     {"restart", control_restart}, {"reload", control_reload},
-                    {"status", control_status},   {"logrotate", refuse_rotation}};
+                    {"status", control_status},   {"logrotate", rotate}};
     Order order = {.data_dir = getenv("OTTLA_DATA"),
                    .stop_signal = SIGINT,
                    .patience_s = PATIENCE_S,

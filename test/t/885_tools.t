@@ -297,6 +297,13 @@ subtest 'instances, without systemd' => sub {
     ($code, $said) = $script->('createinstance', '-p', 70000, 'wrong');
     is($code, 1, 'a port that is none');
     ok(!-e "$dir/etc/wrong" && !-e "$dir/lib/wrong", 'leaves nothing');
+    ($code, $said) = $script->('createinstance', '-p', $port[1], 'wrong', '--', '--no-such-option');
+    is($code, 1, 'a step that fails');
+    ok(!-e "$dir/etc/wrong" && !-e "$dir/lib/wrong", 'leaves nothing, either');
+    mkdir $_ or die $! for "$dir/etc/held", "$dir/lib/held";
+    symlink '/elsewhere', "$dir/etc/held/ottla.conf.old" or die $!;
+    is(($script->('createinstance', '-p', $port[1], 'held', '--', '--no-such-option'))[0], 1, 'where somebody has files');
+    is(join(' ', map { s{^\Q$dir\E/}{}r } glob "$dir/*/held $dir/*/held/*.*"), 'etc/held lib/held etc/held/conf.d etc/held/ottla.conf.old', 'they stay');
     ($code, $said) = $script->('dropinstance', 'test');
     is($code, 1, 'a running instance is not dropped');
     is(($script->('dropinstance', '--stop', 'test'))[0], 0, 'unless it is to be stopped');

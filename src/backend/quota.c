@@ -22,12 +22,19 @@
 #include "ottla/ipc/counters.h"
 #include "ottla/ipc/slot.h"
 
-#define US_PER_PERCENT 10000 /* of CPU time in a second */
-
 typedef struct Limit {
     double limit;     /* a second; 0: none */
     uint64_t account; /* whose pot */
+    uint8_t key;      /* QuotaKey */
+    bool by_user;
+    bool by_client_id;
 } Limit;
+
+/* Who pays: a request's client, or without a request an address. */
+typedef struct Payer {
+    const Request *rq;
+    StrView address;
+} Payer;
 
 /* What limits the client of a request; in its arena. */
 struct QuotaLimits {
@@ -39,8 +46,8 @@ struct QuotaLimits {
 /* CPU time up to which this process was charged; 0: it is not measured. */
 static OWN_PAGE int64_t charged_cpu_us;
 
-static RateSpans
-client_spans(void)
+RateSpans
+quota_spans(void)
 {
     return rate_spans(conf_int32(CONF_QUOTA_WINDOW_NUM),
                       conf_int32(CONF_QUOTA_WINDOW_SIZE_SECONDS));
@@ -57,17 +64,26 @@ user_of(const Conn *conn)
     return strview_from(colon == NULL ? conn->principal : colon + 1);
 }
 
+static StrView
+client_of(const Request *rq)
+{
+    return rq->head.client_id.ptr == NULL ? STRVIEW("") : rq->head.client_id;
+}
+
 static bool
 find_limit(const Image *image, const Request *rq, QuotaKey key, Limit *ret)
 {
     const StrView none = {NULL, 0};
     StrView user = user_of(rq->conn);
-    StrView client = rq->head.client_id.ptr == NULL ? STRVIEW("") : rq->head.client_id;
+    StrView client = client_of(rq);
     QuotaMatch match;
 
     if (!image_quota_for_client(image, user, client, key, &match))
         return false;
     ret->limit = match.value;
+    ret->key = (uint8_t)key;
+    ret->by_user = match.by_user;
+    ret->by_client_id = match.by_client_id;
     ret->account = quota_account((uint32_t)key, match.by_user ? user : none,
                                  match.by_client_id ? client : none);
     return true;
@@ -87,7 +103,7 @@ quota_begin(Request *rq)
         any |= find_limit(image, rq, QUOTA_REQUEST_PERCENTAGE, &found.time);
     }
     image_unpin(&pin);
-    found.time.limit *= US_PER_PERCENT;
+    found.time.limit *= QUOTA_US_PER_PERCENT;
     if (found.time.limit == 0)
         charged_cpu_us = 0;
     else if (charged_cpu_us == 0)
@@ -101,19 +117,35 @@ quota_begin(Request *rq)
 
 /* ---- charging ---- */
 
+/* Whose pot it is, for those who look at it (stat_quotas.c). */
+static void
+note_owner(QuotaBucket *bucket, const Limit *limit, const Payer *payer)
+{
+    QuotaOwner owner = {.key = limit->key, .first = payer->address};
+
+    if (payer->rq != NULL && limit->by_user)
+        owner.first = user_of(payer->rq->conn);
+    if (payer->rq != NULL && limit->by_client_id)
+        owner.second = client_of(payer->rq);
+    quota_bucket_note_owner(bucket, &owner);
+}
+
 /* Adds to the pot of a limit; how long its owner has to wait. ret_first, if any: it was empty before. */
 static int32_t
-charge(const Limit *limit, int64_t amount, int64_t now_us, bool *ret_first)
+charge(const Limit *limit, const Payer *payer, int64_t amount, int64_t now_us, bool *ret_first)
 {
-    RateSpans spans = client_spans();
+    RateSpans spans = quota_spans();
     QuotaBucket *bucket;
     RateSum sum;
+    bool is_new;
 
     if (limit->limit == 0 || amount == 0)
         return 0;
-    bucket = quota_bucket_find(limit->account, &spans, now_us);
+    bucket = quota_bucket_find(limit->account, &spans, now_us, &is_new);
     if (bucket == NULL)
         return 0;
+    if (is_new)
+        note_owner(bucket, limit, payer);
     quota_bucket_add(bucket, &spans, amount, now_us);
     sum = quota_bucket_sum(bucket, &spans, now_us);
     if (ret_first != NULL)
@@ -125,9 +157,10 @@ charge(const Limit *limit, int64_t amount, int64_t now_us, bool *ret_first)
 static void
 uncharge(const Limit *limit, int64_t amount, int64_t now_us)
 {
-    RateSpans spans = client_spans();
+    RateSpans spans = quota_spans();
+    bool is_new; /* it was charged just now */
     QuotaBucket *bucket =
-        limit->limit == 0 ? NULL : quota_bucket_find(limit->account, &spans, now_us);
+        limit->limit == 0 ? NULL : quota_bucket_find(limit->account, &spans, now_us, &is_new);
 
     if (bucket != NULL)
         quota_bucket_add(bucket, &spans, -amount, now_us);
@@ -138,7 +171,7 @@ static int32_t
 charge_time(const Request *rq)
 {
     int64_t now_cpu_us, spent_us;
-    int64_t most_ms = client_spans().window_us / 1000;
+    int64_t most_ms = quota_spans().window_us / 1000;
     int32_t ms;
 
     if (rq->limits->time.limit == 0)
@@ -146,7 +179,7 @@ charge_time(const Request *rq)
     now_cpu_us = clock_cpu_us();
     spent_us = now_cpu_us - charged_cpu_us;
     charged_cpu_us = now_cpu_us;
-    ms = charge(&rq->limits->time, spent_us, rq->now_us, NULL);
+    ms = charge(&rq->limits->time, &(Payer){.rq = rq}, spent_us, rq->now_us, NULL);
     return ms < most_ms ? ms : (int32_t)most_ms;
 }
 
@@ -180,7 +213,8 @@ quota_charge(Request *rq)
     rq->charged = true;
     if (rq->limits != NULL && !rq->quota_exempt && rq->head.api->throttle != API_THROTTLE_NONE) {
         if (rq->head.api->throttle == API_THROTTLE_PRODUCE)
-            ms = charge(&rq->limits->produce, rq->frame_bytes, rq->now_us, NULL);
+            ms =
+                charge(&rq->limits->produce, &(Payer){.rq = rq}, rq->frame_bytes, rq->now_us, NULL);
         time_ms = charge_time(rq);
         ms = time_ms > ms ? time_ms : ms;
     }
@@ -196,7 +230,8 @@ quota_charge_silent(Request *rq)
         return;
     if (charged_cpu_us != 0)
         charged_cpu_us = clock_cpu_us();
-    throttle(rq, charge(&rq->limits->produce, rq->frame_bytes, rq->now_us, NULL));
+    throttle(rq,
+             charge(&rq->limits->produce, &(Payer){.rq = rq}, rq->frame_bytes, rq->now_us, NULL));
 }
 
 /* ---- Fetch ---- */
@@ -209,7 +244,7 @@ quota_fetch_cap(const Request *rq, int32_t max_bytes)
 
     if (rq->limits == NULL || rq->limits->fetch.limit == 0)
         return max_bytes;
-    spans = client_spans();
+    spans = quota_spans();
     burst = rate_burst(&spans, rq->limits->fetch.limit);
     return burst < max_bytes ? (int32_t)burst : max_bytes;
 }
@@ -223,7 +258,7 @@ quota_fetch(Request *rq, int64_t bytes)
     rq->charged = true;
     if (rq->limits == NULL)
         return false;
-    ms = charge(&rq->limits->fetch, bytes, rq->now_us, &first);
+    ms = charge(&rq->limits->fetch, &(Payer){.rq = rq}, bytes, rq->now_us, &first);
     if (first)
         ms = 0; /* a batch that is larger than the quota of all windows leaves alone, at last */
     time_ms = charge_time(rq);
@@ -254,7 +289,7 @@ quota_connection_ms(const Conn *conn, int64_t now_us)
     StrView address = conn->endpoint->is_unix ? STRVIEW("") : address_of(conn);
     ImagePin pin = image_pin();
     const Image *image = image_of(&pin);
-    int64_t most_ms = client_spans().window_us / 1000;
+    int64_t most_ms = quota_spans().window_us / 1000;
     Limit limit = {0};
     int32_t ms;
 
@@ -263,8 +298,9 @@ quota_connection_ms(const Conn *conn, int64_t now_us)
     image_unpin(&pin);
     if (limit.limit == 0)
         return 0;
+    limit.key = QUOTA_CONNECTION_CREATION_RATE;
     limit.account = quota_account(QUOTA_CONNECTION_CREATION_RATE, address, (StrView){NULL, 0});
-    ms = charge(&limit, 1, now_us, NULL);
+    ms = charge(&limit, &(Payer){.address = address}, 1, now_us, NULL);
     if (ms == 0)
         return 0;
     uncharge(&limit, 1, now_us); /* it is not let in, so it does not count */

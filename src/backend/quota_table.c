@@ -8,12 +8,16 @@
  * Crash rule: single words. Who dies between naming a bucket and adding leaves an empty one. Who is
  * stopped in between for longer than all windows adds its own amount to a stranger's bucket. Two
  * that name a bucket for the same account at once may make two of it: the first in order is found from
- * then on, the other falls out.
+ * then on, the other falls out. Whose account it is, is noted behind the naming, for people alone, and counts while its check
+ * is that of the account and of the bytes that are there: half a note, one of the owner before, or one that two wrote at once
+ * is none.
  *
  * Runs in: backend.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "ottla/backend/quota_table.h"
+
+#include <string.h>
 
 #include "backend/quota_table_int.h"
 #include "ottla/common/assert.h"
@@ -26,15 +30,29 @@
 #define BUCKETS_MIN      1024
 #define BUCKETS_PER_SLOT 4 /* each connection may use three accounts of its own */
 
+/* Whose account it is, as it lies in shared memory: copied by words. */
+typedef struct OwnerNote {
+    uint32_t key;
+    int16_t len[2]; /* of the names; -1: null */
+    char text[2 * (QUOTA_SHOWN_NAME_MAX + 1)];
+} OwnerNote;
+
+#define NOTE_WORDS (sizeof(OwnerNote) / 8)
+
+static_assert(sizeof(OwnerNote) % 8 == 0, "copied by words");
+
 struct QuotaBucket {
     alignas(CACHE_LINE_BYTES) AtomicU64 account; /* 0: never used */
     AtomicI64 used_us;                           /* when somebody last added */
     AtomicU64 samples[RATE_SAMPLES];
+    AtomicU64 note_check; /* of account and note */
+    AtomicU64 note[NOTE_WORDS];
 };
 
 typedef struct QuotaUsage {
     uint64_t seed; /* of hashes: nobody outside can aim at a place */
     uint64_t mask;
+    AtomicU32 is_used; /* else there is nothing to look at, and looking would cost all its pages */
     QuotaBucket buckets[];
 } QuotaUsage;
 
@@ -100,9 +118,10 @@ look(uint64_t account, const RateSpans *spans, int64_t now_us, QuotaBucket **ret
 }
 
 QuotaBucket *
-quota_bucket_find(uint64_t account, const RateSpans *spans, int64_t now_us)
+quota_bucket_find(uint64_t account, const RateSpans *spans, int64_t now_us, bool *ret_new)
 {
     ot_assert(account != 0);
+    *ret_new = false;
     for (int tries = 0; tries < PROBES; tries++) {
         QuotaBucket *free_one;
         QuotaBucket *found = look(account, spans, now_us, &free_one);
@@ -118,8 +137,10 @@ quota_bucket_find(uint64_t account, const RateSpans *spans, int64_t now_us)
         if (name != 0 && !is_stale(free_one, spans, now_us))
             continue;                                         /* somebody was quicker */
         atomic_i64_store_relaxed(&free_one->used_us, now_us); /* before anybody else thinks so */
-        if (atomic_u64_cas(&free_one->account, &name, account))
+        if (atomic_u64_cas(&free_one->account, &name, account)) {
+            *ret_new = true;
             return free_one;
+        }
     }
     stat_add(STAT_QUOTA_TABLE_FULL, 1);
     return NULL;
@@ -148,4 +169,88 @@ quota_bucket_sum(const QuotaBucket *bucket, const RateSpans *spans, int64_t now_
     for (int i = 0; i < RATE_SAMPLES; i++)
         copy[i] = atomic_u64_load_relaxed(&bucket->samples[i]);
     return rate_sum(copy, spans, now_us);
+}
+
+/* ---- whose it is -------------------------------------------------------------------------------- */
+
+static uint64_t
+check_of(uint64_t account, const OwnerNote *note)
+{
+    uint64_t h = hash_str((StrView){(const char *)note, sizeof *note}, hash_u64(account));
+
+    return h == 0 ? 1 : h;
+}
+
+/* A name that is cut has the length that it had before, as far as the number goes. */
+static void
+put_name(OwnerNote *note, int which, StrView name)
+{
+    int32_t kept = name.len < QUOTA_SHOWN_NAME_MAX ? name.len : QUOTA_SHOWN_NAME_MAX;
+
+    note->len[which] = (int16_t)(name.ptr == NULL                  ? -1
+                                 : name.len > QUOTA_SHOWN_NAME_MAX ? QUOTA_SHOWN_NAME_MAX + 1
+                                                                   : name.len);
+    if (name.ptr != NULL && kept > 0)
+        memcpy(&note->text[which * (QUOTA_SHOWN_NAME_MAX + 1)], name.ptr, (size_t)kept);
+}
+
+void
+quota_bucket_note_owner(QuotaBucket *bucket, const QuotaOwner *owner)
+{
+    OwnerNote note = {.key = owner->key};
+    uint64_t words[NOTE_WORDS];
+
+    put_name(&note, 0, owner->first);
+    put_name(&note, 1, owner->second);
+    memcpy(words, &note, sizeof words);
+    for (size_t i = 0; i < NOTE_WORDS; i++)
+        atomic_u64_store_relaxed(&bucket->note[i], words[i]);
+    atomic_u64_store(&bucket->note_check,
+                     check_of(quota_account(owner->key, owner->first, owner->second), &note));
+    atomic_u32_store(&usage->is_used, 1);
+}
+
+int64_t
+quota_bucket_count(void)
+{
+    return atomic_u32_load(&usage->is_used) == 0 ? 0 : (int64_t)usage->mask + 1;
+}
+
+static StrView
+shown_name(const OwnerNote *note, int which, QuotaShown *ret)
+{
+    int32_t len = note->len[which];
+    char *at = &ret->text[which * (QUOTA_SHOWN_NAME_MAX + 1)];
+
+    if (len < 0)
+        return (StrView){NULL, 0};
+    ret->cut |= len > QUOTA_SHOWN_NAME_MAX;
+    return (StrView){at, len < QUOTA_SHOWN_NAME_MAX ? len : QUOTA_SHOWN_NAME_MAX};
+}
+
+bool
+quota_bucket_show(int64_t index, const RateSpans *spans, int64_t now_us, QuotaShown *ret)
+{
+    const QuotaBucket *bucket = &usage->buckets[index];
+    uint64_t account = atomic_u64_load(&bucket->account);
+    uint64_t words[NOTE_WORDS], samples[RATE_SAMPLES];
+    OwnerNote note;
+
+    if (account == 0)
+        return false;
+    for (size_t i = 0; i < NOTE_WORDS; i++)
+        words[i] = atomic_u64_load_relaxed(&bucket->note[i]);
+    memcpy(&note, words, sizeof note);
+    if (atomic_u64_load(&bucket->note_check) != check_of(account, &note))
+        return false;
+    *ret = (QuotaShown){0};
+    memcpy(ret->text, note.text, sizeof ret->text);
+    ret->owner.key = note.key;
+    ret->owner.first = shown_name(&note, 0, ret);
+    ret->owner.second = shown_name(&note, 1, ret);
+    for (int i = 0; i < RATE_SAMPLES; i++)
+        samples[i] = atomic_u64_load_relaxed(&bucket->samples[i]);
+    ret->sum = rate_sum(samples, spans, now_us);
+    ret->samples = rate_sample_count(samples, spans, now_us);
+    return true;
 }

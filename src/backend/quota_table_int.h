@@ -9,6 +9,7 @@
 #ifndef OTTLA_BACKEND_QUOTA_TABLE_INT_H
 #define OTTLA_BACKEND_QUOTA_TABLE_INT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ottla/common/rate.h"
@@ -19,16 +20,41 @@ typedef struct QuotaBucket QuotaBucket;
 /* Of a quota's number and up to two names, null for what does not count. Never 0. */
 uint64_t quota_account(uint32_t key, StrView first, StrView second);
 
+/* Whose account it is, for people: names longer than that are cut. Null does not count for the account. */
+#define QUOTA_SHOWN_NAME_MAX 127
+
+typedef struct QuotaOwner {
+    uint32_t key;
+    StrView first;
+    StrView second;
+} QuotaOwner;
+
 /*
- * The bucket of an account, a fresh one if there is none. NULL: all places for it are taken by accounts
- * in use: nothing is measured then (a client that invents names escapes, and hurts nobody else).
+ * The bucket of an account, a fresh one if there is none: *ret_new, and its owner is to be noted. NULL: all places for it are
+ * taken by accounts in use: nothing is measured then (a client that invents names escapes, and hurts nobody else).
  */
-QuotaBucket *quota_bucket_find(uint64_t account, const RateSpans *spans, int64_t now_us);
+QuotaBucket *quota_bucket_find(uint64_t account, const RateSpans *spans, int64_t now_us,
+                               bool *ret_new);
+
+void quota_bucket_note_owner(QuotaBucket *bucket, const QuotaOwner *owner);
 
 /* Adds an amount to the sample of now; below 0: takes back what was added in the same window. */
 void quota_bucket_add(QuotaBucket *bucket, const RateSpans *spans, int64_t amount, int64_t now_us);
 
 /* All samples that count now. */
 RateSum quota_bucket_sum(const QuotaBucket *bucket, const RateSpans *spans, int64_t now_us);
+
+/* A bucket as it is shown. */
+typedef struct QuotaShown {
+    QuotaOwner owner; /* views into text */
+    bool cut;         /* a name is longer than what is shown of it */
+    RateSum sum;      /* total 0: nothing counts any more */
+    int32_t samples;  /* windows in which something was counted */
+    char text[2 * (QUOTA_SHOWN_NAME_MAX + 1)];
+} QuotaShown;
+
+/* Buckets there are, used or not (0: none was ever), and one of them. False: it is not used, or changes its owner. */
+int64_t quota_bucket_count(void);
+bool quota_bucket_show(int64_t index, const RateSpans *spans, int64_t now_us, QuotaShown *ret);
 
 #endif

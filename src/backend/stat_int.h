@@ -134,6 +134,7 @@ extern const StatView stat_group_lag_view;
 extern const StatView stat_groups_view;
 extern const StatView stat_coordinator_shards_view;
 extern const StatView stat_coordinators_view;
+extern const StatView stat_quota_usage_view;
 extern const StatView stat_rebalances_view;
 
 #endif

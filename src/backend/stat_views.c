@@ -40,6 +40,7 @@ static const StatView *const views[] = {
     &stat_metrics_view,
     &stat_partitions_view,
     &stat_processes_view,
+    &stat_quota_usage_view,
     &stat_rebalances_view,
     &stat_requests_view,
     &stat_segments_view,

@@ -87,6 +87,20 @@ rate_sum(const uint64_t samples[RATE_SAMPLES], const RateSpans *spans, int64_t n
     return ret;
 }
 
+int32_t
+rate_sample_count(const uint64_t samples[RATE_SAMPLES], const RateSpans *spans, int64_t now_us)
+{
+    uint64_t window = rate_window(spans, now_us);
+    int32_t count = 0;
+
+    for (int32_t age = 0; age <= spans->windows && (uint64_t)age <= window; age++) {
+        uint64_t word = samples[rate_index(window - (uint64_t)age)];
+
+        count += rate_word_is_of(word, window - (uint64_t)age) && amount_of(word) != 0;
+    }
+    return count;
+}
+
 /* A time in milliseconds as it stands in an answer: rounded, without what libm would cost (dynlib.h). */
 static int32_t
 whole_ms(double ms)

@@ -48,6 +48,12 @@ quota_key_find(StrView name, QuotaKey *ret)
     return false;
 }
 
+const char *
+quota_key_name(QuotaKey key)
+{
+    return key_names[key];
+}
+
 bool
 quota_part_find(StrView name, QuotaPart *ret)
 {

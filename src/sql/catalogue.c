@@ -26,7 +26,6 @@ typedef struct Absent {
 } Absent;
 
 static const Absent absent[] = {
-    {"quota_usage", "security"},
     {"hba_rules", "security"},
     {"client_instances", "client metrics"},
     {"activity", NULL},
@@ -34,6 +33,7 @@ static const Absent absent[] = {
     {"connections_by", NULL},
     {"requests", NULL},
     {"locks", NULL},
+    {"quota_usage", NULL},
     {"shmem", NULL},
     {"settings", NULL},
     {"file_settings", NULL},

@@ -12,7 +12,7 @@ use Ottla::Test::Wire;
 my $out = $ARGV[0] // 'test/fuzz/corpus/stat';
 system('mkdir', '-p', $out) == 0 or die "mkdir $out failed\n";
 
-my @views = qw(activity brokers columns connections_by coordinator_shards coordinators file_settings group_lag groups locks log_dirs metrics partitions processes rebalances requests segments server_log settings shmem workers);
+my @views = qw(activity brokers columns connections_by coordinator_shards coordinators file_settings group_lag groups locks log_dirs metrics partitions processes quota_usage rebalances requests segments server_log settings shmem workers);
 my @seeds = (
     (map { [ $_, $_ ] } @views, 'nothing'),
     [ 'lag',       'group_lag',  [qw(group_id lag)], { partition => 3 } ],

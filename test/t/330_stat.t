@@ -42,7 +42,7 @@ $tcp = Ottla::Test::Wire->new($node);
 
 my %columns;
 push @{ $columns{ $_->{view} } }, $_->{column} for @{ $own->stat('columns') };
-is_deeply([ sort keys %columns ], [qw(activity brokers columns connections_by coordinator_shards coordinators file_settings group_lag groups locks log_dirs metrics partitions processes rebalances requests segments server_log settings shmem workers)], 'the views');
+is_deeply([ sort keys %columns ], [qw(activity brokers columns connections_by coordinator_shards coordinators file_settings group_lag groups locks log_dirs metrics partitions processes quota_usage rebalances requests segments server_log settings shmem workers)], 'the views');
 open my $man, '<', 'doc/man/ottla-statistics.7' or die "doc/man/ottla-statistics.7: $!";
 my (%told, $view);
 /^\.Ss (\w+)/ ? $view = $1 : /^\.It Cm (\w+)/ ? push @{ $told{$view} }, $1 : () for <$man>;

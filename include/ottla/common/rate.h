@@ -61,6 +61,10 @@ typedef struct RateSum {
 /* Sums up a copy of the ring. */
 RateSum rate_sum(const uint64_t samples[RATE_SAMPLES], const RateSpans *spans, int64_t now_us);
 
+/* In how many windows of them something was counted. */
+int32_t rate_sample_count(const uint64_t samples[RATE_SAMPLES], const RateSpans *spans,
+                          int64_t now_us);
+
 /*
  * How long nothing more may come, so that the rate is back at limit (amount per second, above 0): 0
  * when it is not above it. In milliseconds, at most INT32_MAX.

@@ -22,6 +22,7 @@ typedef enum QuotaKey {
 
 /* By Kafka's name. False: no such key. */
 bool quota_key_find(StrView name, QuotaKey *ret);
+const char *quota_key_name(QuotaKey key);
 
 /* In the order of their names: "client-id", "ip", "user". */
 typedef enum QuotaPart { QUOTA_CLIENT_ID, QUOTA_IP, QUOTA_USER, QUOTA_PART_COUNT } QuotaPart;

@@ -48,7 +48,7 @@
       "single words; a line of history counts when its word names it")                           \
     X(listeners, "supervisor", "controller, two-copy", "two-copy; any death: whole")             \
     X(quota_usage, "backends by CAS", "backends",                                                \
-      "single words; a death loses or leaves its own amount")                                    \
+      "single words; a death loses or leaves its own amount; half a note fails its check")       \
     X(quota_hosts, "controller", "backends, two-copy", "two-copy; any death: whole")             \
     X(server_log, "who logs", "backends", "a half line's word is 0; mixed ones fail a checksum") \
     X(bulk, "writer of the message", "its reader", "owner word; dead generations taken back")

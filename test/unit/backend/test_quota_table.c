@@ -57,6 +57,14 @@ teardown(void **state)
     return kit_teardown(state);
 }
 
+static QuotaBucket *
+find(uint64_t account, int64_t now_us)
+{
+    bool is_new;
+
+    return quota_bucket_find(account, &spans, now_us, &is_new);
+}
+
 static uint64_t
 account(int n)
 {
@@ -71,7 +79,7 @@ account(int n)
 static int64_t
 total_at(uint64_t who, int64_t now_us)
 {
-    QuotaBucket *bucket = quota_bucket_find(who, &spans, now_us);
+    QuotaBucket *bucket = find(who, now_us);
 
     return bucket == NULL ? -1 : quota_bucket_sum(bucket, &spans, now_us).total;
 }
@@ -79,7 +87,7 @@ total_at(uint64_t who, int64_t now_us)
 static void
 add(uint64_t who, int64_t amount, int64_t now_us)
 {
-    QuotaBucket *bucket = quota_bucket_find(who, &spans, now_us);
+    QuotaBucket *bucket = find(who, now_us);
 
     assert_non_null(bucket);
     quota_bucket_add(bucket, &spans, amount, now_us);
@@ -155,7 +163,7 @@ test_full(void **state)
 
     (void)state;
     for (int n = 0; n < 20000; n++) {
-        QuotaBucket *bucket = quota_bucket_find(account(n), &spans, NOW);
+        QuotaBucket *bucket = find(account(n), NOW);
 
         if (bucket == NULL) {
             refused++;
@@ -180,13 +188,59 @@ test_full(void **state)
     assert_true(taken >= 1000);
 }
 
+/* Who was shown last; how many are shown at all. */
+static int
+shown(QuotaShown *ret)
+{
+    int count = 0;
+
+    for (int64_t i = 0; i < quota_bucket_count(); i++)
+        count += quota_bucket_show(i, &spans, NOW, ret);
+    return count;
+}
+
+static void
+test_owners(void **state)
+{
+    QuotaOwner owner = {.key = 1, .second = STRVIEW("loud")};
+    QuotaOwner other = {.key = 1, .second = STRVIEW("lout")};
+    QuotaBucket *bucket = find(quota_account(1, owner.first, owner.second), NOW);
+    QuotaShown got;
+    char name[200];
+
+    (void)state;
+    quota_bucket_add(bucket, &spans, 7, NOW);
+    assert_int_equal(shown(&got), 0); /* who named it died before it noted the owner */
+    quota_bucket_note_owner(bucket, &other);
+    assert_int_equal(shown(&got), 0); /* what a stranger noted is not of this account */
+    quota_bucket_note_owner(bucket, &owner);
+    assert_int_equal(shown(&got), 1);
+    assert_int_equal(got.owner.key, 1);
+    assert_null(got.owner.first.ptr);
+    assert_true(strview_equal(got.owner.second, STRVIEW("loud")) && !got.cut);
+    assert_int_equal(got.sum.total, 7);
+    assert_int_equal(got.samples, 1);
+
+    memset(name, 'x', sizeof name);
+    owner = (QuotaOwner){.key = 2, .first = {name, sizeof name}, .second = STRVIEW("")};
+    bucket = find(quota_account(2, owner.first, owner.second), NOW);
+    quota_bucket_note_owner(bucket, &owner);
+    assert_int_equal(shown(&got), 2);
+    for (int64_t i = 0; i < quota_bucket_count(); i++)
+        if (quota_bucket_show(i, &spans, NOW, &got) && got.owner.key == 2)
+            break;
+    assert_true(got.cut && got.owner.first.len == QUOTA_SHOWN_NAME_MAX);
+    assert_true(got.owner.second.ptr != NULL && got.owner.second.len == 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_accounts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_processes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_full, setup, teardown)};
+        cmocka_unit_test_setup_teardown(test_full, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_owners, setup, teardown)};
 
     return cmocka_run_group_tests_name("quota_table", tests, NULL, NULL);
 }

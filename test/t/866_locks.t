@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# 864_locks.t - who holds a lock that others wait for: the view locks
+# 866_locks.t - who holds a lock that others wait for: the view locks
 #
 # Proves: while nobody waits there are no rows; a producer that stops with its partition's append lock in its hand is named as
 # the holder, with how many wait for it and for how long; the query of ottla-sql(7) says so in the shell; when it goes on, all

@@ -100,9 +100,17 @@ items_run(Exec *x, Items *items, ItemsSend send, void *arg)
         if (!pending)
             return 0;
         rc = client_backoff(x->client, attempt, x->deadline_ms, x->f);
-        if (rc != 0)
-            return rc < 0 ? -1 : 0; /* time is over: each item has the error of its last attempt */
+        if (rc < 0)
+            return -1;
+        if (rc > 0)
+            break;
     }
+    /* Time is over: each item has the error of its last attempt, unless no answer was about it. */
+    for (int32_t i = 0; i < items->count; i++) {
+        if (items->list[i].pending && items->list[i].error == 0)
+            items->list[i].error = KERR_REQUEST_TIMED_OUT;
+    }
+    return 0;
 }
 
 /* A sentence about one that failed. */

@@ -41,7 +41,7 @@ list_settings(CommandCall *call, const char *type, const char *name, const char 
     list_pattern(&list, "name", pattern);
     list_add(&list, "\nORDER BY 1");
     (void)snprintf(title, sizeof title, "Settings of %s \"%s\"", type, name);
-    return list_run(&list, title[0] == '\0' ? "Settings" : title);
+    return list_run(&list, title);
 }
 
 /* \dc, \dc [topic T | broker N | broker default | group G | logger N | metrics M] [PATTERN] */

@@ -115,11 +115,32 @@ history_load(Shell *shell, void (*fn)(const char *entry))
         fn(history.entries[i]);
 }
 
+/* Is there a password in an address: ottla://user:password@host? */
+static bool
+has_login(StrView text)
+{
+    const char *end = text.ptr + text.len;
+    const char *at = text.ptr;
+
+    while ((at = memmem(at, (size_t)(end - at), "://", 3)) != NULL) {
+        bool colon = false;
+
+        for (at += 3; at < end && strchr(" \t\n/", *at) == NULL && *at != '@'; at++)
+            colon = colon || *at == ':';
+        if (colon && at < end && *at == '@')
+            return true;
+    }
+    return false;
+}
+
 /* Secrets: of users, of keys, of properties. */
 static bool
 is_secret(StrView text)
 {
     static const StrView word = {"password", 8};
+
+    if (has_login(text))
+        return true;
 
     for (int32_t i = 0; i + word.len <= text.len; i++) {
         if (text_equal_nocase((StrView){text.ptr + i, word.len}, word))

@@ -63,6 +63,8 @@ secrets_are_kept_nowhere(void **state)
     assert_false(add("CREATE USER u PASSWORD 'x';"));
     assert_false(add("alter user u\npassWord 'x';"));
     assert_false(add("\\c user=u password=x"));
+    assert_false(add("\\c kafka://a \\\\ \\c ottla://u:secret@host:9092/?a=b"));
+    assert_true(add("\\c ottla://u@host:9092,b:9092"));
     assert_true(add("SELECT 'pass';"));
     history_free();
 }

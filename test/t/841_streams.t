@@ -23,21 +23,8 @@ my $dir = tempdir(CLEANUP => 1);
 my @connect = ('-X', '-h', $node->dir, '-p', $node->port);
 
 # Exit code, output and errors of a session.
-sub ottla {
-    my (@args) = @_;
-    my $pid = open my $out, '-|' // die "fork: $!";
-    if (!$pid) {
-        open STDERR, '>', "$dir/errors" or POSIX::_exit(126);
-        chdir $dir;
-        exec "$bin/ottla", @connect, @args or POSIX::_exit(127);
-    }
-    local $/;
-    my $text = <$out> // '';
-    close $out;
-    my $exit = $? >> 8;
-    open my $in, '<', "$dir/errors" or die $!;
-    return ($exit, $text, <$in> // '');
-}
+my $shell = Ottla::Test::Shell->new(node => $node);
+sub ottla { my $r = $shell->run(['-X', @_], dir => $dir); return @$r{qw(code out err)} }
 
 sub rows {
     my (@statements) = @_;
@@ -127,7 +114,6 @@ subtest 'columns of others, and lines that cannot be read' => sub {
 };
 
 subtest 'data among statements' => sub {
-    my $shell = Ottla::Test::Shell->new(node => $node);
     my $run = sub { my ($text, @args) = @_; my $r = $shell->run(['-XAt', @args], stdin => $text); return ($r->{out}, $r->{err} =~ s/^\d+ messages, .*\n//mgr, $r->{code}) };
     rows('CREATE TOPIC data PARTITIONS 1');
     my $all = q{SELECT coalesce(key, '-'), value FROM messages('data') ORDER BY "offset";};

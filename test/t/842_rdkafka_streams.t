@@ -11,6 +11,7 @@ use File::Temp qw(tempdir);
 use POSIX ();
 use Test::More;
 use Ottla::Test::Node;
+use Ottla::Test::Shell;
 
 my $bin = $ENV{OTTLA_BIN} // "$ENV{OTTLA_BUILD}/release/bin";
 my $node = Ottla::Test::Node->new(conf => { 'num.partitions' => 3, 'group.initial.rebalance.delay.ms' => 0 });
@@ -19,26 +20,8 @@ my $dir = tempdir(CLEANUP => 1);
 my @connect = ('-X', '-h', $node->dir, '-p', $node->port);
 
 # Exit code, output and errors of a session with this input.
-sub ottla {
-    my ($input, @args) = @_;
-    @args = (@connect, @args);
-    open my $out, '>', "$dir/in" or die;
-    print $out $input;
-    close $out;
-    my $pid = open my $pipe, '-|' // die "fork: $!";
-    if (!$pid) {
-        open STDIN,  '<', "$dir/in"     or POSIX::_exit(126);
-        open STDERR, '>', "$dir/errors" or POSIX::_exit(126);
-        chdir $dir;
-        exec 'timeout', 40, "$bin/ottla", @args or POSIX::_exit(127);
-    }
-    local $/;
-    my $text = <$pipe> // '';
-    close $pipe;
-    my $exit = $? >> 8;
-    open my $in, '<', "$dir/errors" or die $!;
-    return ($exit, $text, <$in> // '');
-}
+my $shell = Ottla::Test::Shell->new(node => $node);
+sub ottla { my ($input, @args) = @_; my $r = $shell->run(['-X', @args], stdin => $input, dir => $dir, seconds => 40); return @$r{qw(code out err)} }
 
 sub slurp { open my $in, '<', "$dir/$_[0]" or die "$_[0]: $!"; local $/; return <$in> }
 sub all { my ($topic, $format) = @_; return (ottla('', '-c', "\\consume $topic -e -o 1 -f '$format' -p 0"))[1] }

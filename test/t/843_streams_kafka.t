@@ -11,6 +11,7 @@ use File::Temp qw(tempdir);
 use POSIX ();
 use Test::More;
 use Ottla::Test::Kafka qw(kafka_missing kafka_node);
+use Ottla::Test::Shell;
 use Ottla::Test::Wait qw(comes_true);
 
 plan skip_all => kafka_missing() if kafka_missing();
@@ -47,25 +48,8 @@ sub value {
 }
 
 # Exit code, output and errors of a session with this input.
-sub ottla {
-    my ($input, @args) = @_;
-    open my $out, '>', "$dir/in" or die;
-    print $out $input;
-    close $out;
-    my $pid = open my $pipe, '-|' // die "fork: $!";
-    if (!$pid) {
-        open STDIN,  '<', "$dir/in"     or POSIX::_exit(126);
-        open STDERR, '>', "$dir/errors" or POSIX::_exit(126);
-        chdir $dir;
-        exec 'timeout', 40, "$bin/ottla", @args or POSIX::_exit(127);
-    }
-    local $/;
-    my $text = <$pipe> // '';
-    close $pipe;
-    my $exit = $? >> 8;
-    open my $in, '<', "$dir/errors" or die $!;
-    return ($exit, $text, <$in> // '');
-}
+my $shell = Ottla::Test::Shell->new;
+sub ottla { my ($input, @args) = @_; my $r = $shell->run(\@args, stdin => $input, dir => $dir, seconds => 40); return @$r{qw(code out err)} }
 
 subtest 'the client library' => sub {
     my @info = probe($kafka->{address}, 'info');

@@ -145,16 +145,32 @@ producer_batch_options(const ClientProducer *p, int32_t sequence)
 
 /* ---- partitions ---- */
 
-static ProducerPart *
-find_part(ClientProducer *p, StrView topic, int32_t partition, Fault *f)
+static uint64_t
+bucket_of(StrView topic, int32_t partition)
 {
-    uint64_t bucket = hash_str(topic, (uint64_t)(uint32_t)partition) % PRODUCER_BUCKETS;
-    ProducerPart *part;
+    return hash_str(topic, (uint64_t)(uint32_t)partition) % PRODUCER_BUCKETS;
+}
 
-    for (part = p->buckets[bucket]; part != NULL; part = part->same_bucket) {
-        if (part->partition == partition && strview_equal(strview_from(part->topic), topic))
-            return part;
-    }
+ProducerPart *
+producer_part(const ClientProducer *p, StrView topic, int32_t partition)
+{
+    ProducerPart *part = p->buckets[bucket_of(topic, partition)];
+
+    while (part != NULL &&
+           (part->partition != partition || !strview_equal(strview_from(part->topic), topic)))
+        part = part->same_bucket;
+    return part;
+}
+
+/* As producer_part; it is made if it is not there. */
+static ProducerPart *
+need_part(ClientProducer *p, StrView topic, int32_t partition, Fault *f)
+{
+    uint64_t bucket = bucket_of(topic, partition);
+    ProducerPart *part = producer_part(p, topic, partition);
+
+    if (part != NULL)
+        return part;
     part = p->part_count < PRODUCER_PARTS_MAX ? calloc(1, sizeof *part) : NULL;
     if (part != NULL)
         part->topic = strndup(topic.ptr, (size_t)topic.len);
@@ -269,7 +285,7 @@ client_producer_add(ClientProducer *p, StrView topic, int32_t partition, const B
     if (need_identity(p, f) != 0 ||
         choose_partition(p, topic, partition, record->key, &chosen, f) != 0)
         return -1;
-    part = find_part(p, topic, chosen, f);
+    part = need_part(p, topic, chosen, f);
     if (part == NULL)
         return -1;
     if (part->builder != NULL &&
@@ -298,7 +314,7 @@ client_producer_add_batch(ClientProducer *p, StrView topic, int32_t partition, B
         return fault_set(f, FAULT_NO_MEMORY, "no memory for a batch");
     if (choose_partition(p, topic, partition, WIRE_NULL_BYTES, &chosen, f) != 0)
         return -1;
-    part = find_part(p, topic, chosen, f);
+    part = need_part(p, topic, chosen, f);
     if (part == NULL || producer_seal(part, f) != 0)
         return -1;
     memcpy(batch->bytes, bytes.ptr, (size_t)bytes.len);

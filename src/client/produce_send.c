@@ -249,16 +249,6 @@ take_partition(SendRound *round, ProducerPart *part, const ProduceResponsePartit
     return 0;
 }
 
-static ProducerPart *
-part_named(ClientProducer *p, StrView topic, int32_t partition)
-{
-    for (ProducerPart *part = p->parts; part != NULL; part = part->next) {
-        if (part->partition == partition && strview_equal(strview_from(part->topic), topic))
-            return part;
-    }
-    return NULL;
-}
-
 /* No answer at all: an idempotent batch may be sent again, unless the user has had enough. */
 static int
 no_answer(SendRound *round, const ClientRequest *rq, Fault *f)
@@ -291,7 +281,7 @@ take_answers(SendRound *round, Fault *f)
 
             for (int32_t j = 0; j < topic->partition_responses_count; j++) {
                 ProducerPart *part =
-                    part_named(round->p, topic->name, topic->partition_responses[j].index);
+                    producer_part(round->p, topic->name, topic->partition_responses[j].index);
 
                 if (part == NULL || part->head == NULL)
                     continue;

@@ -68,6 +68,9 @@ struct ClientProducer {
     Arena *answers; /* of one round */
 };
 
+/* NULL: nothing was written to it yet. */
+ProducerPart *producer_part(const ClientProducer *p, StrView topic, int32_t partition);
+
 /* Ends the batch that is being built; it joins those to be sent. */
 int producer_seal(ProducerPart *part, Fault *f);
 

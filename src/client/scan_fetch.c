@@ -195,6 +195,12 @@ take_answer(ClientScan *scan, const ClientRequest *rq, Fault *f)
     for (int32_t i = 0; i < response->responses_count; i++) {
         const FetchResponseTopic *topic = &response->responses[i];
 
+        /* Each is compared with each of the scan's: more than there are would take for ever. */
+        if (response->responses_count > 1 || topic->partitions_count > scan->part_count)
+            return fault_set(f, FAULT_BAD_REPLY,
+                             "topic \"%s\": an answer to Fetch about more than "
+                             "was asked for",
+                             scan->topic);
         for (int32_t j = 0; j < topic->partitions_count; j++) {
             for (int32_t k = 0; k < scan->part_count; k++) {
                 ScanPart *part = &scan->parts[k];

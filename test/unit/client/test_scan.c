@@ -38,6 +38,7 @@ typedef enum Mode {
     MODE_GOOD,
     MODE_PIECES,   /* a batch at a time, with what was aborted told each time that it is met */
     MODE_SAME,     /* the first batch, whatever is asked for */
+    MODE_MORE,     /* two partitions, where there is one */
     MODE_EMPTY,    /* nothing, although there should be something */
     MODE_CUT,      /* half a batch */
     MODE_FLIP,     /* records with some bytes changed */
@@ -119,7 +120,7 @@ fill_fetch(FetchResponse *response, WireReader *r, int16_t version)
 {
     static uint8_t copy[sizeof log_bytes];
     static FetchResponseTopic topic;
-    static FetchResponsePartition partition;
+    static FetchResponsePartition partition, partitions[2];
     static FetchResponseAbortedTransaction aborted = {.producer_id = 9, .first_offset = 3};
     FetchRequest request;
     int32_t at = 0;
@@ -149,9 +150,10 @@ fill_fetch(FetchResponse *response, WireReader *r, int16_t version)
     partition.aborted_transactions_count =
         request.isolation_level == 1 &&
         (orders->mode != MODE_PIECES || request.topics[0].partitions[0].fetch_offset <= 5);
+    partitions[0] = partitions[1] = partition;
     topic.topic = STRVIEW("t");
-    topic.partitions = &partition;
-    topic.partitions_count = 1;
+    topic.partitions = partitions;
+    topic.partitions_count = orders->mode == MODE_MORE ? 2 : 1;
     response->responses = &topic;
     response->responses_count = 1;
 }
@@ -394,7 +396,10 @@ test_wrong(void **state)
     static const struct {
         Mode mode;
         const char *want;
-    } cases[] = {{MODE_SAME, "0 1 2 !08P01"}, {MODE_EMPTY, "!57P05"}, {MODE_CUT, "!08P01"}};
+    } cases[] = {{MODE_SAME, "0 1 2 !08P01"},
+                 {MODE_EMPTY, "!57P05"},
+                 {MODE_CUT, "!08P01"},
+                 {MODE_MORE, "!08P01"}};
     ClientScanOptions o = CLIENT_SCAN_DEFAULTS;
     Client *c = connected();
 

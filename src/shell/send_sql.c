@@ -45,14 +45,19 @@ format_of(const Shell *shell, const char *variable)
 Sql *
 shell_sql(Shell *shell, Fault *f)
 {
+    bool is_new = shell->sql == NULL;
+
     shell->sql_env = (SqlEnv){.client = &shell->client,
                               .timezone = variables_get(shell->vars, STRVIEW("TIMEZONE")),
                               .scan_limit = variables_number(shell->vars, "SCAN_LIMIT", 1000000),
                               .key_format = format_of(shell, "KEY_FORMAT"),
                               .value_format = format_of(shell, "VALUE_FORMAT")};
-    if (shell->sql == NULL && sql_open(&shell->sql_env, &shell->sql, f) != 0)
+    if (is_new && sql_open(&shell->sql_env, &shell->sql, f) != 0)
         shell->sql = NULL;
     interrupt_target(shell->client, shell->sql);
+    if (is_new && shell->sql != NULL &&
+        shell_interrupted()) /* while there was nothing to tell it to */
+        sql_interrupt(shell->sql);
     return shell->sql;
 }
 

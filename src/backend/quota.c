@@ -13,13 +13,13 @@
 #include <string.h>
 
 #include "backend/conn_int.h"
-#include "backend/quota_table_int.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/conf.h"
 #include "ottla/common/own_page.h"
 #include "ottla/controller/image.h"
 #include "ottla/controller/image_quotas.h"
 #include "ottla/ipc/counters.h"
+#include "ottla/ipc/quota_table.h"
 #include "ottla/ipc/slot.h"
 
 typedef struct Limit {
@@ -45,13 +45,6 @@ struct QuotaLimits {
 
 /* CPU time up to which this process was charged; 0: it is not measured. */
 static OWN_PAGE int64_t charged_cpu_us;
-
-RateSpans
-quota_spans(void)
-{
-    return rate_spans(conf_int32(CONF_QUOTA_WINDOW_NUM),
-                      conf_int32(CONF_QUOTA_WINDOW_SIZE_SECONDS));
-}
 
 /* ---- limits ---- */
 

@@ -14,13 +14,6 @@
 #include <stdint.h>
 
 #include "backend/request_int.h"
-#include "ottla/common/rate.h"
-
-#define QUOTA_US_PER_PERCENT \
-    10000 /* CPU time is counted in microseconds, its quota is per cent of a second */
-
-/* Windows of client quotas, by the settings of now. */
-RateSpans quota_spans(void);
 
 /* Before start: looks up what limits this client (rq->limits, NULL: nothing). */
 void quota_begin(Request *rq);

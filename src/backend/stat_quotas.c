@@ -7,12 +7,12 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "backend/quota_int.h"
-#include "backend/quota_table_int.h"
 #include "backend/stat_int.h"
 #include "ottla/common/clock.h"
 #include "ottla/controller/image.h"
 #include "ottla/controller/image_quotas.h"
 #include "ottla/ipc/node.h"
+#include "ottla/ipc/quota_table.h"
 
 enum {
     Q_NODE_ID,
@@ -74,7 +74,7 @@ put_usage(StatScan *scan, const Image *image, const QuotaShown *shown)
         stat_text(scan, of_ip ? Q_IP : Q_USER, shown->owner.first);
     if (shown->owner.second.ptr != NULL)
         stat_text(scan, Q_CLIENT_ID, shown->owner.second);
-    stat_real(scan, Q_RATE, (double)shown->sum.total * 1e6 / (double)shown->sum.elapsed_us / unit);
+    stat_real(scan, Q_RATE, rate_per_second(&shown->sum) / unit);
     if (find_limit(image, shown, &limit)) {
         stat_real(scan, Q_LIMIT, limit);
         stat_integer(scan, Q_THROTTLE_MS, rate_throttle_ms(&shown->sum, limit * unit));

@@ -47,8 +47,12 @@ always_room(void *arg)
 static bool
 is_of_many(const MetricRow *row)
 {
-    return row->label_count > 0 &&
-           (strcmp(row->labels[0], "topic") == 0 || strcmp(row->labels[0], "group") == 0);
+    static const char *const many[] = {"topic", "group", "quota"};
+
+    for (size_t i = 0; row->label_count > 0 && i < sizeof many / sizeof many[0]; i++)
+        if (strcmp(row->labels[0], many[i]) == 0)
+            return true;
+    return false;
 }
 
 static void

@@ -47,6 +47,10 @@ subtest 'a client that is throttled' => sub {
     cmp_ok($row->{throttle_ms}, '<=', $throttle, '... for no longer than it was told');
     my $told = Ottla::Test::Shell->new(node => $node)->run([qw(-X -At -f -)],
         stdin => 'SELECT quota, client_id, "limit", rate > "limit" FROM quota_usage WHERE throttle_ms > 0;');
+    my ($metric, @others) = @{ $own->stat('metrics', undef, { name => 'ottla_quota_usage' }) };
+    like($metric->{labels}, qr/"quota":"producer_byte_rate".*"client_id":"loud"/, 'a metric of it');
+    cmp_ok(abs($metric->{value} - $row->{rate}), '<', 600, "... as high: $metric->{value}");
+    is(scalar @others, 0, '... and of nobody else');
     is($told->{out}, "producer_byte_rate|loud|1000.0|1\n", 'in the shell') or diag $told->{err};
 };
 
@@ -60,6 +64,8 @@ subtest 'who shares what' => sub {
     my $long = 'x' x 200;
     produce($long, 5_000);
     is_deeply([ map { $_->{limit} } rows(client_id => substr $long, 0, 127) ], [undef], 'a long name is cut, its limit not guessed');
+    is_deeply([ sort map { $_->{labels} =~ /"client_id":"(\w+)"/ } @{ $own->stat('metrics', undef, { name => 'ottla_quota_usage' }) } ],
+        [qw(loud one two)], 'no metric of half a name');
     $admin->alter_quota({ 'client-id' => 'loud' }, { producer_byte_rate => undef });
     is((rows(client_id => 'loud'))[0]{limit}, 1_000_000, 'the limit is that of now');
     $admin->alter_quota({ 'client-id' => undef }, { producer_byte_rate => undef });

@@ -61,6 +61,12 @@ typedef struct RateSum {
 /* Sums up a copy of the ring. */
 RateSum rate_sum(const uint64_t samples[RATE_SAMPLES], const RateSpans *spans, int64_t now_us);
 
+static inline double
+rate_per_second(const RateSum *sum)
+{
+    return (double)sum->total * 1e6 / (double)sum->elapsed_us;
+}
+
 /* In how many windows of them something was counted. */
 int32_t rate_sample_count(const uint64_t samples[RATE_SAMPLES], const RateSpans *spans,
                           int64_t now_us);

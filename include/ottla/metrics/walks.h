@@ -1,7 +1,8 @@
 /*
  * walks.h - the functions that rows of metrics.txt name by `walk`
  *
- * Each is a MetricWalk (metrics.h). Files: walks_node.c, walks_requests.c, walks_partitions.c, walks_groups.c.
+ * Each is a MetricWalk (metrics.h). Files: walks_node.c, walks_requests.c, walks_partitions.c,
+ * walks_groups.c, walks_quotas.c.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

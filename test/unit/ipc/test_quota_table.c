@@ -15,9 +15,8 @@
 
 #include <cmocka.h>
 
-#include "backend/quota_table_int.h"
 #include "ipc/shm_kit.h"
-#include "ottla/backend/quota_table.h"
+#include "ottla/ipc/quota_table.h"
 #include "ottla/ipc/atomics.h"
 #include "ottla/ipc/region.h"
 

@@ -12,15 +12,15 @@
  * is that of the account and of the bytes that are there: half a note, one of the owner before, or one that two wrote at once
  * is none.
  *
- * Runs in: backend.
+ * Runs in: backend; exporter, which shows it.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "ottla/backend/quota_table.h"
+#include "ottla/ipc/quota_table.h"
 
 #include <string.h>
 
-#include "backend/quota_table_int.h"
 #include "ottla/common/assert.h"
+#include "ottla/common/conf.h"
 #include "ottla/common/hash.h"
 #include "ottla/common/random.h"
 #include "ottla/ipc/atomics.h"
@@ -80,6 +80,13 @@ quota_usage_shm_init(void *base, const ShmLimits *limits)
     usage = base;
     random_bytes(&usage->seed, sizeof usage->seed);
     usage->mask = bucket_count(limits) - 1;
+}
+
+RateSpans
+quota_spans(void)
+{
+    return rate_spans(conf_int32(CONF_QUOTA_WINDOW_NUM),
+                      conf_int32(CONF_QUOTA_WINDOW_SIZE_SECONDS));
 }
 
 uint64_t
@@ -234,9 +241,10 @@ quota_bucket_show(int64_t index, const RateSpans *spans, int64_t now_us, QuotaSh
     const QuotaBucket *bucket = &usage->buckets[index];
     uint64_t account = atomic_u64_load(&bucket->account);
     uint64_t words[NOTE_WORDS], samples[RATE_SAMPLES];
+    QuotaBucket *free_one;
     OwnerNote note;
 
-    if (account == 0)
+    if (account == 0 || look(account, spans, now_us, &free_one) != bucket)
         return false;
     for (size_t i = 0; i < NOTE_WORDS; i++)
         words[i] = atomic_u64_load_relaxed(&bucket->note[i]);

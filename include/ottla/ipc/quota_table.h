@@ -1,21 +1,31 @@
 /*
- * quota_table_int.h - what has been used of quotas, for all backends of the node
+ * quota_table.h - what has been used of quotas, for all backends of the node
  *
  * An account is who shares a pot, as a 64-bit hash of quota key and entity; a bucket holds its samples,
  * one word each (common/rate.h). Nothing is locked.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef OTTLA_BACKEND_QUOTA_TABLE_INT_H
-#define OTTLA_BACKEND_QUOTA_TABLE_INT_H
+#ifndef OTTLA_IPC_QUOTA_TABLE_H
+#define OTTLA_IPC_QUOTA_TABLE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "ottla/common/rate.h"
 #include "ottla/common/view.h"
+#include "ottla/ipc/region.h"
+
+#define QUOTA_US_PER_PERCENT \
+    10000 /* CPU time is counted in microseconds, its quota is per cent of a second */
 
 typedef struct QuotaBucket QuotaBucket;
+
+size_t quota_usage_shm_size(const ShmLimits *limits);
+void quota_usage_shm_init(void *base, const ShmLimits *limits);
+
+/* Windows of client quotas, by the settings of now. */
+RateSpans quota_spans(void);
 
 /* Of a quota's number and up to two names, null for what does not count. Never 0. */
 uint64_t quota_account(uint32_t key, StrView first, StrView second);
@@ -53,7 +63,10 @@ typedef struct QuotaShown {
     char text[2 * (QUOTA_SHOWN_NAME_MAX + 1)];
 } QuotaShown;
 
-/* Buckets there are, used or not (0: none was ever), and one of them. False: it is not used, or changes its owner. */
+/*
+ * Buckets there are, used or not (0: none was ever), and one of them. False: it is not used, changes its owner, or another is
+ * found for its account, so that no account is shown twice.
+ */
 int64_t quota_bucket_count(void);
 bool quota_bucket_show(int64_t index, const RateSpans *spans, int64_t now_us, QuotaShown *ret);
 

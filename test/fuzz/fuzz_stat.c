@@ -19,6 +19,7 @@
 
 #include "backend/conn_int.h"
 #include "backend/dispatch_int.h"
+#include "backend/fetch_session_int.h"
 #include "ottla/coordinator/group_pages.h"
 #include "backend/stat_int.h"
 #include "ottla/common/assert.h"
@@ -27,6 +28,7 @@
 #include "ottla/controller/image.h"
 #include "ottla/coordinator/shared.h"
 #include "ottla/ipc/control.h"
+#include "ottla/ipc/quota_table.h"
 #include "ottla/ipc/request_stats.h"
 #include "ottla/ipc/slot.h"
 #include "ottla/protocol/apis.h"
@@ -132,6 +134,8 @@ make_regions(void)
     request_stats_shm_init(region_of(request_stats_shm_size(&limits)), &limits);
     image_shm_init(region_of(image_shm_size(&limits)), &limits);
     coordinators_shm_init(region_of(coordinators_shm_size(&limits)), &limits);
+    fetch_session_shm_init(region_of(fetch_session_shm_size(&limits)), &limits);
+    quota_usage_shm_init(region_of(quota_usage_shm_size(&limits)), &limits);
     my_slot_index = 0;
     my_slot = slot_at(0);
 }

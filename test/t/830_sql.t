@@ -96,7 +96,7 @@ subtest 'what is refused' => sub {
     my @refused = (
         [ 'SELECT nope FROM topics', '42703' ], [ 'SELECT * FROM nope', '42P01' ], [ 'SELECT nope()', '42883' ],
         [ 'CREATE TABLE x(a)', '0A000' ], [ 'DELETE FROM topics', '42501' ], [ q{INSERT INTO groups(group_id) VALUES('a')}, '42501' ],
-        [ 'PRAGMA synchronous = 0', '0A000' ], [ q{SELECT load_extension('x')}, '42501' ], [ 'SELECT * FROM quota_usage', '0A000' ],
+        [ 'PRAGMA synchronous = 0', '0A000' ], [ q{SELECT load_extension('x')}, '42501' ], [ 'SELECT * FROM hba_rules', '0A000' ],
         [ 'SELECT * FROM effective_rights', '42601' ], [ q{SELECT * FROM all_nodes}, '42601' ],
         [ q{WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT zeroblob(300000000)}, '54000' ]);
     my @states = $sql->states_of(map { $_->[0] } @refused);

@@ -225,7 +225,7 @@ faults_have_places(void **state)
     fails("EXPLAIN SELECT nope FROM topics", "42703", 15);
     fails("SELECT 'a", "42601", 7);
     fails("SELECT * FROM topics", "08006", -1); /* not connected */
-    fails("SELECT * FROM quota_usage", "0A000", 14);
+    fails("SELECT * FROM hba_rules", "0A000", 14);
     fails("SELECT * FROM activity", "08006", 14);
 }
 

@@ -357,6 +357,30 @@ first_batch_size(FileRef *file, int32_t pos, int32_t limit, int32_t *ret, ErrInf
     return 0;
 }
 
+/* Positions of a segment. */
+typedef struct PosRange {
+    int32_t from;
+    int32_t to;
+} PosRange;
+
+/* How much of more bytes than the most: whole first batches only, because a consumer takes part of one for an error. */
+static int
+length_within(const PlogReadArgs *args, FileRef *file, PosRange range, int32_t *ret, ErrInfo *err)
+{
+    int32_t first;
+    int rc;
+
+    *ret = 0;
+    if (args->max_bytes == 0 && !args->min_one_batch)
+        return 0;
+    rc = first_batch_size(file, range.from, range.to, &first, err);
+    if (rc == 0 && first <= args->max_bytes)
+        *ret = args->max_bytes;
+    else if (rc == 0 && args->min_one_batch)
+        *ret = first;
+    return rc;
+}
+
 /*
  * Bytes of this log could not be read once, when an answer that promised them was half sent. So they are
  * tried first: what cannot be read ends the slice, and without its first batch there is no answer.
@@ -396,13 +420,9 @@ fill_slice(ReadTry *r, const SegmentView *seg, FileRef *file, int32_t pos, ErrIn
     ret->start = (PlogPosition){r->args->fetch_offset, seg->base, pos};
     length = limit - pos;
     if (length > r->args->max_bytes) {
-        int32_t first = 0;
-
-        if (r->args->min_one_batch)
-            rc = first_batch_size(file, pos, limit, &first, err);
+        rc = length_within(r->args, file, (PosRange){pos, limit}, &length, err);
         if (rc != 0)
             return rc;
-        length = first > r->args->max_bytes ? first : r->args->max_bytes;
     } else if (r->bound < seg->end_offset || seg->active) {
         remember_place(r->view.slot, seg->base, r->bound, limit);
     }

@@ -190,6 +190,10 @@ subtest 'log 25: the first batch comes whole' => sub {
         topics => [ { topic => 'wide', partitions => [ map { { partition => $_, fetch_offset => 0, partition_max_bytes => 1024 } } 0, 1 ] } ] });
     my @lengths = map { length $_->{records} } @{ $answer->{responses}[0]{partitions} };
     is(join(',', map { $_ > 500000 ? 'whole' : $_ } @lengths), 'whole,0', 'one whole batch, the other partition empty');
+    $answer = $c->ask(Fetch => 12, { max_wait_ms => 0, min_bytes => 1, max_bytes => 1 << 20,
+        topics => [ { topic => 'wide', partitions => [ map { { partition => $_, fetch_offset => 0, partition_max_bytes => 1024 } } 0, 1 ] } ] });
+    @lengths = map { length $_->{records} } @{ $answer->{responses}[0]{partitions} };
+    is(join(',', map { $_ > 500000 ? 'whole' : $_ } @lengths), 'whole,0', '... no part of its batch, although there was room in the answer');
 };
 
 subtest 'log 26: offsets outside' => sub {

@@ -97,8 +97,11 @@ page_build(PromFormat format, const PageInput *in)
                             .take = take,
                             .arg = &b},
                    .writer = {.out = &p->text, .format = format}};
-    for (int32_t family = 0; family < METRIC_ROW_COUNT; family++)
+    for (int32_t family = 0; family < METRIC_ROW_COUNT; family++) {
+        if (metric_rows[family].from == METRIC_FROM_NONE)
+            prom_begin(&b.writer, &metric_rows[family]); /* it may have no samples */
         (void)metrics_scan(&b.scan, family, 0); /* there is always room: it comes to the end */
+    }
     prom_end(&b.writer);
     p->format = format;
     p->built_us = in->now_us;

@@ -76,8 +76,8 @@ family_name(const PromWriter *w, const MetricRow *row)
     return name;
 }
 
-static void
-begin_family(PromWriter *w, const MetricRow *row)
+void
+prom_begin(PromWriter *w, const MetricRow *row)
 {
     static const char *const types[METRIC_TYPE_COUNT] = {[METRIC_COUNTER] = "counter",
                                                          [METRIC_GAUGE] = "gauge",
@@ -111,7 +111,7 @@ prom_add(PromWriter *w, const MetricSample *sample)
     char value[METRIC_VALUE_MAX];
 
     if (w->row != row)
-        begin_family(w, row);
+        prom_begin(w, row);
     strbuf_add_cstr(w->out, row->name);
     strbuf_add_cstr(w->out, sample->part);
     for (int i = 0; i < row->label_count; i++)

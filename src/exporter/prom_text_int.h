@@ -29,6 +29,9 @@ const char *prom_content_type(PromFormat format);
 /* What a client that says this of itself in Accept wants; NULL: it said nothing. */
 PromFormat prom_format_accepted(const char *accept);
 
+/* HELP and TYPE of a family, of which there may be no samples; those follow at once. */
+void prom_begin(PromWriter *w, const MetricRow *row);
+
 /* A sample, with HELP and TYPE before the first one of its family. */
 void prom_add(PromWriter *w, const MetricSample *sample);
 

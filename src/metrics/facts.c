@@ -37,6 +37,9 @@ find_page(MetricFacts *f)
     f->controller_active = active;
     f->metadata_offset = atomic_i64_load(&shared_page->metadata_offset) - 1;
     f->raft_end = f->metadata_offset + 1;
+    /* A cycle began with the end of a controller that had won; the epoch stays when it stops. */
+    f->elections_won =
+        f->crash_cycles + (atomic_i32_load(&shared_page->controller_epoch) > 0 ? 1 : 0);
     f->raft_epoch = atomic_i32_load(&shared_page->controller_epoch);
 }
 

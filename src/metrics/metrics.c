@@ -68,6 +68,22 @@ single_value(const MetricScan *scan)
     }
 }
 
+/* What cannot happen yet: 0. Which values labels would have, nobody knows. */
+static void
+take_none(MetricScan *scan)
+{
+    const MetricRow *row = scan->row;
+
+    if (row->label_count > 0)
+        return;
+    if (row->type == METRIC_SUMMARY) {
+        metric_take_part(scan, NULL, &(MetricSample){.part = "_sum"});
+        metric_take_part(scan, NULL, &(MetricSample){.part = "_count"});
+    } else {
+        metric_take(scan, NULL, 0);
+    }
+}
+
 int64_t
 metrics_scan(MetricScan *scan, int32_t family, int64_t item)
 {
@@ -79,6 +95,9 @@ metrics_scan(MetricScan *scan, int32_t family, int64_t item)
         return METRIC_END;
     if (!metric_room(scan))
         return item;
-    metric_take(scan, NULL, single_value(scan));
+    if (scan->row->from == METRIC_FROM_NONE)
+        take_none(scan);
+    else
+        metric_take(scan, NULL, single_value(scan));
     return METRIC_END;
 }

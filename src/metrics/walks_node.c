@@ -281,6 +281,33 @@ metric_walk_authentications(MetricScan *scan, int64_t item)
     return METRIC_END;
 }
 
+/* ---- replication: there is none in a node alone ------------------------------------------------ */
+
+int64_t
+metric_walk_replication_bytes(MetricScan *scan, int64_t item)
+{
+    static const StrView labels[][2] = {{STRVIEW("in"), STRVIEW("replication")},
+                                        {STRVIEW("in"), STRVIEW("reassignment")},
+                                        {STRVIEW("out"), STRVIEW("replication")},
+                                        {STRVIEW("out"), STRVIEW("reassignment")}};
+
+    if (item > 0)
+        return METRIC_END;
+    if (!metric_room(scan))
+        return item;
+    for (int i = 0; i < 4; i++)
+        metric_take(scan, labels[i], 0);
+    return METRIC_END;
+}
+
+int64_t
+metric_walk_replication_throttled(MetricScan *scan, int64_t item)
+{
+    static const char *const sides[] = {"leader", "follower"};
+
+    return take_each(scan, item, sides, (const int64_t[]){0, 0}, 2);
+}
+
 /* ---- disks -------------------------------------------------------------------------------------- */
 
 int64_t

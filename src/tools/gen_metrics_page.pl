@@ -31,7 +31,7 @@ for my $r (read_metrics($in)) {
     my @facts = ($r->{type});
     push @facts, 'labels ' . join(', ', split /,/, $r->{labels}) if $r->{labels} ne '-';
     push @facts, "in Kafka $r->{bean}" if $r->{bean} ne '-';
-    push @facts, 'always 0 in this version' if $r->{from} eq 'none';
+    push @facts, $r->{labels} eq '-' ? 'always 0 in this version' : 'no samples in this version' if $r->{from} eq 'none';
     $list .= ".It Cm $r->{name}\n" . text($r->{help}) . "\n.br\n" . text(ucfirst join('; ', @facts) . '.') . "\n";
 }
 $list .= ".El\n";

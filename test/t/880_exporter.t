@@ -52,6 +52,14 @@ subtest 'a new node' => sub {
     is($m->value('ottla_node_state'), 3, 'it runs');
     is($m->value('ottla_workers', kind => 'exporter'), 1, 'this is it');
     is($m->value('ottla_workers_dead'), 0, 'nobody is dead');
+    is($m->value("ottla_cleaner_$_"), 0, "$_: nothing is compacted") for qw(dirty_ratio last_run_age_seconds uncleanable_partitions last_clean_seconds);
+    is($m->value('ottla_txn_markers_pending'), 0, 'no markers are pending');
+    is($m->value('ottla_controller_elections_won_total'), 1, 'the controller won one election');
+    is($m->{samples}{"ottla_raft_election_seconds_$_"}{''}, 0, "elections: $_") for qw(sum count);
+    is(scalar keys %{ $m->{samples}{ottla_replication_bytes_total} }, 4, 'bytes between replicas, for each direction and reason');
+    is(scalar keys %{ $m->{samples}{ottla_replication_throttled_bytes_total} }, 2, '... and throttled ones, for each side');
+    is($m->{families}{ottla_replica_lag_records}{type}, 'gauge', 'the lag of followers has a type');
+    ok(!$m->{samples}{ottla_replica_lag_records}, '... and no samples');
     my %table = map { /^(ottla_\w+) \|/ ? ($1 => 1) : () } split /\n/, Ottla::Test::Node::slurp('src/metrics/metrics.txt');
     my @unknown = grep { !$table{$_} } keys %{ $m->{families} };
     is_deeply(\@unknown, [], 'nothing that is not in the table');

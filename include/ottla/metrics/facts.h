@@ -17,6 +17,7 @@ typedef struct MetricFacts {
     int64_t crash_cycles;
     int64_t connections;
     int64_t controller_active;
+    int64_t elections_won;
     int64_t metadata_offset;
     int64_t raft_epoch;
     int64_t raft_end;

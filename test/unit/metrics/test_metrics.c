@@ -51,10 +51,12 @@ rows_are_whole(void **state)
     for (int i = 0; i < METRIC_ROW_COUNT; i++) {
         const MetricRow *row = &metric_rows[i];
         bool parts = row->type == METRIC_HISTOGRAM || row->type == METRIC_SUMMARY;
+        bool none = row->from == METRIC_FROM_NONE;
 
         assert_true(row->label_count <= METRIC_LABELS_MAX);
-        assert_true(!parts || row->from == METRIC_FROM_WALK);
-        assert_true(row->label_count == 0 || row->from == METRIC_FROM_WALK);
+        assert_true(!parts || row->from == METRIC_FROM_WALK || none);
+        assert_true(row->label_count == 0 || row->from == METRIC_FROM_WALK || none);
+        assert_true(row->type != METRIC_HISTOGRAM || !none);
         assert_true((row->walk != NULL) == (row->from == METRIC_FROM_WALK));
         assert_true(row->fact + sizeof(int64_t) <= sizeof(MetricFacts));
         assert_true(row->help[0] != '\0' && row->help[strlen(row->help) - 1] == '.');

@@ -197,6 +197,7 @@ become_active(Worker *w, Host *host)
     host->load_us = clock_mono_us() - host->load.begin_us;
     host->load_records = host->load.records;
     coordinator_count_add(w->index, COORDINATOR_LOADS, 1);
+    coordinator_count_add(w->index, COORDINATOR_LOAD_US, host->load_us);
     coordinator_count_add(w->index, COORDINATOR_LOADED_RECORDS, host->load.records);
     log_msg(host->load.records > 0 ? LL_LOG : LL_DEBUG1, COORDINATOR_LOG,
             "groups are served; partition=%d epoch=%d records=%lld groups=%lld ms=%lld",

@@ -37,6 +37,25 @@ metric_walk_coordinator_shards(MetricScan *scan, int64_t item)
     return METRIC_END;
 }
 
+int64_t
+metric_walk_coordinator_loads(MetricScan *scan, int64_t item)
+{
+    MetricSample sum = {.part = "_sum", .digits = 6};
+    MetricSample count = {.part = "_count"};
+
+    if (item > 0)
+        return METRIC_END;
+    if (!metric_room(scan))
+        return item;
+    for (int32_t w = 0; w < coordinator_worker_count(); w++) {
+        sum.value += coordinator_count(w, COORDINATOR_LOAD_US);
+        count.value += coordinator_count(w, COORDINATOR_LOADS);
+    }
+    metric_take_part(scan, NULL, &sum);
+    metric_take_part(scan, NULL, &count);
+    return METRIC_END;
+}
+
 /* Items: kinds and states, in the order they were met. */
 int64_t
 metric_walk_groups(MetricScan *scan, int64_t item)

@@ -5,11 +5,16 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "ottla/common/conf.h"
 #include "ottla/common/version.h"
+#include "ottla/common/vfs.h"
 #include "ottla/controller/image.h"
 #include "ottla/coordinator/requests.h"
 #include "ottla/ipc/listeners.h"
@@ -440,6 +445,55 @@ int64_t
 metric_walk_recovery(MetricScan *scan, int64_t item)
 {
     return take_dirs(scan, item, to_recover);
+}
+
+#define SECTOR_BYTES 512 /* of the file, whatever the device has */
+
+/* What was read from and written to the device below a directory. False: there is no block device. */
+static bool
+device_bytes(int dir, int64_t ret[2])
+{
+    char path[64], text[256] = "";
+    uint64_t read, written;
+    struct stat st;
+    int64_t len;
+    int fd;
+
+    if (logdir_fd(dir) < 0 || fstat(logdir_fd(dir), &st) != 0)
+        return false;
+    (void)snprintf(path, sizeof path, "/sys/dev/block/%u:%u/stat", major(st.st_dev),
+                   minor(st.st_dev));
+    fd = vfs_open(path, O_RDONLY | O_CLOEXEC, 0, NULL);
+    if (fd < 0)
+        return false;
+    len = vfs_pread(fd, text, sizeof text - 1, 0, NULL);
+    vfs_close(fd);
+    /* reads, merged, sectors, ms, writes, merged, sectors */
+    if (len <= 0 || sscanf(text, "%*u %*u %" SCNu64 " %*u %*u %*u %" SCNu64, &read, &written) != 2)
+        return false;
+    ret[0] = (int64_t)(read * SECTOR_BYTES);
+    ret[1] = (int64_t)(written * SECTOR_BYTES);
+    return true;
+}
+
+/* Items: log directories. */
+int64_t
+metric_walk_disk_bytes(MetricScan *scan, int64_t item)
+{
+    static const StrView ops[] = {STRVIEW("read"), STRVIEW("write")};
+
+    for (; item < logdir_count(); item++) {
+        StrView path = strview_from(logdir_path((int)item));
+        int64_t bytes[2];
+
+        if (!metric_room(scan))
+            return item;
+        if (!device_bytes((int)item, bytes))
+            continue;
+        for (int i = 0; i < 2; i++)
+            metric_take(scan, (const StrView[]){path, ops[i]}, bytes[i]);
+    }
+    return METRIC_END;
 }
 
 /* ---- the walk itself ---------------------------------------------------------------------------- */

@@ -36,7 +36,7 @@ sub comes { my ($what, $condition) = @_; my $m; $node->wait_until($what, sub { $
 
 # ---- a new node -----------------------------------------------------------------------------------
 
-my $m = metrics();
+my $m = comes('all workers', sub { $_[0]->value('ottla_workers_dead') == 0 });
 subtest 'a new node' => sub {
     my @alerts = qw(ottla_controller_active ottla_controller_offline_partitions ottla_controller_preferred_replica_imbalance
         ottla_metadata_errors_total ottla_controller_unclean_elections_total ottla_under_replicated_partitions
@@ -118,6 +118,24 @@ subtest 'shell 29: kill -9 of the exporter: only it restarts' => sub {
     pass('the title says where');
 };
 
+subtest 'the disk' => sub {
+    my ($device) = map { sprintf '%d:%d', $_ >> 8 & 0xfff, $_ & 0xff | $_ >> 12 & 0xfff00 } (stat $node->dir)[0];
+    plan skip_all => 'no block device here' if !-r "/sys/dev/block/$device/stat";
+    $m = metrics();
+    my ($read, $written) = map { $m->value('ottla_disk_bytes_total', op => $_) } qw(read write);
+    ok(defined $read && $written > 0, 'both are told');
+    open my $fh, '>', $node->dir . '/ballast' or die $!;
+    syswrite $fh, join '', map { chr int rand 256 } 1 .. 4096 for 1 .. 512;
+    IO::Handle::sync($fh);
+    close $fh;
+    unlink $node->dir . '/ballast';
+    $m = comes('2 MiB more', sub { $_[0]->value('ottla_disk_bytes_total', op => 'write') >= $written + 2 * 1024 * 1024 });
+    pass('what is written and flushed counts');
+    my @sectors = split ' ', Ottla::Test::Node::slurp("/sys/dev/block/$device/stat");
+    cmp_ok($m->value('ottla_disk_bytes_total', op => 'write'), '<=', 512 * $sectors[6], 'in sectors of 512 bytes');
+    cmp_ok($m->value('ottla_disk_bytes_total', op => 'read'), '<=', 512 * $sectors[2], '... both');
+};
+
 subtest 'groups and their lag' => sub {
     my $wild = "a\"b\\c\nd";
     $node->wait_until('a coordinator', sub { $api->ask(FindCoordinator => 4, { key_type => 0, coordinator_keys => ['app'] })->{coordinators}[0]{error_code} == 0 });
@@ -139,6 +157,9 @@ subtest 'groups and their lag' => sub {
     is($m->value('ottla_group_lag_records', group => $wild), 0, 'a name with quotes and line feeds');
     is($m->value('ottla_group_lag_dropped'), 0, 'all is told');
     is($m->value('ottla_group_offsets'), 2, 'committed offsets');
+    $m = comes('all shards', sub { $_[0]->value('ottla_coordinator_shards', state => 'loading') == 0 });
+    is($m->value('ottla_coordinator_load_seconds_count'), $m->value('ottla_coordinator_shards', state => 'owned'), 'each shard was loaded once');
+    cmp_ok($m->value('ottla_coordinator_load_seconds_sum'), '>', 0, '... which took time');
     $api->produce('orders', batch(records => [ { value => 'x' } ]), partition => $_) for 1, 2;
     $commit->("more$_", 0, 0, 0) for 1 .. 3;
     $node->kill_child(KILL => 'exporter');

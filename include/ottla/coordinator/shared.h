@@ -39,7 +39,8 @@ void coordinators_shm_init(void *base, const ShmLimits *limits);
     X(COORDINATOR_LOADED_RECORDS, "loaded_records")   \
     X(COORDINATOR_SHARD_FAILURES, "shard_failures")   \
     X(COORDINATOR_STALLS, "stalls")                   \
-    X(COORDINATOR_REBALANCES, "rebalances")
+    X(COORDINATOR_REBALANCES, "rebalances")           \
+    X(COORDINATOR_LOAD_US, "load_us")
 
 typedef enum CoordinatorCount {
 #define COORDINATOR_COUNT_ENUM(constant, name) constant,

@@ -15,6 +15,7 @@
 #include "ottla/common/clock.h"
 #include "ottla/controller/live_conf.h"
 #include "ottla/ipc/latch.h"
+#include "ottla/ipc/counters.h"
 #include "ottla/ipc/mainloop.h"
 #include "ottla/ipc/title.h"
 #include "ottla/storage/fd_cache.h"
@@ -204,6 +205,7 @@ conn_wait_turn(void)
     } else if (idle_us >= 0 && my_conn.now_us >= my_conn.active_us + idle_us) {
         snprintf(my_conn.conn.close_reason, sizeof my_conn.conn.close_reason, "idle for %lld ms",
                  (long long)(idle_us / 1000));
+        stat_add(STAT_CONNECTIONS_EXPIRED, 1);
         my_conn.over = true;
     } else if (my_conn.pending.count == 0 && !my_conn.trimmed && my_conn.now_us >= trim_due_us()) {
         trim();

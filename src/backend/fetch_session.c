@@ -23,6 +23,8 @@
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
 #include "ottla/common/random.h"
+#include "ottla/ipc/counters.h"
+#include "ottla/metrics/facts.h"
 
 #define LOCK_WAIT_US (10 * 1000 * 1000)
 
@@ -44,6 +46,21 @@ static uint32_t
 chunk_count(const ShmLimits *limits)
 {
     return (uint32_t)limits->fetch_sessions * 2 + EXTRA_CHUNKS;
+}
+
+/* Without locks: a session that is changed meanwhile counts as before or as after. */
+static void
+find_figures(int64_t *ret_sessions, int64_t *ret_partitions)
+{
+    int64_t count = 0, partitions = 0;
+
+    for (int32_t i = 0; i < table->capacity && sessions[i].lock.initialized != 0; i++)
+        if (atomic_u32_load(&sessions[i].id) != 0) {
+            count++;
+            partitions += atomic_i32_load(&sessions[i].part_count);
+        }
+    *ret_sessions = count;
+    *ret_partitions = partitions;
 }
 
 size_t
@@ -69,6 +86,7 @@ fetch_session_shm_init(void *base, const ShmLimits *limits)
     chunks.pool = (void *)at;
     pool_init(chunks.pool, table->chunk_count);
     chunks.base = at + region_round(pool_size(table->chunk_count));
+    metric_find_fetch_sessions = find_figures;
 }
 
 const FetchChunks *
@@ -306,6 +324,8 @@ fetch_session_create(const FetchSessionNew *what, FetchHold *ret)
     int32_t index = slot_choose(what);
     if (index >= 0) {
         FetchSession *s = &sessions[index];
+        if (atomic_u32_load(&s->id) != 0)
+            stat_add(STAT_FETCH_SESSION_EVICTIONS, 1);
         session_reset(index, false);
         fetch_set_init(&s->set, chunk_owner(index));
         s->by_id = what->by_id;

@@ -18,6 +18,7 @@
 #include "backend/quota_int.h"
 #include "ottla/common/conf.h"
 #include "ottla/common/errlist.h"
+#include "ottla/ipc/counters.h"
 
 /* Partitions that got no wait node are looked at so often: at most 5 % of a core. */
 #define POLL_US          (20 * 1000)
@@ -440,8 +441,11 @@ ReqResult
 h_fetch_finish(Request *rq)
 {
     FetchContext *ctx = rq->state;
-    bool over = rq->cancelled || rq->now_us >= ctx->deadline_us;
+    bool expired = !rq->cancelled && rq->now_us >= ctx->deadline_us;
+    bool over = rq->cancelled || expired;
 
+    if (expired)
+        stat_add(STAT_FETCHES_EXPIRED, 1);
     if (ctx->mode == FETCH_INCREMENTAL)
         return fetch_finish_incremental(rq, ctx, over);
     if (over)

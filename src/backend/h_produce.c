@@ -62,6 +62,17 @@ records_of(const ProducePart *part)
     return (BytesView){part->in->records.ptr, part->in->records.len};
 }
 
+static void
+count_fault(BatchFault fault)
+{
+    if (fault == BATCH_FAULT_MAGIC)
+        stat_add(STAT_REJECTED_MAGIC, 1);
+    else if (fault == BATCH_FAULT_CRC)
+        stat_add(STAT_REJECTED_CRC, 1);
+    else if (fault == BATCH_FAULT_OFFSET)
+        stat_add(STAT_REJECTED_OFFSET, 1);
+}
+
 /* Looks at the first batches; true when the request goes on. */
 static bool
 screen(ProduceWork *work, const ProduceRequest *in)
@@ -75,9 +86,10 @@ screen(ProduceWork *work, const ProduceRequest *in)
 
             produce_screen_add(&seen, (BytesView){records->ptr, records->len});
         }
-    if (seen.code != 0)
+    if (seen.code != 0) {
+        count_fault(seen.fault);
         produce_fail_all(work, seen.code, seen.text);
-    else if (seen.transactional && in->transactional_id.ptr == NULL)
+    } else if (seen.transactional && in->transactional_id.ptr == NULL)
         produce_fail_all(work, KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, NULL);
     else if (seen.producers_differ)
         produce_fail_all(work, KERR_INVALID_PRODUCER_ID_MAPPING, NULL);
@@ -111,8 +123,10 @@ precheck(ProduceWork *work)
             produce_fail_all(work, verdict.code, verdict.text);
             return false;
         }
-        if (verdict.code != 0)
+        if (verdict.code != 0) {
+            count_fault(verdict.fault);
             fail_known(part, verdict.code);
+        }
     }
     for (int32_t i = 0; i < work->count; i++) {
         ProducePart *part = &work->parts[i];
@@ -147,6 +161,9 @@ log_start_of(PartitionRef ref)
 static void
 refuse(ProduceWork *work, ProducePart *part, const BatchVerdict *verdict)
 {
+    count_fault(verdict->fault);
+    if (verdict->no_key_count > 0)
+        stat_add(STAT_REJECTED_NO_KEY, (uint64_t)verdict->no_key_count);
     fail_known(part, verdict->code);
     if (verdict->real_log_start)
         part->out->log_start_offset = log_start_of(part->meta.ref);
@@ -287,7 +304,11 @@ must_wait(ProduceWork *work, bool cancelled)
     if (part == NULL)
         return false;
     rq->deadline_us = part->wait.for_hw ? work->hw_deadline_us : work->disk_deadline_us;
-    if (rq->now_us >= rq->deadline_us || (cancelled && part->wait.for_hw))
+    if (rq->now_us >= rq->deadline_us) {
+        stat_add(STAT_PRODUCES_EXPIRED, 1);
+        return false;
+    }
+    if (cancelled && part->wait.for_hw)
         return false;
     if (poll && rq->now_us + PRODUCE_POLL_US < rq->deadline_us)
         rq->deadline_us = rq->now_us + PRODUCE_POLL_US;

@@ -20,6 +20,8 @@
 #include "ottla/storage/logdir_state.h"
 #include "ottla/storage/partition_slot.h"
 
+void (*metric_find_fetch_sessions)(int64_t *ret_sessions, int64_t *ret_partitions);
+
 #define PIN_PARTITIONS 1000 /* looked at under one pin */
 
 static void
@@ -212,6 +214,8 @@ metric_facts_find(MetricFacts *ret)
     *ret = (MetricFacts){0};
     find_page(ret);
     find_slots(ret);
+    if (metric_find_fetch_sessions != NULL)
+        metric_find_fetch_sessions(&ret->fetch_sessions, &ret->fetch_session_partitions);
     find_image(ret);
     find_partitions(ret);
     find_coordinators(ret);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "ottla/common/err.h"
+#include "ottla/ipc/counters.h"
 #include "ottla/ipc/request_stats.h"
 #include "ottla/metrics/walks.h"
 #include "ottla/protocol/apis.h"
@@ -157,4 +158,35 @@ int64_t
 metric_walk_request_seconds(MetricScan *scan, int64_t item)
 {
     return take_apis(scan, item, take_seconds);
+}
+
+/* Counters with names, all at once. */
+static int64_t
+take_stats(MetricScan *scan, int64_t item, const char *const *names, const Stat *stats, int count)
+{
+    if (item > 0)
+        return METRIC_END;
+    if (!metric_room(scan))
+        return item;
+    for (int i = 0; i < count; i++)
+        metric_take(scan, (const StrView[]){strview_from(names[i])}, (int64_t)stat_sum(stats[i]));
+    return METRIC_END;
+}
+
+int64_t
+metric_walk_delayed_expired(MetricScan *scan, int64_t item)
+{
+    return take_stats(scan, item, (const char *const[]){"produce", "fetch"},
+                      (const Stat[]){STAT_PRODUCES_EXPIRED, STAT_FETCHES_EXPIRED}, 2);
+}
+
+int64_t
+metric_walk_rejected_records(MetricScan *scan, int64_t item)
+{
+    return take_stats(scan, item,
+                      (const char *const[]){"invalid_magic", "invalid_crc",
+                                            "invalid_offset_or_sequence", "no_key_compacted_topic"},
+                      (const Stat[]){STAT_REJECTED_MAGIC, STAT_REJECTED_CRC, STAT_REJECTED_OFFSET,
+                                     STAT_REJECTED_NO_KEY},
+                      4);
 }

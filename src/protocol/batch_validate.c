@@ -69,6 +69,8 @@ produce_screen_add(ProduceScreen *screen, BytesView records)
         screen->text = batch_length(batch) < BATCH_LENGTH_MIN
                            ? "A batch of the request has a length that no batch can have."
                            : "A batch of the request has an unknown format.";
+        if (batch_length(batch) >= BATCH_LENGTH_MIN)
+            screen->fault = BATCH_FAULT_MAGIC;
     }
     if (found != FOUND_BATCH || batch_magic(batch) != BATCH_MAGIC ||
         batch_size(batch) < BATCH_HEADER_BYTES || !batch_is_transactional(batch)) {
@@ -107,12 +109,15 @@ batch_precheck(int16_t api_version, BytesView records, BatchVerdict *ret)
         return;
     case FOUND_CORRUPT:
         refuse(ret, KERR_CORRUPT_MESSAGE, false, "bad length or format of the batch");
+        if (batch_length(batch) >= BATCH_LENGTH_MIN)
+            ret->fault = BATCH_FAULT_MAGIC;
         return;
     case FOUND_BATCH:
         break;
     }
     if (batch_magic(batch) != BATCH_MAGIC) {
         refuse(ret, KERR_INVALID_RECORD, false, "old message format");
+        ret->fault = BATCH_FAULT_MAGIC;
         return;
     }
     size = batch_size(batch);
@@ -150,20 +155,25 @@ check_header(const BatchRules *rules, BytesView bytes, BatchVerdict *ret)
 
     if (client && batch_base_offset(batch) != 0) {
         refuse(ret, KERR_INVALID_RECORD, true, "base offset is not 0");
+        ret->fault = BATCH_FAULT_OFFSET;
     } else if (bytes.len > rules->max_message_bytes) {
         refuse(ret, KERR_MESSAGE_TOO_LARGE, false, "larger than max.message.bytes");
     } else if (bytes.len < BATCH_HEADER_BYTES || !batch_crc_ok(batch, (size_t)bytes.len)) {
         refuse(ret, KERR_CORRUPT_MESSAGE, false, "checksum differs");
+        ret->fault = BATCH_FAULT_CRC;
     } else if (batch_codec(batch) > BATCH_CODEC_LAST) {
         refuse(ret, KERR_UNKNOWN_SERVER_ERROR, true, "unknown codec");
     } else if (batch_record_count(batch) <= 0 ||
                (int64_t)batch_last_offset_delta(batch) + 1 != batch_record_count(batch)) {
         /* The coordinator's own batches count up, too: offsets are given by count. */
         refuse(ret, KERR_INVALID_RECORD, true, "record count and last offset delta do not agree");
+        ret->fault = BATCH_FAULT_OFFSET;
     } else if (client && batch_is_control(batch)) {
         refuse(ret, KERR_INVALID_RECORD, true, "control batch from a client");
+        ret->fault = BATCH_FAULT_OFFSET;
     } else if (client && batch_has_producer_id(batch) && batch_base_sequence(batch) < 0) {
         refuse(ret, KERR_INVALID_RECORD, true, "producer id without a sequence");
+        ret->fault = BATCH_FAULT_OFFSET;
     }
 }
 
@@ -266,6 +276,7 @@ check_records(Pass *pass, RecordIter *iter, BatchVerdict *ret)
                    batch_codec(ret->batch.header) != BATCH_CODEC_NONE ? KERR_UNKNOWN_SERVER_ERROR
                                                                       : KERR_INVALID_RECORD,
                    true, "offset deltas do not count up");
+            ret->fault = BATCH_FAULT_OFFSET;
             return;
         }
         if (index == 0) {
@@ -279,6 +290,7 @@ check_records(Pass *pass, RecordIter *iter, BatchVerdict *ret)
             pass->max_timestamp_delta = index;
         }
         if (rules->compacted && !skim.has_key) {
+            ret->no_key_count++;
             add_error(pass, ret, index, "a compacted topic needs a key in every record");
         } else {
             check_timestamp(pass, ret, index, timestamp);

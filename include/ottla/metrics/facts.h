@@ -23,6 +23,9 @@ typedef struct MetricFacts {
     int64_t raft_end;
     /* the slots of backends */
     int64_t busy_ppm;
+    /* the fetch sessions */
+    int64_t fetch_sessions;
+    int64_t fetch_session_partitions;
     /* the metadata image */
     int64_t raft_leader;
     int64_t topics;
@@ -51,6 +54,12 @@ typedef struct MetricFacts {
     int64_t shard_failures;
     int64_t coordinator_stalls;
 } MetricFacts;
+
+/*
+ * How many fetch sessions there are, and their partitions. Whose table it is sets this when the table is made, before the first
+ * fork; NULL: there is none (unit tests).
+ */
+extern void (*metric_find_fetch_sessions)(int64_t *ret_sessions, int64_t *ret_partitions);
 
 /*
  * Finds them all: O(partitions of the cluster + slots). Pins the image for a thousand partitions at a time. What

@@ -29,10 +29,19 @@
 
 /* ---- Step 1: the request as a whole ---- */
 
+/* Faults that are counted apart; Kafka has a meter for each. */
+typedef enum BatchFault {
+    BATCH_FAULT_OTHER,
+    BATCH_FAULT_MAGIC,
+    BATCH_FAULT_CRC,
+    BATCH_FAULT_OFFSET, /* offsets, counts, a control batch, the sequence */
+} BatchFault;
+
 /* Filled by produce_screen_add(); read freely. */
 typedef struct ProduceScreen {
     int16_t code;          /* 0, or what every partition of the request answers */
     const char *text;      /* errorMessage then; NULL: null */
+    BatchFault fault;      /* what kind of fault that is */
     bool transactional;    /* some first batch is: a transactional id is needed, else 53 */
     bool producers_differ; /* transactional batches of several (id, epoch): 49 everywhere */
     int64_t producer_id;   /* of the first transactional batch, else -1 */
@@ -93,6 +102,8 @@ typedef struct BatchVerdict {
     bool real_log_start;      /* the error answer carries the log start offset, else -1 */
     const char *text;         /* errorMessage (Produce 8+); NULL: null */
     const char *reason;       /* why, for the log; never NULL when code != 0 */
+    BatchFault fault;         /* when code != 0 */
+    int32_t no_key_count;     /* records that have no key and need one */
     int32_t error_count;      /* recordErrors (Produce 8+), at most RECORD_ERRORS_MAX */
     BatchRecordError *errors; /* in the arena */
     BatchOutcome outcome;     /* when code == 0 */

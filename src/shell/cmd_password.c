@@ -17,7 +17,7 @@ cmd_password(CommandCall *call)
     CommandResult result;
     StrBuf text;
 
-    if (user == NULL || user[0] == '\0')
+    if (user == NULL || user[0] == '\0' || (word == NULL && strcmp(user, "ANONYMOUS") == 0))
         return command_fail(call, "whose? There is no user of this connection");
     if (strncmp(user, "User:", 5) == 0)
         user += 5;

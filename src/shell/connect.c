@@ -33,11 +33,24 @@ version_number(const char *version)
     return number;
 }
 
+/* Who one is: as it was given, else as the node takes us, "User:root" as "root". May be "". */
+static const char *
+user_name(Client *client, char principal[CLIENT_PRINCIPAL_MAX])
+{
+    static const char type[] = "User:";
+    const char *given = client_info(client)->user;
+
+    if (given[0] != '\0' || !client_principal(client, principal))
+        return given;
+    return strncmp(principal, type, sizeof type - 1) == 0 ? principal + sizeof type - 1 : principal;
+}
+
 /* Variables HOST, PORT, NODE_ID ... of the connection; unsets them without one. */
 static void
 state_connection(Shell *shell)
 {
     const ClientInfo *info = shell->client == NULL ? NULL : client_info(shell->client);
+    char principal[CLIENT_PRINCIPAL_MAX];
     char text[256];
 
     if (info == NULL) {
@@ -56,7 +69,7 @@ state_connection(Shell *shell)
     variables_state(shell->vars, "HOST", info->host);
     (void)snprintf(text, sizeof text, "%u", info->port);
     variables_state(shell->vars, "PORT", text);
-    variables_state(shell->vars, "USER", info->user);
+    variables_state(shell->vars, "USER", user_name(shell->client, principal));
     (void)snprintf(text, sizeof text, "%" PRId32, info->node_id);
     variables_state(shell->vars, "NODE_ID", text);
     variables_state(shell->vars, "CLUSTER_ID", info->cluster_id);

@@ -54,7 +54,7 @@ const SpecialVar special_vars[] = {
     {"SINGLESTEP", SPECIAL_BOOL, NULL, "off", "asks before each statement, as -s"},
     {"SQLSTATE", SPECIAL_FACT, NULL, NULL, "code of the last statement; 00000: no error"},
     {"TIMEZONE", SPECIAL_TEXT, NULL, "local", "zone of the times that are shown"},
-    {"USER", SPECIAL_FACT, NULL, NULL, "who one is"},
+    {"USER", SPECIAL_FACT, NULL, NULL, "who one is: as it was given, else as the node says"},
     {"VALIDATE_ONLY", SPECIAL_BOOL, NULL, "off", "statements that change something are only tried"},
     {"VALUE_FORMAT", SPECIAL_CHOICE, CHOICES_FORMAT, "auto", "how values of messages are shown"},
     {"VERBOSITY", SPECIAL_CHOICE, "terse default verbose sqlstate", "default",

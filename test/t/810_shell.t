@@ -223,6 +223,10 @@ subtest 'the connection' => sub {
     $r = ottla(['-XA', '--bootstrap-server', $node->address, '-c', '\conninfo']);
     like($r->{out}, qr/^Transport\|TCP$/m, 'by TCP, as with the tools of Kafka');
     like($r->{out}, qr/^Principal\|User:ANONYMOUS$/m, '... by no name');
+    out_is(['-X', '-c', '\echo :USER'], "$login\n", 'the variable USER has the name by which the socket knows one');
+    out_is(['-X', '--bootstrap-server', $node->address, '-c', '\echo :USER'], "ANONYMOUS\n", '... or that no name is known');
+    out_is(['-X'], "$login\nTopic is \"t\".\nANONYMOUS\n", '... another with another connection', stdin => "\\echo :USER\n\\c topic t\n\\set QUIET on\n\\c " . $node->address . "\n\\echo :USER\n");
+    like(ottla(['-X', '--bootstrap-server', $node->address, '-c', '\password'])->{err}, qr/whose\?/, '... which has no password');
     $r = ottla(['-XA', '-K', 'client.id=by-hand', '-c', '\conninfo']);
     like($r->{out}, qr/^Client id\|by-hand$/m, 'a property of Java clients');
     $r = ottla(['-X', '-A'], stdin => "\\c " . $node->address . "\n\\conninfo\n\\c 127.0.0.1:1\n\\echo here\nSELECT nothing FROM topics;\n");

@@ -40,6 +40,10 @@ subtest 'greeting, prompts, words' => sub {
     ok($t->sees(qr/\\if: escaped/), '... and is left by Ctrl-C');
     $t->line('exit');
     is($t->code, 0, 'exit as a word');
+    my $login = getpwuid $>;
+    $t = $shell->terminal(args => ['-X', '-v', 'PROMPT1=%n at %N> ']);
+    ok($t->sees(qr/^\Q$login\E at 1>$/m), 'who one is on the socket, in the prompt');
+    $t->line('exit');
 };
 
 subtest 'the end of input' => sub {

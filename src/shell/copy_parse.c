@@ -23,6 +23,7 @@ static bool
 next_word(Words *w)
 {
     size_t len = 0;
+    bool closed = false;
     char quote;
 
     while (isspace((unsigned char)*w->at))
@@ -40,7 +41,8 @@ next_word(Words *w)
     while (*w->at != '\0') {
         if (quote != '\0' && *w->at == quote) {
             w->at++;
-            if (*w->at != quote)
+            closed = *w->at != quote;
+            if (closed)
                 break;
         } else if (quote == '\0' &&
                    (isspace((unsigned char)*w->at) || strchr("(),", *w->at) != NULL)) {
@@ -53,7 +55,7 @@ next_word(Words *w)
         w->word[len++] = *w->at++;
     }
     w->word[len] = '\0';
-    if (quote != '\0' && w->at[-1] != quote) {
+    if (quote != '\0' && !closed) {
         (void)fault_set(w->f, FAULT_SYNTAX, "unterminated quoted string");
         return false;
     }

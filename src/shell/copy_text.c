@@ -88,10 +88,14 @@ peek(FILE *file)
     return c == EOF ? EOF : ungetc(c, file);
 }
 
-/* One field; *ret_end: what ended it, ',' '\n' or EOF. */
+/*
+ * One field; *ret_end: what ended it, ',' '\n' or EOF. As with COPY of psql a quote begins a quoted part wherever it
+ * stands, and two of them within that are one that means itself.
+ */
 static int
 read_field(FILE *file, CopyLine *line, CopyField *field, int *ret_end, Fault *f)
 {
+    int64_t opened = 0; /* line of the quote */
     bool inside = false;
     int c;
 
@@ -108,8 +112,9 @@ read_field(FILE *file, CopyLine *line, CopyField *field, int *ret_end, Fault *f)
                 (void)ungetc(next, file);
                 continue;
             }
-        } else if (!inside && c == '"' && field->text.len == 0 && !field->quoted) {
+        } else if (!inside && c == '"') {
             inside = field->quoted = true;
+            opened = line->line + 1;
             continue;
         } else if (!inside && (c == ',' || c == '\n')) {
             break;
@@ -122,7 +127,7 @@ read_field(FILE *file, CopyLine *line, CopyField *field, int *ret_end, Fault *f)
     if (strbuf_failed(&field->text))
         return fault_set(f, FAULT_LIMIT, "line %lld: a field is too long", (long long)line->line);
     if (inside)
-        return fault_set(f, "22P04", "line %lld: a quote is not closed", (long long)line->line);
+        return fault_set(f, "22P04", "line %lld: unterminated CSV quoted field", (long long)opened);
     return 0;
 }
 

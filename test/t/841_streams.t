@@ -107,8 +107,20 @@ subtest 'columns of others, and lines that cannot be read' => sub {
     print $out substr slurp('segments.0'), 0, -1;
     close $out;
     like((ottla('-c', '\copy json FROM cut (FORMAT segment)'))[2], qr/cut off/, 'a file that is cut off');
+    open $out, '>', "$dir/quote.csv" or die;
+    print $out qq{value\n"one\nstill"\na "b,c" ""d\n2" of\nit\n};
+    close $out;
+    ($exit, undef, $errors) = ottla('-c', '\copy json FROM quote.csv (ON ERROR skip)');
+    is($exit, 1, 'a quote that is never closed');
+    like($errors, qr/line 5: unterminated CSV quoted field/, '... is named with its line');
+    rows('CREATE TOPIC quotes PARTITIONS 1');
+    open $out, '>', "$dir/quote.csv" or die;
+    print $out qq{value\n"one\nstill"\na "b,c" ""d\n};
+    close $out;
+    is((ottla('-qc', '\copy quotes FROM quote.csv'))[0], 0, 'quotes that are closed');
+    is_deeply([ rows(q{SELECT value FROM messages('quotes')}) ], [ "one", "still", 'a b,c d' ], '... wherever they stand, as with COPY of psql');
     like((ottla('-c', $_->[0]))[2], $_->[1], $_->[0]) for
-        [ '\copy', qr/a topic/ ], [ '\copy t', qr/TO or FROM/ ], [ '\copy t TO x (FORMAT xml)', qr/csv, jsonl, raw or segment/ ],
+        [ q{\copy t FROM '}, qr/unterminated quoted string/ ], [ q{\copy t FROM 'a''}, qr/unterminated quoted string/ ], [ '\copy', qr/a topic/ ], [ '\copy t', qr/TO or FROM/ ], [ '\copy t TO x (FORMAT xml)', qr/csv, jsonl, raw or segment/ ],
         [ '\copy nope TO x', qr/does not exist/ ], [ '\copy t FROM nofile', qr/No such file/ ],
         [ q{\copy t FROM PROGRAM 'false' (FORMAT raw)}, qr/exit code 1/ ], [ q{\copy t TO x (FORMAT csv}, qr/parenthesis/ ];
 };

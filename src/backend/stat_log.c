@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "backend/stat_int.h"
+#include "ottla/common/log_values.h"
 #include "ottla/ipc/node.h"
 #include "ottla/ipc/server_log.h"
 
@@ -38,11 +39,11 @@ static const StatColumn columns[] = {
 static void
 put_code(StatScan *scan, const char *message)
 {
-    const char *values = strrchr(message, ';');
-    const char *code = values == NULL ? NULL : strstr(values, " code=");
+    const char *values = log_values_begin(message);
+    StrView code;
 
-    if (code != NULL)
-        stat_text(scan, L_CODE, (StrView){code + 6, (int32_t)strcspn(code + 6, " ")});
+    if (values != NULL && log_values_find(values, "code", &code))
+        stat_text(scan, L_CODE, code);
 }
 
 /* What begins so far into the line's texts. */

@@ -25,6 +25,7 @@
 
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
+#include "ottla/common/log_values.h"
 #include "ottla/common/own_page.h"
 #include "ottla/common/text.h"
 
@@ -56,6 +57,7 @@ static LogLevel threshold = LL_INFO;
 static Category categories[LOG_CATEGORIES_MAX];
 static OWN_PAGE int category_count;
 static OWN_PAGE uint64_t line_number;
+static OWN_PAGE pid_t line_number_of; /* a child counts from 1 */
 static OWN_PAGE bool never_waits;
 static OWN_PAGE uint64_t lost; /* messages that nobody took, since the last one that somebody did */
 static const LogLosses *losses;
@@ -262,11 +264,37 @@ log_category_level(int category)
     return category == 0 ? threshold : threshold_of(log_category_name(category));
 }
 
-/* One escape of the line prefix as text, into buffer when it has to be made. */
+/* Where a message came from, and what hangs on it. */
+typedef struct Message {
+    const LogPlace *place;
+    const LogMore *more; /* NULL: nothing */
+    bool cut;            /* its text is longer than a line may be */
+    LogLevel level;
+    const char *component;
+    const char *text; /* as it is being written */
+} Message;
+
+/* The code among its values; without one that of its level, as PostgreSQL has them. */
 static const char *
-prefix_value(char escape, const char *component, char *buffer, size_t size)
+code_of(const Message *message, char *buffer, size_t size)
 {
-    const char *text = "";
+    const char *values = message->cut ? NULL : log_values_begin(message->text);
+    StrView code;
+
+    if (values != NULL && log_values_find(values, "code", &code)) {
+        snprintf(buffer, size, "%.*s", code.len, code.ptr);
+        return buffer;
+    }
+    if (message->level == LL_WARNING)
+        return "01000";
+    return message->level == LL_ERROR || message->level >= LL_FATAL ? "XX000" : "00000";
+}
+
+/* One escape of the line prefix as text, into buffer when it has to be made. NULL: there is no such escape. */
+static const char *
+prefix_value(char escape, const Message *message, char *buffer, size_t size)
+{
+    const char *text;
 
     buffer[0] = '\0';
     switch (escape) {
@@ -315,19 +343,21 @@ prefix_value(char escape, const char *component, char *buffer, size_t size)
         text = identity.listener;
         break;
     case 'C':
-        text = component;
+        text = message->component;
         break;
+    case 'e':
+        return code_of(message, buffer, size);
     case '%':
         return "%";
     default:
-        break;
+        return NULL;
     }
     return text == NULL ? "" : text;
 }
 
-/* The prefix with its escapes; "%-10u" and "%10u" pad. */
+/* The prefix with its escapes; "%-10u" and "%10u" pad. As with PostgreSQL unknown ones leave nothing. */
 static void
-put_prefix(Out *out, const char *component)
+put_prefix(Out *out, const Message *message)
 {
     const char *at = style.line_prefix == NULL ? "" : style.line_prefix;
 
@@ -337,7 +367,7 @@ put_prefix(Out *out, const char *component)
         bool left = false;
         size_t width = 0, len;
 
-        if (*at != '%' || at[1] == '\0') {
+        if (*at != '%') {
             put_char(out, *at);
             continue;
         }
@@ -355,7 +385,9 @@ put_prefix(Out *out, const char *component)
                 return;
             continue;
         }
-        value = prefix_value(*at, component, buffer, sizeof buffer);
+        value = prefix_value(*at, message, buffer, sizeof buffer);
+        if (value == NULL)
+            continue;
         len = strlen(value);
         for (size_t i = len; !left && i < width; i++)
             put_char(out, ' ');
@@ -367,8 +399,9 @@ put_prefix(Out *out, const char *component)
 
 /* One line into out. tag is "INFO" or "DETAIL". */
 static void
-put_line(Out *out, LogLevel level, const char *component, const char *tag, const char *text)
+put_line(Out *out, const Message *message, const char *tag, const char *text)
 {
+    const LevelRow *level = &levels[message->level];
     Out line = {out->at, out->end};
 
     /* Room for the cut mark and the line feed stays, whatever the text is. */
@@ -377,18 +410,18 @@ put_line(Out *out, LogLevel level, const char *component, const char *tag, const
     if (line.end - line.at < 64)
         return;
     line.end -= 4;
-    if (style.collected && tag != levels[level].name)
+    if (style.collected && tag != level->name)
         put_char(&line, '\t');
     if (style.priority_prefix) {
         put_char(&line, '<');
-        put_char(&line, levels[level].priority);
+        put_char(&line, level->priority);
         put_char(&line, '>');
     }
-    put_prefix(&line, component);
+    put_prefix(&line, message);
     put_text(&line, tag);
     put_text(&line, ":  ");
-    if (tag == levels[level].name) {
-        put_clean(&line, component);
+    if (tag == level->name) {
+        put_clean(&line, message->component);
         put_text(&line, ": ");
     }
     put_clean(&line, text);
@@ -399,15 +432,6 @@ put_line(Out *out, LogLevel level, const char *component, const char *tag, const
     *line.at++ = '\n';
     out->at = line.at;
 }
-
-/* Where a message came from, and what hangs on it. */
-typedef struct Message {
-    const LogPlace *place;
-    const LogMore *more; /* NULL: nothing */
-    bool cut;            /* its text is longer than a line may be */
-    LogLevel level;
-    const char *component;
-} Message;
 
 /* The message as a whole, its text as a line would show it; bytes holds that. */
 static LogEntry
@@ -526,25 +550,29 @@ log_put_lines(const char *lines, size_t len)
 }
 
 static void
-write_lines(const Message *message, const char *text)
+write_lines(Message *message, const char *text)
 {
     char bytes[4 * LOG_LINE_MAX];
     Out out = {bytes, bytes + sizeof bytes};
     const LogMore *more = message->more;
 
-    put_line(&out, message->level, message->component, levels[message->level].name, text);
+    message->text = text;
+    put_line(&out, message, levels[message->level].name, text);
     if (more != NULL && more->detail != NULL)
-        put_line(&out, message->level, message->component, "DETAIL", more->detail);
+        put_line(&out, message, "DETAIL", more->detail);
     if (more != NULL && more->hint != NULL)
-        put_line(&out, message->level, message->component, "HINT", more->hint);
+        put_line(&out, message, "HINT", more->hint);
     if (more != NULL && more->context != NULL)
-        put_line(&out, message->level, message->component, "CONTEXT", more->context);
+        put_line(&out, message, "CONTEXT", more->context);
     log_put_lines(bytes, (size_t)(out.at - bytes));
 }
 
 static void
 write_message(Message *message, const char *text)
 {
+    if (line_number_of != getpid())
+        line_number = 0;
+    line_number_of = getpid();
     line_number++;
     if (style.sink == NULL || !write_to_sink(message, text))
         write_lines(message, text);

@@ -21,6 +21,7 @@
 
 #include "ottla/common/assert.h"
 #include "ottla/common/clock.h"
+#include "ottla/common/log_values.h"
 #include "ottla/common/strbuf.h"
 #include "ottla/common/systemd_lib.h"
 
@@ -95,86 +96,12 @@ static const struct {
               {"code", "OTTLA_CODE"},
               {"group", "OTTLA_GROUP"}};
 
-/* Is this the end of a message that lists values: "key=value key=value ..."? Quoted values hold what they like. */
-static bool
-is_list(const char *at)
-{
-    while (*at != '\0') {
-        bool quoted;
-
-        while ((*at >= 'a' && *at <= 'z') || *at == '_')
-            at++;
-        if (*at++ != '=')
-            return false;
-        quoted = *at == '"';
-        for (at += quoted; *at != '\0' && *at != (quoted ? '"' : ' '); at++)
-            if (quoted && *at == '\\' && at[1] != '\0')
-                at++;
-        if (quoted && *at++ != '"')
-            return false;
-        if (*at == ' ')
-            at++;
-        else if (*at != '\0')
-            return false;
-    }
-    return true;
-}
-
-/* Where the values begin: behind the first "; " that nothing but values follows. NULL: it lists none. */
-static const char *
-find_list(const char *text)
-{
-    const char *at = text;
-
-    while ((at = strstr(at, "; ")) != NULL) {
-        at += 2;
-        if (*at != '\0' && is_list(at))
-            return at;
-    }
-    return NULL;
-}
-
-/* The end of a value, behind a backslash nothing ends it. */
-static const char *
-value_end(const char *at)
-{
-    bool quoted = false;
-
-    for (; *at != '\0' && (quoted || *at != ' '); at++) {
-        if (*at == '"')
-            quoted = !quoted;
-        else if (quoted && *at == '\\' && at[1] != '\0')
-            at++;
-    }
-    return at;
-}
-
-/* A value of the list as a field without its quotes, if it is there. */
-static void
-add_listed(LogFields *fields, const char *name, const char *list, const char *key)
-{
-    size_t len = strlen(key);
-    const char *at = list, *end;
-
-    while (at != NULL && (strncmp(at, key, len) != 0 || at[len] != '=')) {
-        at = value_end(at);
-        at = *at == ' ' ? at + 1 : NULL;
-    }
-    if (at == NULL)
-        return;
-    at += len + 1;
-    end = value_end(at);
-    if (*at == '"')
-        add_field(fields, "%s=%.*s", name, (int)(end - at - 2), at + 1);
-    else
-        add_field(fields, "%s=%.*s", name, (int)(end - at), at);
-}
-
 void
 log_journal_fields(const LogEntry *entry, LogFields *ret)
 {
     const LogIdentity *who = entry->identity;
-    const char *list = entry->cut ? NULL : find_list(entry->text);
+    const char *list = entry->cut ? NULL : log_values_begin(entry->text);
+    StrView value;
 
     ret->count = 0;
     ret->used = 0;
@@ -200,7 +127,8 @@ log_journal_fields(const LogEntry *entry, LogFields *ret)
         add_field(ret, "OTTLA_CORRELATION_ID=%" PRId32, who->correlation_id);
     }
     for (size_t i = 0; list != NULL && i < sizeof listed / sizeof listed[0]; i++)
-        add_listed(ret, listed[i].field, list, listed[i].key);
+        if (log_values_find(list, listed[i].key, &value))
+            add_field(ret, "%s=%.*s", listed[i].field, value.len, value.ptr);
     add_message(ret, entry);
     add_text(ret, "OTTLA_DETAIL", entry->more->detail);
     add_text(ret, "OTTLA_HINT", entry->more->hint);

@@ -85,6 +85,83 @@ lines_have_prefix_level_and_component(void **state)
     assert_non_null(strstr(got, " UTC ["));
 }
 
+/* Each escape, and what PostgreSQL makes of those that are none. */
+static void
+prefixes_have_all_escapes(void **state)
+{
+    LogIdentity identity = {.instance = "main",
+                            .kind = "backend",
+                            .node_id = 3,
+                            .session = "1f.2a",
+                            .client_address = "[::1]:77",
+                            .client_host = "::1",
+                            .principal = "User:bob",
+                            .client_id = "a\tb",
+                            .listener = "LOCAL"};
+    int year, number;
+    double epoch;
+
+    (void)state;
+    log_set_identity(&identity);
+    use("%k %i %N %c %h %r %u %a %L %C %q%% ", false);
+    log_msg(LL_LOG, "net", "x");
+    assert_string_equal(read_lines(), "backend main 3 1f.2a ::1 [::1]:77 User:bob a\\x09b LOCAL "
+                                      "net % LOG:  net: x\n");
+    use("%t|%n|%l ", false);
+    log_msg(LL_LOG, "net", "x");
+    assert_int_equal(
+        sscanf(read_lines(), "%d-%*d-%*d %*d:%*d:%*d UTC|%lf|%d LOG:", &year, &epoch, &number), 3);
+    assert_true(year >= 2024 && epoch > 1.7e9 && number >= 2);
+    use("[%5X%y%-|%!]%z%", false);
+    log_msg(LL_LOG, "net", "x");
+    assert_string_equal(read_lines(), "[]LOG:  net: x\n");
+    log_set_identity(&(LogIdentity){.node_id = -1});
+    use("%c|%h|%r|%u|%a|%L|%5u|%-2u|%N%q not here", false);
+    log_msg(LL_LOG, "net", "x");
+    assert_string_equal(read_lines(), "||||||     |  |-1LOG:  net: x\n");
+}
+
+static void
+prefixes_have_codes(void **state)
+{
+    LogMore more = {.detail = "d"};
+
+    (void)state;
+    use("%e ", false);
+    log_more(LL_WARNING, "net", &more, "no; peer=\"a; code=1\" code=53300");
+    assert_string_equal(
+        read_lines(), "53300 WARNING:  net: no; peer=\"a; code=1\" code=53300\n53300 DETAIL:  d\n");
+    log_set_threshold(LL_DEBUG5);
+    for (int level = LL_DEBUG5; level < LL_COUNT; level++) {
+        bool failed = level == LL_ERROR || level >= LL_FATAL;
+
+        log_msg((LogLevel)level, "net", "code=5 is no value");
+        assert_memory_equal(read_lines(),
+                            failed                ? "XX000 "
+                            : level == LL_WARNING ? "01000 "
+                                                  : "00000 ",
+                            6);
+    }
+}
+
+/* Each process counts the lines that are its own. */
+static void
+a_child_counts_from_one(void **state)
+{
+    (void)state;
+    use("%l ", false);
+    log_msg(LL_LOG, "net", "x");
+    (void)read_lines();
+    if (fork() == 0) {
+        log_msg(LL_LOG, "net", "one");
+        log_msg(LL_LOG, "net", "two");
+        _exit(0);
+    }
+    while (wait(NULL) > 0)
+        continue;
+    assert_string_equal(read_lines(), "1 LOG:  net: one\n2 LOG:  net: two\n");
+}
+
 static void
 more_lines_follow_in_one_write(void **state)
 {
@@ -467,6 +544,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(lines_have_prefix_level_and_component),
+        TEST(prefixes_have_all_escapes),
+        TEST(prefixes_have_codes),
+        TEST(a_child_counts_from_one),
         TEST(more_lines_follow_in_one_write),
         TEST(long_lines_are_cut),
         TEST(thresholds_and_categories),

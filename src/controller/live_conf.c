@@ -108,6 +108,12 @@ take_over(void)
     image_unpin(&pin);
 }
 
+static void
+say_taken(void)
+{
+    log_msg(LL_DEBUG1, "settings", "what requests have set is taken over");
+}
+
 bool
 live_conf_refresh(void)
 {
@@ -121,6 +127,7 @@ live_conf_refresh(void)
     seen_generation = now;
     take_over();
     node_settings_apply();
+    say_taken();
     return true;
 }
 
@@ -180,6 +187,7 @@ live_conf_follow(void)
     while (next_text(&texts, &at, &name) && next_text(&texts, &at, &value))
         conf_live_put(name, value);
     node_settings_apply();
+    say_taken();
     return true;
 }
 

@@ -64,10 +64,10 @@ apply_log_style(void)
 
 /* What requests set weighs more than the files, until the node starts anew. */
 static void
-apply_requested_levels(void)
+apply_requested_levels(const AtomicU32 *words)
 {
-    for (int i = 0; shared_page != NULL && i < LOG_CATEGORY_COUNT; i++) {
-        uint32_t word = atomic_u32_load(&shared_page->log_levels[i]);
+    for (int i = 0; words != NULL && i < LOG_CATEGORY_COUNT; i++) {
+        uint32_t word = atomic_u32_load(&words[i]);
 
         if (word == 0 || word > LL_COUNT)
             continue;
@@ -79,13 +79,12 @@ apply_requested_levels(void)
 }
 
 void
-node_settings_apply(void)
+node_settings_apply_levels(const AtomicU32 *requested)
 {
     const char *name;
     const char *value;
     LogLevel level;
 
-    apply_log_style();
     log_reset_categories();
     if (log_level_from_name(strview_from(conf_str(CONF_LOG_MIN_MESSAGES)), &level))
         log_set_threshold(level);
@@ -94,7 +93,14 @@ node_settings_apply(void)
             log_level_from_name(text_trim(strview_from(value)), &level))
             (void)log_set_category(name + sizeof CATEGORY_PREFIX - 1,
                                    level); /* full: the rest not */
-    apply_requested_levels();
+    apply_requested_levels(requested);
+}
+
+void
+node_settings_apply(void)
+{
+    apply_log_style();
+    node_settings_apply_levels(shared_page == NULL ? NULL : shared_page->log_levels);
     title_enable_updates(conf_bool(CONF_UPDATE_PROCESS_TITLE));
 }
 

@@ -1,7 +1,7 @@
 /*
  * logger_main.c - the process that writes the log lines of all others into files
  *
- * Runs in: logger. Never: touches shared memory, or keeps somebody waiting: others lose lines, counted, before they wait.
+ * Runs in: logger. Never: touches shared memory but the page of levels, or keeps somebody waiting: others lose lines, counted, before they wait.
  * What it has to say itself goes into the same file, and to its stderr, which is that of the node's start, while it has
  * none or cannot write to it.
  * Spec: shell-and-service.md 9, 11.
@@ -38,6 +38,7 @@ typedef struct Logger {
     const LoggerStart *start;
     LogFileRules rules;
     LogFile file;
+    uint32_t levels[LOG_CATEGORY_COUNT]; /* set by request, as they are in force here */
     int signals;
     uint64_t lost;        /* lines that the disk did not take since the last one that it did */
     int64_t next_word_ms; /* about that */
@@ -77,6 +78,7 @@ take_file(Logger *l, int rc, const ErrInfo *err)
     if (rc == 0) {
         speak_to(l->file.fd);
         title_set("%s", l->file.path);
+        log_msg(LL_DEBUG1, "logger", "log lines go to a file; path=%s", l->file.path);
         return;
     }
     log_msg(LL_ERROR, "logger", "log file cannot be opened, lines go %s: %s",
@@ -94,6 +96,28 @@ rotate(Logger *l, LogFileWhy why)
 }
 
 static void
+apply_levels(const Logger *l)
+{
+    node_settings_apply_levels(l->start->levels == NULL ? NULL : l->start->levels->words);
+}
+
+/* Nobody wakes the logger for them: they count from its next line on, and it looks before it says one. */
+static void
+follow_levels(Logger *l)
+{
+    bool changed = false;
+
+    for (int i = 0; l->start->levels != NULL && i < LOG_CATEGORY_COUNT; i++) {
+        uint32_t word = atomic_u32_load(&l->start->levels->words[i]);
+
+        changed = changed || word != l->levels[i];
+        l->levels[i] = word;
+    }
+    if (changed)
+        apply_levels(l);
+}
+
+static void
 take_settings(Logger *l)
 {
     static LogFileRules rules; /* too large for the stack */
@@ -104,6 +128,7 @@ take_settings(Logger *l)
     (void)!conf_reload(node_settings_sources(), &report); /* the supervisor judged, and told */
     conf_report_release(&report);
     speak_to(l->file.fd);
+    apply_levels(l);
     if (!read_rules(l, &rules)) {
         log_msg(LL_ERROR, "logger", "log.directory or log.filename is too long");
         return;
@@ -236,6 +261,7 @@ begin(Logger *l, const LoggerStart *start)
     (void)signal(SIGINT, SIG_IGN);
     (void)signal(SIGQUIT, SIG_IGN);
     speak_to(-1);
+    apply_levels(l);
     if (!read_rules(l, &l->rules))
         log_msg(LL_ERROR, "logger", "log.directory or log.filename is too long");
     rotate(l, LOG_FILE_BEGIN);
@@ -279,6 +305,7 @@ logger_main(int instance, const void *start)
                                 {.fd = l->signals, .events = POLLIN}};
 
         (void)poll(look, 2, patience_ms(l));
+        follow_levels(l);
         take_signals(l);
         drain(l);
         if (log_file_wanted(&l->file, &l->rules, clock_wall_ms()) == LOG_FILE_AGE)

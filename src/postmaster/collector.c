@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,6 +36,8 @@
 #define PAUSE_US        1000000 /* between two starts */
 #define END_PATIENCE_MS 5000    /* of a stop, with a disk that takes no lines */
 
+static LoggerLevels *levels; /* NULL: no memory, the logger has those of the files */
+
 static bool
 is_configured(const Postmaster *pm)
 {
@@ -53,6 +56,9 @@ become_logger(KindMain run, Region region, const LoggerStart *start)
     server_log_leave();
     shared_page = NULL;
     region_unmap(&region); /* or it would keep the pages of one that was replaced */
+    if (levels != NULL)
+        (void)mprotect(levels, sizeof *levels,
+                       PROT_READ); /* refused: it writes there no more for that */
     log_never_wait(false);
     mine.pipe_fd = log_pipe_become_reader();
     if (mine.pipe_fd < 0)
@@ -73,6 +79,8 @@ launch(Postmaster *pm)
     Region region = pm->region;
 
     snprintf(start.data_dir, sizeof start.data_dir, "%s", pm->dir.path);
+    start.levels = levels;
+    collector_tell_levels();
     pm->logger_launched_us = clock_mono_us();
     pid_t pid = fork();
     if (pid == 0)
@@ -94,6 +102,13 @@ collector_publish(const Postmaster *pm)
 }
 
 void
+collector_tell_levels(void)
+{
+    for (int i = 0; levels != NULL && i < LOG_CATEGORY_COUNT; i++)
+        atomic_u32_store(&levels->words[i], atomic_u32_load(&shared_page->log_levels[i]));
+}
+
+void
 collector_begin(Postmaster *pm)
 {
     ErrInfo err = {0};
@@ -105,6 +120,9 @@ collector_begin(Postmaster *pm)
                 err.text);
         return;
     }
+    levels = mmap(NULL, sizeof *levels, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (levels == MAP_FAILED)
+        levels = NULL;
     if (is_configured(pm))
         log_msg(LL_LOG, "supervisor", "log lines from here on go to files; directory=%s",
                 conf_str(CONF_LOG_DIRECTORY));

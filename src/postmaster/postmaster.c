@@ -250,7 +250,10 @@ reload(Postmaster *pm)
 void
 postmaster_follow_settings(Postmaster *pm)
 {
-    if (!live_conf_follow() || pm->settings->refresh == NULL)
+    if (!live_conf_follow())
+        return;
+    collector_tell_levels();
+    if (pm->settings->refresh == NULL)
         return;
     resolver_expire();
     apply_settings(pm);
@@ -269,6 +272,7 @@ rebuild(Postmaster *pm)
     region_unmap(&pm->region);
     if (postmaster_map_region(pm, &err) == 0) {
         collector_publish(pm);
+        collector_tell_levels();
         return;
     }
     log_msg(LL_FATAL, "supervisor", "shared memory cannot be built anew: %s", err.text);

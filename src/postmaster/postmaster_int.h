@@ -133,6 +133,9 @@ bool collector_buried(Postmaster *pm, pid_t pid, int status);
 /* collector.c: says in a new region who it is. */
 void collector_publish(const Postmaster *pm);
 
+/* collector.c: levels of log lines that requests set, after they changed and in a new region. */
+void collector_tell_levels(void);
+
 /* collector.c: at the end: waits until it has written all that was said, within reason. */
 void collector_end(Postmaster *pm);
 

@@ -94,6 +94,44 @@ subtest 'lines of many processes, and files that follow one another' => sub {
     $node->clean_up;
 };
 
+subtest 'levels that requests set reach every process' => sub {
+    my $metrics = Ottla::Test::Node::free_port();
+    my $node = collecting('log.filename' => 'node.log', 'log.rotation.age' => 0, 'metrics.listen' => "127.0.0.1:$metrics", 'checkpoint.interval.ms' => 300)->start;
+    my @others = grep { $_->{kind} !~ /^(?:logger|backend|spare|)$/ } $node->children;
+    my $c = Ottla::Test::Wire->new($node);
+    my $level = sub {
+        my ($logger, $value) = @_;
+        my $body = pack('N c n/a* N n/a* c', 1, 8, '1', 1, $logger, defined $value ? 0 : 1) . (defined $value ? pack 'n/a*', $value : pack 'n', 0xffff);
+        is(unpack('n', substr $c->call(44, 0, $body . "\0"), 8), 0, "level of $logger: " . ($value // 'no longer its own'));
+    };
+    my $turn = 0;
+    my $file = $node->dir . '/server_log/node.log';
+    my $rotated = sub {    # what the next file begins with
+        rename $file, $file . ++$turn or die "$file: $!";
+        is(system(Ottla::Test::Node::binary() =~ s/ottlad$/ottlactl/r, 'logrotate', '-s', '-D', $node->dir), 0, 'another file');
+        $node->wait_until('the file anew', sub { -e $file });
+        crowd($node, 1, 1);
+        $node->wait_until('lines in it', sub { Ottla::Test::Node::slurp($file) =~ /connection begins/ });
+        return Ottla::Test::Node::slurp($file) =~ /logger DEBUG1:  logger: log lines go to a file; path=\Q$file\E$/m;
+    };
+    ok(!$rotated->(), 'the logger says nothing of its file');
+    $level->('root', 'DEBUG');
+    $c->call(16, 0, '');    # the coordinators are asked
+    IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $metrics)->syswrite("GET /metrics HTTP/1.0\r\n\r\n");
+    cmp_ok(scalar @others, '>=', 5, 'processes of other kinds');
+    for my $other (@others, { pid => $node->pid, kind => 'supervisor' }, { pid => '\d+', kind => 'backend' }) {
+        said($node, qr/\[$other->{pid}\] $other->{kind} DEBUG1:  settings: what requests have set is taken over$/m);
+        pass("$other->{kind} has taken it over");
+    }
+    ok($rotated->(), '... and so has the logger');
+    $level->('logger', 'INFO');
+    ok(!$rotated->(), 'a level of its own');
+    $level->('logger', undef);
+    ok($rotated->(), '... and none again');
+    is($node->stop, 0, 'stop');
+    $node->clean_up;
+};
+
 subtest 'kill -9 of the logger, and of others' => sub {
     my $node = collecting()->start;
     my $logger = logger($node);

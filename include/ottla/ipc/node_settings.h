@@ -11,6 +11,7 @@
 #define OTTLA_IPC_NODE_SETTINGS_H
 
 #include "ottla/common/conf.h"
+#include "ottla/ipc/atomics.h"
 
 /* Supervisor, before conf_load: the sources; strings are kept by pointer, paths are absolute. */
 void node_settings_remember(const ConfArgs *args);
@@ -23,6 +24,12 @@ const ConfArgs *node_settings_sources(void);
  * files; after conf_load, and whenever settings have changed.
  */
 void node_settings_apply(void);
+
+/*
+ * The levels of log lines alone: those of the files, under the requested ones, which are words as SharedPage.log_levels
+ * has them; NULL: none. For who has no shared memory.
+ */
+void node_settings_apply_levels(const AtomicU32 *requested);
 
 /*
  * Supervisor: reads the files anew and applies them; report says what happened. OT_E_CONFIG: nothing

@@ -32,13 +32,13 @@ subtest 'a file of settings that was not there at the first start' => sub {
     $node->reload;
     $node->wait_for_log(qr{ottla\.conf:2: log\.retention\.bytes = "many"});
     pass('a mistake in it is named');
-    open $file, '>', "$node->{dir}/ottla.conf" or die "ottla.conf: $!";
-    print $file "message.max.bytes = 1000\n";
-    close $file;
     my $c = Ottla::Test::Api->new($node);
     $c->make_topic('t');
     my $error = sub { $c->produce('t', batch(records => [ 'x' x 2000 ]), acks => 1)->{error_code} };
     is($error->(), 0, 'a record before');
+    open $file, '>', "$node->{dir}/ottla.conf" or die "ottla.conf: $!";
+    print $file "message.max.bytes = 1000\n";
+    close $file;
     $node->reload;
     $node->wait_until('the limit to be in force', sub { $error->() == 10 });
     pass('what it says is in force');

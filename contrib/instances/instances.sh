@@ -1,11 +1,12 @@
 # instances.sh - what ottla-createinstance, ottla-dropinstance and ottla-lsinstances share; sourced by them with $here, the folder they lie in
 #
-# An instance NAME is settings in CONF_ROOT/NAME, data in DATA_ROOT/NAME, and a unit of systemd. For tests, and for trees that
+# An instance NAME is settings in CONF_ROOT/NAME, data in DATA_ROOT/NAME, log files, if it writes some, in LOG_ROOT/NAME, and a unit of systemd. For tests, and for trees that
 # are installed elsewhere, these variables may say other places.
 #
 # SPDX-License-Identifier: Apache-2.0
 conf_root=${OTTLA_SETTINGS_ROOT:-/etc/ottla}
 data_root=${OTTLA_DATA_ROOT:-/var/lib/ottla}
+log_root=${OTTLA_LOG_ROOT:-/var/log/ottla}
 bin_dir=${OTTLA_BIN_DIR:-$here/../lib/ottla/bin}
 user=${OTTLA_USER:-ottla}
 program=${0##*/}
@@ -25,6 +26,7 @@ check_name() {
 
 conf_of() { echo "$conf_root/$1/ottla.conf"; }
 data_of() { echo "$data_root/$1"; }
+logs_of() { echo "$log_root/$1"; }
 
 unit_of() {
     if [ "$1" = main ]; then echo ottlad.service; else echo "ottlad@$1.service"; fi

@@ -18,7 +18,8 @@ my %proves = (
     reload => 'shell 33: a reload with a typo, and with a syntax error',
     journal => 'shell 41: the journal finds messages by field, priority and id, explains them, and knows no secret',
     instances => 'shell 42: one of two instances is stopped, the socket of the other remains',
+    files => 'log files of an instance, in its own folder: rotated by size, by order and by logrotate',
     activation => 'a connection to the socket starts the server; the socket outlives it',
 );
-like($out, qr/^ok $_$/m, $proves{$_}) for qw(ready verify security reload journal instances activation);
+like($out, qr/^ok $_$/m, $proves{$_}) for qw(ready verify security reload journal instances files activation);
 done_testing;

@@ -80,6 +80,34 @@ ottla-createinstance -p 9192 --start test >/dev/null || fail instances create
 [ -S /run/ottla/.s.ottla.9092 ] && [ -S /run/ottla/.s.ottla.9192 ] || fail instances sockets
 ottla-lsinstances -h >/run/list
 grep -q '^main  *9092  *online .*ottlad.service' /run/list && grep -q '^test  *9192  *online .*ottlad@test.service' /run/list || { cat /run/list; fail instances list; }
+
+# Log lines of one of them in files, which the unit lets it write: by size, by order, and with the package's rules of logrotate.
+logs=/var/log/ottla/test
+printf "log.destination = file\nlog.connections = on\nlog.rotation.size = 2000\n" >/etc/ottla/test/conf.d/files.conf
+systemctl restart ottlad@test || fail files start
+[ "$(stat -c '%U %G %a' $logs)" = 'ottla adm 750' ] || fail files owner
+in_files() { grep -q "$1" $logs/*.log; }
+in_files 'supervisor: ready;' || fail files ready
+connect() { perl -MIO::Socket::INET -e 'IO::Socket::INET->new(PeerAddr => "127.0.0.1", PeerPort => 9192) or exit 1'; }
+files() { ls $logs/*.log | wc -l; }
+more_than() { connect || return 1; [ "$(files)" -gt "$1" ]; }
+await 'files by size' more_than 1
+printf "log.destination = file\nlog.connections = on\nlog.rotation.age = 0\nlog.filename = node.log\n" >/etc/ottla/test/conf.d/files.conf
+systemctl reload ottlad@test || fail files reload
+await 'files by another name' test -e $logs/node.log
+rotated() { connect; [ -s $logs/node.log ]; }
+mv $logs/node.log $logs/moved
+ottlactl logrotate -s -D /var/lib/ottla/test || fail files ottlactl
+await 'files by order' rotated
+logrotate -f contrib/debian/ottla-server.logrotate || fail files logrotate
+[ -e $logs/node.log.1 ] || fail files moved
+await 'files of logrotate' rotated
+[ "$(stat -c '%U %a' $logs/node.log)" = 'ottla 640' ] || fail files mode
+in_files ERROR && { cat $logs/*; fail files errors; }
+rm /etc/ottla/test/conf.d/files.conf
+systemctl restart ottlad@test || fail files end
+echo ok files
+
 systemctl stop ottlad@test || fail instances stop
 [ -S /run/ottla/.s.ottla.9092 ] || fail instances socket of the other
 [ ! -e /run/ottla/.s.ottla.9192 ] || fail instances own socket
@@ -88,7 +116,7 @@ systemctl start ottlad@test ottla.target || fail instances target
 systemctl stop ottla.target || fail instances target
 await 'instances all stopped' sh -c '! pgrep -u ottla >/dev/null'
 ottla-dropinstance test || fail instances drop
-[ ! -e /etc/ottla/test ] && [ ! -e /var/lib/ottla/test ] || fail instances dropped
+[ ! -e /etc/ottla/test ] && [ ! -e /var/lib/ottla/test ] && [ ! -e $logs ] || fail instances dropped
 echo ok instances
 
 # The local socket held by systemd: a client's connection starts the server, and outlives its restart.

@@ -33,6 +33,7 @@ sub tool {
 }
 
 sub slurp { return Ottla::Test::Node::slurp(@_) }
+sub spew { my ($path, $text) = @_; open my $out, '>', $path or die "$path: $!"; print $out $text; close $out or die "$path: $!"; return }
 
 subtest 'ottlactl' => sub {
     my $data = "$dir/with space'and quote";
@@ -277,6 +278,7 @@ subtest 'instances, without systemd' => sub {
     plan skip_all => 'systemd keeps the instances of this machine' if -d '/run/systemd/system';
     local $ENV{OTTLA_SETTINGS_ROOT} = "$dir/etc";
     local $ENV{OTTLA_DATA_ROOT} = "$dir/lib";
+    local $ENV{OTTLA_LOG_ROOT} = "$dir/logs";
     local $ENV{OTTLA_BIN_DIR} = $bin;
     local $ENV{OTTLA_USER} = 'nobody';
     my $script = sub {
@@ -288,10 +290,16 @@ subtest 'instances, without systemd' => sub {
     my ($code, $said) = $script->('createinstance', '-p', $port[0], 'main');
     is($code, 0, 'an instance') or diag $said;
     like(slurp("$dir/etc/main/ottla.conf"), qr/^listeners = 'PLAINTEXT:\/\/localhost:$port[0]'\n#.*\nmetrics\.listen = '127\.0\.0\.1:@{[ $port[0] + 552 ]}'$/m, 'its settings');
+    like(slurp("$dir/etc/main/ottla.conf"), qr/^log\.directory = '\Q$dir\E\/logs\/main'$/m, '... and a place for its log files');
+    mkdir "$dir/etc/test" or die $!;
+    mkdir "$dir/etc/test/conf.d" or die $!;
+    spew("$dir/etc/test/conf.d/files.conf", "log.destination = file\n");
     ($code, $said) = $script->('createinstance', '-p', $port[1], '--start', 'test');
     is($code, 0, 'another, started') or diag $said, slurp("$dir/lib/test/ottlad.log");
     ($code, $said) = $script->('lsinstances');
     like($said, qr/^Instance .*\nmain +$port[0] +down +\S+ +ottlad\.service +\Q$dir\E\/lib\/main\ntest +$port[1] +online +\S+ +ottlad\@test\.service +\Q$dir\E\/lib\/test\n\z/, 'both are listed') or diag $said;
+    like(join('', map { slurp($_) } glob "$dir/logs/test/*.log"), qr/supervisor: ready; /, 'log files where they are wanted');
+    is_deeply([ map { (stat "$dir/$_/test")[2] & 07777 } qw(lib logs) ], [ 0750, 0750 ], '... which not everybody may read');
     is(($script->('createinstance', 'main'))[0], 1, 'what is there already is not made again');
     is(($script->('createinstance', '-p', $port[1], "'../x'"))[0], 1, 'a name that is none');
     ($code, $said) = $script->('createinstance', '-p', 70000, 'wrong');
@@ -299,7 +307,7 @@ subtest 'instances, without systemd' => sub {
     ok(!-e "$dir/etc/wrong" && !-e "$dir/lib/wrong", 'leaves nothing');
     ($code, $said) = $script->('createinstance', '-p', $port[1], 'wrong', '--', '--no-such-option');
     is($code, 1, 'a step that fails');
-    ok(!-e "$dir/etc/wrong" && !-e "$dir/lib/wrong", 'leaves nothing, either');
+    ok(!-e "$dir/etc/wrong" && !-e "$dir/lib/wrong" && !-e "$dir/logs/wrong", 'leaves nothing, either');
     mkdir $_ or die $! for "$dir/etc/held", "$dir/lib/held";
     symlink '/elsewhere', "$dir/etc/held/ottla.conf.old" or die $!;
     is(($script->('createinstance', '-p', $port[1], 'held', '--', '--no-such-option'))[0], 1, 'where somebody has files');
@@ -307,10 +315,13 @@ subtest 'instances, without systemd' => sub {
     ($code, $said) = $script->('dropinstance', 'test');
     is($code, 1, 'a running instance is not dropped');
     is(($script->('dropinstance', '--stop', 'test'))[0], 0, 'unless it is to be stopped');
-    ok(!-e "$dir/etc/test" && !-e "$dir/lib/test", 'nothing of it is left');
+    ok(!-e "$dir/etc/test" && !-e "$dir/lib/test" && !-e "$dir/logs/test", 'nothing of it is left');
     ok(!IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port[1]"), 'nor does it listen');
+    spew("$dir/etc/main/conf.d/elsewhere.conf", "log.directory = $dir/elsewhere\n");
     ($code, $said) = $script->('dropinstance', '--keep-data', 'main');
     is($code, 0, 'settings alone');
+    like($said, qr/^left in place: log\.directory \Q$dir\E\/elsewhere$/m, '... with log files elsewhere, which are named');
+    ok(!-e "$dir/logs/main", '... but not its own');
     ok(!-e "$dir/etc/main" && -d "$dir/lib/main", 'are dropped');
 };
 

@@ -1,8 +1,8 @@
 /*
  * hosting.c - partition slots of this node: given and taken as the metadata says
  *
- * Runs in: controller, the only process that gives slots an identity (storage/partition_slot.h). A crash of it rebuilds all shared memory, so the steps need no order
- * beyond "slot before image".
+ * Runs in: controller, the only process that gives slots an identity (storage/partition_slot.h). A crash
+ * of it rebuilds all shared memory, so the steps need no order beyond "slot before image".
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -307,8 +307,8 @@ typedef struct SeenList {
 } SeenList;
 
 /*
- * However many expressions mean a topic, it counts once. Sets the numbers in all names, too, which hold until the operation ends. False: no memory, and the out
- * has failed.
+ * However many expressions mean a topic, it counts once. Sets the numbers in all names, too, which hold
+ * until the operation ends. False: no memory, and the out has failed.
  */
 bool consumer_see_topics(GroupEnv *env, const ConsumerGroup *consumer, SeenList *ret);
 

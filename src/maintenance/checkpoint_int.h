@@ -20,7 +20,8 @@ typedef struct CheckpointReport {
 
 /*
  * Brings the changed partitions of a directory to disk and writes its checkpoint files; an
- * early one leaves those of which little changed as they are. Nothing changed: does nothing. between: may be NULL; may run commits of the same directory.
+ * early one leaves those of which little changed as they are. Nothing changed: does nothing. between: may
+ * be NULL; may run commits of the same directory.
  * OT_E_KAFKA_STORAGE_ERROR: a flush failed, the directory is FAILED.
  */
 int checkpoint_run(int dir, PlogCheckpointKind kind, const PlogServe *between,

@@ -143,8 +143,9 @@ int plog_open_locked(PartitionSlot *slot, ErrInfo *err);
 
 /*
  * Finishes the active segment and begins the next one at LEO; published by itself, so that a death
- * later leaves an empty active segment. The caller takes a snapshot, and writes it without the lock. tuple is the lock holder's private copy; after a failure, which may have brought
- * index entries into their files, it is that of the published one.
+ * later leaves an empty active segment. The caller takes a snapshot, and writes it without the lock.
+ * tuple is the lock holder's private copy; after a failure, which may have brought index entries into
+ * their files, it is that of the published one.
  */
 int plog_roll_locked(PartitionSlot *slot, PlogTuple *tuple, const TopicSettings *settings,
                      int64_t now_ms, ErrInfo *err);

@@ -151,9 +151,9 @@ typedef struct LogStyle {
     int fd;                  /* 2 by default */
     bool priority_prefix;    /* "<6>" first, as systemd wants it from stderr */
     const char *line_prefix; /* LOG_PREFIX_DEFAULT; NULL: none */
-    bool
-        collected; /* fd is the logger's pipe (log_pipe.h): nobody waits for it as log_never_wait has it; continuation
-                       lines begin with a tab */
+    /* fd is the logger's pipe (log_pipe.h): nobody waits for it as log_never_wait has it; continuation lines
+     * begin with a tab. */
+    bool collected;
     /* Takes messages instead of fd; what it does not take (false) is written as lines. NULL: none. */
     bool (*sink)(const LogEntry *entry);
     bool (*sink_takes)(int patience_ms); /* would sink take a message by then? NULL: asked of fd */

@@ -97,8 +97,9 @@ typedef struct PlogReadResult {
 
 /*
  * Finds the batch that holds fetch_offset and gives the bytes from its start: whole segment bytes up
- * to the bound and max_bytes, never beyond the segment it started in; the last batch may be cut, the first one is not: if it is larger than max_bytes, there is nothing
- * (as in Kafka since KIP-74), or all of it with min_one_batch.
+ * to the bound and max_bytes, never beyond the segment it started in; the last batch may be cut, the
+ * first one is not: if it is larger than max_bytes, there is nothing (as in Kafka since KIP-74), or all
+ * of it with min_one_batch.
  * OT_E_OFFSET_OUT_OF_RANGE: below the log start or above LEO (ret->offsets is filled all the same).
  * An offset at or above the bound but not above LEO: success, empty slice.
  * OT_E_KAFKA_STORAGE_ERROR: the file cannot be read. OT_E_NOT_LEADER_OR_FOLLOWER: being recovered.

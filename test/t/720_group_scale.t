@@ -16,15 +16,15 @@ use List::Util qw(max min);
 use Ottla::Test::Node;
 use Test::More;
 
-my $DELAY_MS   = 2000;
+my ($DELAY_MS, $INTERVAL_MS) = $ENV{OTTLA_LONG} ? (5000, 5000) : (2000, 2000); # ten thousand members as in make bench
 my $MEMBER_KIB = 8;      # of a coordinator's private memory, with its share of tables that only grow
 my $load       = "$ENV{OTTLA_BUILD}/release/bench/group_load";
 my $many       = $ENV{OTTLA_LONG} ? 1000 : 100;
 my $seconds    = $ENV{OTTLA_LONG} ? 20 : 4;
-my %settle_ms  = (classic => 2000, consumer => 3 * 2000 + 1000);
+my %settle_ms  = (classic => 2000, consumer => 3 * $INTERVAL_MS + 1000);
 my $node       = Ottla::Test::Node->new(conf => {
     'group.initial.rebalance.delay.ms' => $DELAY_MS,
-    'group.consumer.min.heartbeat.interval.ms' => 2000, 'group.consumer.heartbeat.interval.ms' => 2000 })->start;
+    'group.consumer.min.heartbeat.interval.ms' => $INTERVAL_MS, 'group.consumer.heartbeat.interval.ms' => $INTERVAL_MS })->start;
 
 sub figures {
     my @command = @_;
@@ -58,7 +58,7 @@ sub heartbeats {
     return @figures;
 }
 
-my (undef, undef, $echo) = figures('echo', $many * 10, 2000, 3);
+my (undef, undef, $echo) = figures('echo', $many * 10, $INTERVAL_MS, 3);
 my $bound_us = max(10_000, 5 * $echo);
 for my $protocol (qw(classic consumer)) {
     for ([ $many, 10, 50 ], [ 1, $many, $many ]) {

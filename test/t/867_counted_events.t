@@ -30,6 +30,7 @@ $c->make_topic('parts', 3);
 $c->make_topic('compacted', 1, 'cleanup.policy' => 'compact');
 my $idle = Ottla::Test::Node->new(conf => { 'connections.max.idle.ms' => 1000 })->start;
 my @sleepers = map { Ottla::Test::Api->new($idle) } 1 .. 3;
+$_->ask(ApiVersions => 3, {}) for @sleepers;    # one that never said anything is handed over after half a minute
 
 # One that waits for a disk which does not come: looked at in the end.
 my $late = Ottla::Test::Api->new($node);

@@ -196,22 +196,33 @@ sub drained {
     return $ok;
 }
 
-# How often each value is there.
+# Where each value is there, and who wrote it.
 sub values_of {
     my ($self, $topic) = @_;
     my $api = $self->{groups}[0]->api;
     my $ends = $self->ends($topic);
-    my %count;
+    my %places;
     for my $p (keys %$ends) {
         for (my $at = 0; $at < $ends->{$p};) {
             my $answer = $api->fetch($topic, $at, partition => $p);
             my @batches = batches($answer->{records});
             die "$topic $p at $at: error $answer->{error_code}, nothing\n" if !@batches;
-            $count{ $_->{value} }++ for grep { $_->{offset} >= $at } map { @{ $_->{records} } } @batches;
+            for my $batch (@batches) {
+                my $by = "producer $batch->{producer_id} epoch $batch->{epoch} sequence $batch->{sequence}";
+                push @{ $places{ $_->{value} } }, "$topic-$p offset $_->{offset} $by" for grep { $_->{offset} >= $at } @{ $batch->{records} };
+            }
             $at = $batches[-1]{last_offset} + 1;
         }
     }
-    return \%count;
+    return \%places;
+}
+
+# Of the first values that are there twice: where in each topic.
+sub where_twice {
+    my ($self, @twice) = @_;
+    splice @twice, 3 if @twice > 3;
+    my @topics = map { $self->values_of($_) } @{ $self->{topics} };
+    return map { my $value = $_; "record $value:", map { @{ $_->{$value} // [] } } @topics } @twice;
 }
 
 sub judge {
@@ -219,7 +230,7 @@ sub judge {
     subtest "$self->{name}: " . join(', ', @{ $self->{flavours} }) . ", commit $self->{commit}" . ($self->{calm} ? ', calm' : '') => sub {
         my ($first, $last) = map { $self->values_of($_) } @{ $self->{topics} }[ 0, -1 ];
         my @missing = grep { !$last->{$_} } sort keys %$first;
-        my @twice   = grep { $last->{$_} > 1 } sort keys %$last;
+        my @twice   = grep { @{ $last->{$_} } > 1 } sort keys %$last;
         my @strange = grep { !$first->{$_} } sort keys %$last;
         note sprintf '%d records, %d missing at the end, %d more than once', scalar keys %$first, scalar @missing, scalar @twice;
         ok(keys %$first > 0 && keys %$last > 0, 'records went all the way');
@@ -228,7 +239,8 @@ sub judge {
             is(scalar @missing, 0, 'at least once: none is missing') or diag join '; ', grep { defined } @missing[ 0 .. 9 ];
         }
         if ($self->{commit} eq 'before' || $self->{calm}) {
-            is(scalar @twice, 0, 'at most once: none is there twice') or diag join '; ', grep { defined } @twice[ 0 .. 9 ];
+            is(scalar @twice, 0, 'at most once: none is there twice')
+                or diag join "\n", join('; ', @twice), $self->where_twice(@twice), map { $_->describe } @{ $self->{groups} };
         }
         for my $g (@{ $self->{groups} }) {
             my @faults = $g->faults;

@@ -66,6 +66,7 @@ my $node   = Ottla::Test::Node->new($points->node,
         'checkpoint.interval.ms'                          => 100,
         'log.flush.interval.ms'                           => 100,    # who appends with acks=1 asks for it
         'group.coordinator.threads'                       => $COORDINATORS,
+        'log.admin'                                       => 'false',  # topics come and go by the thousand
         'metadata.log.max.record.bytes.between.snapshots' => 1 << 13,
         'internal.metadata.log.segment.bytes'             => 1 << 14,
     });
@@ -122,9 +123,6 @@ sub restart_node {
     return;
 }
 
-# What was logged since the last start.
-sub log_of_this_start { return (split /^.* ottlad \S+ starting;/m, $node->log_text)[-1] }
-
 sub crash_cycles { return scalar(() = $_[0] =~ /stopping all processes after a crash/g) }
 
 # Its successor is there, and all others stayed; but for one who dies again and again.
@@ -136,7 +134,7 @@ sub settle_alone {
         @now == $COORDINATORS && !grep { $_->{pid} == $pid } @now;
     }, 20);
     return if grep({ $_ > time - 60 } @alone) >= $ALONE_MAX;
-    is(crash_cycles(log_of_this_start()), $cycles, 'nobody else was stopped');
+    is(crash_cycles($node->log_of_this_start), $cycles, 'nobody else was stopped');
     return;
 }
 
@@ -144,9 +142,9 @@ sub settle_alone {
 sub settle {
     my ($pid) = @_;
     my $log;
-    $node->wait_until("obituary of $pid", sub { $node->log_text =~ / died by signal 9: .* pid=$pid / }, 20);
+    $node->wait_until("obituary of $pid", sub { $node->log_of_this_start =~ / died by signal 9: .* pid=$pid / }, 20);
     $node->wait_until('recovery', sub {
-        $log = log_of_this_start();
+        $log = $node->log_of_this_start;
         $log !~ /.*stopping all processes after a crash(?!.*(?:node recovered after a crash|supervisor: ready;))/s;
     }, 20);
     return if crash_cycles($log) < $CYCLES_MAX;
@@ -179,7 +177,7 @@ sub kill_at {
         $points->arm(1, 'coordinator.after_append', 1) if is_load($point);
     }
     my $begin = time;
-    my $cycles = crash_cycles(log_of_this_start());
+    my $cycles = crash_cycles($node->log_of_this_start);
     comes_true(sub {
         $points->arm(1, 'plog.append.written', 1) if is_repair($point) && $points->died(1);
         $points->died(0);

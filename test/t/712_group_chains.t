@@ -19,7 +19,7 @@ note "OTTLA_SEED=$seed";
 my @plans = (
     [ 'after',  0, qw(c-cooperative c-consumer c-range) ],
     [ 'before', 0, qw(c-range c-cooperative c-consumer) ],
-    [ 'after',  1, qw(c-consumer go-cooperative c-range) ],
+    [ 'after',  1, qw(c-consumer c-cooperative c-range) ],     # not franz-go: it gives its place up where a dial is refused
     [ 'after',  0, qw(kafka-python go-cooperative confluent-consumer) ],
     [ 'before', 0, qw(java-consumer kafkajs java-range) ],
 );

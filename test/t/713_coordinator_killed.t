@@ -27,6 +27,10 @@ sub all_go_on {
     comes_true(sub { my $left = grep { !$_->goes_on($since) } @groups; !$left }, 60)
         or diag join "\n", "after $what:", map { ($_->{seen} // 'nothing seen') . "\n" . $_->describe } @groups;
     for (@groups) {
+        # franz-go ends its session by itself where a dial is refused, as it is while a node takes its time to come back.
+        my $gave_up = grep { /^error .*unable to join group session: unable to dial/ } map { @{ $_->{said} } } @{ $_->{all} };
+        SKIP: { skip "$_->{name}, $what: the client gave up by itself", 1 if $gave_up }
+        next if $gave_up;
         my $moved = ($_->{now} // -1) - $_->{generation};
         is($moved, 0, "$_->{name}, $what: no rebalance") or diag $_->describe;
     }

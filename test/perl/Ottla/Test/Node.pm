@@ -93,7 +93,7 @@ sub launch {
     my ($self, %o) = @_;
     croak 'runs already' if $self->{pid};
     unlink $self->{out};
-    $self->{log_seen} = $self->log_size;
+    $self->{log_seen} = $self->{log_start} = $self->log_size;
     my @command = $self->command;
     my $pid = fork() // croak "fork: $!";
     if (!$pid) {
@@ -247,6 +247,8 @@ sub connect_unix {
 # ---- log ----
 
 sub log_text { slurp($_[0]{log}) }
+# What was logged since the last launch: long logs of many starts are not read again and again.
+sub log_of_this_start { slurp($_[0]{log}, $_[0]{log_start}) }
 sub log_size { -s $_[0]{log} // 0 }
 sub log_tail { my @l = split /\n/, $_[0]->log_text; return join "\n", @l[ ($#l > 60 ? $#l - 60 : 0) .. $#l ] }
 
@@ -275,8 +277,9 @@ sub wait_for_log {
 # ---- help ----
 
 sub slurp {
-    my ($path) = @_;
+    my ($path, $from) = @_;
     open my $fh, '<', $path or return '';
+    seek $fh, $from // 0, 0;
     local $/;
     return scalar(<$fh>) // '';
 }

@@ -36,7 +36,7 @@ account(const Request *rq)
 {
     if (rq->counts == NULL)
         return; /* it was none */
-    request_stats_add_time(rq->counts, my_conn.now_us - rq->complete_us);
+    request_stats_add(rq->counts, my_conn.now_us - rq->complete_us, rq->frame_bytes);
     if (((rq->received_us - rq->complete_us) | rq->remote_us | rq->throttle_ms | rq->failed) != 0)
         account_parts(rq);
 }

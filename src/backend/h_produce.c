@@ -164,6 +164,8 @@ refuse(ProduceWork *work, ProducePart *part, const BatchVerdict *verdict)
     count_fault(verdict->fault);
     if (verdict->no_key_count > 0)
         stat_add(STAT_REJECTED_NO_KEY, (uint64_t)verdict->no_key_count);
+    if (verdict->code == KERR_MESSAGE_TOO_LARGE)
+        pslot_count(part->meta.ref, PSLOT_COUNT_BYTES_REJECTED, (uint64_t)records_of(part).len);
     fail_known(part, verdict->code);
     if (verdict->real_log_start)
         part->out->log_start_offset = log_start_of(part->meta.ref);

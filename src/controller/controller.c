@@ -24,6 +24,7 @@
 #include "ottla/common/crashpoint.h"
 #include "ottla/common/conf.h"
 #include "ottla/controller/live_conf.h"
+#include "ottla/ipc/counters.h"
 #include "ottla/ipc/mailbox.h"
 #include "ottla/ipc/shared_page.h"
 #include "ottla/storage/reserve.h"
@@ -185,6 +186,7 @@ int
 turn_commit(Controller *c, Turn *turn, ErrInfo *err)
 {
     BytesView *batches = arena_calloc(turn->arena, (size_t)turn->batch_count + 1, sizeof *batches);
+    int64_t begin_us;
     int rc;
 
     if (turn->batch_count == 0) {
@@ -195,12 +197,14 @@ turn_commit(Controller *c, Turn *turn, ErrInfo *err)
         rc = err_set(err, OT_E_NO_MEMORY, "no memory for a turn of the controller");
     else
         rc = build_batches(c, turn, batches, err);
+    begin_us = clock_mono_us();
     if (rc == 0)
         rc = metalog_append(&c->log, batches, turn->batch_count, turn->now_ms, err);
     if (rc != 0) {
         turn_undo(c);
         return rc;
     }
+    stat_add_time(STAT_TIME_METADATA_COMMITTED, clock_mono_us() - begin_us);
     c->saw_data = true;
     rc = publish(c, turn, err);
     apply_levels(c, &turn->levels);
@@ -349,6 +353,17 @@ decide(Controller *c, Turn *turn, TurnItem *item, ErrInfo *err)
     return add_hosts(turn, &item->request) ? turn_add(c, turn, &records, err) : OT_E_NO_MEMORY;
 }
 
+/* The same, and its time is counted. */
+static int
+decide_timed(Controller *c, Turn *turn, TurnItem *item, ErrInfo *err)
+{
+    int64_t begin_us = clock_mono_us();
+    int rc = decide(c, turn, item, err);
+
+    stat_add_time(STAT_TIME_CONTROLLER_DECIDED, clock_mono_us() - begin_us);
+    return rc;
+}
+
 static void
 fail_item(TurnItem *item, int16_t status)
 {
@@ -409,7 +424,7 @@ turn_alone(Controller *c, TurnItem *item, Arena *arena, int64_t now_ms, ErrInfo 
     int rc;
 
     turn_begin(&turn, arena, now_ms);
-    rc = decide(c, &turn, item, err);
+    rc = decide_timed(c, &turn, item, err);
     if (rc != 0)
         turn_undo(c);
     else
@@ -432,7 +447,7 @@ run_turn(Controller *c, TurnItem *items, int32_t count, Arena *arena, int64_t no
         controller_take_reserve(c);
     turn_begin(&turn, arena, now_ms);
     for (int32_t i = 0; rc == 0 && i < count; i++)
-        rc = decide(c, &turn, &items[i], err);
+        rc = decide_timed(c, &turn, &items[i], err);
     if (rc == 0) {
         rc = turn_commit(c, &turn, err);
         if (rc == 0 || !is_survivable(rc))

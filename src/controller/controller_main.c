@@ -22,6 +22,7 @@
 #include "ottla/common/conf.h"
 #include "ottla/common/log.h"
 #include "ottla/controller/live_conf.h"
+#include "ottla/ipc/counters.h"
 #include "ottla/ipc/mailbox.h"
 #include "ottla/ipc/mainloop.h"
 #include "ottla/ipc/node.h"
@@ -146,12 +147,23 @@ follow_dirs(Controller *c)
     arena_free(arena);
 }
 
+/* For how long requests have waited: they are begun now. */
+static void
+count_queue_times(const int64_t *sent_us, int32_t count)
+{
+    int64_t now_us = count > 0 ? clock_mono_us() : 0;
+
+    for (int32_t i = 0; i < count; i++)
+        stat_add_time(STAT_TIME_CONTROLLER_QUEUE, now_us - sent_us[i]);
+}
+
 /* One turn of requests; true: there may be more. */
 static bool
 serve(Controller *c, bool rescan)
 {
     static MboxCookie cookies[TURN_REQUESTS_MAX];
     static TurnItem items[TURN_REQUESTS_MAX];
+    static int64_t sent_us[TURN_REQUESTS_MAX];
     Arena *arena = arena_new(TURN_ARENA_CHUNK, 0);
     MboxRequest request;
     ErrInfo err = {0};
@@ -168,6 +180,7 @@ serve(Controller *c, bool rescan)
         BytesView message = {request.bytes, (int32_t)request.size};
 
         cookies[count] = request.cookie;
+        sent_us[count] = request.sent_us;
         items[count] = (TurnItem){.status = KERR_INVALID_REQUEST};
         bytes += request.size;
         if (controller_request_decode(message, &items[count].request))
@@ -175,6 +188,7 @@ serve(Controller *c, bool rescan)
         else
             answer(&request.cookie, &items[count]);
     }
+    count_queue_times(sent_us, count);
     if (count > 0)
         rc = controller_turn(c, items, count, arena, clock_wall_ms(), &err);
     if (rc != 0)

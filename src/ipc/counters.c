@@ -16,7 +16,19 @@ typedef struct Stripe {
     alignas(CACHE_LINE_BYTES) AtomicU64 counters[STAT_COUNT];
 } Stripe;
 
+/* Without stripes: few add to it, and rarely. */
+typedef struct SharedTimes {
+    alignas(CACHE_LINE_BYTES) AtomicU64 total_us;
+    AtomicU64 buckets[STAT_TIME_BUCKETS];
+} SharedTimes;
+
+typedef struct SharedStats {
+    Stripe stripes[STAT_STRIPES];
+    SharedTimes times[STAT_TIME_COUNT];
+} SharedStats;
+
 static Stripe *stripes;
+static SharedTimes *times;
 static AtomicU64 nowhere[STAT_COUNT];
 
 AtomicU64 *stat_mine OWN_PAGE = nowhere;
@@ -25,14 +37,17 @@ size_t
 stats_shm_size(const ShmLimits *limits)
 {
     (void)limits; /* the same for every node */
-    return STAT_STRIPES * sizeof(Stripe);
+    return sizeof(SharedStats);
 }
 
 void
 stats_shm_init(void *base, const ShmLimits *limits)
 {
+    SharedStats *shared = base;
+
     (void)limits;
-    stripes = base;
+    stripes = shared->stripes;
+    times = shared->times;
     stats_claim(SLOT_NONE);
 }
 
@@ -52,4 +67,29 @@ stat_sum(Stat stat)
     for (int i = 0; stripes != NULL && i < STAT_STRIPES; i++)
         sum += atomic_u64_load_relaxed(&stripes[i].counters[stat]);
     return sum;
+}
+
+void
+stat_add_time(StatTime which, int64_t us)
+{
+    ot_assert(which < STAT_TIME_COUNT);
+    if (times == NULL)
+        return; /* a unit test */
+    us = us < 0 ? 0 : us;
+    atomic_u64_count(&times[which].buckets[stat_bucket(us, STAT_TIME_BUCKETS)], 1);
+    atomic_u64_count(&times[which].total_us, (uint64_t)us);
+}
+
+StatTimes
+stat_times(StatTime which)
+{
+    StatTimes ret = {0};
+
+    ot_assert(which < STAT_TIME_COUNT);
+    if (times == NULL)
+        return ret;
+    ret.total_us = atomic_u64_load_relaxed(&times[which].total_us);
+    for (int b = 0; b < STAT_TIME_BUCKETS; b++)
+        ret.buckets[b] = atomic_u64_load_relaxed(&times[which].buckets[b]);
+    return ret;
 }

@@ -10,6 +10,7 @@
 
 #include "mailbox_int.h"
 #include "ottla/common/assert.h"
+#include "ottla/common/clock.h"
 #include "ottla/common/own_page.h"
 #include "ottla/ipc/counters.h"
 #include "ottla/ipc/latch.h"
@@ -118,6 +119,7 @@ send_on(MboxWorker worker)
     atomic_u32_store_seq(&cell->wake_on_empty, 0);
     piece = (Piece){o->call->bytes, o->call->size, o->call->sent_bytes, 0};
     status = cell_fill(cell, &piece, &dir->held);
+    atomic_i64_store_relaxed(&cell->filled_us, clock_mono_us());
     o->call->sent_bytes += piece.size;
     o->sent = status == CELL_FULL;
     dir->sending = o->sent ? 0 : o->call->serial;

@@ -32,6 +32,7 @@ typedef struct Cell {
     AtomicU32 total;         /* of the message */
     AtomicU32 chunk_count;   /* 0: the piece lies in bytes */
     AtomicU32 chunks[MBOX_PIECE_CHUNKS];
+    AtomicI64 filled_us; /* monotonic: request cell: when the piece was put here */
     alignas(CACHE_LINE_BYTES) uint64_t bytes[MBOX_INLINE_BYTES / 8];
 } Cell;
 

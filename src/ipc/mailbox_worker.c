@@ -31,7 +31,8 @@ typedef struct Client {
     uint8_t *partial; /* request put together so far; NULL: none */
     size_t partial_got;
     size_t partial_total;
-    Reply *first; /* replies in order */
+    int64_t partial_us; /* when the last piece was sent */
+    Reply *first;       /* replies in order */
     Reply *last;
     PieceChunks held; /* of the piece in the reply cell */
 } Client;
@@ -288,6 +289,7 @@ deliver_partial(Client *client, Arena *arena, MboxRequest *ret)
     memcpy(bytes, client->partial, client->partial_total);
     ret->bytes = bytes;
     ret->size = client->partial_total;
+    ret->sent_us = client->partial_us;
     drop_partial(client);
     return true;
 }
@@ -321,6 +323,7 @@ take_piece(MboxWorker worker, int32_t slot, Client *client, Arena *arena, MboxRe
     uint64_t word = atomic_u64_load_seq(&cell->word);
     SlotRef writer = {slot, cell_generation(word)};
     PieceHead head;
+    int64_t sent_us;
     uint8_t *room;
 
     if (client->partial != NULL && client->partial_got == client->partial_total) {
@@ -338,15 +341,18 @@ take_piece(MboxWorker worker, int32_t slot, Client *client, Arena *arena, MboxRe
         (void)empty_cell(cell, word, writer); /* rest of a request given up */
         return TAKEN_NOTHING;
     }
+    sent_us = atomic_i64_load_relaxed(&cell->filled_us);
     crashpoint("mailbox.request.copied");
     if (!empty_cell(cell, word, writer))
         return TAKEN_NOTHING; /* the slot has a new owner: its bit will come */
     if (head.offset == 0 && cell_status(word) == CELL_FULL) {
         ret->bytes = room;
         ret->size = head.size;
+        ret->sent_us = sent_us;
         return TAKEN_REQUEST;
     }
     client->partial_got += head.size;
+    client->partial_us = sent_us;
     if (client->partial_got < client->partial_total)
         return TAKEN_NOTHING;
     return deliver_partial(client, arena, ret) ? TAKEN_REQUEST : TAKEN_NO_ROOM;

@@ -10,7 +10,6 @@
 #include "ottla/ipc/request_stats.h"
 
 #include "ottla/common/assert.h"
-#include "ottla/ipc/counters.h"
 #include "ottla/ipc/slot.h"
 
 #define KEYS      512 /* buckets of the table below: twice as many as there are APIs and versions */
@@ -160,6 +159,7 @@ sum_stripe(const RequestRow *counts, RequestStats *sum)
 {
     sum->failed += atomic_u64_load_relaxed(&counts->failed);
     sum->total_us += atomic_u64_load_relaxed(&counts->total_us);
+    sum->bytes += atomic_u64_load_relaxed(&counts->bytes);
     sum->queue_us += atomic_u64_load_relaxed(&counts->queue_us);
     sum->remote_us += atomic_u64_load_relaxed(&counts->remote_us);
     sum->throttle_ms += atomic_u64_load_relaxed(&counts->throttle_ms);

@@ -39,6 +39,36 @@ metric_take_part(MetricScan *scan, const StrView *labels, const MetricSample *pa
     scan->take(scan->arg, &sample);
 }
 
+void
+metric_take_histogram(MetricScan *scan, const StrView *labels, const uint64_t *buckets, int count,
+                      uint64_t total_us)
+{
+    int64_t sum = 0;
+
+    for (int b = 0; b < count; b++) {
+        char text[METRIC_VALUE_MAX];
+        StrView le = STRVIEW("+Inf");
+
+        sum += (int64_t)buckets[b];
+        if (b < count - 1)
+            le = (StrView){text, metric_value_text(INT64_C(1) << b, 6, text)};
+        metric_take_part(scan, labels, &(MetricSample){.part = "_bucket", .le = le, .value = sum});
+    }
+    metric_take_part(scan, labels,
+                     &(MetricSample){.part = "_sum", .value = (int64_t)total_us, .digits = 6});
+    metric_take_part(scan, labels, &(MetricSample){.part = "_count", .value = sum});
+}
+
+int64_t
+metric_keep_most(AtomicI64 *told, int64_t value)
+{
+    int64_t most = atomic_i64_load(told);
+
+    while (most < value && !atomic_i64_cas(told, &most, value)) /* who fails finds it higher */
+        continue;
+    return most > value ? most : value;
+}
+
 int32_t
 metric_value_text(int64_t value, int32_t digits, char ret[METRIC_VALUE_MAX])
 {

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "ottla/common/clock.h"
 #include "ottla/common/conf.h"
 #include "ottla/common/version.h"
 #include "ottla/common/vfs.h"
@@ -202,7 +203,15 @@ metric_walk_backends(MetricScan *scan, int64_t item)
     return take_each(scan, item, names, counts, ACTIVITY_COUNT + 1);
 }
 
-/* A listener that was opened after this process began has no name here. */
+/* Is it one that clients connect to? A listener that was opened after this process began has no name here. */
+static bool
+listener_serves(int index)
+{
+    const Listener *row = &node_listeners.rows[index];
+
+    return index < node_listeners.count && row->name[0] != '\0' && !row->is_controller;
+}
+
 int64_t
 metric_walk_connections(MetricScan *scan, int64_t item)
 {
@@ -212,12 +221,9 @@ metric_walk_connections(MetricScan *scan, int64_t item)
     int32_t place[LISTENERS_MAX];
 
     for (int i = 0; i < LISTENERS_MAX; i++) {
-        const Listener *row = &node_listeners.rows[i];
-        bool serves = i < node_listeners.count && row->name[0] != '\0' && !row->is_controller;
-
-        place[i] = serves ? listeners : -1;
-        if (serves)
-            names[listeners++] = row->name;
+        place[i] = listener_serves(i) ? listeners : -1;
+        if (place[i] >= 0)
+            names[listeners++] = node_listeners.rows[i].name;
     }
     names[listeners] = "other";
     for (int32_t i = slot_skip_unused(0); item == 0 && i < end; i = slot_skip_unused(i + 1)) {
@@ -255,6 +261,32 @@ metric_walk_delayed(MetricScan *scan, int64_t item)
             counts[3]++;
     }
     return take_each(scan, item, kinds, counts, 4);
+}
+
+/* What accept.c says of a listener. The clock comes first: what ends meanwhile is told as it ended. */
+static int64_t
+blocked_us(int listener)
+{
+    int64_t now_us = clock_mono_us();
+    int64_t word = atomic_i64_load(&shared_page->accept_blocked[listener]);
+    int64_t us = (word & 1) != 0 ? now_us - word / 2 : word / 2;
+
+    return metric_keep_most(&shared_page->accept_blocked_told[listener], us);
+}
+
+int64_t
+metric_walk_accept_blocked(MetricScan *scan, int64_t item)
+{
+    const char *names[LISTENERS_MAX];
+    int64_t values[LISTENERS_MAX];
+    int32_t count = 0;
+
+    for (int i = 0; item == 0 && i < LISTENERS_MAX; i++)
+        if (listener_serves(i)) {
+            names[count] = node_listeners.rows[i].name;
+            values[count++] = blocked_us(i);
+        }
+    return take_each(scan, item, names, values, count);
 }
 
 /* ---- connections ------------------------------------------------------------------- */

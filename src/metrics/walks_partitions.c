@@ -125,6 +125,12 @@ take_bytes_out(MetricScan *scan, StrView topic, const TopicSums *sums)
 }
 
 static void
+take_bytes_rejected(MetricScan *scan, StrView topic, const TopicSums *sums)
+{
+    metric_take(scan, &topic, (int64_t)sums->counts[PSLOT_COUNT_BYTES_REJECTED]);
+}
+
+static void
 take_records_in(MetricScan *scan, StrView topic, const TopicSums *sums)
 {
     metric_take(scan, &topic, (int64_t)sums->counts[PSLOT_COUNT_RECORDS_IN]);
@@ -160,6 +166,12 @@ int64_t
 metric_walk_topic_bytes_out(MetricScan *scan, int64_t item)
 {
     return take_topics(scan, item, take_bytes_out);
+}
+
+int64_t
+metric_walk_topic_bytes_rejected(MetricScan *scan, int64_t item)
+{
+    return take_topics(scan, item, take_bytes_rejected);
 }
 
 int64_t

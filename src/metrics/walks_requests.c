@@ -127,31 +127,24 @@ metric_walk_request_phases(MetricScan *scan, int64_t item)
     return take_apis(scan, item, take_phases);
 }
 
-/*
- * Bucket b holds what took less than 2^b us; the last one also all that took longer. The counts are added up
- * here, so that the buckets agree with one another however the counters move.
- */
+static void
+take_request_bytes(MetricScan *scan, StrView api, const RequestStats *sum)
+{
+    metric_take_part(scan, &api, &(MetricSample){.part = "_sum", .value = (int64_t)sum->bytes});
+    metric_take_part(scan, &api, &(MetricSample){.part = "_count", .value = (int64_t)sum->count});
+}
+
+int64_t
+metric_walk_request_bytes(MetricScan *scan, int64_t item)
+{
+    return take_apis(scan, item, take_request_bytes);
+}
+
 static void
 take_seconds(MetricScan *scan, StrView api, const RequestStats *sum)
 {
-    const StrView labels[] = {api, STRVIEW("total")};
-    int64_t count = 0;
-
-    for (int b = 0; b < REQUEST_STATS_BUCKETS; b++) {
-        char le[METRIC_VALUE_MAX];
-
-        count += (int64_t)sum->buckets[b];
-        if (b == REQUEST_STATS_BUCKETS - 1)
-            break;
-        MetricSample bucket = {.part = "_bucket", .value = count};
-        bucket.le = (StrView){le, metric_value_text(INT64_C(1) << b, 6, le)};
-        metric_take_part(scan, labels, &bucket);
-    }
-    metric_take_part(scan, labels,
-                     &(MetricSample){.part = "_bucket", .le = STRVIEW("+Inf"), .value = count});
-    metric_take_part(scan, labels,
-                     &(MetricSample){.part = "_sum", .value = (int64_t)sum->total_us, .digits = 6});
-    metric_take_part(scan, labels, &(MetricSample){.part = "_count", .value = count});
+    metric_take_histogram(scan, (const StrView[]){api, STRVIEW("total")}, sum->buckets,
+                          REQUEST_STATS_BUCKETS, sum->total_us);
 }
 
 int64_t

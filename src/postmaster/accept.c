@@ -233,6 +233,20 @@ on_listener(int fd, uint32_t events, void *arg)
     accept_review(pm, clock_mono_us());
 }
 
+/*
+ * A limit keeps this listener from accepting from now on, or no longer. The sum and the moment are one word, so that it is
+ * always whole: while it is blocked, the word says when that would have begun if it had been without a break.
+ */
+static void
+note_blocked(int listener, bool blocked, int64_t now_us)
+{
+    AtomicI64 *word = &shared_page->accept_blocked[listener];
+    int64_t before = atomic_i64_load(word);
+
+    if (((before & 1) != 0) != blocked)
+        atomic_i64_store(word, (now_us - before / 2) * 2 + blocked);
+}
+
 static void
 watch(Postmaster *pm, int listener, bool on)
 {
@@ -265,6 +279,7 @@ accept_remove_listener(Postmaster *pm, int listener)
     for (int k = 0; k < row->fd_count; k++)
         mainloop_remove(row->fds[k]);
     pm->in_loop[listener] = false;
+    note_blocked(listener, false, clock_mono_us());
     for (int32_t i = 0; i < children_count(pm->children); i++) {
         const Child *child = children_at(pm->children, i);
 
@@ -279,6 +294,8 @@ accept_add_listener(Postmaster *pm, int listener)
     pm->watched[listener] = false; /* a free row may be called so */
     pm->accept_state.listeners[listener] = (AcceptListener){.connections = 0};
     pm->held_seen[listener] = atomic_u32_load(&shared_page->connections_held[listener]);
+    atomic_i64_store(&shared_page->accept_blocked[listener], 0); /* it counts for itself */
+    atomic_i64_store(&shared_page->accept_blocked_told[listener], 0);
     if (pm->accepting)
         add_to_loop(pm, listener);
 }
@@ -298,8 +315,10 @@ accept_on(Postmaster *pm)
 void
 accept_off(Postmaster *pm)
 {
-    for (int i = 0; pm->accepting && i < node_listeners.count; i++)
+    for (int i = 0; pm->accepting && i < node_listeners.count; i++) {
         watch(pm, i, false);
+        note_blocked(i, false, clock_mono_us());
+    }
     pm->accepting = false;
 }
 
@@ -311,8 +330,12 @@ accept_review(Postmaster *pm, int64_t now_us)
     if (now_us >= pm->accept_resume_us)
         pm->accept_resume_us = 0;
     update_state(pm, now_us);
-    for (int i = 0; i < node_listeners.count; i++)
-        watch(pm, i, pm->accept_resume_us == 0 && verdict_on(pm, i, now_us) == ACCEPT_NOW);
+    for (int i = 0; i < node_listeners.count; i++) {
+        bool open = pm->accept_resume_us == 0 && verdict_on(pm, i, now_us) == ACCEPT_NOW;
+
+        watch(pm, i, open);
+        note_blocked(i, !open && node_listeners.rows[i].fd_count > 0, now_us);
+    }
 }
 
 int64_t

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -362,8 +363,15 @@ postmaster_feed(Postmaster *pm, const PmEvent *event)
 
 /* ---- deaths ---- */
 
+static uint64_t
+cpu_us_of(const struct rusage *used)
+{
+    return (uint64_t)(used->ru_utime.tv_sec + used->ru_stime.tv_sec) * 1000000 +
+           (uint64_t)(used->ru_utime.tv_usec + used->ru_stime.tv_usec);
+}
+
 static void
-bury(Postmaster *pm, pid_t pid, int status)
+bury(Postmaster *pm, pid_t pid, int status, const struct rusage *used)
 {
     const Child *found = children_find(pm->children, pid);
 
@@ -378,6 +386,8 @@ bury(Postmaster *pm, pid_t pid, int status)
 
     slot_mark_dead(child.slot, child.generation);
     children_remove(pm->children, pid);
+    if (child.kind == PROC_BACKEND)
+        stat_add(STAT_BACKEND_CPU_US, cpu_us_of(used));
     how.panicked = obituary_panicked(&child);
     PmDeath death = pm_classify_exit(&how);
     bool expected = pm->machine.state == PM_CRASH_WAIT || pm->machine.state == PM_STOP_IMMEDIATE;
@@ -404,11 +414,12 @@ reap(Postmaster *pm)
     int32_t bound = children_count(pm->children) + 2; /* and the logger */
 
     for (int32_t i = 0; i < bound && !pm->exiting; i++) {
+        struct rusage used;
         int status;
-        pid_t pid = waitpid(-1, &status, WNOHANG);
+        pid_t pid = wait4(-1, &status, WNOHANG, &used);
         if (pid <= 0)
             break;
-        bury(pm, pid, status);
+        bury(pm, pid, status, &used);
     }
     accept_review(pm, clock_mono_us());
 }

@@ -18,9 +18,9 @@ use Ottla::Test::Wire;
 
 # What there would not be without the views activity, requests, workers, and the counters of the exporter.
 my %statistics = map { $_ => 1 } qw(account account_parts client_is_same conn_account conn_show_client meta_show_partition
-    request_stats_add_parts request_stats_add_time request_stats_bucket request_stats_row show_activity slot_count_add
+    request_stats_add request_stats_add_parts request_stats_row show_activity slot_count_add
     slot_note_rates slot_publish_rates slot_publish_topic slot_set_activity_state slot_set_client slot_set_progress slot_set_request slot_set_topic
-    slot_set_wait_event slot_text_set stat_add take_client);
+    slot_set_wait_event slot_text_set stat_add stat_bucket take_client);
 
 my $verbose = @ARGV && $ARGV[0] eq '-v';
 my $real = Ottla::Test::Node::binary();

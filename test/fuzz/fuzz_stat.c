@@ -157,7 +157,7 @@ make_processes(void)
         slot_set_topic((uint64_t)i + 1, "orders", i);
         slot_set_title("backend PLAINTEXT idle");
         for (int16_t version = 0; version < 3; version++)
-            request_stats_add_time(request_stats_row(API_Fetch, version), 1000 * i);
+            request_stats_add(request_stats_row(API_Fetch, version), 1000 * i, 100);
     }
     my_slot = slot_at(slot_backend_count());
     atomic_u64_store(&my_slot->state, UINT64_C(1) << 8 | SLOT_RUNNING);

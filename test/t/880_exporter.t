@@ -183,21 +183,23 @@ subtest 'the view says the same' => sub {
 
 # What dashboards and alerts ported from Kafka ask for, by the names it has here (all but what nothing happened for in this test).
 subtest 'no name is forgotten' => sub {
-    my @names = map { "ottla_$_" } qw(controller_active controller_offline_partitions controller_brokers controller_topics
-        controller_partitions controller_preferred_replica_imbalance metadata_errors_total metadata_applied_offset
+    my @names = map { "ottla_$_" } qw(controller_active controller_offline_partitions controller_brokers controller_topics controller_partitions
+        controller_preferred_replica_imbalance metadata_errors_total metadata_applied_offset
         metadata_applied_lag_seconds metadata_committed_offset controller_heartbeat_timeouts_total
-        controller_elections_won_total controller_unclean_elections_total controller_elr_elections_total
-        under_replicated_partitions under_min_isr_partitions at_min_isr_partitions offline_replicas leaders partitions
-        isr_changes_total reassigning_partitions producer_ids late_transactions replica_max_lag_records
-        replica_failed_partitions workers_dead replica_lag_records topic_bytes_in_total topic_bytes_out_total
+        controller_event_queue_seconds controller_event_processing_seconds controller_elections_won_total
+        controller_unclean_elections_total controller_elr_elections_total under_replicated_partitions
+        under_min_isr_partitions at_min_isr_partitions offline_replicas leaders partitions isr_changes_total
+        reassigning_partitions producer_ids late_transactions replica_max_lag_records replica_failed_partitions
+        workers_dead replica_lag_records topic_bytes_in_total topic_bytes_out_total topic_bytes_rejected_total
         topic_records_in_total replication_bytes_total topic_requests_total request_seconds requests_total
-        request_errors_total backends backends_busy_ratio connections connections_accepted_total connections_rejected_total
-        authentications_total delayed_operations log_bytes log_start_offset log_end_offset log_segments log_flush_seconds
-        log_dir_online recovery_logs_remaining cleaner_dirty_ratio cleaner_last_run_age_seconds
+        request_errors_total request_bytes backends backends_busy_ratio backend_cpu_seconds_total
+        acceptor_blocked_seconds_total connections connections_accepted_total connections_rejected_total
+        authentications_total delayed_operations log_bytes log_start_offset log_end_offset log_segments
+        log_flush_seconds log_dir_online recovery_logs_remaining cleaner_dirty_ratio cleaner_last_run_age_seconds
         cleaner_uncleanable_partitions cleaner_last_clean_seconds groups group_offsets coordinator_load_seconds
-        offset_commits_total group_rebalances_total group_lag_records group_lag_seconds txn_markers_pending raft_leader_id
-        raft_epoch raft_role raft_high_watermark raft_log_end_offset raft_election_seconds quota_throttle_seconds_total
-        replication_throttled_bytes_total node_state);
+        offset_commits_total group_rebalances_total group_lag_records group_lag_seconds txn_markers_pending
+        raft_leader_id raft_epoch raft_role raft_high_watermark raft_log_end_offset raft_commit_seconds
+        raft_election_seconds quota_throttle_seconds_total replication_throttled_bytes_total node_state);
     my $served = metrics();
     is_deeply([ grep { !$served->{families}{$_} } @names ], [], scalar(@names) . ' names');
 };

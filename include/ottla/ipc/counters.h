@@ -33,6 +33,7 @@ typedef enum Stat {
     STAT_MAILBOX_DROPPED,
     STAT_BULK_FULL,
     STAT_BACKEND_CRASHES,
+    STAT_BACKEND_CPU_US, /* of those that have ended */
     STAT_THROTTLES,
     STAT_THROTTLE_MS,
     STAT_QUOTA_TABLE_FULL,
@@ -64,5 +65,37 @@ stat_add(Stat stat, uint64_t amount)
 
 /* Sum of all stripes. */
 uint64_t stat_sum(Stat stat);
+
+/* ---- how long something took that happens rarely ---------------------------------------------- */
+
+#define STAT_TIME_BUCKETS \
+    32 /* bucket b holds [2^(b-1), 2^b) us, bucket 0 what took less than 1; the last one all above */
+
+/* Each is a histogram of metrics.txt. */
+typedef enum StatTime {
+    STAT_TIME_CONTROLLER_QUEUE,   /* requests to the controller, until it began with them */
+    STAT_TIME_CONTROLLER_DECIDED, /* its decisions */
+    STAT_TIME_METADATA_COMMITTED, /* appends to the metadata log, until they were on the disk */
+    STAT_TIME_COUNT
+} StatTime;
+
+typedef struct StatTimes {
+    uint64_t total_us;
+    uint64_t buckets[STAT_TIME_BUCKETS];
+} StatTimes;
+
+/* Once more, and so long; below 0 counts as 0. */
+void stat_add_time(StatTime which, int64_t us);
+
+StatTimes stat_times(StatTime which);
+
+/* Which bucket a time belongs to, of so many; not below 0. */
+static inline int
+stat_bucket(int64_t us, int buckets)
+{
+    int bucket = 63 - __builtin_clzll((unsigned long long)us * 2 + 1);
+
+    return bucket < buckets ? bucket : buckets - 1;
+}
 
 #endif

@@ -2,7 +2,8 @@
  * request_stats.h - how often each version of each API was asked, and how long it took
  *
  * A row per API and version that was ever asked, given away at the first request; each of 64 stripes has all
- * rows (counters.h says why). A request costs two additions: its time, and its place in the histogram. Errors are
+ * rows (counters.h says why). A request costs three additions: its time, its place in the histogram, its
+ * bytes. Errors are
  * counted node-wide, by API and code: they are rare. The whole of a time is that from the last byte of the request to the
  * last byte of its answer. Nothing is reset while the node runs.
  *
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 #include "ottla/ipc/atomics.h"
+#include "ottla/ipc/counters.h"
 #include "ottla/ipc/region.h"
 
 #define REQUEST_STATS_ROWS \
@@ -27,6 +29,7 @@
 /* A line of counters of one stripe. */
 typedef struct RequestRow {
     AtomicU64 total_us;
+    AtomicU64 bytes; /* of requests */
     AtomicU64 failed;
     AtomicU64 queue_us;
     AtomicU64 remote_us;
@@ -48,23 +51,19 @@ typedef struct RequestTimes {
  */
 RequestRow *request_stats_row(int16_t api_key, int16_t api_version);
 
-static inline int
-request_stats_bucket(int64_t us)
-{
-    int bucket = 63 - __builtin_clzll((unsigned long long)us * 2 + 1);
-
-    return bucket < REQUEST_STATS_BUCKETS ? bucket : REQUEST_STATS_BUCKETS - 1;
-}
-
 /* What few requests have: all parts of the time but the whole. */
 void request_stats_add_parts(RequestRow *row, const RequestTimes *times);
 
-/* The whole time of a request, not below 0: all there is to say of one that waited for nothing and did not fail. */
+/*
+ * The whole time of a request, not below 0, and the bytes of its frame: all there is to say of one that waited for nothing
+ * and did not fail.
+ */
 static inline void
-request_stats_add_time(RequestRow *row, int64_t total_us)
+request_stats_add(RequestRow *row, int64_t total_us, int32_t bytes)
 {
-    atomic_u64_count(&row->buckets[request_stats_bucket(total_us)], 1);
+    atomic_u64_count(&row->buckets[stat_bucket(total_us, REQUEST_STATS_BUCKETS)], 1);
     atomic_u64_count(&row->total_us, (uint64_t)total_us);
+    atomic_u64_count(&row->bytes, (uint64_t)bytes);
 }
 
 /* Answers to this API held this error once more; 0 is none. */
@@ -76,6 +75,7 @@ typedef struct RequestStats {
     uint64_t count;
     uint64_t failed;
     uint64_t total_us, queue_us, remote_us, throttle_ms;
+    uint64_t bytes;
     uint64_t buckets[REQUEST_STATS_BUCKETS];
 } RequestStats;
 

@@ -36,6 +36,8 @@ typedef struct SharedPage {
     AtomicI64 log_commit_serial;
     AtomicI64 logger_started_ms;
     AtomicI32 logger_pid; /* 0: there is none */
+    /* For how long limits kept each listener from accepting, us * 2; while one does: the moment that it counts from, * 2 + 1. */
+    AtomicI64 accept_blocked[LISTENERS_MAX];
 
     /* Controller writes. */
     alignas(CACHE_LINE_BYTES) AtomicU32 controller_active; /* 1: image published, decides */
@@ -59,6 +61,10 @@ typedef struct SharedPage {
 
     /* Backends take from it by CAS what a large request needs (queued.max.request.bytes). */
     alignas(CACHE_LINE_BYTES) AtomicI64 request_bytes_taken;
+
+    /* Who shows metrics raises them (metrics.h): CPU time of backends; accept_blocked, in microseconds. */
+    alignas(CACHE_LINE_BYTES) AtomicI64 backend_cpu_told;
+    AtomicI64 accept_blocked_told[LISTENERS_MAX];
 
     /* Checkpointers: durable commits so far, one word per log dir. */
     alignas(CACHE_LINE_BYTES) AtomicU64 commit_serial[64];

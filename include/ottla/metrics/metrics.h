@@ -95,6 +95,19 @@ void metric_take(MetricScan *scan, const StrView *labels, int64_t value);
 /* A part of a histogram or summary: its value has decimal places of its own. le: null, or of a bucket. */
 void metric_take_part(MetricScan *scan, const StrView *labels, const MetricSample *part);
 
+/*
+ * A histogram by microseconds: bucket b holds what took less than 2^b us; the last one also all that took longer. The counts
+ * are added up here, so that the buckets agree with one another however the counters move.
+ */
+void metric_take_histogram(MetricScan *scan, const StrView *labels, const uint64_t *buckets,
+                           int count, uint64_t total_us);
+
+/*
+ * Of a counter that is made of parts which cannot be read at one moment: *told is the most that anybody has told of it. Raises
+ * it to a higher value; returns the higher of both.
+ */
+int64_t metric_keep_most(AtomicI64 *told, int64_t value);
+
 /* The number as text: "-1", "0.000123". Returns its length. */
 int32_t metric_value_text(int64_t value, int32_t digits, char ret[METRIC_VALUE_MAX]);
 

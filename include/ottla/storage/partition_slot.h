@@ -122,6 +122,7 @@ typedef enum PslotCount {
     PSLOT_COUNT_BYTES_OUT,
     PSLOT_COUNT_FETCHES, /* that handed out records */
     PSLOT_COUNT_FETCHES_FAILED,
+    PSLOT_COUNT_BYTES_REJECTED, /* too large for the topic */
     PSLOT_COUNT_COUNT
 } PslotCount;
 

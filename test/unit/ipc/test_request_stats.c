@@ -36,7 +36,7 @@ add(int16_t api_key, int16_t api_version, int64_t us)
 {
     RequestRow *row = request_stats_row(api_key, api_version);
 
-    request_stats_add_time(row, us);
+    request_stats_add(row, us, 100);
     request_stats_add_parts(row, &(RequestTimes){.queue_us = us / 4,
                                                  .remote_us = us / 2,
                                                  .throttle_ms = (int32_t)(us % 7),
@@ -60,6 +60,7 @@ stripes_are_summed(void **state)
     stats = find(0, 9);
     assert_int_equal(stats.count, 14);
     assert_int_equal(stats.failed, 2);
+    assert_int_equal(stats.bytes, 1400);
     assert_int_equal(stats.total_us, 2 * (1006 + (uint64_t)(INT64_MAX / 2)));
     assert_int_equal(stats.buckets[0], 4);
     assert_int_equal(stats.buckets[1], 2);

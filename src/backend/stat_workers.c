@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "backend/meta_int.h"
 #include "backend/proc_usage_int.h"
 #include "backend/stat_int.h"
 #include "ottla/common/clock.h"
@@ -194,13 +195,22 @@ const StatView stat_workers_view = {.name = "workers",
 
 /* ---- brokers -------------------------------------------------------------------------------------- */
 
-enum { B_NODE_ID, B_EPOCH, B_INCARNATION, B_VERSION, B_STARTED, B_UPTIME_MS, B_CRASH_CYCLES };
+enum {
+    B_NODE_ID,
+    B_EPOCH,
+    B_INCARNATION,
+    B_VERSION,
+    B_STARTED,
+    B_UPTIME_MS,
+    B_CRASH_CYCLES,
+    B_LISTENER
+};
 
 static const StatColumn broker_columns[] = {
     [B_NODE_ID] = {"node_id", STAT_INTEGER},           [B_EPOCH] = {"epoch", STAT_INTEGER},
     [B_INCARNATION] = {"incarnation", STAT_TEXT},      [B_VERSION] = {"version", STAT_TEXT},
     [B_STARTED] = {"started", STAT_INTEGER},           [B_UPTIME_MS] = {"uptime_ms", STAT_INTEGER},
-    [B_CRASH_CYCLES] = {"crash_cycles", STAT_INTEGER},
+    [B_CRASH_CYCLES] = {"crash_cycles", STAT_INTEGER}, [B_LISTENER] = {"listener", STAT_TEXT},
 };
 
 /* What this node alone knows of itself as a broker. */
@@ -228,6 +238,8 @@ scan_brokers(StatScan *scan, int64_t cursor)
     stat_integer(scan, B_STARTED, started_ms);
     stat_integer(scan, B_UPTIME_MS, clock_wall_ms() - started_ms);
     stat_integer(scan, B_CRASH_CYCLES, atomic_u32_load(&shared_page->crash_cycles));
+    if (scan->rq->conn != NULL)
+        stat_text(scan, B_LISTENER, meta_listener(scan->rq->conn));
     stat_end(scan);
     return STAT_END;
 }

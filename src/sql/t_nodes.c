@@ -22,6 +22,7 @@ enum {
     BROKER_NODE,
     BROKER_HOST,
     BROKER_PORT,
+    BROKER_LISTENER,
     BROKER_RACK,
     BROKER_CONTROLLER,
     BROKER_ROLES,
@@ -39,6 +40,7 @@ static const SqlColumnDef broker_columns[] = {
     [BROKER_NODE] = {"node_id", SQL_DECL_INTEGER, SQL_COLUMN_KEY},
     [BROKER_HOST] = {"host", SQL_DECL_TEXT, 0},
     [BROKER_PORT] = {"port", SQL_DECL_INTEGER, 0},
+    [BROKER_LISTENER] = {"listener", SQL_DECL_TEXT, 0},
     [BROKER_RACK] = {"rack", SQL_DECL_TEXT, 0},
     [BROKER_CONTROLLER] = {"is_controller", SQL_DECL_BOOLEAN, 0},
     [BROKER_ROLES] = {"roles", SQL_DECL_TEXT, 0},
@@ -60,7 +62,7 @@ static const SqlCallDef broker_calls[] = {
     {"DescribeQuorum", BIT(BROKER_CONTROLLER) | BIT(BROKER_ROLES)},
     {"Metadata", BIT(BROKER_LEADERS) | BIT(BROKER_REPLICAS)},
     {"DescribeLogDirs", BIT(BROKER_SIZE)},
-    {"OttlaStat", BROKER_OWN}};
+    {"OttlaStat", BROKER_OWN | BIT(BROKER_LISTENER)}};
 
 static int
 ask_quorum(Sql *sql, DescribeQuorumResponse *ret, Fault *f)
@@ -125,6 +127,7 @@ dir_bytes(const CacheDirs *dirs)
 typedef struct OwnWords {
     SqlScan *scan;
     SqlValue *row;
+    StrView listener;
 } OwnWords;
 
 /* What a node of ours says of itself: epoch, incarnation, version, uptime_ms. */
@@ -155,7 +158,7 @@ set_own_words(SqlScan *scan, SqlValue *row, Client *client, int32_t node, Fault 
     static const char *const columns[] = {"epoch", "incarnation", "version", "uptime_ms"};
     const ClientInfo *info = client_info(client);
     ClientStatQuery query = {.view = "brokers", .columns = columns, .column_count = 4};
-    OwnWords own = {scan, row};
+    OwnWords own = {.scan = scan, .row = row};
     Fault ignored;
 
     if ((scan->used & BROKER_OWN) == 0)
@@ -171,8 +174,40 @@ set_own_words(SqlScan *scan, SqlValue *row, Client *client, int32_t node, Fault 
     return -1;
 }
 
+/* The listener that addresses are of, as the node of the connection says. */
+static int
+take_listener(void *arg, const ClientStatCell *cells, int32_t count)
+{
+    OwnWords *own = arg;
+    const char *name =
+        count < 1 || cells[0].null ? NULL : arena_strdup(own->scan->arena, cells[0].text);
+
+    if (name != NULL)
+        own->listener = (StrView){name, cells[0].text.len};
+    return 0;
+}
+
+/* Null where nobody says. */
+static int
+ask_listener(SqlScan *scan, StrView *ret, Fault *f)
+{
+    static const char *const columns[] = {"listener"};
+    Client *client = *scan->sql->env->client;
+    ClientStatQuery query = {.view = "brokers", .columns = columns, .column_count = 1};
+    OwnWords own = {.scan = scan};
+    Fault ignored;
+
+    if (client_info(client)->is_ottla &&
+        client_stat(client, CLIENT_HERE, &query, take_listener, &own, &ignored) != 0 &&
+        strcmp(ignored.sqlstate, FAULT_CANCELED) == 0)
+        return *f = ignored, -1;
+    *ret = own.listener;
+    return 0;
+}
+
 typedef struct BrokerScan {
     SqlScan *scan;
+    StrView listener;
     const DescribeClusterResponse *cluster;
     CacheTopics topics;
     CacheDirs *dirs;
@@ -202,6 +237,7 @@ add_broker(BrokerScan *b, const DescribeClusterResponseBroker *broker, Fault *f)
     row_int(scan, row, BROKER_NODE, broker->broker_id);
     row_text(scan, row, BROKER_HOST, broker->host);
     row_int(scan, row, BROKER_PORT, broker->port);
+    row_text(scan, row, BROKER_LISTENER, b->listener);
     row_text(scan, row, BROKER_RACK, broker->rack);
     if (b->quorum != NULL) {
         row_bool(scan, row, BROKER_CONTROLLER, broker->broker_id == b->quorum->leader_id);
@@ -236,6 +272,8 @@ scan_brokers(SqlScan *scan, Fault *f)
         else if (strcmp(ignored.sqlstate, FAULT_CANCELED) == 0)
             return *f = ignored, -1;
     }
+    if (scan_uses(scan, BROKER_LISTENER) && ask_listener(scan, &b.listener, f) != 0)
+        return -1;
     if ((scan_uses(scan, BROKER_LEADERS) || scan_uses(scan, BROKER_REPLICAS)) &&
         cache_topics(scan->sql, NULL, &b.topics, f) != 0)
         return -1;

@@ -5,6 +5,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "ottla/client/consume.h"
+#include "ottla/common/clock.h"
 #include "sql/cache_int.h"
 #include "sql/tables_int.h"
 
@@ -44,6 +46,7 @@ enum {
     REP_IS_FUTURE,
     REP_LOG_END,
     REP_LAG,
+    REP_LAG_MS,
     REP_SIZE,
     REP_ADDING,
     REP_REMOVING
@@ -59,22 +62,73 @@ static const SqlColumnDef rep_columns[] = {
     [REP_IS_FUTURE] = {"is_future", SQL_DECL_BOOLEAN, 0},
     [REP_LOG_END] = {"log_end_offset", SQL_DECL_INTEGER, 0},
     [REP_LAG] = {"lag_records", SQL_DECL_INTEGER, 0},
+    [REP_LAG_MS] = {"lag_ms", SQL_DECL_MILLIS, 0},
     [REP_SIZE] = {"size_bytes", SQL_DECL_BYTES, 0},
     [REP_ADDING] = {"adding", SQL_DECL_BOOLEAN, 0},
     [REP_REMOVING] = {"removing", SQL_DECL_BOOLEAN, 0},
 };
 
+#define REP_ENDS   (BIT(REP_LOG_END) | BIT(REP_LAG_MS))
 #define REP_MOVING (BIT(REP_ADDING) | BIT(REP_REMOVING))
 
 static const SqlCallDef rep_calls[] = {{"Metadata", 0},
                                        {"DescribeLogDirs", 0},
-                                       {"ListOffsets", BIT(REP_LOG_END)},
+                                       {"ListOffsets", REP_ENDS},
+                                       {"Fetch", BIT(REP_LAG_MS)},
                                        {"ListPartitionReassignments", REP_MOVING}};
 
 typedef struct RepScan {
     SqlScan *scan;
     const ListPartitionReassignmentsResponse *moving;
+    bool interrupted; /* *f is filled */
+    Fault *f;
 } RepScan;
+
+/* How old the record there is; false: it cannot be read. */
+static bool
+age_of(RepScan *r, const CacheTopic *topic, int32_t partition, int64_t offset, int64_t *ret)
+{
+    ClientScanOptions options = CLIENT_SCAN_DEFAULTS;
+    ClientScan *scan = NULL;
+    ClientRecord record;
+    bool found = false;
+    Fault ignored;
+
+    options.topic = topic->name;
+    options.partitions = &partition;
+    options.partition_count = 1;
+    options.offset_min = offset;
+    options.limit = 1;
+    options.partition_bytes = 1; /* one batch comes all the same */
+    options.uncommitted = true;
+    if (client_scan_open(*r->scan->sql->env->client, &options, &scan, &ignored) == 0) {
+        int got = client_scan_next(scan, &record, &ignored);
+
+        found = got == 1 && record.record.timestamp >= 0;
+        if (found)
+            *ret = clock_wall_ms() - record.record.timestamp;
+        client_scan_close(scan);
+        if (got >= 0)
+            return found;
+    }
+    if (strcmp(ignored.sqlstate, FAULT_CANCELED) == 0) {
+        *r->f = ignored;
+        r->interrupted = true;
+    }
+    return false;
+}
+
+static void
+set_lag_ms(RepScan *r, SqlValue *row, const CacheTopic *topic, const CachePartition *p, int64_t lag)
+{
+    int64_t end = p->offsets[CACHE_OFFSET_END];
+    int64_t age = 0;
+
+    if (!scan_uses(r->scan, REP_LAG_MS) || r->interrupted || lag < 0)
+        return;
+    if (lag == 0 || (lag <= end && age_of(r, topic, p->partition, end - lag, &age)))
+        row_int(r->scan, row, REP_LAG_MS, age < 0 ? 0 : age);
+}
 
 static void
 add_replica(RepScan *r, const CacheTopic *topic, const CachePartition *p, int32_t broker,
@@ -98,6 +152,7 @@ add_replica(RepScan *r, const CacheTopic *topic, const CachePartition *p, int32_
         row_text(scan, row, REP_DIRECTORY, dir->log_dir);
     if (log != NULL) {
         row_int(scan, row, REP_LAG, log->offset_lag);
+        set_lag_ms(r, row, topic, p, log->offset_lag);
         row_int(scan, row, REP_SIZE, log->partition_size);
         if (end >= 0 && !log->is_future_key && p->leader == broker)
             row_int(scan, row, REP_LOG_END, end);
@@ -153,7 +208,7 @@ ask_for_ends(SqlScan *scan, const CacheTopics *topics, Fault *f)
 static int
 scan_replicas(SqlScan *scan, Fault *f)
 {
-    RepScan r = {.scan = scan};
+    RepScan r = {.scan = scan, .f = f};
     CacheTopics topics;
     CacheDirs *dirs;
     int32_t dir_count;
@@ -161,7 +216,7 @@ scan_replicas(SqlScan *scan, Fault *f)
     if (cache_topics(scan->sql, scan_key(scan, REP_TOPIC), &topics, f) != 0 ||
         cache_dirs(scan->sql, scan_key(scan, REP_BROKER), &dirs, &dir_count, f) != 0)
         return -1;
-    if (scan_uses(scan, REP_LOG_END) && ask_for_ends(scan, &topics, f) != 0)
+    if ((scan->used & REP_ENDS) != 0 && ask_for_ends(scan, &topics, f) != 0)
         return -1;
     if ((scan->used & REP_MOVING) != 0 && cache_reassignments(scan->sql, &r.moving, f) != 0)
         return -1;
@@ -169,7 +224,7 @@ scan_replicas(SqlScan *scan, Fault *f)
         for (int32_t p = 0; p < topics.topics[i]->partition_count; p++)
             if (scan_admits_int(scan, REP_PARTITION, topics.topics[i]->partitions[p].partition))
                 add_replicas(&r, topics.topics[i], &topics.topics[i]->partitions[p]);
-    return scan_end(scan, f);
+    return r.interrupted ? -1 : scan_end(scan, f);
 }
 
 const SqlTable table_replicas = {.name = "replicas",

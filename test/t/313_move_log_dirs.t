@@ -17,6 +17,7 @@ use Ottla::Test::Api;
 use Ottla::Test::Batch qw(batch batches);
 use Ottla::Test::Crashpoints;
 use Ottla::Test::Node;
+use Ottla::Test::Sql;
 use Test::More;
 use MIME::Base64 qw(decode_base64);
 use POSIX ();
@@ -81,7 +82,7 @@ sub settled { my ($topic, $want) = @_; return $node->wait_until("folders of $top
 # ---- records ----
 
 my $MIB = 1 << 20;
-my $piece = batch(records => [ ('x' x 1000) x 250 ]);    # the broker gives offsets outside of what the checksum covers
+my $piece = batch(timestamp => int(Time::HiRes::time() * 1000) - 3_600_000, records => [ ('x' x 1000) x 250 ]);    # the broker gives offsets outside of what the checksum covers
 
 sub fill {
     my ($topic, $count, $partition) = @_;
@@ -219,6 +220,9 @@ subtest 'the future replica, cancelled and replaced' => sub {
     cmp_ok($p->[3], '<', 2 * $MIB, 'not much was copied yet');
     cmp_ok($p->[2], '>', 0, 'it lags');
     cmp_ok($p->[2], '<=', $end, 'by no more than all');
+    my $sql = Ottla::Test::Sql->new($node->address);
+    is_deeply([ $sql->rows(q{SELECT is_future, lag_records > 0, lag_ms BETWEEN 3600000 AND 7200000 OR lag_records = lag_ms FROM replicas WHERE topic = 't' ORDER BY 1}) ],
+        [ 'f|0|1', 't|1|1' ], 'and by the age of what it lacks');
     is(move($second, 't'), 0, 'another directory');
     $node->wait_until('another copy', sub { my $f = place('t'); ($f->[1] // '') eq $second && $f->[3] > 0 });
     settled('t', join ' ', sort substr($here, -1) . '/t-0', substr($second, -1) . '/t-0.future');

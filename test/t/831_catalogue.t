@@ -104,8 +104,9 @@ subtest 'topics and settings' => sub {
 };
 
 subtest 'nodes' => sub {
-    is_deeply([ $sql->rows(q{SELECT node_id, host, port, is_controller, fenced, leaders = replicas FROM brokers}) ],
-        [ '1|localhost|' . $node->port . '|t|f|1' ], 'brokers');
+    is_deeply([ $sql->rows(q{SELECT node_id, host, port, listener, is_controller, fenced, leaders = replicas FROM brokers}) ],
+        [ '1|localhost|' . $node->port . '|PLAINTEXT|t|f|1' ], 'brokers');
+    is_deeply([ $sql->rows(q{SELECT DISTINCT lag_records, lag_ms FROM replicas}) ], ['0|0'], 'replicas that have everything');
     is_deeply([ $sql->rows(q{SELECT node_id, role, lag, leader_id FROM quorum}) ], ['1|leader|0|1'], 'quorum');
     is_deeply([ $sql->rows(q{SELECT max_supported, finalized FROM features WHERE name = 'metadata.version'}) ], ['30|30'], 'features');
     is_deeply([ $sql->rows(q{SELECT name, max_version FROM apis WHERE key = 3}) ], ['Metadata|13'], 'APIs');

@@ -2,7 +2,7 @@
  * offsets.c - offsets of partitions by time: ListOffsets to all leaders at once
  *
  * Runs in: the shell and the other programs that talk to a node.
- * Never: asks one leader twice in a round.
+ * Never: asks for more partitions in one request, or in one round, than it has memory for.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -15,6 +15,8 @@
 
 #define LIST_OFFSETS_VERSION_MAX 9 /* later ones know timestamps that nobody asks for here */
 #define ROUND_MAX_BYTES          ((size_t)64 << 20)
+#define PARTITIONS_OF_REQUEST    1000
+#define PARTITIONS_OF_ROUND      100000
 
 /* One round: which partitions are still asked for, at which node, and what to send. */
 typedef struct Round {
@@ -23,26 +25,30 @@ typedef struct Round {
     ClientOffset *offsets;
     int32_t count;
     bool *done;
-    int32_t *nodes; /* by partition of the question */
     Arena *arena;
     ClientRequest *requests;
+    int32_t **asked; /* by request: which of the question its partitions are */
     int32_t request_count;
+    bool left_out; /* not all fitted into this round */
+    bool answered; /* this round had an offset */
     int16_t error; /* the last one that may be tried again */
     int32_t error_node;
     int32_t error_partition;
 } Round;
 
-/* The partitions of one leader in one request. */
+/* An empty request to a node, with room for the partitions of one. */
 static int
 add_request(Round *round, int32_t node, Fault *f)
 {
+    size_t room =
+        round->count < PARTITIONS_OF_REQUEST ? (size_t)round->count : PARTITIONS_OF_REQUEST;
     ListOffsetsRequest *request = arena_alloc(round->arena, sizeof *request);
     ListOffsetsResponse *response = arena_alloc(round->arena, sizeof *response);
     ListOffsetsRequestTopic *topic = arena_alloc(round->arena, sizeof *topic);
-    ListOffsetsRequestPartition *parts =
-        arena_calloc(round->arena, (size_t)round->count, sizeof *parts);
+    ListOffsetsRequestPartition *parts = arena_calloc(round->arena, room, sizeof *parts);
+    int32_t *asked = arena_calloc(round->arena, room, sizeof *asked);
 
-    if (request == NULL || response == NULL || topic == NULL || parts == NULL)
+    if (request == NULL || response == NULL || topic == NULL || parts == NULL || asked == NULL)
         return fault_set(f, FAULT_NO_MEMORY, "no memory for offsets");
     list_offsets_request_init(request);
     list_offsets_request_topic_init(topic);
@@ -52,74 +58,106 @@ add_request(Round *round, int32_t node, Fault *f)
     request->topics_count = 1;
     topic->name = round->q->topic;
     topic->partitions = parts;
-    for (int32_t i = 0; i < round->count; i++) {
-        if (round->done[i] || round->nodes[i] != node)
-            continue;
-        list_offsets_request_partition_init(&parts[topic->partitions_count]);
-        parts[topic->partitions_count].partition_index = round->offsets[i].partition;
-        parts[topic->partitions_count++].timestamp = round->q->timestamp;
-    }
+    round->asked[round->request_count] = asked;
     round->requests[round->request_count] = (ClientRequest){
         .call = client_call_to(node, API_ListOffsets), .request = request, .response = response};
     round->requests[round->request_count++].call.version_max = LIST_OFFSETS_VERSION_MAX;
     return 0;
 }
 
+static ListOffsetsRequestTopic *
+topic_of(const Round *round, int32_t k)
+{
+    return ((const ListOffsetsRequest *)round->requests[k].request)->topics;
+}
+
+/* The request to a node that has room; -1: none. */
+static int32_t
+open_request(const Round *round, int32_t node)
+{
+    for (int32_t k = round->request_count - 1; k >= 0; k--) {
+        if (round->requests[k].call.node_id != node)
+            continue;
+        return topic_of(round, k)->partitions_count < PARTITIONS_OF_REQUEST ? k : -1;
+    }
+    return -1;
+}
+
+/* Requests for what is not done; what has no room is asked for in the next round. */
 static int
 build(Round *round, Fault *f)
 {
-    int32_t leaders;
+    int32_t parts = 0;
 
     round->request_count = 0;
+    round->left_out = false;
     for (int32_t i = 0; i < round->count; i++) {
-        bool known = false;
+        ListOffsetsRequestTopic *topic;
+        int32_t node, k;
 
         if (round->done[i])
             continue;
-        if (client_leader(round->c, round->q->topic, round->offsets[i].partition, &round->nodes[i],
-                          f) != 0)
+        if (client_leader(round->c, round->q->topic, round->offsets[i].partition, &node, f) != 0)
             return -1;
-        for (int32_t k = 0; k < round->request_count; k++)
-            known = known || round->requests[k].call.node_id == round->nodes[i];
-        /* The leaders of those behind are not known yet: the request is made when all are. */
-        if (!known && round->request_count < CLIENT_CALLS_MAX)
-            round->requests[round->request_count++].call.node_id = round->nodes[i];
-    }
-    leaders = round->request_count;
-    round->request_count = 0;
-    for (int32_t k = 0; k < leaders; k++) {
-        if (add_request(round, round->requests[k].call.node_id, f) != 0)
+        k = open_request(round, node);
+        if (parts == PARTITIONS_OF_ROUND || (k < 0 && round->request_count == CLIENT_CALLS_MAX)) {
+            round->left_out = true;
+            return 0;
+        }
+        if (k < 0 && add_request(round, node, f) != 0)
             return -1;
+        k = k < 0 ? round->request_count - 1 : k;
+        topic = topic_of(round, k);
+        round->asked[k][topic->partitions_count] = i;
+        list_offsets_request_partition_init(&topic->partitions[topic->partitions_count]);
+        topic->partitions[topic->partitions_count].partition_index = round->offsets[i].partition;
+        topic->partitions[topic->partitions_count++].timestamp = round->q->timestamp;
+        parts++;
     }
     return 0;
 }
 
-/* Takes what one leader says of one partition. */
+/* Which of the k-th request's partitions it is, looked for from *at on: answers come in the order of questions. -1: none. */
+static int32_t
+find_asked(const Round *round, int32_t k, int32_t partition, int32_t *at)
+{
+    int32_t count = topic_of(round, k)->partitions_count;
+
+    for (int32_t n = 0; n < count; n++) {
+        int32_t place = (*at + n) % count;
+        int32_t i = round->asked[k][place];
+
+        if (round->offsets[i].partition == partition && !round->done[i]) {
+            *at = place + 1;
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* Takes what one leader says of one partition, the i-th of the question. */
 static int
-take_partition(Round *round, const ListOffsetsResponsePartition *from, int32_t node, Fault *f)
+take_partition(Round *round, const ListOffsetsResponsePartition *from, int32_t i, int32_t node,
+               Fault *f)
 {
     bool wants_metadata;
 
-    for (int32_t i = 0; i < round->count; i++) {
-        if (round->done[i] || round->offsets[i].partition != from->partition_index)
-            continue;
-        if (from->error_code == KERR_NONE) {
-            round->offsets[i].offset = from->offset;
-            round->offsets[i].timestamp = from->timestamp;
-            round->offsets[i].leader_epoch = from->leader_epoch;
-            round->done[i] = true;
-        } else if (client_retryable(from->error_code, &wants_metadata)) {
-            if (wants_metadata)
-                client_refresh(round->c);
-            round->error = from->error_code;
-            round->error_node = node;
-            round->error_partition = from->partition_index;
-        } else {
-            return fault_kafka(f, from->error_code, node,
-                               "offsets of topic \"%.*s\" partition %d: %s", round->q->topic.len,
-                               round->q->topic.ptr, from->partition_index,
-                               fault_kafka_text(from->error_code));
-        }
+    if (from->error_code == KERR_NONE) {
+        round->offsets[i].offset = from->offset;
+        round->offsets[i].timestamp = from->timestamp;
+        round->offsets[i].leader_epoch = from->leader_epoch;
+        round->done[i] = true;
+        round->answered = true;
+    } else if (client_retryable(from->error_code, &wants_metadata)) {
+        if (wants_metadata)
+            client_refresh(round->c);
+        round->error = from->error_code;
+        round->error_node = node;
+        round->error_partition = from->partition_index;
+    } else {
+        return fault_kafka(f, from->error_code, node, "offsets of topic \"%.*s\" partition %d: %s",
+                           round->q->topic.len, round->q->topic.ptr, from->partition_index,
+                           fault_kafka_text(from->error_code));
     }
     return 0;
 }
@@ -129,6 +167,7 @@ take_answers(Round *round, Fault *f)
 {
     for (int32_t k = 0; k < round->request_count; k++) {
         const ListOffsetsResponse *response = round->requests[k].response;
+        int32_t at = 0;
 
         if (round->requests[k].status != 0) {
             *f = round->requests[k].fault;
@@ -136,8 +175,11 @@ take_answers(Round *round, Fault *f)
         }
         for (int32_t i = 0; i < response->topics_count; i++) {
             for (int32_t j = 0; j < response->topics[i].partitions_count; j++) {
-                if (take_partition(round, &response->topics[i].partitions[j],
-                                   round->requests[k].call.node_id, f) != 0)
+                const ListOffsetsResponsePartition *from = &response->topics[i].partitions[j];
+                int32_t which = find_asked(round, k, from->partition_index, &at);
+
+                if (which >= 0 &&
+                    take_partition(round, from, which, round->requests[k].call.node_id, f) != 0)
                     return -1;
             }
         }
@@ -156,6 +198,7 @@ ask_until_done(Round *round, Fault *f)
 
         round->error = KERR_UNKNOWN_SERVER_ERROR; /* of an answer that leaves partitions out */
         round->error_node = round->error_partition = -1;
+        round->answered = false;
         arena_reset(round->arena);
         if (build(round, f) != 0)
             return -1;
@@ -167,6 +210,8 @@ ask_until_done(Round *round, Fault *f)
             left += !round->done[i];
         if (left == 0)
             return 0;
+        if (round->left_out && round->answered)
+            continue;
         (void)fault_kafka(f, round->error, round->error_node,
                           "offsets of topic \"%.*s\" partition %d: %s", round->q->topic.len,
                           round->q->topic.ptr, round->error_partition,
@@ -182,21 +227,21 @@ client_offsets(Client *c, const ClientOffsetsQuery *q, ClientOffset *offsets, in
                Fault *f)
 {
     Round round = {.c = c, .q = q, .offsets = offsets, .count = count};
+    size_t requests = (size_t)(count < CLIENT_CALLS_MAX ? count : CLIENT_CALLS_MAX);
     int status = -1;
 
     if (count <= 0)
         return 0;
     round.arena = arena_new((size_t)16 << 10, ROUND_MAX_BYTES);
     round.done = calloc((size_t)count, sizeof *round.done);
-    round.nodes = calloc((size_t)count, sizeof *round.nodes);
-    round.requests = calloc((size_t)(count < CLIENT_CALLS_MAX ? count : CLIENT_CALLS_MAX),
-                            sizeof *round.requests);
-    if (round.arena == NULL || round.done == NULL || round.nodes == NULL || round.requests == NULL)
+    round.asked = calloc(requests, sizeof *round.asked);
+    round.requests = calloc(requests, sizeof *round.requests);
+    if (round.arena == NULL || round.done == NULL || round.asked == NULL || round.requests == NULL)
         (void)fault_set(f, FAULT_NO_MEMORY, "no memory for offsets");
     else
         status = ask_until_done(&round, f);
     free(round.requests);
-    free(round.nodes);
+    free(round.asked);
     free(round.done);
     arena_free(round.arena);
     return status;

@@ -10,6 +10,7 @@
 use strict;
 use warnings;
 use Ottla::Test::Node;
+use Ottla::Test::Sql;
 use Ottla::Test::Wire;
 use Test::More;
 use Time::HiRes qw(time);
@@ -78,6 +79,10 @@ is(scalar @{ $page->{rows} }, 1000, 'a page has 1,000 rows');
 cmp_ok($page->{next}, '>', 0, 'and says where the next begins');
 is(scalar @{ $own->stat('partitions', ['topic']) }, 1502, 'all pages have all partitions');
 is(scalar @{ $own->stat('partitions', ['partition'], { topic => 'many' }) }, 1500, 'a filter over pages');
+my $asked = sub { my ($r) = @{ $own->stat('requests', ['count'], { api => 'ListOffsets' }) }; return $r ? $r->{count} : 0 };
+is_deeply([ Ottla::Test::Sql->new($node->address)->rows(q{SELECT count(*) FROM messages('many')}) ], [0], 'the shell reads all of them');
+$node->wait_until('its requests to be counted', sub { $asked->() > 0 });
+is($asked->(), 4, '... and asks for where they begin and end 1,000 partitions at a time');
 
 my ($p) = @{ $own->stat('partitions', undef, { topic => 'orders', partition => 0 }) };
 is_deeply([ sort keys %$p ], [ sort @{ $columns{partitions} } ], 'no columns named: all');

@@ -88,9 +88,10 @@ cmd_list_reassignments(CommandCall *call)
     List list;
 
     list_begin(&list, call);
-    list_add(&list, "topic AS \"Topic\", partition AS \"Partition\", replicas AS \"Replicas\",\n"
-                    "  adding AS \"Adding\", removing AS \"Removing\", bytes_done AS \"Done\","
-                    " bytes_total AS \"Total\"\nFROM reassignments\nORDER BY 1, 2");
+    list_add(&list,
+             "topic AS \"Topic\", partition AS \"Partition\", replicas AS \"Replicas\",\n"
+             "  adding AS \"Adding\", removing AS \"Removing\", bytes_done AS \"Done\","
+             " bytes_total AS \"Total\", eta_ms AS \"Left\"\nFROM reassignments\nORDER BY 1, 2");
     return list_run(&list, "List of reassignments");
 }
 

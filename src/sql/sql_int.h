@@ -51,7 +51,9 @@ struct Sql {
     int64_t partitions_seen;
     int64_t groups_seen;
     ZoneCache zone;
-    void *messages; /* of the table messages: what outlives a statement */
+    void *messages;            /* of the table messages: what outlives a statement */
+    struct Progress *progress; /* of moves, as they were seen before; NULL: none were */
+    uint64_t progress_of;      /* session of the client */
 };
 
 /* The client, or NULL with 08006. */

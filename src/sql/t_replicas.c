@@ -8,6 +8,7 @@
 #include "ottla/client/consume.h"
 #include "ottla/common/clock.h"
 #include "sql/cache_int.h"
+#include "sql/progress_int.h"
 #include "sql/tables_int.h"
 
 #define BIT(column) (UINT64_C(1) << (column))
@@ -244,7 +245,8 @@ enum {
     MOVE_ADDING,
     MOVE_REMOVING,
     MOVE_DONE,
-    MOVE_TOTAL
+    MOVE_TOTAL,
+    MOVE_ETA
 };
 
 static const SqlColumnDef move_columns[] = {
@@ -255,9 +257,10 @@ static const SqlColumnDef move_columns[] = {
     [MOVE_REMOVING] = {"removing", SQL_DECL_JSON, 0},
     [MOVE_DONE] = {"bytes_done", SQL_DECL_BYTES, 0},
     [MOVE_TOTAL] = {"bytes_total", SQL_DECL_BYTES, 0},
+    [MOVE_ETA] = {"eta_ms", SQL_DECL_MILLIS, 0},
 };
 
-#define MOVE_BYTES (BIT(MOVE_DONE) | BIT(MOVE_TOTAL))
+#define MOVE_BYTES (BIT(MOVE_DONE) | BIT(MOVE_TOTAL) | BIT(MOVE_ETA))
 
 static const SqlCallDef move_calls[] = {
     {"ListPartitionReassignments", 0}, {"Metadata", MOVE_BYTES}, {"DescribeLogDirs", MOVE_BYTES}};
@@ -271,9 +274,9 @@ set_progress(SqlScan *scan, SqlValue *row, StrView topic,
     int64_t whole = p == NULL || p->leader < 0
                         ? -1
                         : cache_replica_bytes(scan->sql, topic, p->partition, p->leader);
-    int64_t done = 0;
+    int64_t done = 0, left_ms;
 
-    if (whole < 0)
+    if (whole < 0 || whole > INT64_MAX / (moving->adding_replicas_count + 1))
         return;
     for (int32_t i = 0; i < moving->adding_replicas_count; i++) {
         int64_t bytes = cache_replica_bytes(scan->sql, topic, moving->partition_index,
@@ -283,6 +286,30 @@ set_progress(SqlScan *scan, SqlValue *row, StrView topic,
     }
     row_int(scan, row, MOVE_DONE, done);
     row_int(scan, row, MOVE_TOTAL, whole * moving->adding_replicas_count);
+    left_ms =
+        progress_look(&scan->sql->progress,
+                      &(ProgressLook){topic, moving->partition_index, done,
+                                      whole * moving->adding_replicas_count, clock_mono_ms()});
+    if (left_ms >= 0)
+        row_int(scan, row, MOVE_ETA, left_ms);
+}
+
+static void
+forget_moves(Sql *sql)
+{
+    progress_free(sql->progress);
+    sql->progress = NULL;
+}
+
+/* What was seen at another server says nothing here. */
+static void
+keep_to_server(Sql *sql)
+{
+    uint64_t session = client_info(*sql->env->client)->session;
+
+    if (session != sql->progress_of)
+        forget_moves(sql);
+    sql->progress_of = session;
 }
 
 static int
@@ -295,6 +322,7 @@ scan_reassignments(SqlScan *scan, Fault *f)
 
     if (cache_reassignments(scan->sql, &all, f) != 0)
         return -1;
+    keep_to_server(scan->sql);
     if ((scan->used & MOVE_BYTES) != 0 && all->topics_count > 0 &&
         (cache_topics(scan->sql, NULL, &topics, f) != 0 ||
          cache_dirs(scan->sql, NULL, &dirs, &dir_count, f) != 0))
@@ -323,4 +351,5 @@ const SqlTable table_reassignments = {.name = "reassignments",
                                       .help = "partitions whose replicas are being moved",
                                       SQL_COLUMNS(move_columns),
                                       SQL_CALLS(move_calls),
-                                      .scan = scan_reassignments};
+                                      .scan = scan_reassignments,
+                                      .forget = forget_moves};

@@ -61,6 +61,16 @@ find_limit(const Image *image, const QuotaShown *shown, double *ret)
            match.by_client_id == (owner->second.ptr != NULL);
 }
 
+/* How long until its owner owes nothing. */
+static int32_t
+throttle_ms(const QuotaShown *shown, double limit)
+{
+    const TokenBucket tokens = {.tokens = shown->tokens};
+
+    return shown->has_tokens ? token_bucket_throttle_ms(&tokens, shown->token_rate)
+                             : rate_throttle_ms(&shown->sum, limit);
+}
+
 static void
 put_usage(StatScan *scan, const Image *image, const QuotaShown *shown)
 {
@@ -77,8 +87,10 @@ put_usage(StatScan *scan, const Image *image, const QuotaShown *shown)
     stat_real(scan, Q_RATE, rate_per_second(&shown->sum) / unit);
     if (find_limit(image, shown, &limit)) {
         stat_real(scan, Q_LIMIT, limit);
-        stat_integer(scan, Q_THROTTLE_MS, rate_throttle_ms(&shown->sum, limit * unit));
+        stat_integer(scan, Q_THROTTLE_MS, throttle_ms(shown, limit * unit));
     }
+    if (shown->has_tokens)
+        stat_real(scan, Q_TOKENS, shown->tokens);
     stat_integer(scan, Q_SAMPLES, shown->samples);
     stat_end(scan);
 }
@@ -95,8 +107,8 @@ scan_quota_usage(StatScan *scan, int64_t cursor)
 
         if (!stat_look(scan))
             break;
-        if (quota_bucket_show(cursor, &spans, now_us, &shown) && shown.sum.total > 0 &&
-            shown.owner.key < QUOTA_KEY_COUNT)
+        if (quota_bucket_show(cursor, &spans, now_us, &shown) &&
+            (shown.sum.total > 0 || shown.missing > 0) && shown.owner.key < QUOTA_KEY_COUNT)
             put_usage(scan, image_of(&pin), &shown);
     }
     image_unpin(&pin);

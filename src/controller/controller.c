@@ -261,33 +261,6 @@ controller_context(Controller *c, Turn *turn, const ConfLookup *lookup, DecideCo
                            .levels = &turn->levels};
 }
 
-/* The tokens that the asker may take for new and deleted partitions; false: it is not limited. */
-static bool
-open_meter(Controller *c, const ControllerRequest *request, MutationMeter *ret)
-{
-    const StrView none = {NULL, 0};
-    const char *colon = request->principal.len == 0
-                            ? NULL
-                            : memchr(request->principal.ptr, ':', (size_t)request->principal.len);
-    StrView user = request->principal;
-    StrView id = request->client_id.ptr == NULL ? STRVIEW("") : request->client_id;
-    RateSpans spans = rate_spans(conf_int32(CONF_CONTROLLER_QUOTA_WINDOW_NUM),
-                                 conf_int32(CONF_CONTROLLER_QUOTA_WINDOW_SIZE_SECONDS));
-    MutationAccount account;
-    QuotaMatch match;
-
-    if (colon != NULL)
-        user = (StrView){colon + 1, (int32_t)(user.ptr + user.len - colon - 1)};
-    if (!image_quota_for_client(&c->image.now, user, id, QUOTA_CONTROLLER_MUTATION_RATE, &match))
-        return false;
-    account = (MutationAccount){match.by_user ? user : none, match.by_client_id ? id : none};
-    *ret = (MutationMeter){.limit = match.value,
-                           .strict = !request->auto_create &&
-                                     mutation_is_strict(request->api_key, request->api_version)};
-    mutation_meter_open(&c->mutations, &account, &spans, clock_mono_us(), ret);
-    return true;
-}
-
 /* Names that the request says an address of: known when what it decides is published. */
 static bool
 add_hosts(Turn *turn, const ControllerRequest *request)
@@ -320,6 +293,7 @@ decide(Controller *c, Turn *turn, TurnItem *item, ErrInfo *err)
     DecideRequest in;
     DecideResponse out;
     WireReader r;
+    int rc;
 
     item->body = WIRE_NULL_BYTES;
     item->status = KERR_UNSUPPORTED_VERSION;
@@ -339,10 +313,13 @@ decide(Controller *c, Turn *turn, TurnItem *item, ErrInfo *err)
     context.api_version = item->request.api_version;
     context.hosts = item->request.hosts;
     context.host_count = item->request.host_count;
-    if (open_meter(c, &item->request, &meter))
+    if (mutation_meter_for(c, &item->request, &meter))
         context.meter = &meter;
     record_list_init(&records, turn->arena);
-    if (row->run(&context, &in, &records, &out) != 0) {
+    rc = row->run(&context, &in, &records, &out);
+    if (context.meter != NULL)
+        mutation_meter_show(&meter);
+    if (rc != 0) {
         item->status = KERR_UNKNOWN_SERVER_ERROR;
         return 0;
     }

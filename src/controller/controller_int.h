@@ -53,6 +53,12 @@ void controller_take_reserve(Controller *c);
 /* Adds the records by which this broker registers, is unfenced, and leads what it may lead. */
 int controller_register_broker(Controller *c, Turn *turn, ErrInfo *err);
 
+/* The tokens that the asker may take for new and deleted partitions; false: it is not limited. */
+bool mutation_meter_for(Controller *c, const ControllerRequest *request, MutationMeter *ret);
+
+/* The request was decided: what it took is shown in the table of quotas. */
+void mutation_meter_show(const MutationMeter *meter);
+
 /* What this node says of itself when it registers; dirs: room for LOGDIRS_MAX, outlives it. */
 void controller_self(const Controller *c, Uuid *dirs, BrokerSelf *ret);
 

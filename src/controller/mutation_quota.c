@@ -71,8 +71,10 @@ mutation_charge(MutationMeter *meter, int64_t partitions)
     if (meter == NULL || meter->bucket == NULL)
         return true;
     allowed = !meter->strict || meter->bucket->tokens.tokens >= 0;
-    if (allowed)
+    if (allowed) {
         meter->bucket->tokens.tokens -= (double)partitions;
+        meter->taken += partitions;
+    }
     if (!allowed || !meter->strict)
         meter->throttle_ms = token_bucket_throttle_ms(&meter->bucket->tokens, meter->limit);
     return allowed;

@@ -43,6 +43,8 @@ typedef struct MutationMeter {
     double limit;           /* partitions a second */
     bool strict;         /* without tokens nothing is done; else it is done and the client waits */
     int32_t throttle_ms; /* what the answer says */
+    MutationAccount account; /* whose; views of the request */
+    int64_t taken;           /* tokens, by this request */
 } MutationMeter;
 
 /* Finds the account's bucket with the tokens of now. The meter's limit, above 0, and strict are set. */

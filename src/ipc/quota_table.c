@@ -12,7 +12,7 @@
  * is that of the account and of the bytes that are there: half a note, one of the owner before, or one that two wrote at once
  * is none.
  *
- * Runs in: backend; exporter, which shows it.
+ * Runs in: backend; controller, for mutations; exporter, which shows it.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "ottla/ipc/quota_table.h"
@@ -46,6 +46,9 @@ struct QuotaBucket {
     AtomicI64 used_us;                           /* when somebody last added */
     AtomicU64 samples[RATE_SAMPLES];
     AtomicU64 note_check; /* of account and note */
+    /* Tokens: doubles, but for the moment (monotonic) at which there are as many as there may be. rate 0: it has none. */
+    AtomicU64 tokens_most, tokens_rate;
+    AtomicI64 tokens_full_us;
     AtomicU64 note[NOTE_WORDS];
 };
 
@@ -87,6 +90,12 @@ quota_spans(void)
 {
     return rate_spans(conf_int32(CONF_QUOTA_WINDOW_NUM),
                       conf_int32(CONF_QUOTA_WINDOW_SIZE_SECONDS));
+}
+
+bool
+quota_table_is_here(void)
+{
+    return usage != NULL;
 }
 
 uint64_t
@@ -178,6 +187,62 @@ quota_bucket_sum(const QuotaBucket *bucket, const RateSpans *spans, int64_t now_
     return rate_sum(copy, spans, now_us);
 }
 
+/* ---- tokens ------------------------------------------------------------------------------------- */
+
+#define TOKENS_FULL_MAX_US (INT64_C(1) << 52) /* a century, which a double counts in microseconds */
+#define TOKENS_MOST        1e12               /* who may take more has no limit worth telling */
+
+static uint64_t
+bits_of(double number)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &number, sizeof bits);
+    return bits;
+}
+
+static double
+number_of(uint64_t bits)
+{
+    double number;
+
+    memcpy(&number, &bits, sizeof number);
+    return number;
+}
+
+void
+quota_bucket_note_tokens(QuotaBucket *bucket, const TokenBucket *tokens, const RateSpans *spans,
+                         double limit)
+{
+    double most = limit * spans->windows * (double)spans->window_us / 1e6;
+    double us = (most - tokens->tokens) / limit * 1e6;
+    int64_t full_us =
+        us < (double)TOKENS_FULL_MAX_US ? tokens->at_us + (int64_t)us : TOKENS_FULL_MAX_US;
+
+    if (!(most <= TOKENS_MOST))
+        limit = 0;
+    atomic_u64_store_relaxed(&bucket->tokens_most, bits_of(most));
+    atomic_i64_store_relaxed(&bucket->tokens_full_us, full_us);
+    atomic_u64_store_relaxed(&bucket->tokens_rate, bits_of(limit));
+}
+
+static void
+show_tokens(const QuotaBucket *bucket, int64_t now_us, QuotaShown *ret)
+{
+    int64_t full_us = atomic_i64_load_relaxed(&bucket->tokens_full_us);
+    double most = number_of(atomic_u64_load_relaxed(&bucket->tokens_most));
+
+    ret->token_rate = number_of(atomic_u64_load_relaxed(&bucket->tokens_rate));
+    ret->has_tokens = ret->token_rate > 0;
+    if (!ret->has_tokens)
+        return;
+    if (full_us > now_us)
+        ret->missing = (double)(full_us - now_us) * ret->token_rate / 1e6;
+    ret->tokens = most - ret->missing;
+    if (ret->tokens < -TOKENS_MOST)
+        ret->tokens = -TOKENS_MOST; /* of words that do not belong together */
+}
+
 /* ---- whose it is -------------------------------------------------------------------------------- */
 
 static uint64_t
@@ -209,6 +274,7 @@ quota_bucket_note_owner(QuotaBucket *bucket, const QuotaOwner *owner)
 
     put_name(&note, 0, owner->first);
     put_name(&note, 1, owner->second);
+    atomic_u64_store_relaxed(&bucket->tokens_rate, 0);
     memcpy(words, &note, sizeof words);
     for (size_t i = 0; i < NOTE_WORDS; i++)
         atomic_u64_store_relaxed(&bucket->note[i], words[i]);
@@ -260,5 +326,6 @@ quota_bucket_show(int64_t index, const RateSpans *spans, int64_t now_us, QuotaSh
         samples[i] = atomic_u64_load_relaxed(&bucket->samples[i]);
     ret->sum = rate_sum(samples, spans, now_us);
     ret->samples = rate_sample_count(samples, spans, now_us);
+    show_tokens(bucket, now_us, ret);
     return true;
 }

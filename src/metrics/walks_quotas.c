@@ -29,6 +29,26 @@ take_usage(MetricScan *scan, const QuotaShown *shown)
 }
 
 int64_t
+metric_walk_quota_tokens(MetricScan *scan, int64_t item)
+{
+    RateSpans spans = quota_spans();
+    int64_t now_us = clock_mono_us();
+
+    for (; item < quota_bucket_count(); item++) {
+        QuotaShown shown;
+
+        if (!quota_bucket_show(item, &spans, now_us, &shown) || !shown.has_tokens || shown.cut ||
+            (shown.sum.total <= 0 && shown.missing <= 0))
+            continue;
+        if (!metric_room(scan))
+            return item;
+        metric_take(scan, (const StrView[]){shown.owner.first, shown.owner.second},
+                    (int64_t)(shown.tokens * PPM));
+    }
+    return METRIC_END;
+}
+
+int64_t
 metric_walk_quota_usage(MetricScan *scan, int64_t item)
 {
     RateSpans spans = quota_spans();

@@ -4,15 +4,18 @@
 # Proves: without a quota there are no rows; a client that is throttled has one that says its rate, its limit, and how long it
 # takes until it is below; two clients under a default have a row each, two connections of one share one; a quota of users
 # names users; a name that is too long is cut and its limit is not guessed; a limit that was taken away is not shown; the
-# shell has the view as a table.
+# shell has the view as a table. Who makes partitions under a quota is shown with the tokens that are left, which come back with
+# time, or are owed; so says a metric.
 #
 # SPDX-License-Identifier: Apache-2.0
 use strict;
 use warnings;
+use Ottla::Test::Api;
 use Ottla::Test::Node;
 use Ottla::Test::Shell;
 use Ottla::Test::Wire;
 use Test::More;
+use Time::HiRes qw(time);
 
 my $node = Ottla::Test::Node->new->start;
 my $own = Ottla::Test::Wire->new($node->connect_unix, 'viewer');
@@ -74,4 +77,44 @@ subtest 'who shares what' => sub {
     produce('any', 5_000);
     is_deeply([ map { $_->{client_id} } rows(user => 'ANONYMOUS') ], [undef], 'of a user, whatever the client');
 };
+
+subtest 'tokens of who makes partitions' => sub {
+    my $maker = Ottla::Test::Api->new($node, 'maker');
+    my $make = sub { # error, and when it was asked for and answered
+        my ($name, $partitions) = @_;
+        my $begin = time;
+        my $answer = $maker->ask(CreateTopics => 7, { timeout_ms => 10000, topics => [ { name => $name, num_partitions => $partitions, replication_factor => 1 } ] });
+        return ($answer->{topics}[0]{error_code}, $begin, time);
+    };
+    my $look = sub { my $begin = time; my ($row) = rows(quota => 'controller_mutation_rate'); return ($row, $begin, time) };
+    my $metrics = sub { return map { "$_->{labels} $_->{value}" } @{ $own->stat('metrics', undef, { name => 'ottla_quota_tokens' }) } };
+    is(($make->('free', 3))[0], 0, 'no quota');
+    is(($look->())[0], undef, '... no tokens');
+    is_deeply([ $metrics->() ], [], '... nor a metric');
+    # The windows of the controller, 11 x 1 s, hold 22 tokens of this one.
+    is($admin->alter_quota({ 'client-id' => 'maker' }, { controller_mutation_rate => 2 }), 0, 'two a second');
+    my ($error, $asked, $answered) = $make->('first', 15);
+    my ($row, $looks, $looked) = $look->();
+    is($error, 0, 'fifteen partitions');
+    is_deeply([ @$row{qw(user client_id limit throttle_ms ip)} ], [ undef, 'maker', 2, 0, undef ], 'whose tokens they are');
+    my $least = 7 + 2 * ($looks - $answered);
+    cmp_ok($row->{tokens}, '>=', ($least < 22 ? $least : 22) - 0.01, "$row->{tokens} are left");
+    cmp_ok($row->{tokens}, '<=', 7 + 2 * ($looked - $asked) + 0.01, '... seven and what came back');
+    my $left = $row->{tokens};
+    ($error, $asked, $answered) = $make->('second', 40);
+    is($error, 0, 'who owes none may take more than there are');
+    ($row, $looks, $looked) = $look->();
+    cmp_ok($row->{tokens}, '<=', -18 + 2 * ($looked - $asked) + 0.01, "$row->{tokens}: some are owed");
+    cmp_ok($row->{tokens}, '>=', $left - 40 - 0.01, '... as many as were taken');
+    SKIP: {
+        skip 'too slow: they have come back', 5 if $row->{tokens} >= -4;
+        cmp_ok(abs($row->{throttle_ms} + 500 * $row->{tokens}), '<=', 1, "... for $row->{throttle_ms} ms");
+        is(($make->('third', 1))[0], 89, 'so nothing more is made');
+        my ($metric, @others) = $metrics->();
+        like($metric, qr/^\{"user":(?:""|null),"client_id":"maker"\} -?\d/, 'a metric of it');
+        cmp_ok((split / /, $metric)[1], '>=', $row->{tokens}, '... nobody took more');
+        is(scalar @others, 0, '... and of nobody else');
+    }
+};
+is($node->stop, 0, 'stop');
 done_testing;

@@ -27,6 +27,9 @@ void quota_usage_shm_init(void *base, const ShmLimits *limits);
 /* Windows of client quotas, by the settings of now. */
 RateSpans quota_spans(void);
 
+/* False: there is no table, in a unit test. */
+bool quota_table_is_here(void);
+
 /* Of a quota's number and up to two names, null for what does not count. Never 0. */
 uint64_t quota_account(uint32_t key, StrView first, StrView second);
 
@@ -51,6 +54,14 @@ void quota_bucket_note_owner(QuotaBucket *bucket, const QuotaOwner *owner);
 /* Adds an amount to the sample of now; below 0: takes back what was added in the same window. */
 void quota_bucket_add(QuotaBucket *bucket, const RateSpans *spans, int64_t amount, int64_t now_us);
 
+/*
+ * Of an account that has tokens (the controller's buckets, which nobody else sees): how many there are, and at which rate they
+ * come back, so that others can tell how many there are at any later time. By the process alone that has them. Readers that
+ * come between two of its words are told a number of no moment, once.
+ */
+void quota_bucket_note_tokens(QuotaBucket *bucket, const TokenBucket *tokens,
+                              const RateSpans *spans, double limit);
+
 /* All samples that count now. */
 RateSum quota_bucket_sum(const QuotaBucket *bucket, const RateSpans *spans, int64_t now_us);
 
@@ -58,8 +69,12 @@ RateSum quota_bucket_sum(const QuotaBucket *bucket, const RateSpans *spans, int6
 typedef struct QuotaShown {
     QuotaOwner owner; /* views into text */
     bool cut;         /* a name is longer than what is shown of it */
-    RateSum sum;      /* total 0: nothing counts any more */
+    RateSum sum;      /* total 0, and nothing missing: nothing counts any more */
     int32_t samples;  /* windows in which something was counted */
+    bool has_tokens;
+    double tokens;     /* left now; below 0: owed */
+    double missing;    /* until there are as many as there may be */
+    double token_rate; /* that come back a second */
     char text[2 * (QUOTA_SHOWN_NAME_MAX + 1)];
 } QuotaShown;
 

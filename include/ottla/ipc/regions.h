@@ -47,7 +47,7 @@
     X(coordinators, "each worker its own", "all",                                                \
       "single words; a line of history counts when its word names it")                           \
     X(listeners, "supervisor", "controller, two-copy", "two-copy; any death: whole")             \
-    X(quota_usage, "backends by CAS", "backends",                                                \
+    X(quota_usage, "backends, controller, by CAS", "all",                                        \
       "single words; a death loses or leaves its own amount; half a note fails its check")       \
     X(quota_hosts, "controller", "backends, two-copy", "two-copy; any death: whole")             \
     X(server_log, "who logs", "backends", "a half line's word is 0; mixed ones fail a checksum") \

@@ -3,7 +3,7 @@
  *
  * Proves that accounts are kept apart, that no amount is lost between processes, that killed ones lose
  * at most the amount in their hands, that a full table refuses instead of mixing accounts, and that
- * places of accounts nobody uses any more are given away without old amounts.
+ * places of accounts nobody uses any more are given away without old amounts; that tokens are told as they come back.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -232,6 +232,40 @@ test_owners(void **state)
     assert_true(got.owner.second.ptr != NULL && got.owner.second.len == 0);
 }
 
+/* Tokens come back while nobody looks; the next owner of the place has none. */
+static void
+test_tokens(void **state)
+{
+    QuotaOwner owner = {.key = 3, .second = STRVIEW("maker")};
+    TokenBucket tokens = {.tokens = -20, .at_us = NOW};
+    QuotaBucket *bucket = find(quota_account(3, owner.first, owner.second), NOW);
+    int64_t at = 0;
+    QuotaShown got;
+
+    (void)state;
+    quota_bucket_note_owner(bucket, &owner);
+    while (!quota_bucket_show(at, &spans, NOW, &got))
+        at++;
+    assert_false(got.has_tokens);
+    quota_bucket_note_tokens(bucket, &tokens, &spans, 10);
+    assert_true(quota_bucket_show(at, &spans, NOW, &got) && got.has_tokens);
+    assert_float_equal(got.tokens, -20, 0.001);
+    assert_float_equal(got.missing, 130, 0.001);
+    assert_float_equal(got.token_rate, 10, 0);
+    assert_true(quota_bucket_show(at, &spans, NOW + 3 * SECOND, &got));
+    assert_float_equal(got.tokens, 10, 0.001);
+    assert_true(quota_bucket_show(at, &spans, NOW + 1000 * SECOND, &got));
+    assert_float_equal(got.tokens, 110, 0.001);
+    assert_float_equal(got.missing, 0, 0);
+    quota_bucket_note_tokens(bucket, &tokens, &spans, 1e300); /* nobody comes near it */
+    assert_true(quota_bucket_show(at, &spans, NOW, &got) && !got.has_tokens);
+    quota_bucket_note_tokens(bucket, &tokens, &spans, 1e-300); /* they never come back */
+    assert_true(quota_bucket_show(at, &spans, NOW, &got) && got.tokens <= 0);
+    quota_bucket_note_tokens(bucket, &tokens, &spans, 10);
+    quota_bucket_note_owner(bucket, &owner);
+    assert_true(quota_bucket_show(at, &spans, NOW, &got) && !got.has_tokens);
+}
+
 int
 main(void)
 {
@@ -239,7 +273,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_accounts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_processes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_owners, setup, teardown)};
+        cmocka_unit_test_setup_teardown(test_owners, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_tokens, setup, teardown)};
 
     return cmocka_run_group_tests_name("quota_table", tests, NULL, NULL);
 }

@@ -199,8 +199,10 @@ subtest 'no name is forgotten' => sub {
         cleaner_uncleanable_partitions cleaner_last_clean_seconds groups group_offsets coordinator_load_seconds
         offset_commits_total group_rebalances_total group_lag_records group_lag_seconds txn_markers_pending
         raft_leader_id raft_epoch raft_role raft_high_watermark raft_log_end_offset raft_commit_seconds
-        raft_election_seconds quota_throttle_seconds_total replication_throttled_bytes_total node_state);
-    my $served = metrics();
+        raft_election_seconds quota_tokens quota_throttle_seconds_total replication_throttled_bytes_total node_state);
+    is($wire->alter_quota({ 'client-id' => 'maker' }, { controller_mutation_rate => 1 }), 0, 'a quota');
+    Ottla::Test::Api->new($node, 'maker')->make_topic('made', 60); # which are owed for a minute
+    my $served = comes('its tokens', sub { $_[0]->{families}{ottla_quota_tokens} });
     is_deeply([ grep { !$served->{families}{$_} } @names ], [], scalar(@names) . ' names');
 };
 

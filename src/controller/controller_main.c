@@ -321,6 +321,13 @@ sleep_until(const Controller *c, int64_t next_us, int64_t look_us)
     return c->image.retired.count > 0 && look_us < next_us ? look_us : next_us;
 }
 
+static void
+follow_settings(Controller *c)
+{
+    if (live_conf_refresh())
+        hosting_refresh_settings(&c->hosting, &c->image.before);
+}
+
 void
 controller_main(int instance, const void *start)
 {
@@ -341,6 +348,7 @@ controller_main(int instance, const void *start)
         uint32_t dirs = pslot_dir_changes();
         int64_t now_us = clock_mono_us();
 
+        follow_settings(c); /* those that it has just decided itself: nobody wakes it for them */
         report_compaction(c);
         if (dirs != c->dir_changes || !c->dirs_followed)
             follow_dirs(c);
@@ -358,8 +366,7 @@ controller_main(int instance, const void *start)
         wake_us = more || unlooked ? 0 : sleep_until(c, next_us, look_us);
         unlooked = more;
         rescan = (mainloop_wait(wake_us, WAIT_EV_CONTROLLER_MAIN) & WOKE_RESCAN) != 0;
-        if (live_conf_refresh())
-            hosting_refresh_settings(&c->hosting, &c->image.before);
+        follow_settings(c);
         if (listeners_follow())
             register_listeners(c);
         if (interrupt_pending(INTERRUPT_TERMINATE) || interrupt_pending(INTERRUPT_ORPHANED))

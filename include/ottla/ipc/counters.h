@@ -68,8 +68,8 @@ uint64_t stat_sum(Stat stat);
 
 /* ---- how long something took that happens rarely ---------------------------------------------- */
 
-#define STAT_TIME_BUCKETS \
-    32 /* bucket b holds [2^(b-1), 2^b) us, bucket 0 what took less than 1; the last one all above */
+/* Bucket b holds [2^(b-1), 2^b) us, bucket 0 what took less than 1, the last one all above. */
+#define STAT_TIME_BUCKETS 32
 
 /* Each is a histogram of metrics.txt. */
 typedef enum StatTime {

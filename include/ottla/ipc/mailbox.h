@@ -106,8 +106,7 @@ typedef struct MboxRequest {
     MboxCookie cookie;
     const uint8_t *bytes; /* in the arena given to mbox_next */
     size_t size;
-    int64_t
-        sent_us; /* monotonic: when the last of it was put into the mailbox, by what the sender says */
+    int64_t sent_us; /* monotonic: when the last of it was put in, by what the sender says */
 } MboxRequest;
 
 /* The worker's process, once: it takes requests from now on. */

@@ -138,11 +138,15 @@ sub settle_alone {
     return;
 }
 
-# A worker's death stops all children; too many of these would end the node. Two may die at the same point at once.
+# A worker's death stops all children; too many of these would end the node. Two may die at the same point at once; who dies
+# while all are being stopped because of another has no obituary of its own. cycles: how many there were before.
 sub settle {
-    my ($pid) = @_;
+    my ($pid, $cycles) = @_;
     my $log;
-    $node->wait_until("obituary of $pid", sub { $node->log_of_this_start =~ / died by signal 9: .* pid=$pid / }, 20);
+    $node->wait_until("obituary of $pid, or of all", sub {
+        $log = $node->log_of_this_start;
+        $log =~ / died by signal 9: .* pid=$pid / || crash_cycles($log) > $cycles;
+    }, 20);
     $node->wait_until('recovery', sub {
         $log = $node->log_of_this_start;
         $log !~ /.*stopping all processes after a crash(?!.*(?:node recovered after a crash|supervisor: ready;))/s;
@@ -166,6 +170,7 @@ sub delete_under_a_stopped_retention {
 
 sub kill_at {
     my ($point) = @_;
+    my $cycles = is_removed($point) || is_open($point) ? 0 : crash_cycles($node->log_of_this_start);
     if (is_removed($point)) {
         delete_under_a_stopped_retention();
         restart_node(sub { $points->arm(0, $point, 1) });
@@ -177,7 +182,6 @@ sub kill_at {
         $points->arm(1, 'coordinator.after_append', 1) if is_load($point);
     }
     my $begin = time;
-    my $cycles = crash_cycles($node->log_of_this_start);
     comes_true(sub {
         $points->arm(1, 'plog.append.written', 1) if is_repair($point) && $points->died(1);
         $points->died(0);
@@ -189,7 +193,7 @@ sub kill_at {
     $points->disarm;
     $node->wait_ready;
     settle_alone($reached, $cycles) if $reached && is_alone($point);
-    settle($reached) if $reached;
+    settle($reached, $cycles) if $reached;
     return;
 }
 

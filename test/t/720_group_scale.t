@@ -5,8 +5,8 @@
 # have joined and synced within 2 s after the initial delay (classic), or within three heartbeat intervals and the assignment
 # interval after the last join, each partition with one owner (consumer); nobody rebalances afterwards; a heartbeat
 # that changes nothing takes at most 10 ms or five times an echo between two processes (p99); commits over 50 partitions
-# are answered; a member costs the coordinators at most so much memory. The full load is in make bench (BENCH_ONLY=groups).
-# OTTLA_LONG=1: a thousand groups.
+# are answered; a member costs the coordinators at most so much memory. Ten times as many are measured by make bench
+# (BENCH_ONLY=groups): what ten thousand processes meet is too much that of the machine for a bound that tests fail by.
 #
 # SPDX-License-Identifier: Apache-2.0
 use strict;
@@ -16,13 +16,14 @@ use List::Util qw(max min);
 use Ottla::Test::Node;
 use Test::More;
 
-my ($DELAY_MS, $INTERVAL_MS) = $ENV{OTTLA_LONG} ? (5000, 5000) : (2000, 2000); # ten thousand members as in make bench
-my $MEMBER_KIB = 8;      # of a coordinator's private memory, with its share of tables that only grow
-my $load       = "$ENV{OTTLA_BUILD}/release/bench/group_load";
-my $many       = $ENV{OTTLA_LONG} ? 1000 : 100;
-my $seconds    = $ENV{OTTLA_LONG} ? 20 : 4;
-my %settle_ms  = (classic => 2000, consumer => 3 * $INTERVAL_MS + 1000);
-my $node       = Ottla::Test::Node->new(conf => {
+my $DELAY_MS    = 2000;
+my $INTERVAL_MS = 2000;
+my $MEMBER_KIB  = 8;     # of a coordinator's private memory, with its share of tables that only grow
+my $load        = "$ENV{OTTLA_BUILD}/release/bench/group_load";
+my $many        = 100;
+my $seconds     = 4;
+my %settle_ms   = (classic => 2000, consumer => 3 * $INTERVAL_MS + 1000);
+my $node        = Ottla::Test::Node->new(conf => {
     'group.initial.rebalance.delay.ms' => $DELAY_MS,
     'group.consumer.min.heartbeat.interval.ms' => $INTERVAL_MS, 'group.consumer.heartbeat.interval.ms' => $INTERVAL_MS })->start;
 

@@ -1,7 +1,8 @@
 /*
  * logger_main.c - the process that writes the log lines of all others into files
  *
- * Runs in: logger. Never: touches shared memory but the page of levels, or keeps somebody waiting: others lose lines, counted, before they wait.
+ * Runs in: logger. Never: touches shared memory but the page of levels, or keeps somebody waiting: others lose lines,
+ * counted, before they wait.
  * What it has to say itself goes into the same file, and to its stderr, which is that of the node's start, while it has
  * none or cannot write to it.
  * Spec: shell-and-service.md 9, 11.

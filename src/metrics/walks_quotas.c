@@ -15,6 +15,9 @@
 
 enum { L_QUOTA, L_USER, L_CLIENT_ID, L_IP, L_COUNT };
 
+/* One bucket, if the family shows it; room for it is there. */
+typedef void TakeBucket(MetricScan *scan, const QuotaShown *shown);
+
 static void
 take_usage(MetricScan *scan, const QuotaShown *shown)
 {
@@ -22,14 +25,24 @@ take_usage(MetricScan *scan, const QuotaShown *shown)
     double unit = shown->owner.key == QUOTA_REQUEST_PERCENTAGE ? QUOTA_US_PER_PERCENT : 1;
     StrView labels[L_COUNT] = {0};
 
+    if (shown->sum.total <= 0 || shown->owner.key >= QUOTA_KEY_COUNT)
+        return;
     labels[L_QUOTA] = strview_from(quota_key_name((QuotaKey)shown->owner.key));
     labels[of_ip ? L_IP : L_USER] = shown->owner.first;
     labels[L_CLIENT_ID] = shown->owner.second;
     metric_take(scan, labels, (int64_t)(rate_per_second(&shown->sum) / unit * PPM));
 }
 
-int64_t
-metric_walk_quota_tokens(MetricScan *scan, int64_t item)
+static void
+take_tokens(MetricScan *scan, const QuotaShown *shown)
+{
+    if (shown->has_tokens && (shown->sum.total > 0 || shown->missing > 0))
+        metric_take(scan, (const StrView[]){shown->owner.first, shown->owner.second},
+                    (int64_t)(shown->tokens * PPM));
+}
+
+static int64_t
+walk_buckets(MetricScan *scan, int64_t item, TakeBucket *take)
 {
     RateSpans spans = quota_spans();
     int64_t now_us = clock_mono_us();
@@ -37,13 +50,11 @@ metric_walk_quota_tokens(MetricScan *scan, int64_t item)
     for (; item < quota_bucket_count(); item++) {
         QuotaShown shown;
 
-        if (!quota_bucket_show(item, &spans, now_us, &shown) || !shown.has_tokens || shown.cut ||
-            (shown.sum.total <= 0 && shown.missing <= 0))
+        if (!quota_bucket_show(item, &spans, now_us, &shown) || shown.cut)
             continue;
         if (!metric_room(scan))
             return item;
-        metric_take(scan, (const StrView[]){shown.owner.first, shown.owner.second},
-                    (int64_t)(shown.tokens * PPM));
+        take(scan, &shown);
     }
     return METRIC_END;
 }
@@ -51,18 +62,11 @@ metric_walk_quota_tokens(MetricScan *scan, int64_t item)
 int64_t
 metric_walk_quota_usage(MetricScan *scan, int64_t item)
 {
-    RateSpans spans = quota_spans();
-    int64_t now_us = clock_mono_us();
+    return walk_buckets(scan, item, take_usage);
+}
 
-    for (; item < quota_bucket_count(); item++) {
-        QuotaShown shown;
-
-        if (!quota_bucket_show(item, &spans, now_us, &shown) || shown.sum.total <= 0 || shown.cut ||
-            shown.owner.key >= QUOTA_KEY_COUNT)
-            continue;
-        if (!metric_room(scan))
-            return item;
-        take_usage(scan, &shown);
-    }
-    return METRIC_END;
+int64_t
+metric_walk_quota_tokens(MetricScan *scan, int64_t item)
+{
+    return walk_buckets(scan, item, take_tokens);
 }

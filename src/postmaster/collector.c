@@ -56,9 +56,8 @@ become_logger(KindMain run, Region region, const LoggerStart *start)
     server_log_leave();
     shared_page = NULL;
     region_unmap(&region); /* or it would keep the pages of one that was replaced */
-    if (levels != NULL)
-        (void)mprotect(levels, sizeof *levels,
-                       PROT_READ); /* refused: it writes there no more for that */
+    if (levels != NULL)    /* for safety alone: refused, it does not write there either */
+        (void)mprotect(levels, sizeof *levels, PROT_READ);
     log_never_wait(false);
     mine.pipe_fd = log_pipe_become_reader();
     if (mine.pipe_fd < 0)

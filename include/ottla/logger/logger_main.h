@@ -27,8 +27,8 @@ typedef struct LoggerStart {
 } LoggerStart;
 
 /*
- * KindMain of the logger: start is a LoggerStart. Until no other process holds the pipe. It has no slot, and of shared memory the levels;
- * SIGHUP: the settings are read again and the file is opened again; SIGUSR1, or the signal of a latch: the next file.
+ * KindMain of the logger: start is a LoggerStart. Until no other process holds the pipe. It has no slot, and of shared
+ * memory the levels alone. SIGHUP: the settings are read again and the file is opened again; SIGUSR1, or the signal of a latch: the next file.
  */
 _Noreturn void logger_main(int instance, const void *start);
 
